@@ -1,0 +1,1 @@
+//! How a stage goes into and comes out of a shared library.

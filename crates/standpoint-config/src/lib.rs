@@ -1,0 +1,1 @@
+//! What a pipeline file may say, and what is wrong with this one.

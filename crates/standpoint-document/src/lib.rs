@@ -1,0 +1,1 @@
+//! What flows: a text and the layers of annotation on it.

@@ -1,0 +1,1 @@
+//! How documents move: sources, stages and sinks joined by bounded queues.

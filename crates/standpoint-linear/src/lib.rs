@@ -1,0 +1,1 @@
+//! Features in, class scores out: the linear classifier that the fast stages share.
