@@ -1,0 +1,481 @@
+//! A model that only predicts: weights of eight bits behind a bitmap.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::feature::{Feature, Features, hash};
+
+/// The most bits of a hash that may choose a row; 2^24 buckets.
+pub const MAX_BITS: u32 = 24;
+
+const MAGIC: &[u8; 8] = b"SPLINEAR";
+const FORMAT: u32 = 1;
+const CHECKSUM_SEED: u64 = 0x5350_4c49_4e45_4152;
+
+/// A trained classifier over `C` classes.
+///
+/// Only buckets that carry a weight are stored. A bitmap says which those are and, by counting
+/// the bits before one, where its row is; it is small enough to stay in the cache, so the many
+/// features without a weight cost almost nothing.
+///
+/// # File format
+///
+/// Little-endian: the magic `SPLINEAR`, format `u32`, classes `u32`, bits `u32`, rows `u32`,
+/// recipe `u64` (hash of its name), temperature `f32`, one prior and then one scale `f32` per
+/// class, then for each row the gap to the bucket before it as a LEB128 number (the first counts
+/// from -1, so a gap is never 0), then one `i8` per row and class, then the checksum `u64` of all
+/// that precedes it. The checksum finds damage, not forgery.
+// Invariant: the rows are as many as the set bits, and `before` of a block counts the bits of all
+// earlier blocks, so every row index that `row_of` makes is inside `rows`.
+#[derive(Clone, PartialEq)]
+pub struct LinearModel<const C: usize> {
+    bits: u32,
+    recipe: u64,
+    temperature: f32,
+    prior: [f32; C],
+    scales: [f32; C],
+    blocks: Vec<Block>,
+    rows: Vec<[i8; C]>,
+}
+
+/// Sixty-four neighbouring buckets.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Block {
+    /// Bit `i` is set when bucket `i` of the block has a row.
+    present: u64,
+    /// How many rows all earlier blocks have.
+    before: u32,
+}
+
+impl<const C: usize> LinearModel<C> {
+    /// Reads a model from the bytes of its file.
+    ///
+    /// - `recipe`: the name of how the caller makes its features, such as `"sentiment/3"`. Change
+    ///   the name whenever the features change, and old weights are refused instead of misread.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] says what is wrong with the bytes, the checksum being looked at first.
+    pub fn from_bytes(bytes: &[u8], recipe: &str) -> Result<Self, LoadError> {
+        let mut reader = Reader { rest: checked_body(bytes)? };
+        let format = reader.u32()?;
+        if format != FORMAT {
+            return Err(LoadError::Format { found: format });
+        }
+        let classes = reader.u32()?;
+        if classes as usize != C {
+            return Err(LoadError::Classes { found: classes, expected: C });
+        }
+        let bits = reader.u32()?;
+        let row_count = reader.u32()?;
+        let found_recipe = reader.u64()?;
+        if found_recipe != recipe_id(recipe) {
+            return Err(LoadError::Recipe { expected: recipe.to_owned() });
+        }
+        let temperature = reader.f32()?;
+        let prior: [f32; C] = reader.floats()?;
+        let scales: [f32; C] = reader.floats()?;
+        if !(1..=MAX_BITS).contains(&bits) || row_count > 1 << bits {
+            return Err(LoadError::Value { what: "size" });
+        }
+        if !(temperature.is_finite() && 0.0 < temperature) {
+            return Err(LoadError::Value { what: "temperature" });
+        }
+        if !prior.iter().chain(&scales).all(|number| number.is_finite()) {
+            return Err(LoadError::Value { what: "prior or scale" });
+        }
+        let buckets = reader.buckets(row_count, bits)?;
+        let rows: Vec<[i8; C]> = reader
+            .take(row_count as usize * C)?
+            .as_chunks::<C>()
+            .0
+            .iter()
+            .map(|row| row.map(u8::cast_signed))
+            .collect();
+        if !reader.rest.is_empty() {
+            return Err(LoadError::Value { what: "length" });
+        }
+        let blocks = blocks_of(&buckets, bits);
+        Ok(Self { bits, recipe: found_recipe, temperature, prior, scales, blocks, rows })
+    }
+
+    /// Writes the model as the bytes that [`from_bytes`](Self::from_bytes) reads.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        for number in [FORMAT, C as u32, self.bits, self.rows.len() as u32] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(self.recipe.to_le_bytes());
+        bytes.extend(self.temperature.to_le_bytes());
+        for number in self.prior.iter().chain(&self.scales) {
+            bytes.extend(number.to_le_bytes());
+        }
+        let mut next = 0;
+        for bucket in self.buckets() {
+            push_leb128(&mut bytes, bucket + 1 - next);
+            next = bucket + 1;
+        }
+        bytes.extend(self.rows.iter().flatten().map(|weight| weight.cast_unsigned()));
+        let checksum = hash(CHECKSUM_SEED, &bytes);
+        bytes.extend(checksum.to_le_bytes());
+        bytes
+    }
+
+    /// How likely each class is, given the features; sums to 1.
+    #[must_use]
+    pub fn predict(&self, features: &Features) -> [f32; C] {
+        self.probabilities(self.scores(features))
+    }
+
+    /// The sum of the features' weights and the prior: natural log-odds before calibration.
+    #[must_use]
+    pub fn scores(&self, features: &Features) -> [f32; C] {
+        let mut scores = self.prior;
+        self.add(features, &mut scores);
+        scores
+    }
+
+    /// Adds the features' weights to `scores`.
+    ///
+    /// Scores add up, so what several judgements have in common (the sentence, say) is counted
+    /// once: start from [`prior`](Self::prior), add the common features, copy the scores, add each
+    /// judgement's own features to its copy, and finish with
+    /// [`probabilities`](Self::probabilities).
+    pub fn add(&self, features: &Features, scores: &mut [f32; C]) {
+        let mut sums = [0.0_f32; C];
+        for &(half, value) in features.entries() {
+            if let Some(row) = self.row_of(half) {
+                for (sum, &weight) in sums.iter_mut().zip(row) {
+                    *sum += value * f32::from(weight);
+                }
+            }
+        }
+        for ((score, sum), scale) in scores.iter_mut().zip(sums).zip(self.scales) {
+            *score += sum * scale;
+        }
+    }
+
+    /// What each feature adds to the score of each class: why the model says what it says.
+    ///
+    /// - returns: one row of log-odds per feature, in the order they were pushed.
+    #[must_use]
+    pub fn contributions(&self, features: &Features) -> Vec<[f32; C]> {
+        let weigh = |&(half, value): &(u32, f32)| match self.row_of(half) {
+            Some(row) => std::array::from_fn(|class| {
+                value * f32::from(row[class]) * self.scales[class] / self.temperature
+            }),
+            None => [0.0; C],
+        };
+        features.entries().iter().map(weigh).collect()
+    }
+
+    /// Calibrated probabilities of raw scores.
+    ///
+    /// # Source
+    ///
+    /// Temperature scaling: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    #[must_use]
+    pub fn probabilities(&self, scores: [f32; C]) -> [f32; C] {
+        softmax(scores.map(|score| score / self.temperature))
+    }
+
+    /// The score of each class when no feature is known.
+    #[must_use]
+    pub const fn prior(&self) -> [f32; C] {
+        self.prior
+    }
+
+    /// By what scores are divided before softmax; above 1 where the training was over-confident.
+    #[must_use]
+    pub const fn temperature(&self) -> f32 {
+        self.temperature
+    }
+
+    /// How many buckets carry weights.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn row_of(&self, half: u32) -> Option<&[i8; C]> {
+        let bucket = half >> (32 - self.bits);
+        let block = self.blocks.get((bucket / 64) as usize)?;
+        let bit = 1_u64 << (bucket % 64);
+        if block.present & bit == 0 {
+            return None;
+        }
+        let inside = (block.present & (bit - 1)).count_ones();
+        self.rows.get((block.before + inside) as usize)
+    }
+
+    /// The buckets that have a row, in order.
+    fn buckets(&self) -> impl Iterator<Item = u32> + '_ {
+        (0_u32..).step_by(64).zip(&self.blocks).flat_map(|(first, block)| {
+            (0..64).filter(|bit| block.present >> bit & 1 == 1).map(move |bit| first + bit)
+        })
+    }
+}
+
+#[cfg(feature = "train")]
+impl<const C: usize> LinearModel<C> {
+    /// Quantises trained weights.
+    ///
+    /// - `rows`: buckets in rising order, each once, with its weights.
+    pub(crate) fn quantise(
+        recipe: &str,
+        bits: u32,
+        prior: [f32; C],
+        rows: &[(u32, [f32; C])],
+    ) -> Self {
+        let scales: [f32; C] = std::array::from_fn(|class| {
+            rows.iter().map(|(_, row)| row[class].abs()).fold(0.0, f32::max) / 127.0
+        });
+        let quantised = rows.iter().filter_map(|&(bucket, row)| {
+            let row: [i8; C] = std::array::from_fn(|class| {
+                let scale = scales[class];
+                if scale > 0.0 { (row[class] / scale).round() as i8 } else { 0 }
+            });
+            // A row that rounds to nothing says nothing.
+            (row != [0; C]).then_some((bucket, row))
+        });
+        let (buckets, rows): (Vec<u32>, Vec<[i8; C]>) = quantised.unzip();
+        Self {
+            bits,
+            recipe: recipe_id(recipe),
+            temperature: 1.0,
+            prior,
+            scales,
+            blocks: blocks_of(&buckets, bits),
+            rows,
+        }
+    }
+
+    pub(crate) fn set_temperature(&mut self, temperature: f32) {
+        self.temperature = temperature;
+    }
+}
+
+impl<const C: usize> fmt::Debug for LinearModel<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LinearModel")
+            .field("classes", &C)
+            .field("bits", &self.bits)
+            .field("rows", &self.rows.len())
+            .field("temperature", &self.temperature)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Turns log-odds into probabilities that sum to 1.
+#[must_use]
+pub fn softmax<const C: usize>(scores: [f32; C]) -> [f32; C] {
+    // Subtracting the maximum leaves the result unchanged and keeps `exp` from overflowing.
+    let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights = scores.map(|score| (score - max).exp());
+    let total: f32 = weights.iter().sum();
+    weights.map(|weight| weight / total)
+}
+
+/// Why bytes are not a usable model.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The bytes do not start like a model file.
+    #[error("not a file of linear weights: it does not start with `SPLINEAR`")]
+    NotAModel,
+
+    /// The bytes were changed or cut off after they were written.
+    #[error("the weights are damaged: their checksum does not match; fetch or train them again")]
+    Damaged,
+
+    /// The file was written by another version of this crate.
+    #[error("the weights have format {found} and this build reads {FORMAT}: train them again")]
+    Format {
+        /// The format number in the file.
+        found: u32,
+    },
+
+    /// The model separates another number of classes.
+    #[error("the weights tell {found} classes apart and {expected} are expected")]
+    Classes {
+        /// How many the file has.
+        found: u32,
+        /// How many the caller wants.
+        expected: usize,
+    },
+
+    /// The weights were made for features that are made differently.
+    #[error("the weights were not trained for features of the recipe {expected}: train them again")]
+    Recipe {
+        /// The caller's recipe.
+        expected: String,
+    },
+
+    /// A field holds what no trainer writes.
+    #[error("the weights hold an impossible {what}: train them again")]
+    Value {
+        /// The field.
+        what: &'static str,
+    },
+}
+
+fn recipe_id(recipe: &str) -> u64 {
+    Feature::new("recipe").text(recipe).as_u64()
+}
+
+/// What lies between magic and checksum, once both are right.
+fn checked_body(bytes: &[u8]) -> Result<&[u8], LoadError> {
+    let body = bytes.strip_prefix(MAGIC).ok_or(LoadError::NotAModel)?;
+    let (body, checksum) = body.split_last_chunk::<8>().ok_or(LoadError::Damaged)?;
+    let covered = &bytes[..bytes.len() - checksum.len()];
+    if hash(CHECKSUM_SEED, covered) != u64::from_le_bytes(*checksum) {
+        return Err(LoadError::Damaged);
+    }
+    Ok(body)
+}
+
+/// - `buckets`: rising and below 2^`bits`.
+fn blocks_of(buckets: &[u32], bits: u32) -> Vec<Block> {
+    let mut blocks = vec![Block::default(); (1_usize << bits).div_ceil(64)];
+    for bucket in buckets {
+        blocks[(bucket / 64) as usize].present |= 1 << (bucket % 64);
+    }
+    let mut before = 0;
+    for block in &mut blocks {
+        block.before = before;
+        before += block.present.count_ones();
+    }
+    blocks
+}
+
+fn push_leb128(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], LoadError> {
+        let (taken, rest) =
+            self.rest.split_at_checked(count).ok_or(LoadError::Value { what: "length" })?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], LoadError> {
+        let (taken, rest) =
+            self.rest.split_first_chunk().ok_or(LoadError::Value { what: "length" })?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn u32(&mut self) -> Result<u32, LoadError> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, LoadError> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn f32(&mut self) -> Result<f32, LoadError> {
+        self.array().map(f32::from_le_bytes)
+    }
+
+    fn floats<const N: usize>(&mut self) -> Result<[f32; N], LoadError> {
+        let mut numbers = [0.0; N];
+        for number in &mut numbers {
+            *number = self.f32()?;
+        }
+        Ok(numbers)
+    }
+
+    /// Reads the gaps between buckets and adds them up.
+    fn buckets(&mut self, count: u32, bits: u32) -> Result<Vec<u32>, LoadError> {
+        let mut buckets = Vec::with_capacity(count as usize);
+        let mut next = 0_u64;
+        for _ in 0..count {
+            let gap = self.leb128()?;
+            next += u64::from(gap);
+            if gap == 0 || next > 1 << bits {
+                return Err(LoadError::Value { what: "bucket" });
+            }
+            buckets.push((next - 1) as u32);
+        }
+        Ok(buckets)
+    }
+
+    fn leb128(&mut self) -> Result<u32, LoadError> {
+        let mut number = 0;
+        for shift in (0..32).step_by(7) {
+            let [byte] = self.array()?;
+            number |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(LoadError::Value { what: "bucket" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn softmax_sums_to_one_and_survives_large_scores() {
+        for scores in [[0.0, 0.0, 0.0], [1e30, 0.0, -1e30], [-800.0, -801.0, -802.0]] {
+            let probabilities = softmax(scores);
+            assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{scores:?}");
+            assert!(probabilities.iter().all(|p| p.is_finite()));
+        }
+    }
+
+    proptest! {
+        /// Each weight is off by at most half a step, a step being 1/127 of the largest weight,
+        /// and a feature without a row adds nothing.
+        #[test]
+        fn quantised_scores_stay_close_to_the_float_ones(
+            rows in prop::collection::btree_map(0..4096_u32, [-3.0..3.0_f32, -1.0..1.0_f32], 1..200),
+            known in prop::collection::vec((any::<prop::sample::Index>(), -2.0..2.0_f32), 0..50),
+            unknown in prop::collection::vec(0..4096_u32, 0..50),
+        ) {
+            let rows: Vec<(u32, [f32; 2])> = rows.into_iter().collect();
+            let prior = [0.5, -0.5];
+            let model = LinearModel::<2>::quantise("test", 12, prior, &rows);
+            let model = LinearModel::<2>::from_bytes(&model.to_bytes(), "test").unwrap();
+
+            let mut entries = Vec::new();
+            let (mut exact, mut reach) = (prior, 0.0);
+            for (index, value) in known {
+                let (bucket, row) = rows[index.index(rows.len())];
+                entries.push((bucket << 20 | 0x7_1234, value));
+                for class in 0..2 {
+                    exact[class] += value * row[class];
+                }
+                reach += value.abs();
+            }
+            for bucket in unknown {
+                if rows.binary_search_by_key(&bucket, |row| row.0).is_err() {
+                    entries.push((bucket << 20, 1.0));
+                }
+            }
+
+            let scores = model.scores(&Features::from_entries(entries));
+            for class in 0..2 {
+                let largest = rows.iter().map(|row| row.1[class].abs()).fold(0.0, f32::max);
+                let allowed = reach * largest / 127.0 * 0.51 + 1e-3;
+                prop_assert!((scores[class] - exact[class]).abs() <= allowed);
+            }
+        }
+    }
+}
