@@ -1,0 +1,459 @@
+//! A document: an immutable text and what stages have found in it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::entity::Entity;
+use crate::layer::{Annotation, Layer, LayerError, layers};
+use crate::metadata::Metadata;
+use crate::sentiment::SentimentRecord;
+use crate::span::Span;
+use crate::stance::TargetStance;
+
+/// An immutable text, its metadata, and the annotation beside it.
+///
+/// Everything written is checked against the text when it enters, so whoever reads a document may
+/// slice the text with any span of it.
+// Invariants: every layer passes `Layer::check`; every span in a record fits the text; links from
+// mentions stay inside the entity table; `written` names what was set since the document was made.
+#[derive(Debug, Clone, Default)]
+pub struct Document<'a> {
+    id: Cow<'a, str>,
+    text: Cow<'a, str>,
+    metadata: Metadata,
+    /// Few enough that a search beats a map.
+    layers: Vec<(Cow<'static, str>, Layer<'a>)>,
+    entities: Vec<Entity>,
+    sentiment: Option<SentimentRecord>,
+    stance: Vec<TargetStance>,
+    attributes: BTreeMap<String, Value>,
+    notes: Vec<String>,
+    stages: Vec<StageRecord>,
+    written: Vec<Cow<'static, str>>,
+}
+
+/// Which stage did what to a document, for its provenance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// The stage's id in the pipeline.
+    pub name: String,
+    /// The plugin's version.
+    pub version: String,
+    /// The model that it used, if any.
+    pub model: Option<String>,
+    /// Milliseconds that it took.
+    pub ms: f64,
+}
+
+impl<'a> Document<'a> {
+    /// The longest text, in bytes: offsets are 32 bits wide.
+    pub const MAX_BYTES: usize = u32::MAX as usize - 1;
+
+    /// A document without annotation.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError`] when the text is longer than [`Document::MAX_BYTES`].
+    pub fn new(
+        id: impl Into<Cow<'a, str>>,
+        text: impl Into<Cow<'a, str>>,
+    ) -> Result<Self, TextError> {
+        let (id, text) = (id.into(), text.into());
+        if text.len() > Self::MAX_BYTES {
+            return Err(TextError { found: text.len() });
+        }
+        Ok(Self { id, text, ..Self::default() })
+    }
+
+    /// The id that recognises the document when it comes again.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text of a span of this document.
+    ///
+    /// Empty for a span that is not one of this document's.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> &str {
+        self.text.get(span.range()).unwrap_or_default()
+    }
+
+    /// What is known besides the text.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Sets what is known besides the text; for sources, before the first stage.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The document's language, as ISO 639-1 code.
+    #[must_use]
+    pub fn language(&self) -> Option<&str> {
+        self.metadata.language.as_deref()
+    }
+
+    /// Sets the language that a stage found, an ISO 639-1 code.
+    pub fn set_language(&mut self, code: impl Into<String>) {
+        self.metadata.language = Some(code.into());
+        self.mark_written(layers::LANGUAGE.into());
+    }
+
+    /// Words, numbers and marks; empty before a tokeniser has run.
+    #[must_use]
+    pub fn tokens(&self) -> &[Annotation] {
+        self.annotations(layers::TOKENS)
+    }
+
+    /// Sentences; empty before a tokeniser has run.
+    #[must_use]
+    pub fn sentences(&self) -> &[Annotation] {
+        self.annotations(layers::SENTENCES)
+    }
+
+    /// Mentions of entities; see [`mention`](crate::mention) for their fields.
+    #[must_use]
+    pub fn mentions(&self) -> &[Annotation] {
+        self.annotations(layers::ENTITIES)
+    }
+
+    /// The entities that mentions link to.
+    #[must_use]
+    pub fn entities(&self) -> &[Entity] {
+        &self.entities
+    }
+
+    /// The entity that a mention links to.
+    #[must_use]
+    pub fn entity_of(&self, mention: &Annotation) -> Option<&Entity> {
+        self.entities.get(mention.link as usize)
+    }
+
+    /// The layer of this name.
+    #[must_use]
+    pub fn layer(&self, name: &str) -> Option<&Layer<'a>> {
+        self.layers.iter().find(|(known, _)| known == name).map(|(_, layer)| layer)
+    }
+
+    /// All layers, in the order in which they were first written.
+    pub fn layers(&self) -> impl Iterator<Item = (&str, &Layer<'a>)> {
+        self.layers.iter().map(|(name, layer)| (name.as_ref(), layer))
+    }
+
+    fn annotations(&self, name: &str) -> &[Annotation] {
+        self.layer(name).map_or(&[], |layer| &layer.annotations)
+    }
+
+    /// Writes a layer, in place of what was there.
+    ///
+    /// # Errors
+    ///
+    /// [`LayerError`] when a span does not fit; the document is unchanged then.
+    pub fn set_layer(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        layer: impl Into<Layer<'a>>,
+    ) -> Result<(), LayerError> {
+        let (name, layer) = (name.into(), layer.into());
+        layer.check(&name, &self.text)?;
+        self.put_layer(name.clone(), layer);
+        self.mark_written(name);
+        Ok(())
+    }
+
+    /// Takes over a layer that another document of the same text has already checked, without
+    /// counting it as written: how a host lends its layers to a stage.
+    ///
+    /// A layer that was not checked does no harm beyond wrong slices, which
+    /// [`Document::slice`] answers with an empty text.
+    pub fn lend_layer(&mut self, name: impl Into<Cow<'static, str>>, layer: Layer<'a>) {
+        self.put_layer(name.into(), layer);
+    }
+
+    fn put_layer(&mut self, name: Cow<'static, str>, layer: Layer<'a>) {
+        match self.layers.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, slot)) => *slot = layer,
+            None => self.layers.push((name, layer)),
+        }
+    }
+
+    /// Writes mentions together with the table of entities that they link to.
+    ///
+    /// # Errors
+    ///
+    /// [`LayerError`] when a mention's span does not fit or its link leaves the table; the
+    /// document is unchanged then.
+    pub fn set_entities(
+        &mut self,
+        mentions: Vec<Annotation>,
+        entities: Vec<Entity>,
+    ) -> Result<(), LayerError> {
+        let beyond = mentions.iter().position(|mention| mention.link as usize >= entities.len());
+        if let Some(index) = beyond {
+            return Err(LayerError::link(layers::ENTITIES, index, entities.len()));
+        }
+        self.set_layer(layers::ENTITIES, mentions)?;
+        self.entities = entities;
+        Ok(())
+    }
+
+    /// Takes over an entity table without counting it as written; see [`Document::lend_layer`].
+    pub fn lend_entities(&mut self, entities: Vec<Entity>) {
+        self.entities = entities;
+    }
+
+    /// The sentiment, once a stage has written it.
+    #[must_use]
+    pub fn sentiment(&self) -> Option<&SentimentRecord> {
+        self.sentiment.as_ref()
+    }
+
+    /// Writes the sentiment of the document, its sentences and its mentions.
+    ///
+    /// # Errors
+    ///
+    /// [`LayerError`] when there is not one entry for each sentence and one for each mention.
+    pub fn set_sentiment(&mut self, sentiment: SentimentRecord) -> Result<(), LayerError> {
+        let parts = [
+            (sentiment.sentences.len(), self.sentences().len()),
+            (sentiment.mentions.len(), self.mentions().len()),
+        ];
+        if let Some((found, expected)) = parts.into_iter().find(|(found, rows)| found != rows) {
+            return Err(LayerError::rows(layers::SENTIMENT, found, expected));
+        }
+        self.sentiment = Some(sentiment);
+        self.mark_written(layers::SENTIMENT.into());
+        Ok(())
+    }
+
+    /// Takes over a sentiment without counting it as written; see [`Document::lend_layer`].
+    pub fn lend_sentiment(&mut self, sentiment: Option<SentimentRecord>) {
+        self.sentiment = sentiment;
+    }
+
+    /// The stances, one entry for each target.
+    #[must_use]
+    pub fn stance(&self) -> &[TargetStance] {
+        &self.stance
+    }
+
+    /// Writes the stances.
+    ///
+    /// # Errors
+    ///
+    /// [`LayerError`] when a span of a piece of evidence does not fit; the document is unchanged
+    /// then.
+    pub fn set_stance(&mut self, stance: Vec<TargetStance>) -> Result<(), LayerError> {
+        let positions = stance.iter().flat_map(|target| {
+            target.author.iter().chain(target.actors.iter().map(|actor| &actor.stance))
+        });
+        let evidence = positions
+            .flat_map(|position| position.evidence.iter().chain(&position.counter_evidence));
+        for (index, piece) in evidence.enumerate() {
+            let spans = [Some(piece.span), piece.holder, piece.target, piece.cue];
+            for span in spans.into_iter().flatten() {
+                if !span.fits(&self.text) {
+                    return Err(LayerError::span(layers::STANCE, index, span, &self.text));
+                }
+            }
+        }
+        self.stance = stance;
+        self.mark_written(layers::STANCE.into());
+        Ok(())
+    }
+
+    /// Takes over stances without counting them as written; see [`Document::lend_layer`].
+    pub fn lend_stance(&mut self, stance: Vec<TargetStance>) {
+        self.stance = stance;
+    }
+
+    /// The attribute of this name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&Value> {
+        self.attributes.get(name)
+    }
+
+    /// All attributes, by name.
+    #[must_use]
+    pub fn attributes(&self) -> &BTreeMap<String, Value> {
+        &self.attributes
+    }
+
+    /// Writes an attribute, in place of what was there.
+    pub fn set_attribute(&mut self, name: impl Into<String>, value: Value) {
+        let name = name.into();
+        self.mark_written(Cow::Owned(name.clone()));
+        self.attributes.insert(name, value);
+    }
+
+    /// Takes over an attribute without counting it as written; see [`Document::lend_layer`].
+    pub fn lend_attribute(&mut self, name: impl Into<String>, value: Value) {
+        self.attributes.insert(name.into(), value);
+    }
+
+    /// What was skipped, and why; a document with notes is partial.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Records that something was skipped, which makes the result partial.
+    pub fn add_note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// The stages that have run, in order.
+    #[must_use]
+    pub fn stages(&self) -> &[StageRecord] {
+        &self.stages
+    }
+
+    /// Records that a stage has run; for the engine.
+    pub fn add_stage(&mut self, record: StageRecord) {
+        self.stages.push(record);
+    }
+
+    /// Names of the layers, records and attributes that were set since the document was made:
+    /// what a host compares with a stage's contract and takes back from it.
+    pub fn written(&self) -> impl Iterator<Item = &str> {
+        self.written.iter().map(AsRef::as_ref)
+    }
+
+    fn mark_written(&mut self, name: Cow<'static, str>) {
+        if !self.written.contains(&name) {
+            self.written.push(name);
+        }
+    }
+
+    /// Removes and returns a layer, such as one that a stage has just written.
+    pub fn take_layer(&mut self, name: &str) -> Option<Layer<'a>> {
+        let index = self.layers.iter().position(|(known, _)| known == name)?;
+        Some(self.layers.remove(index).1)
+    }
+
+    /// The same document, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Document<'static> {
+        Document {
+            id: Cow::Owned(self.id.into_owned()),
+            text: Cow::Owned(self.text.into_owned()),
+            metadata: self.metadata,
+            layers: self
+                .layers
+                .into_iter()
+                .map(|(name, layer)| (name, layer.into_owned()))
+                .collect(),
+            entities: self.entities,
+            sentiment: self.sentiment,
+            stance: self.stance,
+            attributes: self.attributes,
+            notes: self.notes,
+            stages: self.stages,
+            written: self.written,
+        }
+    }
+
+    /// About how much memory the document holds, in bytes: text and layers, for back-pressure.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let annotations: usize = self.layers.iter().map(|(_, layer)| layer.annotations.len()).sum();
+        size_of::<Self>() + self.text.len() + annotations * size_of::<Annotation>()
+    }
+}
+
+/// A text that is too long to annotate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextError {
+    /// Its length in bytes.
+    pub found: usize,
+}
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the text has {} bytes and a document holds at most {}: split it",
+            self.found,
+            Document::MAX_BYTES
+        )
+    }
+}
+
+impl std::error::Error for TextError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::EntityKind;
+    use crate::layer::NO_LINK;
+
+    fn document() -> Document<'static> {
+        Document::new("d", "Astana refused.").unwrap()
+    }
+
+    #[test]
+    fn a_refused_layer_leaves_the_document_as_it_was() {
+        let mut document = document();
+        document.set_layer(layers::TOKENS, vec![Annotation::new(Span::new(0, 6))]).unwrap();
+        let outside = vec![Annotation::new(Span::new(0, 99))];
+        assert!(document.set_layer(layers::TOKENS, outside).is_err());
+        assert_eq!(document.tokens(), [Annotation::new(Span::new(0, 6))]);
+    }
+
+    #[test]
+    fn a_mention_links_into_the_table() {
+        let mut document = document();
+        let mention = Annotation::new(Span::new(0, 6));
+        assert_eq!(mention.link, NO_LINK);
+        let error = document.set_entities(vec![mention], Vec::new()).unwrap_err();
+        insta::assert_snapshot!(
+            error,
+            @"layer `entities` span #0: its link leaves the table, which has 0 entries"
+        );
+        let kazakhstan = Entity {
+            id: "KAZ".into(),
+            name: "Kazakhstan".into(),
+            kind: EntityKind::Country,
+            country: Some("KAZ".into()),
+            speaks_for_country: true,
+            aliases: Vec::new(),
+        };
+        document.set_entities(vec![mention.with_link(0)], vec![kazakhstan]).unwrap();
+        assert_eq!(document.entity_of(&document.mentions()[0]).unwrap().id, "KAZ");
+    }
+
+    #[test]
+    fn only_what_is_set_counts_as_written() {
+        let mut document = document();
+        document.lend_layer(layers::TOKENS, Layer::default());
+        document.set_attribute("hedges", Value::from(2));
+        document.set_attribute("hedges", Value::from(3));
+        assert_eq!(document.written().collect::<Vec<_>>(), ["hedges"]);
+    }
+
+    #[test]
+    fn a_sentiment_needs_one_entry_for_each_sentence() {
+        let mut document = document();
+        document.set_layer(layers::SENTENCES, vec![Annotation::new(Span::new(0, 15))]).unwrap();
+        let error = document.set_sentiment(SentimentRecord::default()).unwrap_err();
+        insta::assert_snapshot!(
+            error,
+            @"layer `sentiment` span #0: it has 0 entries where the document needs 1"
+        );
+    }
+}
