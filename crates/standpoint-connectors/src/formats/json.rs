@@ -1,0 +1,177 @@
+//! JSON documents: an object with `text`, an array of such objects, or one object on each line.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Content;
+use crate::read::ReadError;
+
+/// The fields of a document in JSON. Other fields are passed over.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    id: Option<Id>,
+    title: Option<String>,
+    /// Who speaks: a name, or an actor id such as `KAZ`.
+    #[serde(alias = "speaker")]
+    author: Option<String>,
+    #[serde(alias = "date")]
+    published: Option<String>,
+    #[serde(alias = "lang")]
+    language: Option<String>,
+    text: String,
+}
+
+/// Ids are words in some collections and numbers in others.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Id {
+    Word(String),
+    Number(i64),
+}
+
+impl From<Record> for Content {
+    fn from(record: Record) -> Self {
+        // A field that holds an empty string says as much as one that is missing.
+        let some = |field: Option<String>| field.filter(|value| !value.trim().is_empty());
+        Self {
+            id: some(record.id.map(|id| match id {
+                Id::Word(word) => word,
+                Id::Number(number) => number.to_string(),
+            })),
+            title: some(record.title),
+            author: some(record.author),
+            published: some(record.published),
+            language: some(record.language),
+            text: record.text,
+        }
+    }
+}
+
+/// Reads one record; `line` is where it stands in its file, from 1.
+///
+/// # Errors
+///
+/// [`ReadError::Json`] with line, column and what is wrong. Fields that are not read
+/// are passed over without recursion, however deep they nest.
+pub fn read_record(json: &str, line: u64) -> Result<Content, ReadError> {
+    if let Some(other) = shape_other_than_object(json) {
+        let problem = format!("expected an object with the field `text`, found {other}");
+        return Err(ReadError::Json { line, column: 1, problem });
+    }
+    serde_json::from_str::<Record>(json).map(Content::from).map_err(|error| at(line, &error))
+}
+
+/// One record of a file with its JSON, which its id is made of.
+pub type RawRecord = (Result<Content, ReadError>, String);
+
+/// Reads a file that holds one record or an array of them.
+///
+/// # Errors
+///
+/// [`ReadError::Json`] when the file is neither.
+pub fn read_file(json: &str) -> Result<Vec<RawRecord>, ReadError> {
+    let json = json.trim();
+    let is_array_of_objects =
+        json.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']));
+    if !is_array_of_objects {
+        return Ok(vec![(read_record(json, 1), json.to_owned())]);
+    }
+    let records: Vec<Box<RawValue>> = serde_json::from_str(json).map_err(|error| at(1, &error))?;
+    Ok(records
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| {
+            let record = read_record(raw.get(), 1).map_err(|error| in_array(error, index));
+            (record, raw.get().to_owned())
+        })
+        .collect())
+}
+
+/// Says which record of an array is wrong; serde counts lines from the record's start.
+fn in_array(error: ReadError, index: usize) -> ReadError {
+    match error {
+        ReadError::Json { line, column, problem } => {
+            let problem = format!("{problem} (counted from the start of record {})", index + 1);
+            ReadError::Json { line, column, problem }
+        }
+        other => other,
+    }
+}
+
+/// What the JSON is when it is not an object; `None` for an object and for what is no JSON.
+fn shape_other_than_object(json: &str) -> Option<&'static str> {
+    match json.trim_start().as_bytes().first()? {
+        b'[' => Some("an array"),
+        b'"' => Some("a string"),
+        b'0'..=b'9' | b'-' => Some("a number"),
+        _ => None,
+    }
+}
+
+/// An error of serde at its place in the file; `line` is where the JSON that serde saw begins.
+fn at(line: u64, error: &serde_json::Error) -> ReadError {
+    let told = error.to_string();
+    // serde appends the position, which has a field of its own here.
+    let problem = told.rsplit_once(" at line ").map_or(told.as_str(), |(problem, _)| problem);
+    ReadError::Json {
+        line: line + error.line().saturating_sub(1) as u64,
+        column: error.column(),
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_may_name_their_fields_as_corpora_do() {
+        let record = read_record(
+            r#"{"id": 7, "title": "", "speaker": "KAZ", "date": "2015", "lang": "en", "x": [1], "text": "We."}"#,
+            1,
+        )
+        .unwrap();
+        let expected = Content {
+            id: Some("7".into()),
+            title: None,
+            author: Some("KAZ".into()),
+            published: Some("2015".into()),
+            language: Some("en".into()),
+            text: "We.".into(),
+        };
+        assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn an_array_gives_each_record_its_own_fate() {
+        let records = read_file(r#" [{"text": "a"}, {"txt": "b"}, {"text": "c"}] "#).unwrap();
+        let told: Vec<String> = records
+            .iter()
+            .map(|(record, _)| match record {
+                Ok(content) => content.text.clone(),
+                Err(error) => error.to_string(),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "a",
+                "line 1, column 12: missing field `text` (counted from the start of record 2)",
+                "c"
+            ]
+        );
+    }
+
+    #[test]
+    fn deep_nesting_never_overflows_the_stack() {
+        let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
+        let beside = format!("{{\"text\": \"x\", \"other\": {open}{close}}}");
+        assert_eq!(read_record(&beside, 1).unwrap().text, "x");
+
+        let instead = format!("{{\"text\": {open}{close}}}");
+        let error = read_record(&instead, 1).unwrap_err().to_string();
+        assert_eq!(error, "line 1, column 9: invalid type: sequence, expected a string");
+        let error = read_record(&format!("{{\"x\": {open}"), 1).unwrap_err().to_string();
+        assert_eq!(error, "line 1, column 10006: EOF while parsing a list");
+    }
+}

@@ -1,0 +1,501 @@
+//! From a file to documents: opens the format, keeps the limits, names what it refuses.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use standpoint_document::{Document, Metadata, SourceRef};
+use thiserror::Error;
+
+use crate::encoding;
+use crate::formats::{Content, Format, html, json, markdown, text};
+use crate::identity::{self, RecordIds};
+use crate::limits::ReadLimits;
+
+/// Where a file was found: what its documents' ids are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The source's name in the pipeline.
+    pub source: String,
+    /// The path relative to the source's folder, `/` between its parts.
+    pub path: String,
+}
+
+/// The documents of one file, in their order; a bad record is an error among them and the next
+/// one follows.
+pub type Documents = Box<dyn Iterator<Item = Result<Document<'static>, ReadError>> + Send>;
+
+/// Why a file or a record in it is not read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The format is not one that is read.
+    #[error("the format `{found}` is not read; the formats are {}", Format::NAMES.join(", "))]
+    Format {
+        /// The file name's ending.
+        found: String,
+    },
+
+    /// More of something than a limit allows.
+    #[error("{limit} is {allowed} and this has {}{found}{}", if *.at_least { "more than " } else { "" }, line.map(|line| format!(" (line {line})")).unwrap_or_default())]
+    Limit {
+        /// The setting's name.
+        limit: &'static str,
+        /// Its value.
+        allowed: u64,
+        /// What was found.
+        found: u64,
+        /// Whether reading stopped at `found`, so that there may be more.
+        at_least: bool,
+        /// The line of the record, from 1.
+        line: Option<u64>,
+    },
+
+    /// Nothing to read.
+    #[error("it holds no text, only {bytes} bytes of white space")]
+    Empty {
+        /// How many.
+        bytes: usize,
+    },
+
+    /// Not text.
+    #[error("it is not text: {control_percent}% of its bytes are control characters")]
+    Binary {
+        /// How many are.
+        control_percent: usize,
+    },
+
+    /// Not JSON, or JSON of another shape.
+    #[error("line {line}, column {column}: {problem}")]
+    Json {
+        /// Line in the file, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// The operating system, or a damaged compressed file.
+    #[error("cannot read it")]
+    Io {
+        /// Why.
+        #[from]
+        source: io::Error,
+    },
+}
+
+/// Opens the documents in a file.
+///
+/// - `bytes`: the file's content from its start;
+/// - `origin`: where it was found; the ending of its path says the format;
+/// - `limits`: what is refused. A file in a format of one document, or a line of JSONL, that is
+///   larger than `max_document_bytes` is read no further than that.
+///
+/// # Errors
+///
+/// [`ReadError`] when the file as a whole is not read; what is wrong with one record comes as an
+/// item of the iterator.
+pub fn documents(
+    bytes: impl Read + Send + 'static,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Documents, ReadError> {
+    let (format, compressed) = Format::of_path(&origin.path)?;
+    let plain: Box<dyn BufRead + Send> = if compressed {
+        Box::new(BufReader::new(Expanding::new(BufReader::new(bytes), limits)))
+    } else {
+        Box::new(BufReader::new(bytes))
+    };
+    match format {
+        Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
+        _ => whole(plain, format, origin, limits),
+    }
+}
+
+/// Reads a file that is one document, or a JSON file with several.
+fn whole(
+    plain: Box<dyn BufRead + Send>,
+    format: Format,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Documents, ReadError> {
+    let mut bytes = Vec::new();
+    let allowed = limits.max_document_bytes;
+    plain.take(allowed.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > allowed {
+        return Err(ReadError::Limit {
+            limit: "max_document_bytes",
+            allowed,
+            found: allowed,
+            at_least: true,
+            line: None,
+        });
+    }
+    let text = decode(&bytes)?;
+    let content = match format {
+        Format::Json => return json_file(&text, origin, limits),
+        Format::Text => text::read(text),
+        Format::Markdown => markdown::read(&text),
+        Format::Html | Format::Jsonl => html::read(&text),
+    };
+    let id = identity::of_file(&origin.source, &origin.path, &bytes);
+    let document = document(id, content, origin)?;
+    Ok(Box::new(std::iter::once(Ok(document))))
+}
+
+fn decode(bytes: &[u8]) -> Result<String, ReadError> {
+    let decoded = encoding::decode(bytes)
+        .map_err(|binary| ReadError::Binary { control_percent: binary.control_percent })?;
+    Ok(decoded.text)
+}
+
+fn json_file(text: &str, origin: &Origin, limits: &ReadLimits) -> Result<Documents, ReadError> {
+    let records = json::read_file(text)?;
+    if records.len() as u64 > limits.max_records {
+        return Err(too_many_records(limits, records.len() as u64));
+    }
+    let mut ids = RecordIds::new(&origin.source, &origin.path);
+    let origin = origin.clone();
+    Ok(Box::new(records.into_iter().map(move |(record, raw)| {
+        let content = record?;
+        let id = ids.next(content.id.as_deref(), raw.as_bytes());
+        document(id, content, &origin)
+    })))
+}
+
+fn too_many_records(limits: &ReadLimits, found: u64) -> ReadError {
+    let allowed = limits.max_records;
+    ReadError::Limit { limit: "max_records", allowed, found, at_least: false, line: None }
+}
+
+fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'static>, ReadError> {
+    if content.text.trim().is_empty() {
+        return Err(ReadError::Empty { bytes: content.text.len() });
+    }
+    let found = content.text.len() as u64;
+    let document = Document::new(id, content.text).map_err(|_| ReadError::Limit {
+        limit: "the length of a document in bytes",
+        allowed: Document::MAX_BYTES as u64,
+        found,
+        at_least: false,
+        line: None,
+    })?;
+    Ok(document.with_metadata(Metadata {
+        source: SourceRef {
+            name: origin.source.clone(),
+            path: Some(origin.path.clone()),
+            id: content.id,
+        },
+        title: content.title,
+        author: content.author,
+        published: content.published,
+        language: content.language,
+    }))
+}
+
+/// The records of a JSONL file, a line at a time, so that a file of any length needs the memory
+/// of its longest line.
+struct JsonLines {
+    lines: Box<dyn BufRead + Send>,
+    /// Lines read so far.
+    line: u64,
+    records: u64,
+    ids: RecordIds,
+    origin: Origin,
+    limits: ReadLimits,
+    ended: bool,
+}
+
+impl JsonLines {
+    fn new(lines: Box<dyn BufRead + Send>, origin: &Origin, limits: &ReadLimits) -> Self {
+        Self {
+            lines,
+            line: 0,
+            records: 0,
+            ids: RecordIds::new(&origin.source, &origin.path),
+            origin: origin.clone(),
+            limits: limits.clone(),
+            ended: false,
+        }
+    }
+
+    /// The next line that is not blank, without its end; `None` at the end of the file.
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        loop {
+            let mut line = Vec::new();
+            let allowed = self.limits.max_document_bytes;
+            let mut bounded = (&mut self.lines).take(allowed.saturating_add(2));
+            if bounded.read_until(b'\n', &mut line)? == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            let ended = line.last() == Some(&b'\n');
+            let length = line.len() as u64 - u64::from(ended);
+            if length > allowed {
+                let found = length + if ended { 0 } else { self.skip_line()? };
+                return Err(ReadError::Limit {
+                    limit: "max_document_bytes",
+                    allowed,
+                    found,
+                    at_least: false,
+                    line: Some(self.line),
+                });
+            }
+            if !line.trim_ascii().is_empty() {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// Passes over the rest of a line without keeping it; returns how many bytes that were, the
+    /// line's end not counted.
+    fn skip_line(&mut self) -> Result<u64, ReadError> {
+        let mut skipped = 0;
+        loop {
+            let buffer = self.lines.fill_buf()?;
+            if let Some(length) = memchr::memchr(b'\n', buffer) {
+                self.lines.consume(length + 1);
+                return Ok(skipped + length as u64);
+            }
+            let length = buffer.len();
+            if length == 0 {
+                return Ok(skipped);
+            }
+            self.lines.consume(length);
+            skipped += length as u64;
+        }
+    }
+
+    fn record(&mut self, line: &[u8]) -> Result<Document<'static>, ReadError> {
+        let text = decode(line)?;
+        let content = json::read_record(text.trim(), self.line)?;
+        let id = self.ids.next(content.id.as_deref(), line.trim_ascii());
+        document(id, content, &self.origin)
+    }
+}
+
+impl Iterator for JsonLines {
+    type Item = Result<Document<'static>, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let line = match self.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return None,
+            Err(error) => {
+                // A line over the limit was passed over; after a failed read there is no next.
+                self.ended = matches!(error, ReadError::Io { .. });
+                return Some(Err(error));
+            }
+        };
+        self.records += 1;
+        if self.records > self.limits.max_records {
+            self.ended = true;
+            return Some(Err(too_many_records(&self.limits, self.records)));
+        }
+        Some(self.record(&line))
+    }
+}
+
+/// A gzip stream that stops where it grows beyond the limits.
+struct Expanding<R> {
+    inner: MultiGzDecoder<Counted<R>>,
+    expanded: u64,
+    max_bytes: u64,
+    max_ratio: u64,
+}
+
+/// Counts the compressed bytes that were taken.
+struct Counted<R> {
+    inner: R,
+    taken: u64,
+}
+
+impl<R: BufRead> Expanding<R> {
+    /// A small file may always become this large, whatever the ratio: a page of one letter is no
+    /// bomb.
+    const ALWAYS_ALLOWED: u64 = 1 << 20;
+
+    fn new(inner: R, limits: &ReadLimits) -> Self {
+        Self {
+            inner: MultiGzDecoder::new(Counted { inner, taken: 0 }),
+            expanded: 0,
+            max_bytes: limits.max_expanded_bytes,
+            max_ratio: limits.max_expansion_ratio,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Expanding<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.expanded += count as u64;
+        if self.expanded > self.max_bytes {
+            return Err(io::Error::other(format!(
+                "max_expanded_bytes is {} and this expands to more",
+                self.max_bytes
+            )));
+        }
+        let compressed = self.inner.get_ref().taken.max(1);
+        if self.expanded > Self::ALWAYS_ALLOWED && self.expanded / compressed > self.max_ratio {
+            return Err(io::Error::other(format!(
+                "max_expansion_ratio is {} and {compressed} bytes have become {}",
+                self.max_ratio, self.expanded
+            )));
+        }
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.taken += count as u64;
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.taken += amount as u64;
+        self.inner.consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::io::{Cursor, Write};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn origin(path: &str) -> Origin {
+        Origin { source: "news".into(), path: path.into() }
+    }
+
+    fn small() -> ReadLimits {
+        ReadLimits { max_document_bytes: 200, max_records: 3, ..ReadLimits::default() }
+    }
+
+    /// What comes out of a file: `id title: text`, or the error with its causes.
+    fn read(path: &str, bytes: &[u8], limits: &ReadLimits) -> Vec<String> {
+        let told = |error: &ReadError| {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("error: {error}{cause}")
+        };
+        match documents(Cursor::new(bytes.to_vec()), &origin(path), limits) {
+            Err(error) => vec![told(&error)],
+            Ok(items) => items
+                .map(|item| match item {
+                    Err(error) => told(&error),
+                    Ok(document) => {
+                        let metadata = document.metadata();
+                        format!("{:?}: {:?}", metadata.title, document.text())
+                    }
+                })
+                .collect(),
+        }
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn bad_files_are_named_with_what_is_wrong() {
+        let long = "x".repeat(201);
+        let deep = "[".repeat(100);
+        let cases: [(&str, &[u8], &str); 10] = [
+            ("a.txt", b"", "error: it holds no text, only 0 bytes of white space"),
+            ("a.txt", b" \n\t ", "error: it holds no text, only 4 bytes of white space"),
+            (
+                "a.docx",
+                b"x",
+                "error: the format `docx` is not read; the formats are txt, md, html, json, \
+                 jsonl, and .gz of each",
+            ),
+            ("a", b"no ending is text", "None: \"no ending is text\""),
+            (
+                "a.txt",
+                long.as_bytes(),
+                "error: max_document_bytes is 200 and this has more than 200",
+            ),
+            (
+                "a.txt",
+                &[0, 1, 2, 3, 4, 5],
+                "error: it is not text: 100% of its bytes are control characters",
+            ),
+            (
+                "a.json",
+                b"{\"title\": 3}",
+                "error: line 1, column 11: invalid type: integer `3`, expected a string",
+            ),
+            (
+                "a.json",
+                deep.as_bytes(),
+                "error: line 1, column 1: expected an object with the field `text`, found an array",
+            ),
+            ("a.json", b"{\"body\": \"x\"}", "error: line 1, column 13: missing field `text`"),
+            ("a.txt.gz", b"not gzip at all", "error: cannot read it: invalid gzip header"),
+        ];
+        for (path, bytes, expected) in cases {
+            assert_eq!(read(path, bytes, &small())[0], expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_the_next_one_follows() {
+        let long = format!("{{\"text\": \"{}\"}}", "x".repeat(300));
+        let lines = format!("{{\"text\": \"one\"}}\n\nrubbish\n{long}\n{{\"text\": \"two\"}}");
+        insta::assert_snapshot!(read("a.jsonl", lines.as_bytes(), &small()).join("\n"), @r#"
+        None: "one"
+        error: line 3, column 1: expected value
+        error: max_document_bytes is 200 and this has 312 (line 4)
+        None: "two"
+        "#);
+    }
+
+    #[test]
+    fn a_file_of_too_many_records_ends_with_the_limit() {
+        let lines = "{\"text\": \"x\"}\n".repeat(5);
+        let found = read("a.jsonl", lines.as_bytes(), &small());
+        assert_eq!(found.len(), 4);
+        assert_eq!(found[3], "error: max_records is 3 and this has 4");
+    }
+
+    #[test]
+    fn compressed_files_are_read_and_bombs_are_not() {
+        let plain = gzip(b"Title\n\nBody.");
+        assert_eq!(read("a.txt.gz", &plain, &small()), ["Some(\"Title\"): \"Title\\n\\nBody.\""]);
+        let lines: Vec<u8> = b"{\"text\": \"the same line again\"}\n".repeat(200_000);
+        let found = read("a.jsonl.gz", &gzip(&lines), &ReadLimits::default());
+        let last = found.last().unwrap();
+        assert!(
+            last.contains("max_expansion_ratio is 200 and"),
+            "{last}; {} records came before",
+            found.len()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_bring_a_reader_down(
+            bytes in any::<Vec<u8>>(),
+            ending in prop::sample::select(vec!["txt", "md", "html", "json", "jsonl", "txt.gz"]),
+        ) {
+            read(&format!("a.{ending}"), &bytes, &small());
+        }
+    }
+}
