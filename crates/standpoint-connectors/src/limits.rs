@@ -1,33 +1,32 @@
-//! How much of anything a document or file may have; every rejection names limit and value.
+//! How much of anything a file may have; every rejection names limit and value.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-/// Limits of what is read. Each is a setting with a default; a document beyond one is rejected
-/// with the limit's name, its value and what was found.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+/// Limits of what is read, named as in a pipeline file. What is beyond one is refused with the
+/// limit's name, its value and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadLimits {
-    /// Bytes of one document: a text, a page, or a line of JSONL; such as `16MiB`.
+    /// Bytes of one document that is a whole file.
     pub max_document_bytes: u64,
-
+    /// Bytes of one line of JSONL.
+    pub max_line_bytes: u64,
     /// Bytes that a compressed file may become.
     pub max_expanded_bytes: u64,
-
     /// How many times larger than itself a compressed file may become.
-    pub max_expansion_ratio: u64,
-
+    pub max_expanded_ratio: u64,
     /// Records in one file.
-    pub max_records: u64,
+    pub max_records_per_file: u64,
+    /// How deep the values of a JSON document may nest.
+    pub max_json_depth: u32,
 }
 
 impl Default for ReadLimits {
     fn default() -> Self {
         Self {
             max_document_bytes: 16 << 20,
-            max_expanded_bytes: 4 << 30,
-            max_expansion_ratio: 200,
-            max_records: 10_000_000,
+            max_line_bytes: 16 << 20,
+            max_expanded_bytes: 256 << 20,
+            max_expanded_ratio: 200,
+            max_records_per_file: 1_000_000,
+            max_json_depth: 64,
         }
     }
 }

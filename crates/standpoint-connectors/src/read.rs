@@ -88,8 +88,9 @@ pub enum ReadError {
 ///
 /// - `bytes`: the file's content from its start;
 /// - `origin`: where it was found; the ending of its path says the format;
-/// - `limits`: what is refused. A file in a format of one document, or a line of JSONL, that is
-///   larger than `max_document_bytes` is read no further than that.
+/// - `limits`: what is refused. A file of one document that is larger than
+///   `max_document_bytes` is read no further than that; a longer line than `max_line_bytes` is
+///   passed over without being kept.
 ///
 /// # Errors
 ///
@@ -150,8 +151,8 @@ fn decode(bytes: &[u8]) -> Result<String, ReadError> {
 }
 
 fn json_file(text: &str, origin: &Origin, limits: &ReadLimits) -> Result<Documents, ReadError> {
-    let records = json::read_file(text)?;
-    if records.len() as u64 > limits.max_records {
+    let records = json::read_file(text, limits.max_json_depth)?;
+    if records.len() as u64 > limits.max_records_per_file {
         return Err(too_many_records(limits, records.len() as u64));
     }
     let mut ids = RecordIds::new(&origin.source, &origin.path);
@@ -164,8 +165,8 @@ fn json_file(text: &str, origin: &Origin, limits: &ReadLimits) -> Result<Documen
 }
 
 fn too_many_records(limits: &ReadLimits, found: u64) -> ReadError {
-    let allowed = limits.max_records;
-    ReadError::Limit { limit: "max_records", allowed, found, at_least: false, line: None }
+    let allowed = limits.max_records_per_file;
+    ReadError::Limit { limit: "max_records_per_file", allowed, found, at_least: false, line: None }
 }
 
 fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'static>, ReadError> {
@@ -223,7 +224,7 @@ impl JsonLines {
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
         loop {
             let mut line = Vec::new();
-            let allowed = self.limits.max_document_bytes;
+            let allowed = self.limits.max_line_bytes;
             let mut bounded = (&mut self.lines).take(allowed.saturating_add(2));
             if bounded.read_until(b'\n', &mut line)? == 0 {
                 return Ok(None);
@@ -234,7 +235,7 @@ impl JsonLines {
             if length > allowed {
                 let found = length + if ended { 0 } else { self.skip_line()? };
                 return Err(ReadError::Limit {
-                    limit: "max_document_bytes",
+                    limit: "max_line_bytes",
                     allowed,
                     found,
                     at_least: false,
@@ -268,7 +269,7 @@ impl JsonLines {
 
     fn record(&mut self, line: &[u8]) -> Result<Document<'static>, ReadError> {
         let text = decode(line)?;
-        let content = json::read_record(text.trim(), self.line)?;
+        let content = json::read_record(text.trim(), self.line, self.limits.max_json_depth)?;
         let id = self.ids.next(content.id.as_deref(), line.trim_ascii());
         document(id, content, &self.origin)
     }
@@ -291,7 +292,7 @@ impl Iterator for JsonLines {
             }
         };
         self.records += 1;
-        if self.records > self.limits.max_records {
+        if self.records > self.limits.max_records_per_file {
             self.ended = true;
             return Some(Err(too_many_records(&self.limits, self.records)));
         }
@@ -323,7 +324,7 @@ impl<R: BufRead> Expanding<R> {
             inner: MultiGzDecoder::new(Counted { inner, taken: 0 }),
             expanded: 0,
             max_bytes: limits.max_expanded_bytes,
-            max_ratio: limits.max_expansion_ratio,
+            max_ratio: limits.max_expanded_ratio,
         }
     }
 }
@@ -341,7 +342,7 @@ impl<R: BufRead> Read for Expanding<R> {
         let compressed = self.inner.get_ref().taken.max(1);
         if self.expanded > Self::ALWAYS_ALLOWED && self.expanded / compressed > self.max_ratio {
             return Err(io::Error::other(format!(
-                "max_expansion_ratio is {} and {compressed} bytes have become {}",
+                "max_expanded_ratio is {} and {compressed} bytes have become {}",
                 self.max_ratio, self.expanded
             )));
         }
@@ -384,7 +385,12 @@ mod tests {
     }
 
     fn small() -> ReadLimits {
-        ReadLimits { max_document_bytes: 200, max_records: 3, ..ReadLimits::default() }
+        ReadLimits {
+            max_document_bytes: 200,
+            max_records_per_file: 3,
+            max_line_bytes: 200,
+            ..ReadLimits::default()
+        }
     }
 
     /// What comes out of a file: `id title: text`, or the error with its causes.
@@ -462,7 +468,7 @@ mod tests {
         insta::assert_snapshot!(read("a.jsonl", lines.as_bytes(), &small()).join("\n"), @r#"
         None: "one"
         error: line 3, column 1: expected value
-        error: max_document_bytes is 200 and this has 312 (line 4)
+        error: max_line_bytes is 200 and this has 312 (line 4)
         None: "two"
         "#);
     }
@@ -472,7 +478,7 @@ mod tests {
         let lines = "{\"text\": \"x\"}\n".repeat(5);
         let found = read("a.jsonl", lines.as_bytes(), &small());
         assert_eq!(found.len(), 4);
-        assert_eq!(found[3], "error: max_records is 3 and this has 4");
+        assert_eq!(found[3], "error: max_records_per_file is 3 and this has 4");
     }
 
     #[test]
@@ -483,7 +489,7 @@ mod tests {
         let found = read("a.jsonl.gz", &gzip(&lines), &ReadLimits::default());
         let last = found.last().unwrap();
         assert!(
-            last.contains("max_expansion_ratio is 200 and"),
+            last.contains("max_expanded_ratio is 200 and"),
             "{last}; {} records came before",
             found.len()
         );

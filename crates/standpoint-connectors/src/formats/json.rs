@@ -47,17 +47,21 @@ impl From<Record> for Content {
     }
 }
 
-/// Reads one record; `line` is where it stands in its file, from 1.
+/// Reads one record.
+///
+/// - `line`: where it stands in its file, from 1;
+/// - `max_depth`: how deep its values may nest.
 ///
 /// # Errors
 ///
-/// [`ReadError::Json`] with line, column and what is wrong. Fields that are not read
-/// are passed over without recursion, however deep they nest.
-pub fn read_record(json: &str, line: u64) -> Result<Content, ReadError> {
+/// [`ReadError::Json`] with line, column and what is wrong, [`ReadError::Limit`] for nesting
+/// deeper than `max_depth`.
+pub fn read_record(json: &str, line: u64, max_depth: u32) -> Result<Content, ReadError> {
     if let Some(other) = shape_other_than_object(json) {
         let problem = format!("expected an object with the field `text`, found {other}");
         return Err(ReadError::Json { line, column: 1, problem });
     }
+    check_depth(json, line, max_depth)?;
     serde_json::from_str::<Record>(json).map(Content::from).map_err(|error| at(line, &error))
 }
 
@@ -69,22 +73,50 @@ pub type RawRecord = (Result<Content, ReadError>, String);
 /// # Errors
 ///
 /// [`ReadError::Json`] when the file is neither.
-pub fn read_file(json: &str) -> Result<Vec<RawRecord>, ReadError> {
+pub fn read_file(json: &str, max_depth: u32) -> Result<Vec<RawRecord>, ReadError> {
     let json = json.trim();
     let is_array_of_objects =
         json.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']));
     if !is_array_of_objects {
-        return Ok(vec![(read_record(json, 1), json.to_owned())]);
+        return Ok(vec![(read_record(json, 1, max_depth), json.to_owned())]);
     }
     let records: Vec<Box<RawValue>> = serde_json::from_str(json).map_err(|error| at(1, &error))?;
     Ok(records
         .into_iter()
         .enumerate()
         .map(|(index, raw)| {
-            let record = read_record(raw.get(), 1).map_err(|error| in_array(error, index));
-            (record, raw.get().to_owned())
+            let record = read_record(raw.get(), 1, max_depth);
+            (record.map_err(|error| in_array(error, index)), raw.get().to_owned())
         })
         .collect())
+}
+
+/// Refuses values that nest deeper than `max_depth`, whether or not they are read: one pass, no
+/// recursion.
+fn check_depth(json: &str, line: u64, max_depth: u32) -> Result<(), ReadError> {
+    let mut depth = 0_u32;
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > max_depth {
+            return Err(ReadError::Limit {
+                limit: "max_json_depth",
+                allowed: max_depth.into(),
+                found: max_depth.into(),
+                at_least: true,
+                line: Some(line),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Says which record of an array is wrong; serde counts lines from the record's start.
@@ -129,6 +161,7 @@ mod tests {
         let record = read_record(
             r#"{"id": 7, "title": "", "speaker": "KAZ", "date": "2015", "lang": "en", "x": [1], "text": "We."}"#,
             1,
+            64,
         )
         .unwrap();
         let expected = Content {
@@ -144,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_array_gives_each_record_its_own_fate() {
-        let records = read_file(r#" [{"text": "a"}, {"txt": "b"}, {"text": "c"}] "#).unwrap();
+        let records = read_file(r#" [{"text": "a"}, {"txt": "b"}, {"text": "c"}] "#, 64).unwrap();
         let told: Vec<String> = records
             .iter()
             .map(|(record, _)| match record {
@@ -163,15 +196,17 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_never_overflows_the_stack() {
+    fn deep_nesting_is_refused_and_never_overflows_the_stack() {
         let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
-        let beside = format!("{{\"text\": \"x\", \"other\": {open}{close}}}");
-        assert_eq!(read_record(&beside, 1).unwrap().text, "x");
-
-        let instead = format!("{{\"text\": {open}{close}}}");
-        let error = read_record(&instead, 1).unwrap_err().to_string();
-        assert_eq!(error, "line 1, column 9: invalid type: sequence, expected a string");
-        let error = read_record(&format!("{{\"x\": {open}"), 1).unwrap_err().to_string();
-        assert_eq!(error, "line 1, column 10006: EOF while parsing a list");
+        for json in [
+            format!("{{\"text\": \"x\", \"other\": {open}{close}}}"),
+            format!("{{\"text\": {open}{close}}}"),
+            format!("{{\"x\": {open}"),
+        ] {
+            let error = read_record(&json, 3, 64).unwrap_err().to_string();
+            assert_eq!(error, "max_json_depth is 64 and this has more than 64 (line 3)");
+        }
+        let brackets = format!("{{\"text\": \"{open} and \\\" {open}\"}}");
+        assert!(read_record(&brackets, 1, 64).is_ok(), "brackets inside a string are text");
     }
 }
