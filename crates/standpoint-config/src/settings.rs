@@ -1,0 +1,561 @@
+//! What a pipeline file may say: every key, its type and its default.
+//!
+//! The comment of a field is its reference documentation: `standpoint schema` prints it.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use crate::units::{DurationRange, duration_text, optional_duration_text, path_schema, size_text};
+
+/// Where plugins are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginSettings {
+    /// Folders with plugins, searched before the program's own folder.
+    #[schemars(schema_with = "paths_schema")]
+    pub paths: Vec<PathBuf>,
+
+    /// Load only plugins that this file pins with `sha256`, from folders that nobody else can
+    /// write to.
+    pub strict: bool,
+}
+
+/// What holds for each stage that does not say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StageDefaults {
+    /// How long a stage may take for one document.
+    #[serde(with = "duration_text")]
+    #[schemars(schema_with = "duration_text::schema")]
+    pub timeout: Duration,
+
+    /// How often and when a stage is tried again after a failure that may pass.
+    pub retry: Retry,
+
+    /// What happens to a document that a stage fails on.
+    pub on_error: OnError,
+}
+
+impl Default for StageDefaults {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            retry: Retry::default(),
+            on_error: OnError::Quarantine,
+        }
+    }
+}
+
+/// How often and when a stage is tried again after a failure that may pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// How often it is tried in all; 1 is never again.
+    pub max_attempts: NonZeroU32,
+
+    /// How long to wait before the next attempt: it starts at the low end, doubles each time and
+    /// stays at the high end.
+    pub backoff: DurationRange,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { max_attempts: nonzero(3), backoff: default_backoff() }
+    }
+}
+
+fn default_backoff() -> DurationRange {
+    DurationRange::new(Duration::from_millis(200), Duration::from_secs(10))
+        .expect("200 ms is less than 10 s")
+}
+
+/// What happens to a document that a stage fails on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// It leaves the pipeline and lands in quarantine with the reason.
+    Quarantine,
+    /// It goes on without what the stage would have written, marked as partial.
+    Continue,
+    /// The whole pipeline drains and stops.
+    Stop,
+}
+
+/// How many documents a stage works on at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Concurrency {
+    /// As many as there are cores.
+    #[default]
+    Auto,
+    /// This many.
+    Fixed(NonZeroUsize),
+}
+
+impl Serialize for Concurrency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Fixed(count) => count.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Concurrency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if value == "auto" {
+            return Ok(Self::Auto);
+        }
+        serde_json::from_value(value).map(Self::Fixed).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Concurrency {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Concurrency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "oneOf": [
+                { "const": "auto", "description": "As many as there are cores." },
+                { "type": "integer", "minimum": 1 },
+            ]
+        })
+    }
+}
+
+/// How documents are collected for a stage that works on several at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Batch {
+    /// How many documents are given to the stage at once, at most.
+    pub max_documents: NonZeroUsize,
+
+    /// How long the first document waits for others.
+    #[serde(with = "duration_text")]
+    #[schemars(schema_with = "duration_text::schema")]
+    pub max_delay: Duration,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            max_documents: NonZeroUsize::new(16).expect("16 is not zero"),
+            max_delay: Duration::from_millis(20),
+        }
+    }
+}
+
+/// When a document of a source counts as seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dedupe {
+    /// When its id is known: the same name with the same content.
+    #[default]
+    Id,
+    /// When its content is known, under whatever name.
+    Content,
+    /// Never.
+    Off,
+}
+
+/// Whether documents keep their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// Results come as they are ready.
+    #[default]
+    None,
+    /// Results come in the order in which the source gave the documents.
+    PerSource,
+}
+
+/// Where documents go that could not be processed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuarantineSettings {
+    /// A folder; each document lands there with a file that gives the reason.
+    #[schemars(schema_with = "path_schema")]
+    pub path: PathBuf,
+}
+
+impl Default for QuarantineSettings {
+    fn default() -> Self {
+        Self { path: "./quarantine".into() }
+    }
+}
+
+/// What input may be at most; a document beyond a limit is refused, and the reason names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The size of one document.
+    #[serde(with = "size_text")]
+    #[schemars(schema_with = "size_text::schema")]
+    pub max_document_bytes: u64,
+
+    /// The size of a compressed file once expanded.
+    #[serde(with = "size_text")]
+    #[schemars(schema_with = "size_text::schema")]
+    pub max_expanded_bytes: u64,
+
+    /// How many times larger than its file a compressed document may become.
+    pub max_expanded_ratio: NonZeroU32,
+
+    /// How many records one file may hold.
+    pub max_records_per_file: NonZeroU32,
+
+    /// The length of a line of a file with one record a line.
+    #[serde(with = "size_text")]
+    #[schemars(schema_with = "size_text::schema")]
+    pub max_line_bytes: u64,
+
+    /// How deep the values of a JSON document may be nested.
+    pub max_json_depth: NonZeroU32,
+
+    /// How many entities one document may have.
+    pub max_entities_per_document: NonZeroU32,
+
+    /// How much text may be on its way through the pipeline before the sources pause.
+    #[serde(with = "size_text")]
+    #[schemars(schema_with = "size_text::schema")]
+    pub max_bytes_in_flight: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            max_document_bytes: 16 * MIB,
+            max_expanded_bytes: 256 * MIB,
+            max_expanded_ratio: nonzero(200),
+            max_records_per_file: nonzero(1_000_000),
+            max_line_bytes: 16 * MIB,
+            max_json_depth: nonzero(64),
+            max_entities_per_document: nonzero(100_000),
+            max_bytes_in_flight: 64 * MIB,
+        }
+    }
+}
+
+/// When results count as written, before the input is archived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Commit {
+    /// What a result must survive.
+    pub durability: Durability,
+
+    /// How many documents are committed together, at most.
+    pub max_documents: NonZeroUsize,
+
+    /// How long a document waits for others to be committed with. A group is committed at once
+    /// when nothing else waits.
+    #[serde(with = "duration_text")]
+    #[schemars(schema_with = "duration_text::schema")]
+    pub max_delay: Duration,
+}
+
+impl Default for Commit {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Batch,
+            max_documents: NonZeroUsize::new(256).expect("256 is not zero"),
+            max_delay: Duration::from_millis(50),
+        }
+    }
+}
+
+/// What a result must survive before its input is archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// A loss of power: each document is synced to the disk by itself.
+    Strict,
+    /// A loss of power: documents are synced to the disk in groups.
+    #[default]
+    Batch,
+    /// The end of the program, but not of the operating system: nothing is synced.
+    Os,
+}
+
+/// How a plugin is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Runtime {
+    /// As a shared library in this process.
+    #[default]
+    Native,
+    /// As a program of its own.
+    Process,
+    /// As a WebAssembly module.
+    Wasm,
+}
+
+/// A plugin's name, the path of its library, or the command of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Use {
+    /// The name of an installed plugin, or the path of one (with a `/` in it).
+    One(#[schemars(length(min = 1))] String),
+    /// A program and its arguments.
+    Command(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// Health, metrics and dashboard over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerSettings {
+    /// The address to listen on, such as `127.0.0.1:8686`.
+    listen: String,
+
+    /// A file that holds the token that callers must show.
+    #[serde(default)]
+    #[schemars(schema_with = "optional_path_schema")]
+    token_file: Option<PathBuf>,
+}
+
+/// A pipeline: where documents come from, which stages read them, where results go.
+///
+/// This is the file as written; [`PipelineFile`](crate::PipelineFile) is what programs use.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Standpoint pipeline file")]
+pub(crate) struct FileSettings {
+    /// The version of this format; always 1.
+    pub(crate) version: u32,
+
+    /// What the pipeline is called in results, logs and metrics. The name of the file if left out.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+
+    /// A folder of the pipeline's own: ledger, control socket, caches.
+    #[serde(default = "default_data_dir")]
+    #[schemars(schema_with = "path_schema")]
+    pub(crate) data_dir: PathBuf,
+
+    /// Where plugins are looked for.
+    #[serde(default)]
+    pub(crate) plugins: PluginSettings,
+
+    /// What holds for each stage that does not say otherwise.
+    #[serde(default)]
+    pub(crate) defaults: StageDefaults,
+
+    /// Where documents come from, by a name of your choice.
+    #[serde(default)]
+    pub(crate) sources: BTreeMap<String, SourceEntry>,
+
+    /// What is done with each document, in this order.
+    #[schemars(schema_with = "stages_schema")]
+    pub(crate) stages: Vec<StageEntry>,
+
+    /// Where results go, by a name of your choice. Every result goes to every sink.
+    #[serde(default)]
+    pub(crate) sinks: BTreeMap<String, SinkEntry>,
+
+    /// Where documents go that could not be processed.
+    #[serde(default)]
+    pub(crate) quarantine: QuarantineSettings,
+
+    /// What input may be at most.
+    #[serde(default)]
+    pub(crate) limits: Limits,
+
+    /// When results count as written.
+    #[serde(default)]
+    pub(crate) commit: Commit,
+
+    /// How long documents that are on their way may take to finish after a request to stop.
+    #[serde(default = "default_shutdown_timeout", with = "duration_text")]
+    #[schemars(schema_with = "duration_text::schema")]
+    pub(crate) shutdown_timeout: Duration,
+
+    /// Health, metrics and dashboard over HTTP; leave out for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<ServerSettings>,
+
+    /// Which documents go to which sinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) routes: Option<Value>,
+
+    /// Texts and what the pipeline should say about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tests: Option<Value>,
+
+    /// Several daemons that share the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster: Option<Value>,
+}
+
+/// What every source may say, beside the settings of its type.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SourceEntry {
+    /// What kind of source it is, such as `inbox`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+
+    /// When a document counts as seen before, so that it is not processed again.
+    #[serde(default)]
+    pub(crate) dedupe: Dedupe,
+
+    /// Whether results keep the order of the documents.
+    #[serde(default)]
+    pub(crate) ordering: Ordering,
+
+    /// How often a document may be started, across restarts, before it goes to quarantine: the
+    /// guard against a document that ends the program.
+    #[serde(default = "default_source_attempts")]
+    pub(crate) max_attempts: NonZeroU32,
+}
+
+/// What every sink may say, beside the settings of its type.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SinkEntry {
+    /// What kind of sink it is, such as `jsonl`.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+/// One stage of the chain. A name alone is short for `{ use: name }`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StageEntry {
+    /// The name of an installed plugin, the path of one (with a `/` in it), or the command of a
+    /// program as a list.
+    #[serde(rename = "use")]
+    pub(crate) plugin: Use,
+
+    /// What the stage is called in results, logs and metrics; the plugin's name if left out.
+    /// Needed when a plugin is used twice.
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+
+    /// The plugin's own settings.
+    #[serde(default)]
+    pub(crate) with: serde_json::Map<String, Value>,
+
+    /// A condition over the document (CEL); the stage passes over documents where it is false.
+    #[serde(default)]
+    pub(crate) when: Option<String>,
+
+    /// How many documents the stage works on at a time: `auto`, or a number.
+    #[serde(default)]
+    pub(crate) concurrency: Concurrency,
+
+    /// Collects documents and gives them to the stage at once; leave out for one at a time.
+    #[serde(default)]
+    pub(crate) batch: Option<Batch>,
+
+    /// How long the stage may take for one document; `defaults.timeout` if left out.
+    #[serde(default, with = "optional_duration_text")]
+    #[schemars(schema_with = "optional_duration_text::schema")]
+    pub(crate) timeout: Option<Duration>,
+
+    /// How often and when the stage is tried again; what is left out comes from `defaults.retry`.
+    #[serde(default)]
+    pub(crate) retry: Option<StageRetry>,
+
+    /// What happens to a document that the stage fails on; `defaults.on_error` if left out.
+    #[serde(default)]
+    pub(crate) on_error: Option<OnError>,
+
+    /// The SHA-256 digest of the plugin's library, in hex; another library is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
+
+    /// How the plugin is run.
+    #[serde(default)]
+    pub(crate) runtime: Runtime,
+
+    /// What a plugin outside this process may use at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<serde_json::Map<String, Value>>,
+}
+
+/// A stage's `retry`, of which any part may be left to the defaults.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StageRetry {
+    /// How often it is tried in all; 1 is never again.
+    #[serde(default)]
+    pub(crate) max_attempts: Option<NonZeroU32>,
+
+    /// How long to wait before the next attempt.
+    #[serde(default)]
+    pub(crate) backoff: Option<DurationRange>,
+}
+
+/// The version of the format that this build reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+fn default_data_dir() -> PathBuf {
+    "./state".into()
+}
+
+const fn default_shutdown_timeout() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn default_source_attempts() -> NonZeroU32 {
+    nonzero(3)
+}
+
+const fn nonzero(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).expect("defaults are not zero")
+}
+
+fn paths_schema(generator: &mut SchemaGenerator) -> Schema {
+    let path = path_schema(generator);
+    json_schema!({ "type": "array", "items": path })
+}
+
+fn optional_path_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "format": crate::units::PATH_FORMAT })
+}
+
+/// The short form is unfolded before a file is checked, so the schema knows both.
+fn stages_schema(generator: &mut SchemaGenerator) -> Schema {
+    let stage = generator.subschema_for::<StageEntry>();
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "items": { "anyOf": [{ "type": "string", "minLength": 1 }, stage] },
+    })
+}
+
+/// The defaults of everything at the top of a file: the lowest of its layers.
+pub(crate) fn defaults() -> Value {
+    let file = FileSettings {
+        version: FORMAT_VERSION,
+        name: None,
+        data_dir: default_data_dir(),
+        plugins: PluginSettings::default(),
+        defaults: StageDefaults::default(),
+        sources: BTreeMap::new(),
+        stages: Vec::new(),
+        sinks: BTreeMap::new(),
+        quarantine: QuarantineSettings::default(),
+        limits: Limits::default(),
+        commit: Commit::default(),
+        shutdown_timeout: default_shutdown_timeout(),
+        server: None,
+        routes: None,
+        tests: None,
+        cluster: None,
+    };
+    let mut defaults = serde_json::to_value(file).unwrap_or_default();
+    if let Some(fields) = defaults.as_object_mut() {
+        // These have no default: a file must say them, or is named after itself.
+        for key in ["version", "name", "stages"] {
+            fields.remove(key);
+        }
+    }
+    defaults
+}

@@ -1,0 +1,168 @@
+//! The resolved pipeline: every layer applied, every default shown, every secret hidden.
+
+use serde_json::Value;
+
+use crate::pipeline::PipelineFile;
+use crate::secret;
+use crate::tree::{Kind, Meaning, Node, Scalar};
+
+impl PipelineFile {
+    /// The pipeline as YAML that reads back to itself, except for its secrets.
+    ///
+    /// Paths stay as they were written, relative to the pipeline file.
+    #[must_use]
+    pub fn resolved_yaml(&self) -> String {
+        let mut text = String::new();
+        write_yaml(&self.shown_tree(), 0, &mut text);
+        text
+    }
+
+    /// The pipeline as JSON, its secrets hidden.
+    #[must_use]
+    pub fn resolved_json(&self) -> Value {
+        self.shown_tree().to_json()
+    }
+
+    /// Twelve hexadecimal digits that change when anything in the pipeline but its secrets does.
+    ///
+    /// Neither the order of keys, comments, nor where the file lies plays a part, so that the same
+    /// pipeline on two machines has one hash.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hash_node(&self.shown_tree(), &mut hasher);
+        hasher.finalize().to_hex()[..12].to_owned()
+    }
+
+    fn shown_tree(&self) -> Node {
+        let mut tree = self.tree.clone();
+        secret::hide(&mut tree, "");
+        if tree.get("name").is_none()
+            && let Kind::Map(entries) = &mut tree.kind
+        {
+            let (key, place) = ("name".to_owned(), tree.place.clone());
+            let value = Node::text(place.clone(), &self.name);
+            entries.insert(0, crate::tree::Entry { key, place, value });
+        }
+        tree
+    }
+}
+
+/// Each part is preceded by its kind and length, so that no two trees give the same bytes.
+fn hash_node(node: &Node, hasher: &mut blake3::Hasher) {
+    let mut part = |kind: u8, length: usize, bytes: &[u8]| {
+        hasher.update(&[kind]);
+        hasher.update(&(length as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    match &node.kind {
+        Kind::Scalar(scalar) => {
+            let is_text = matches!(scalar.meaning(), Meaning::Text(_));
+            part(if is_text { b't' } else { b'p' }, scalar.text.len(), scalar.text.as_bytes());
+        }
+        Kind::List(items) => {
+            part(b'l', items.len(), b"");
+            items.iter().for_each(|item| hash_node(item, hasher));
+        }
+        Kind::Map(entries) => {
+            part(b'm', entries.len(), b"");
+            let mut sorted: Vec<_> = entries.iter().collect();
+            sorted.sort_by_key(|entry| &entry.key);
+            for entry in sorted {
+                hash_node(&Node::text(node.place.clone(), &entry.key), hasher);
+                hash_node(&entry.value, hasher);
+            }
+        }
+    }
+}
+
+fn write_yaml(node: &Node, indent: usize, text: &mut String) {
+    let margin = "  ".repeat(indent);
+    match &node.kind {
+        Kind::Scalar(scalar) => text.push_str(&format!("{margin}{}\n", yaml_scalar(scalar))),
+        Kind::Map(entries) => {
+            for entry in entries {
+                let key = Scalar { text: entry.key.clone(), ..Scalar::default() };
+                text.push_str(&format!("{margin}{}:", yaml_scalar(&key)));
+                write_value(&entry.value, indent + 1, text);
+            }
+        }
+        Kind::List(items) => {
+            for item in items {
+                let start = text.len();
+                match &item.kind {
+                    Kind::Scalar(_) => {
+                        text.push_str(&format!("{margin}-"));
+                        write_value(item, indent + 1, text);
+                    }
+                    _ if is_empty(item) => {
+                        text.push_str(&format!("{margin}-"));
+                        write_value(item, indent + 1, text);
+                    }
+                    _ => {
+                        // The first line of the item stands behind the dash.
+                        write_yaml(item, indent + 1, text);
+                        text.replace_range(start + margin.len()..start + margin.len() + 2, "- ");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What stands behind a key or a dash.
+fn write_value(node: &Node, indent: usize, text: &mut String) {
+    match &node.kind {
+        Kind::Scalar(scalar) => text.push_str(&format!(" {}\n", yaml_scalar(scalar))),
+        Kind::List(items) if items.is_empty() => text.push_str(" []\n"),
+        Kind::Map(entries) if entries.is_empty() => text.push_str(" {}\n"),
+        Kind::List(_) | Kind::Map(_) => {
+            text.push('\n');
+            write_yaml(node, indent, text);
+        }
+    }
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Scalar(_) => false,
+        Kind::List(items) => items.is_empty(),
+        Kind::Map(entries) => entries.is_empty(),
+    }
+}
+
+/// A scalar without quotes where that cannot be misread, else in double quotes as in JSON, which
+/// YAML reads the same way. Dollars are doubled, so that nothing is filled in again.
+fn yaml_scalar(scalar: &Scalar) -> String {
+    if scalar.plain && !matches!(scalar.meaning(), Meaning::Text(_)) {
+        return if scalar.text.is_empty() { "null".to_owned() } else { scalar.text.clone() };
+    }
+    let text = scalar.text.replace('$', "$$");
+    let plain = Scalar { text: text.clone(), plain: true, ..Scalar::default() };
+    let is_safe = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/' || c == '.')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || " ./_-+:".contains(c))
+        && !text.contains(": ")
+        && !text.ends_with([':', ' '])
+        && plain.meaning() == Meaning::Text(&text);
+    // JSON leaves control characters beyond ASCII and U+007F alone; YAML forbids them unescaped.
+    if is_safe { text } else { escaped(&text) }
+}
+
+fn escaped(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+                quoted.push_str(&format!("\\U{:08X}", u32::from(c)));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,246 @@
+//! Reads the text of a pipeline file into a tree with positions, strictly.
+//!
+//! The syntax is left to `saphyr-parser`. Here are the rules that make a file mean the same to
+//! every reader: no duplicate keys, no merge keys, one document, a bound on size, depth and what
+//! aliases may grow to.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+
+use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
+use crate::tree::{Entry, Kind, Node, Scalar};
+
+/// Largest pipeline file that is read.
+pub(crate) const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// Most values a file may hold once its aliases are filled in.
+const MAX_NODES: usize = 20_000;
+
+/// Deepest nesting of maps and lists.
+const MAX_DEPTH: usize = 64;
+
+/// Reads `text`, adding what is wrong with it to `findings`.
+///
+/// Returns `None` when the text is too broken for anything more to be said about it.
+pub(crate) fn read(text: &str, origin: &Origin, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    if text.len() > MAX_FILE_BYTES {
+        let fault =
+            Fault::new(format!("the file has {} bytes, above the limit of 1MiB", text.len()));
+        findings.push(origin.diagnostic(&Place::Nowhere, "", fault));
+        return None;
+    }
+    let mut reader =
+        Reader { origin, findings, stack: Vec::new(), anchors: HashMap::new(), nodes: 0 };
+    match reader.read(text) {
+        Ok(root) => root,
+        Err((place, fault)) => {
+            findings.push(origin.diagnostic(&place, "", fault));
+            None
+        }
+    }
+}
+
+/// A mistake after which reading cannot go on.
+type Fatal = (Place, Fault);
+
+struct Reader<'a> {
+    origin: &'a Origin,
+    findings: &'a mut Vec<Diagnostic>,
+    /// The maps and lists that are open, the innermost last.
+    stack: Vec<Open>,
+    /// Finished values that an alias may repeat, with how many nodes each has.
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+}
+
+/// A map or list whose end has not come yet.
+struct Open {
+    place: Place,
+    anchor: usize,
+    /// The count of nodes when it was opened.
+    nodes_before: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, seen: HashSet<String>, key: Option<(String, Place)> },
+}
+
+impl Reader<'_> {
+    fn read(&mut self, text: &str) -> Result<Option<Node>, Fatal> {
+        let mut root = None;
+        let mut documents = 0;
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| explain(&error, text))?;
+            let place = place_of(span);
+            match event {
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        let fault = Fault::new("a second YAML document starts here")
+                            .help("a pipeline file holds one; remove the `---` and what follows");
+                        return Err((place, fault));
+                    }
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    let scalar = self.scalar(&text, style, tag.as_deref(), &place);
+                    let node = Node { place, kind: Kind::Scalar(scalar) };
+                    self.count(&node.place, 1)?;
+                    self.remember(anchor, &node, 1);
+                    self.put(node, &mut root)?;
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.open(place, anchor, tag.as_deref(), Content::List(Vec::new()))?;
+                }
+                Event::MappingStart(anchor, tag) => {
+                    let content =
+                        Content::Map { entries: Vec::new(), seen: HashSet::new(), key: None };
+                    self.open(place, anchor, tag.as_deref(), content)?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.close(&mut root)?,
+                Event::Alias(anchor) => {
+                    let Some((node, nodes)) = self.anchors.get(&anchor).cloned() else {
+                        return Err((place, Fault::new("an alias inside the value it repeats")));
+                    };
+                    self.count(&place, nodes)?;
+                    self.put(node, &mut root)?;
+                }
+                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            }
+        }
+        Ok(root)
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        place: &Place,
+    ) -> Scalar {
+        let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+        if !is_text {
+            self.refuse_tag(tag, place);
+        }
+        let plain = style == ScalarStyle::Plain && !is_text;
+        Scalar { text: text.to_owned(), plain, ..Scalar::default() }
+    }
+
+    fn refuse_tag(&mut self, tag: Option<&Tag>, place: &Place) {
+        let Some(tag) = tag else { return };
+        let shown =
+            if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+        let fault = Fault::new(format!("the tag {} is not supported", quoted(&shown)))
+            .help("remove it; put a value in quotes to make it text");
+        self.findings.push(self.origin.diagnostic(place, "", fault));
+    }
+
+    fn open(
+        &mut self,
+        place: Place,
+        anchor: usize,
+        tag: Option<&Tag>,
+        content: Content,
+    ) -> Result<(), Fatal> {
+        self.refuse_tag(tag, &place);
+        if self.stack.len() >= MAX_DEPTH {
+            let fault = Fault::new(format!("nested more than {MAX_DEPTH} levels deep"));
+            return Err((place, fault));
+        }
+        if let Some(Open { content: Content::Map { key: None, .. }, .. }) = self.stack.last() {
+            let fault = Fault::new("a map or a list cannot be a key")
+                .help("a value with `{`, `[` or `${` at its start or inside `{ }` needs quotes");
+            return Err((place, fault));
+        }
+        let nodes_before = self.nodes;
+        self.count(&place, 1)?;
+        self.stack.push(Open { place, anchor, nodes_before, content });
+        Ok(())
+    }
+
+    fn close(&mut self, root: &mut Option<Node>) -> Result<(), Fatal> {
+        let Some(open) = self.stack.pop() else { return Ok(()) };
+        let kind = match open.content {
+            Content::List(items) => Kind::List(items),
+            Content::Map { entries, .. } => Kind::Map(entries),
+        };
+        let node = Node { place: open.place, kind };
+        self.remember(open.anchor, &node, self.nodes - open.nodes_before);
+        self.put(node, root)
+    }
+
+    /// Puts a finished value where it belongs: in the innermost open map or list.
+    fn put(&mut self, node: Node, root: &mut Option<Node>) -> Result<(), Fatal> {
+        match self.stack.last_mut().map(|open| &mut open.content) {
+            None => *root = Some(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Map { entries, seen, key }) => match key.take() {
+                None => {
+                    let Kind::Scalar(scalar) = node.kind else {
+                        return Err((node.place, Fault::new("a map or a list cannot be a key")));
+                    };
+                    *key = Some((scalar.text, node.place));
+                }
+                Some((key, place)) if key == "<<" => {
+                    let fault = Fault::new("merge keys (`<<`) are not part of YAML 1.2")
+                        .help("write the keys out, or set them once under `defaults`");
+                    self.findings.push(self.origin.diagnostic(&place, "", fault));
+                }
+                Some((key, place)) if !seen.insert(key.clone()) => {
+                    let fault = Fault::new(format!("the key {} is here twice", quoted(&key)))
+                        .help(first_place(entries, &key));
+                    self.findings.push(self.origin.diagnostic(&place, &key, fault));
+                }
+                Some((key, place)) => entries.push(Entry { key, place, value: node }),
+            },
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {
+        // Anchors are numbered from 1; 0 is none.
+        if anchor > 0 {
+            self.anchors.insert(anchor, (node.clone(), nodes));
+        }
+    }
+
+    fn count(&mut self, place: &Place, nodes: usize) -> Result<(), Fatal> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            let fault = Fault::new(format!("more than {MAX_NODES} values, aliases filled in"));
+            return Err((place.clone(), fault));
+        }
+        Ok(())
+    }
+}
+
+fn first_place(entries: &[Entry], key: &str) -> String {
+    match entries.iter().find(|entry| entry.key == key).map(|entry| &entry.place) {
+        Some(Place::File { line, .. }) => {
+            format!("it was first on line {line}; remove one of them")
+        }
+        _ => "remove one of them".to_owned(),
+    }
+}
+
+fn place_of(span: Span) -> Place {
+    let one_line = span.start.line() == span.end.line();
+    let width = if one_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
+    Place::File { line: span.start.line(), column: span.start.col() + 1, width: width.max(1) }
+}
+
+/// What a scanner's complaint means for someone who writes pipeline files.
+fn explain(error: &ScanError, text: &str) -> Fatal {
+    let marker = error.marker();
+    let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
+    let mut fault = Fault::new(format!("not valid YAML: {}", error.info()));
+    let indent = &line[..line.len() - line.trim_start().len()];
+    if indent.contains('\t') {
+        fault = fault.help("YAML is indented with spaces, never with tabs");
+    } else if line.contains("${") && line.contains(['{', '[']) {
+        fault = fault.help("inside `{ }` or `[ ]`, a value with `${` needs quotes");
+    }
+    (Place::File { line: marker.line().max(1), column: marker.col() + 1, width: 1 }, fault)
+}
