@@ -1,1 +1,20 @@
 //! How documents move: sources, stages and sinks joined by bounded queues.
+
+mod engine;
+mod pipeline;
+mod receipt;
+mod shutdown;
+mod sink;
+mod source;
+mod stats;
+
+pub use engine::{Engine, RunError, Summary};
+pub use pipeline::{
+    Backoff, Compute, Condition, Group, Limits, OnError, Pipeline, Retry, SinkStep, SourceStep,
+    StageStep,
+};
+pub use receipt::{Failure, Outcome, Receipt, Settlements};
+pub use shutdown::Shutdown;
+pub use sink::{Sink, SinkError};
+pub use source::{Delivery, Source, SourceError};
+pub use stats::{SinkSnapshot, Snapshot, StageSnapshot, Stats};

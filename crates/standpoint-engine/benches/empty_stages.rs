@@ -1,0 +1,2 @@
+//! What the engine costs.
+fn main() {}
