@@ -1,0 +1,148 @@
+//! Reads the labelled sets into sentences with parties and pairs.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use standpoint_document::{Annotation, Span};
+use standpoint_stance::Party;
+
+use crate::tokens::tokens;
+
+/// A sentence with its parties, pairs and the class of each pair.
+pub struct Labelled {
+    pub id: String,
+    pub text: String,
+    pub tokens: Vec<Annotation>,
+    pub parties: Vec<Party>,
+    pub pairs: Vec<(Option<u16>, u16)>,
+    /// 0 negative, 1 neutral, 2 positive.
+    pub classes: Vec<usize>,
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let reader: Box<dyn Read> = if path.extension().is_some_and(|ending| ending == "gz") {
+        Box::new(GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    BufReader::new(reader)
+        .lines()
+        .map(|line| serde_json::from_str(&line.expect("UTF-8")).expect("JSON"))
+        .collect()
+}
+
+/// The set `attitudes`: every ordered pair of actors named by the labels, and the author.
+pub fn attitudes(path: &Path) -> Vec<Labelled> {
+    lines(path).iter().map(attitude).collect()
+}
+
+fn attitude(row: &Value) -> Labelled {
+    let text = row["sentence"].as_str().unwrap_or_default().to_owned();
+    let byte = |offset: u64| {
+        text.char_indices().nth(offset as usize).map_or(text.len(), |(at, _)| at) as u32
+    };
+    let span = |place: &Value| -> Option<Span> {
+        Some(Span::new(byte(place["start"].as_u64()?), byte(place["end"].as_u64()?)))
+    };
+    let empty = Vec::new();
+    let labels = row["attitudes"].as_array().unwrap_or(&empty);
+    let mut spans: Vec<Span> = labels
+        .iter()
+        .flat_map(|label| [span(&label["holder"]), span(&label["target"])])
+        .flatten()
+        .collect();
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    spans.dedup();
+    let parties: Vec<Party> = spans
+        .iter()
+        .enumerate()
+        .map(|(index, &span)| Party { span, actor: index as u32, inert: false })
+        .collect();
+    let find = |place: &Value| {
+        let wanted = span(place)?;
+        spans.iter().position(|&span| span == wanted).map(|index| index as u16)
+    };
+    let mut pairs = Vec::new();
+    for target in 0..spans.len() as u16 {
+        pairs.push((None, target));
+        pairs.extend(
+            (0..spans.len() as u16).filter(|&holder| holder != target).map(|h| (Some(h), target)),
+        );
+    }
+    let mut classes = vec![1; pairs.len()];
+    for label in labels {
+        let Some(target) = find(&label["target"]) else { continue };
+        let pair = (find(&label["holder"]), target);
+        if let Some(index) = pairs.iter().position(|&known| known == pair) {
+            classes[index] = if label["score"].as_f64().unwrap_or(0.0) < 0.0 { 0 } else { 2 };
+        }
+    }
+    let id = row["id"].as_str().unwrap_or_default().to_owned();
+    Labelled { id, tokens: tokens(&text), text, parties, pairs, classes }
+}
+
+/// The set `directed-sentiment`: both directions of each marked pair.
+pub fn directed(path: &Path) -> Vec<Labelled> {
+    lines(path).iter().filter_map(directed_pair).collect()
+}
+
+fn directed_pair(row: &Value) -> Option<Labelled> {
+    let marked = row["text_marked"].as_str()?;
+    let mut text = String::new();
+    let mut spans: Vec<Span> = Vec::new();
+    let mut open = None;
+    for character in marked.chars() {
+        match character {
+            '[' => open = Some(text.len() as u32),
+            ']' => {
+                if let Some(start) = open.take() {
+                    spans.push(Span::new(start, text.len() as u32));
+                }
+            }
+            _ => text.push(character),
+        }
+    }
+    if spans.len() != 2 || spans.iter().any(|span| span.is_empty()) {
+        return None;
+    }
+    let surface = |index: usize| &text[spans[index].range()];
+    let p = row["p"].as_str()?;
+    // The strings are clipped now and then, so the better match decides.
+    let similarity = |index: usize| {
+        let found = surface(index);
+        if found == p {
+            3
+        } else if found.starts_with(p) || p.starts_with(found) {
+            2
+        } else {
+            i32::from(found.contains(p) || p.contains(found))
+        }
+    };
+    let p_index = usize::from(similarity(1) > similarity(0)) as u16;
+    let q_index = 1 - p_index;
+    let parties = spans
+        .iter()
+        .enumerate()
+        .map(|(index, &span)| Party { span, actor: index as u32, inert: false })
+        .collect();
+    let (forward, back) = match row["label"].as_u64()? {
+        1 => (2, 1),
+        2 => (1, 2),
+        3 => (0, 1),
+        4 => (1, 0),
+        _ => (1, 1),
+    };
+    let id = row["id"].as_str().unwrap_or_default().to_owned();
+    Some(Labelled {
+        id,
+        tokens: tokens(&text),
+        text,
+        parties,
+        pairs: vec![(Some(p_index), q_index), (Some(q_index), p_index)],
+        classes: vec![forward, back],
+    })
+}

@@ -1,0 +1,162 @@
+//! Trains the linear model of the stance stage.
+//!
+//! `cargo run --release -p standpoint-stance --example train --features train -- DATA_DIR [OUT]`
+//! reads `attitudes` and `directed-sentiment` below `DATA_DIR`, trains with a fixed seed, prints
+//! figures on parts set aside and on the development files, and writes the weights.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a tool for developers"
+)]
+
+mod data;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+
+use data::Labelled;
+use standpoint_linear::train::{Example, Report, Settings, cross_validate, train};
+use standpoint_stance::Lexicon;
+use standpoint_stance::judge::{Judge, RulesAndWeights, Sentence, features_of, recipe, rules_of};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().expect("the data folder is the first argument"));
+    let out = arguments.next().map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("model/stance.bin"),
+        PathBuf::from,
+    );
+    let lexicon = Lexicon::standard().unwrap();
+    let attitudes = data::attitudes(&folder.join("attitudes/train.jsonl.gz"));
+    let directed = data::directed(&folder.join("directed-sentiment/train.jsonl.gz"));
+    let attitudes_dev = data::attitudes(&folder.join("attitudes/dev.jsonl.gz"));
+    let directed_dev = data::directed(&folder.join("directed-sentiment/dev.jsonl"));
+
+    for (name, set) in [("attitudes train", &attitudes), ("directed train", &directed)] {
+        let report = Report::<3>::new(set.iter().flat_map(|row| {
+            let scores = rules_of(&lexicon, &sentence(row), &row.pairs);
+            scores.into_iter().zip(&row.classes).map(|((score, _), &class)| (one_hot(score), class))
+        }));
+        println!("patterns alone, {name}\n{report}\n");
+    }
+    if std::env::var_os("ERRORS").is_some() {
+        for row in attitudes.iter().step_by(9) {
+            let scores = rules_of(&lexicon, &sentence(row), &row.pairs);
+            for ((&(holder, target), &class), (score, rule)) in
+                row.pairs.iter().zip(&row.classes).zip(scores)
+            {
+                let found = if score < 0.0 {
+                    0
+                } else if score > 0.0 {
+                    2
+                } else {
+                    1
+                };
+                if found != class {
+                    let name = |party: u16| &row.text[row.parties[party as usize].span.range()];
+                    println!(
+                        "{} {} -> {}: true {} found {score} {rule}\n    {}",
+                        row.id,
+                        holder.map_or("AUTHOR", name),
+                        name(target),
+                        class as i64 - 1,
+                        row.text
+                    );
+                }
+            }
+        }
+        return;
+    }
+
+    let mut examples = Vec::new();
+    push_examples(&lexicon, &attitudes, weight("ATT", 2.0), 1, &mut examples);
+    push_examples(&lexicon, &directed, weight("DSE", 1.0), 2, &mut examples);
+    println!("{} examples", examples.len());
+    let settings = Settings {
+        bits: 19,
+        l2: weight("L2", 2e-5),
+        balance: weight("BALANCE", 0.3),
+        learning_rate: weight("RATE", 0.05),
+        max_rows: Some(220_000),
+        min_count: 2,
+        ..Settings::default()
+    };
+    if std::env::var_os("CV").is_some() {
+        let result = cross_validate::<3>(&examples, 5, &settings).unwrap();
+        let first = attitudes.iter().map(|row| row.pairs.len()).sum::<usize>();
+        let part = |range: std::ops::Range<usize>| {
+            Report::<3>::new(
+                range.map(|index| (result.probabilities[index], examples[index].class)),
+            )
+        };
+        println!("cross-validation, attitudes\n{}\n", part(0..first));
+        println!("cross-validation, directed\n{}\n", part(first..examples.len()));
+    }
+    let trained = train::<3>(recipe(), &examples, &settings).unwrap();
+    println!(
+        "{} epochs, {} rows; held out\n{}\n",
+        trained.epochs,
+        trained.model.rows(),
+        trained.held_out
+    );
+    let bytes = trained.model.to_bytes();
+    std::fs::create_dir_all(out.parent().unwrap()).unwrap();
+    std::fs::write(&out, &bytes).unwrap();
+    println!("{} bytes to {}", bytes.len(), out.display());
+
+    let judge = RulesAndWeights::new(lexicon, &bytes).unwrap();
+    for (name, set) in [("attitudes dev", &attitudes_dev), ("directed dev", &directed_dev)] {
+        let report = Report::<3>::new(set.iter().flat_map(|row| {
+            let found = judge.judge(&sentence(row), &row.pairs);
+            found.into_iter().map(|j| j.probabilities).zip(row.classes.iter().copied())
+        }));
+        println!("{name}\n{report}\n");
+    }
+}
+
+fn weight(name: &str, usual: f32) -> f32 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
+}
+
+fn sentence(row: &Labelled) -> Sentence<'_> {
+    Sentence {
+        text: &row.text,
+        tokens: &row.tokens,
+        parties: &row.parties,
+        in_quotes: false,
+        speaker: None,
+    }
+}
+
+fn one_hot(score: f32) -> [f32; 3] {
+    if score < 0.0 {
+        [1.0, 0.0, 0.0]
+    } else if score > 0.0 {
+        [0.0, 0.0, 1.0]
+    } else {
+        [0.0, 1.0, 0.0]
+    }
+}
+
+fn push_examples(
+    lexicon: &Lexicon,
+    set: &[Labelled],
+    weight: f32,
+    salt: u64,
+    examples: &mut Vec<Example>,
+) {
+    for (number, row) in set.iter().enumerate() {
+        let features = features_of(lexicon, &sentence(row), &row.pairs);
+        for (features, &class) in features.into_iter().zip(&row.classes) {
+            // Sentences of one document stay together.
+            let document = row.id.split('#').next().unwrap_or_default();
+            let group = if document.len() < row.id.len() {
+                document.bytes().fold(salt, |sum, byte| sum.wrapping_mul(131) ^ u64::from(byte))
+            } else {
+                (number as u64) << 8 | salt
+            };
+            examples.push(Example { features, class, weight, group });
+        }
+    }
+}

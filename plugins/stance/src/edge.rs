@@ -1,0 +1,767 @@
+//! Attitudes that the patterns find in a sentence: who, toward whom, how, in whose words, when.
+//!
+//! An attitude is composed. A verb or noun of the lists has a score; what stands around it turns
+//! it (refusal, negation), cuts it off (a wish about others) or hands it on: whoever welcomes
+//! sanctions on X is against X, and whoever condemns the support for X is so too.
+
+use standpoint_document::{Time, Voice};
+
+use crate::clause::{Doer, Group, Mood, groups, noun_cue, owned_run};
+use crate::lexicon::{Carry, Cue, Kind, class};
+use crate::reading::{Part, Reading};
+
+/// An attitude that a pattern found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Edge {
+    pub(crate) holder: Doer,
+    pub(crate) target: u16,
+    /// From -2 to 2.
+    pub(crate) score: f32,
+    pub(crate) kind: Kind,
+    /// Line of the cue in its list.
+    pub(crate) lemma: u16,
+    /// First word of the cue and the word behind it.
+    pub(crate) cue: (u16, u16),
+    pub(crate) voice: Voice,
+    pub(crate) time: Time,
+    pub(crate) rule: &'static str,
+}
+
+/// The attitudes of a sentence, and whose words each of its words are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edges {
+    pub(crate) list: Vec<Edge>,
+    /// Whoever speaks at each word; `None` for the voice of the text.
+    pub(crate) speaker: Vec<Option<Doer>>,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// More attitudes than this are not kept of one sentence.
+const MAX_EDGES: usize = 256;
+
+/// Finds the attitudes of a sentence.
+///
+/// - `outside`: who speaks where a quotation that began before the sentence is still open.
+pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
+    let groups = groups(reading);
+    let speaker = speakers(reading, &groups, outside);
+    let mut finder = Finder { reading, groups: &groups, speaker: &speaker, list: Vec::new() };
+    for number in 0..groups.len() {
+        finder.of_group(number);
+    }
+    for index in 0..reading.words.len() {
+        if let Some(party) = reading.words[index].name() {
+            finder.of_owner(index, party);
+            finder.of_evaluation(index, party);
+        }
+    }
+    finder.of_free_nouns();
+    let mut list = finder.list;
+    list.truncate(MAX_EDGES);
+    Edges { list, speaker, groups }
+}
+
+/// Marks whose words each word is in: behind "X said", before ", X said", inside quotes.
+fn speakers(
+    reading: &Reading<'_, '_>,
+    groups: &[Group],
+    outside: Option<Doer>,
+) -> Vec<Option<Doer>> {
+    let words = &reading.words;
+    let mut speaker: Vec<Option<Doer>> =
+        words.iter().map(|word| if word.quoted { outside } else { None }).collect();
+    for group in groups {
+        let reports =
+            group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report);
+        let Some(&doer) = group.subjects.first() else { continue };
+        if !reports || group.passive || group.negated {
+            continue;
+        }
+        let next = words.get(group.end);
+        let opens = next.is_none_or(|word| {
+            matches!(
+                word.part,
+                Part::Subordinator | Part::Comma | Part::Stop | Part::Quote | Part::Pronoun
+            ) || matches!(&*word.lower, "that" | "the" | "it")
+                || word.name().is_some()
+        });
+        let quote_behind = words[group.end..].iter().any(|word| word.quoted);
+        if opens || quote_behind {
+            for place in speaker.iter_mut().skip(group.end) {
+                *place = Some(doer);
+            }
+        }
+        // "..., X said": what stands before is X's, back to the beginning.
+        let subject_at = group.subjects.iter().filter_map(|doer| match doer {
+            Doer::Party(party) => Some(reading.word_of[*party as usize] as usize),
+            Doer::First => None,
+        });
+        let front = subject_at.min().unwrap_or(group.start).min(group.start);
+        let front = words[..front].iter().rposition(|word| {
+            !matches!(word.part, Part::Determiner | Part::Noun | Part::Adjective | Part::Possessive)
+        });
+        if let Some(mark) = front
+            && matches!(words[mark].part, Part::Comma | Part::Quote)
+            && mark > 1
+        {
+            for (place, word) in speaker.iter_mut().zip(words).take(mark) {
+                if place.is_none() && (word.quoted || words[mark].part == Part::Comma) {
+                    *place = Some(doer);
+                }
+            }
+        }
+    }
+    // "According to X".
+    for index in 0..words.len().saturating_sub(2) {
+        if words[index].lower == "according"
+            && words[index + 1].lower == "to"
+            && let Some(party) =
+                words[index + 2..].iter().take(4).find_map(super::reading::Word::name)
+        {
+            for place in &mut speaker {
+                place.get_or_insert(Doer::Party(party));
+            }
+        }
+    }
+    speaker
+}
+
+/// How a chain of verbs changes the attitude at its end.
+#[derive(Debug, Clone, Copy)]
+struct Chain {
+    turns: u32,
+    negations: u32,
+    cut: bool,
+}
+
+struct Finder<'a, 't, 'l> {
+    reading: &'a Reading<'t, 'l>,
+    groups: &'a [Group],
+    speaker: &'a [Option<Doer>],
+    list: Vec<Edge>,
+}
+
+impl Finder<'_, '_, '_> {
+    fn chain(&self, group: &Group) -> Chain {
+        let mut chain = Chain { turns: 0, negations: u32::from(group.negated), cut: false };
+        let mut negative_subject = group.no_subject;
+        let mut next = group.parent;
+        let mut steps = 0;
+        while let Some(parent) = next.and_then(|parent| self.groups.get(parent)) {
+            let cue = parent.cue;
+            chain.negations += u32::from(parent.negated);
+            negative_subject |= parent.no_subject;
+            match cue.map(|cue| cue.carry) {
+                Some(Carry::Turn) if !group_is_adjunct(self.reading, group) => chain.turns += 1,
+                Some(Carry::Cut) if parent.cue.is_some_and(|cue| cue.kind == Kind::Wish) => {
+                    chain.cut = true
+                }
+                _ => {}
+            }
+            next = parent.parent;
+            steps += 1;
+            if steps > 6 {
+                break;
+            }
+        }
+        // "No official ... has" counts once, beside a verb that is negated itself.
+        chain.negations += u32::from(negative_subject && chain.negations == 0);
+        chain
+    }
+
+    /// The score of `own` at the end of a chain.
+    fn turned(own: f32, chain: Chain) -> f32 {
+        if chain.cut {
+            return 0.0;
+        }
+        let odd = (chain.turns + chain.negations) % 2 == 1;
+        match (odd, own < 0.0, chain.turns) {
+            (false, _, _) => own,
+            // Who refuses support keeps a distance.
+            (true, false, _) => -(own.abs().min(1.0)),
+            // "Did not condemn" says nothing; "refused to condemn" leans a little.
+            (true, true, 0) => 0.0,
+            (true, true, _) => (own.abs() * 0.5).min(1.0),
+        }
+    }
+
+    fn of_group(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let Some(cue) = group.cue else { return };
+        let chain = self.chain(group);
+        if group.passive {
+            self.of_passive(group, cue, chain);
+            return;
+        }
+        if group.subjects.is_empty() || cue.carry == Carry::Report && cue.score == 0.0 {
+            return;
+        }
+        let own = if cue.score == 0.0 { 0.0 } else { Self::turned(cue.score, chain) };
+        self.scan(group, cue, own, chain);
+        self.of_joint_act(group, chain);
+    }
+
+    /// "Y was condemned by X".
+    fn of_passive(&mut self, group: &Group, cue: Cue, chain: Chain) {
+        let words = &self.reading.words;
+        let by = (group.end..group.until.max(group.end)).find(|&index| words[index].lower == "by");
+        let Some(by) = by else { return };
+        let Some(agent) = words[by + 1..group.until.max(by + 1)]
+            .iter()
+            .take(6)
+            .find_map(super::reading::Word::name)
+        else {
+            return;
+        };
+        let mut goals: Vec<u16> = Vec::new();
+        for doer in &group.subjects {
+            if let Doer::Party(party) = doer {
+                goals.push(*party);
+            }
+        }
+        if goals.is_empty() {
+            // "A request by Moscow was rebuffed": whoever is named in the subject.
+            let floor = self
+                .groups
+                .iter()
+                .filter(|other| other.end <= group.start)
+                .map(|other| other.end)
+                .max();
+            goals.extend(
+                words[floor.unwrap_or(0)..group.start]
+                    .iter()
+                    .filter_map(super::reading::Word::name),
+            );
+        }
+        let own = Self::turned(cue.score, chain);
+        for goal in goals {
+            self.push(
+                Doer::Party(agent),
+                goal,
+                own,
+                cue,
+                (group.head, group.end),
+                group,
+                "passive",
+            );
+        }
+    }
+
+    /// Walks over the objects of a verb and gives each party its share of the attitude.
+    fn scan(&mut self, group: &Group, cue: Cue, own: f32, chain: Chain) {
+        let reading = self.reading;
+        let words = &reading.words;
+        // What a party at this place would get, and which cue gives it.
+        let mut current = own;
+        let mut cue_now = (cue, group.head, group.end);
+        let mut rule = "object";
+        let carries = |score: f32, carry: Carry| -> f32 {
+            match carry {
+                Carry::Keep if own == 0.0 => Self::turned(score, chain),
+                Carry::Keep => {
+                    score.signum() * score.abs().max(own.abs()) * if own > 0.0 { 1.0 } else { -1.0 }
+                }
+                Carry::Turn if own == 0.0 => {
+                    Self::turned(score, Chain { turns: chain.turns + 1, ..chain })
+                }
+                // The turn and its negation are in `own` already.
+                Carry::Turn => score * if own > 0.0 { 1.0 } else { -1.0 } * own.abs().min(1.0),
+                Carry::Cut | Carry::Report => 0.0,
+            }
+        };
+        let mut index = group.end;
+        while index < group.until {
+            let word = &words[index];
+            if word.lower == "by" && index > group.end {
+                break;
+            }
+            if word.lower == "against"
+                && !matches!(cue_now.0.kind, Kind::War | Kind::Act)
+                && index > group.end
+            {
+                current = -current.abs().max(if cue.score > 0.0 || own != 0.0 { 1.0 } else { 0.0 });
+                rule = "against";
+                index += 1;
+                continue;
+            }
+            if let Some(party) = word.name() {
+                if let Some(run) = owned_run(reading, index)
+                    && run.start < group.until
+                {
+                    self.owner_as_goal(
+                        group, party, index, run, current, own, cue_now, &carries, cue,
+                    );
+                    // What follows belongs to the owned noun: "Russia's invasion of Ukraine".
+                    if let Some((noun, at, end)) = run.cue(reading)
+                        && noun.kind != Kind::Relation
+                    {
+                        current = if own == 0.0 {
+                            0.0
+                        } else {
+                            -own.signum() * if noun.score < 0.0 { 1.0 } else { 0.0 }
+                        };
+                        cue_now = (noun, at, end);
+                        rule = "of the object";
+                    }
+                    index = run.end;
+                    continue;
+                }
+                self.give(group, party, current, cue_now, rule);
+                index += 1;
+                continue;
+            }
+            if let Some((noun, end)) = noun_cue(reading, index) {
+                let preposition = words.get(end).is_some_and(|next| {
+                    next.part == Part::Preposition
+                        || next.part == Part::To
+                        || next.part == Part::Comma
+                }) || words.get(end).is_some_and(|next| next.name().is_some());
+                let to_goal =
+                    noun.kind != Kind::Thing && noun.kind != Kind::Aid || noun.kind == Kind::Aid;
+                if to_goal && preposition && group.until > end {
+                    let negated_noun = index > group.end
+                        && words[group.end..index]
+                            .iter()
+                            .any(|word| word.part == Part::Negation || word.lower == "no");
+                    let chained = carries(noun.score, cue.carry);
+                    current = if noun.kind == Kind::Thing {
+                        if own == 0.0 { 0.0 } else { own }
+                    } else if negated_noun {
+                        Self::turned(noun.score, Chain { turns: 0, negations: 1, cut: false })
+                    } else {
+                        chained
+                    };
+                    cue_now = (noun, index, end);
+                    rule = "noun of the object";
+                }
+                index = end.max(index + 1);
+                continue;
+            }
+            index += 1;
+        }
+    }
+
+    /// A party that owns a part of the object: "condemned Russia's war", "is Russia's ally".
+    #[expect(clippy::too_many_arguments, reason = "the state of the walk over the objects")]
+    fn owner_as_goal(
+        &mut self,
+        group: &Group,
+        party: u16,
+        index: usize,
+        run: crate::clause::OwnedRun,
+        current: f32,
+        own: f32,
+        cue_now: (Cue, usize, usize),
+        carries: &dyn Fn(f32, Carry) -> f32,
+        cue: Cue,
+    ) {
+        let noun = run.cue(self.reading);
+        if let Some((noun, at, end)) = noun {
+            match noun.kind {
+                Kind::Relation if own == 0.0 => {
+                    let score = carries(noun.score, cue.carry);
+                    self.give(group, party, score, (noun, at, end), "owner of the relation");
+                    return;
+                }
+                // Whoever is for or against an ally of somebody hardly says more.
+                Kind::Relation => {
+                    self.give(group, party, own * 0.5, cue_now, "owner of the relation");
+                    return;
+                }
+                Kind::Attitude if noun.score < 0.0 && own > 0.0 => {
+                    // "Welcomed Russia's condemnation" is with Russia.
+                    self.give(group, party, own, cue_now, "owner of the object");
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let _ = index;
+        // An embargo on Russian gas is meant for Russia.
+        self.give(group, party, current, cue_now, "owner of the object");
+    }
+
+    fn give(
+        &mut self,
+        group: &Group,
+        party: u16,
+        score: f32,
+        cue: (Cue, usize, usize),
+        rule: &'static str,
+    ) {
+        for number in 0..group.subjects.len() {
+            let holder = group.subjects[number];
+            self.push(holder, party, score, cue.0, (cue.1, cue.2), group, rule);
+        }
+    }
+
+    /// "Iran and Russia sealed a pact": each of the subjects toward each other.
+    fn of_joint_act(&mut self, group: &Group, chain: Chain) {
+        if group.subjects.len() < 2 || group.subjects.len() > 6 {
+            return;
+        }
+        let objects = group.end..group.until.max(group.end);
+        let relation = objects.clone().find_map(|index| {
+            noun_cue(self.reading, index)
+                .filter(|(cue, _)| cue.kind == Kind::Relation)
+                .map(|(cue, end)| (cue, index, end))
+        });
+        let each_other = self.reading.words[objects.clone()]
+            .iter()
+            .any(|word| matches!(&*word.lower, "other" | "mutual" | "jointly" | "mutually"));
+        let verb = group.cue.filter(|cue| cue.score != 0.0 && each_other);
+        let no_goal = !self.reading.words[objects].iter().any(|word| word.name().is_some());
+        let found =
+            relation.filter(|_| no_goal).or_else(|| verb.map(|cue| (cue, group.head, group.end)));
+        let Some((cue, at, end)) = found else { return };
+        let carry = group.cue.map_or(Carry::Keep, |cue| cue.carry);
+        let score = match carry {
+            Carry::Turn => -Self::turned(cue.score, chain),
+            _ => Self::turned(cue.score, chain),
+        };
+        for &holder in &group.subjects {
+            for &other in &group.subjects {
+                if let Doer::Party(target) = other
+                    && holder != other
+                {
+                    self.push(holder, target, score, cue, (at, end), group, "joint act");
+                }
+            }
+        }
+    }
+
+    /// "Russia's war on Ukraine", "Moscow's support for Minsk", "Russia's ally Belarus".
+    fn of_owner(&mut self, index: usize, party: u16) {
+        let reading = self.reading;
+        let words = &reading.words;
+        let Some(run) = owned_run(reading, index) else { return };
+        let Some((cue, at, end)) = run.cue(reading) else { return };
+        let behind = words.get(run.end);
+        if cue.kind == Kind::Relation {
+            // A name in apposition, with or without a comma; or before: "Belarus, Russia's ally".
+            let mut next = run.end;
+            if behind.is_some_and(|word| word.part == Part::Comma) {
+                next += 1;
+            }
+            let beside = words.get(next).and_then(super::reading::Word::name);
+            let comma_before = index > 1
+                && words[index - 1].part == Part::Comma
+                && words[index - 2].name().is_some()
+                && behind.is_none_or(|word| matches!(word.part, Part::Comma | Part::Stop));
+            let name = if comma_before { words[index - 2].name() } else { beside };
+            if let Some(name) = name
+                && name != party
+            {
+                self.push_nominal(
+                    Doer::Party(name),
+                    party,
+                    cue.score,
+                    cue,
+                    (at, end),
+                    "apposition",
+                );
+                return;
+            }
+        }
+        let mut goals = 0;
+        let mut next = run.end;
+        let mut open = false;
+        while let Some(word) = words.get(next)
+            && next < run.end + 12
+        {
+            match word.part {
+                Part::Preposition | Part::To
+                    if matches!(
+                        &*word.lower,
+                        "of" | "on"
+                            | "against"
+                            | "for"
+                            | "to"
+                            | "with"
+                            | "toward"
+                            | "towards"
+                            | "in"
+                            | "over"
+                            | "at"
+                            | "from"
+                    ) =>
+                {
+                    open = true;
+                }
+                Part::Name(goal) if open => {
+                    let score = if cue.kind == Kind::Thing
+                        || cue.kind == Kind::Relation && cue.score == 1.0
+                    {
+                        0.0
+                    } else {
+                        cue.score
+                    };
+                    if goal != party {
+                        self.push_nominal(
+                            Doer::Party(party),
+                            goal,
+                            score,
+                            cue,
+                            (at, end),
+                            "owner and goal",
+                        );
+                        if cue.kind == Kind::Relation {
+                            self.push_nominal(
+                                Doer::Party(goal),
+                                party,
+                                score,
+                                cue,
+                                (at, end),
+                                "owner and goal",
+                            );
+                        }
+                        goals += 1;
+                    }
+                    if goals > 3 {
+                        break;
+                    }
+                }
+                Part::Coordinator | Part::Comma if goals > 0 => {}
+                Part::Determiner | Part::Adjective | Part::Possessive | Part::Noun => {}
+                _ => break,
+            }
+            next += 1;
+        }
+    }
+
+    /// "Condemnation of X by Y", "an alliance between X and Y", "aggression by X against Y".
+    fn of_free_nouns(&mut self) {
+        let reading = self.reading;
+        let words = &reading.words;
+        for index in 0..words.len() {
+            if words[index].name().is_some() {
+                continue;
+            }
+            let Some((cue, end)) = noun_cue(reading, index) else { continue };
+            let window = end..(end + 10).min(words.len());
+            let stop = window
+                .clone()
+                .find(|&at| matches!(words[at].part, Part::Stop | Part::Verb(_) | Part::Auxiliary))
+                .unwrap_or(window.end);
+            let name_behind = |word: &str| {
+                (end..stop).find(|&at| words[at].lower == word).and_then(|at| {
+                    words[at + 1..stop].iter().take(4).find_map(super::reading::Word::name)
+                })
+            };
+            if cue.kind == Kind::Relation
+                && let Some(between) = (end..stop).find(|&at| words[at].lower == "between")
+            {
+                let names: Vec<u16> = words[between..stop]
+                    .iter()
+                    .filter_map(super::reading::Word::name)
+                    .take(4)
+                    .collect();
+                for &one in &names {
+                    for &other in &names {
+                        if one != other {
+                            self.push_nominal(
+                                Doer::Party(one),
+                                other,
+                                cue.score,
+                                cue,
+                                (index, end),
+                                "between",
+                            );
+                        }
+                    }
+                }
+            }
+            if let Some(by) = name_behind("by") {
+                for preposition in ["of", "on", "against", "for", "to"] {
+                    if let Some(goal) = name_behind(preposition)
+                        && goal != by
+                        && cue.kind != Kind::Thing
+                    {
+                        self.push_nominal(
+                            Doer::Party(by),
+                            goal,
+                            cue.score,
+                            cue,
+                            (index, end),
+                            "by",
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// The voice's judgement of a party: "brutal war", "X is a menace", "X bullies Y".
+    fn of_evaluation(&mut self, index: usize, party: u16) {
+        let reading = self.reading;
+        let words = &reading.words;
+        let run_end = owned_run(reading, index).map_or(index + 1, |run| run.end);
+        let mut start = index;
+        while start > 0
+            && index - start < 4
+            && matches!(
+                words[start - 1].part,
+                Part::Adjective | Part::Noun | Part::Adverb | Part::Verb(_)
+            )
+            && words[start - 1].name().is_none()
+        {
+            start -= 1;
+        }
+        let voice = self.speaker.get(index).copied().flatten().unwrap_or(Doer::First);
+        for at in (start..index).chain(index + 1..run_end) {
+            if let Some((score, end, lemma)) = evaluation(reading, at) {
+                let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };
+                self.push_nominal(voice, party, score, cue, (at, end), "evaluation");
+            }
+        }
+        for group in self.groups.iter().filter(|group| group.subjects.contains(&Doer::Party(party)))
+        {
+            let Some(cue) = group.cue else { continue };
+            let accuses = matches!(cue.kind, Kind::Bad | Kind::War) && !group.passive;
+            if accuses && !group.negated {
+                let score = if cue.kind == Kind::Bad { -2.0 } else { -1.0 };
+                self.push(voice, party, score, cue, (group.head, group.end), group, "accusation");
+            }
+            if group.copula || cue.score == 0.0 {
+                for at in group.end..group.until {
+                    if words[at].name().is_some() && !group.copula {
+                        break;
+                    }
+                    if let Some((score, end, lemma)) = evaluation(reading, at) {
+                        let score = if group.negated { -score * 0.5 } else { score };
+                        let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };
+                        self.push(voice, party, score, cue, (at, end), group, "predicate");
+                    }
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an edge has as many parts")]
+    fn push(
+        &mut self,
+        holder: Doer,
+        target: u16,
+        score: f32,
+        cue: Cue,
+        at: (usize, usize),
+        group: &Group,
+        rule: &'static str,
+    ) {
+        let past = self.says_past(group);
+        let time = match group.mood {
+            Mood::Unreal => Time::Hypothetical,
+            Mood::Will => Time::Future,
+            Mood::Real if past => Time::Past,
+            Mood::Real => Time::Present,
+        };
+        self.add(holder, target, score, cue, at, time, rule);
+    }
+
+    fn push_nominal(
+        &mut self,
+        holder: Doer,
+        target: u16,
+        score: f32,
+        cue: Cue,
+        at: (usize, usize),
+        rule: &'static str,
+    ) {
+        let time = if self.reading.words[at.0.saturating_sub(3)..at.0]
+            .iter()
+            .any(|word| matches!(&*word.lower, "former" | "once" | "old" | "erstwhile"))
+        {
+            Time::Past
+        } else {
+            Time::Present
+        };
+        self.add(holder, target, score, cue, at, time, rule);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an edge has as many parts")]
+    fn add(
+        &mut self,
+        holder: Doer,
+        target: u16,
+        score: f32,
+        cue: Cue,
+        at: (usize, usize),
+        time: Time,
+        rule: &'static str,
+    ) {
+        if self.list.len() >= MAX_EDGES {
+            return;
+        }
+        let speaker = self.speaker.get(at.0).copied().flatten();
+        let holder = match (holder, speaker) {
+            (Doer::First, Some(speaker)) => speaker,
+            (holder, _) => holder,
+        };
+        if holder == Doer::Party(target) {
+            return;
+        }
+        if let Doer::Party(party) = holder {
+            let parties = &self.reading.parties;
+            let (holder, target) = (parties[party as usize], parties[target as usize]);
+            if holder.actor == target.actor || holder.inert {
+                return;
+            }
+        }
+        let alleged = self.reading.words[..at.0].iter().any(|word| word.is(class::ALLEGED))
+            || self.reading.runs.iter().any(|&(_, bits)| bits & class::ALLEGED != 0);
+        let voice = if alleged {
+            Voice::Reported
+        } else if speaker.is_some() {
+            Voice::Quoted
+        } else {
+            Voice::Author
+        };
+        let rejected = alleged && self.reading.words.iter().any(|word| word.is(class::REJECTED));
+        let time = if rejected || self.reading.question { Time::Hypothetical } else { time };
+        let cue_span = (at.0 as u16, at.1.max(at.0 + 1) as u16);
+        self.list.push(Edge {
+            holder,
+            target,
+            score,
+            kind: cue.kind,
+            lemma: cue.lemma,
+            cue: cue_span,
+            voice,
+            time,
+            rule,
+        });
+    }
+
+    fn says_past(&self, group: &Group) -> bool {
+        let words = &self.reading.words;
+        let marked = words[group.start..group.head].iter().any(|word| word.is(class::PAST))
+            || self
+                .reading
+                .runs
+                .iter()
+                .any(|&(at, bits)| bits & class::PAST != 0 && (at as usize) < group.until)
+            || words[..group.start].iter().any(|word| word.is(class::PAST) && word.lower != "then");
+        let now = words.iter().any(|word| word.is(class::PRESENT));
+        group.past && marked && !now
+    }
+}
+
+/// Whether a group only adds a circumstance: "condemned X, saying", "by doing", "after doing".
+fn group_is_adjunct(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    group.start > 0
+        && matches!(
+            &*reading.words[group.start - 1].lower,
+            "," | "by" | "after" | "before" | "while" | "for" | "of" | "without"
+        )
+}
+
+/// The evaluation that begins at `index`: score, word behind it, line of its list.
+pub(crate) fn evaluation(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, usize, u16)> {
+    let word = &reading.words[index];
+    let (phrase, end) = reading.longest(index, &word.entry?.evaluations)?;
+    let negated = index > 0
+        && (reading.words[index - 1].part == Part::Negation
+            || index > 1 && reading.words[index - 2].part == Part::Negation);
+    let score = if negated { -phrase.cue.score * 0.5 } else { phrase.cue.score };
+    Some((score, end, phrase.cue.lemma))
+}

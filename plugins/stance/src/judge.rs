@@ -1,0 +1,251 @@
+//! The judgement of one pair in one sentence: the seam behind which the model stands.
+//!
+//! Everything before (who is named where) and after (what a document says in all) knows only
+//! [`Judge`]; a neural judge would take the place of [`RulesAndWeights`].
+
+use standpoint_document::{Annotation, Span, Time, Voice};
+use standpoint_linear::{Features, LinearModel, LoadError};
+
+use crate::clause::Doer;
+use crate::edge::{Edge, Edges, edges};
+use crate::feature::{Pair, RECIPE, extract};
+use crate::lexicon::{Kind, Lexicon};
+use crate::reading::{Party, Reading, read};
+
+/// A sentence and the places in it that name actors.
+#[derive(Debug, Clone, Copy)]
+pub struct Sentence<'s> {
+    /// The document's text.
+    pub text: &'s str,
+    /// The tokens of the sentence, in order.
+    pub tokens: &'s [Annotation],
+    /// Who is named; in order of start, the longer first where two begin together.
+    pub parties: &'s [Party],
+    /// Whether a quotation is open before the first token.
+    pub in_quotes: bool,
+    /// Who speaks where such a quotation is open; an index into `parties`.
+    pub speaker: Option<u16>,
+}
+
+/// What a sentence says of a holder's stance toward a target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judgement {
+    /// Calibrated probabilities of negative, neutral and positive.
+    pub probabilities: [f32; 3],
+    /// -1 (opposed) to 1 (supportive): the likeliest class with its degree.
+    pub score: f32,
+    /// How sure of that class.
+    pub confidence: f32,
+    /// Whose words say it.
+    pub voice: Voice,
+    /// When it holds.
+    pub time: Time,
+    /// The words that decided, where a pattern found them.
+    pub cue: Option<Span>,
+    /// The pattern, or `weights` where the model decided by itself.
+    pub rule: &'static str,
+    /// Whether force against the target, or arms for it, is what was found.
+    pub force: Force,
+}
+
+/// What is done rather than said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// Neither.
+    None,
+    /// The holder makes war on the target.
+    War,
+    /// The holder arms, funds or aids the target.
+    Aid,
+}
+
+/// Reads sentences and judges pairs in them.
+pub trait Judge: Send + Sync {
+    /// Judges pairs of one sentence.
+    ///
+    /// - `pairs`: holder (`None` for the voice of the text) and target, as indices into the
+    ///   sentence's parties; an index that is not there gets a neutral answer without confidence;
+    /// - returns one judgement for each pair, in order.
+    fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement>;
+}
+
+/// Patterns over the cue lists, weighed by a linear model.
+#[derive(Debug)]
+pub struct RulesAndWeights {
+    lexicon: Lexicon,
+    model: LinearModel<3>,
+}
+
+impl RulesAndWeights {
+    /// Takes cue lists and the weights that were trained for their features.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when the weights are damaged or belong to other features.
+    pub fn new(lexicon: Lexicon, weights: &[u8]) -> Result<Self, LoadError> {
+        Ok(Self { lexicon, model: LinearModel::from_bytes(weights, RECIPE)? })
+    }
+}
+
+impl Judge for RulesAndWeights {
+    fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
+        let (reading, found) = understand(&self.lexicon, sentence);
+        let mut features = Features::new();
+        pairs
+            .iter()
+            .map(|&(holder, target)| {
+                let known = |party: u16| (party as usize) < reading.parties.len();
+                if reading.words.is_empty() || !known(target) || holder.is_some_and(|h| !known(h)) {
+                    return Judgement::unsure();
+                }
+                let pair = Pair { holder, target };
+                extract(&reading, &found, pair, &mut features);
+                let probabilities = self.model.predict(&features);
+                conclude(&reading, &found, pair, probabilities)
+            })
+            .collect()
+    }
+}
+
+/// The features of pairs, for training: the same that [`RulesAndWeights`] weighs.
+#[must_use]
+pub fn features_of(
+    lexicon: &Lexicon,
+    sentence: &Sentence<'_>,
+    pairs: &[(Option<u16>, u16)],
+) -> Vec<Features> {
+    let (reading, found) = understand(lexicon, sentence);
+    pairs
+        .iter()
+        .map(|&(holder, target)| {
+            let mut features = Features::new();
+            extract(&reading, &found, Pair { holder, target }, &mut features);
+            features
+        })
+        .collect()
+}
+
+/// What the patterns alone say of pairs: the strongest score from -2 to 2, or 0.
+#[must_use]
+pub fn rules_of(
+    lexicon: &Lexicon,
+    sentence: &Sentence<'_>,
+    pairs: &[(Option<u16>, u16)],
+) -> Vec<(f32, &'static str)> {
+    let (reading, found) = understand(lexicon, sentence);
+    pairs
+        .iter()
+        .map(|&(holder, target)| {
+            strongest(&reading, &found, Pair { holder, target }, None)
+                .filter(|edge| edge.time != Time::Hypothetical)
+                .map_or((0.0, ""), |edge| (edge.score, edge.rule))
+        })
+        .collect()
+}
+
+/// The recipe of the features, which a trained model must name.
+#[must_use]
+pub const fn recipe() -> &'static str {
+    RECIPE
+}
+
+fn understand<'s>(lexicon: &'s Lexicon, sentence: &Sentence<'s>) -> (Reading<'s, 's>, Edges) {
+    let reading =
+        read(lexicon, sentence.text, sentence.tokens, sentence.parties, sentence.in_quotes);
+    let outside = sentence.speaker.map(Doer::Party);
+    let found = edges(&reading, outside);
+    (reading, found)
+}
+
+/// The edge between a pair that says most, preferably of a sign.
+fn strongest(
+    reading: &Reading<'_, '_>,
+    found: &Edges,
+    pair: Pair,
+    sign: Option<f32>,
+) -> Option<Edge> {
+    let actor = |party: u16| reading.parties[party as usize].actor;
+    let weight = |edge: &Edge| {
+        let real = if edge.time == Time::Hypothetical { 0.3 } else { 1.0 };
+        edge.score.abs() * real
+    };
+    found
+        .list
+        .iter()
+        .filter(|edge| match (edge.holder, pair.holder) {
+            (Doer::First, None) => true,
+            (Doer::Party(party), Some(holder)) => actor(party) == actor(holder),
+            _ => false,
+        })
+        .filter(|edge| actor(edge.target) == actor(pair.target))
+        .filter(|edge| sign.is_none_or(|sign| edge.score * sign > 0.0))
+        .max_by(|left, right| weight(left).total_cmp(&weight(right)))
+        .copied()
+}
+
+/// Puts probabilities and patterns together.
+fn conclude(
+    reading: &Reading<'_, '_>,
+    found: &Edges,
+    pair: Pair,
+    probabilities: [f32; 3],
+) -> Judgement {
+    let [negative, neutral, positive] = probabilities;
+    let sign = if negative > neutral && negative >= positive {
+        -1.0
+    } else if positive > neutral {
+        1.0
+    } else {
+        0.0
+    };
+    let confidence = negative.max(neutral).max(positive);
+    let edge = strongest(reading, found, pair, (sign != 0.0).then_some(sign))
+        .or_else(|| strongest(reading, found, pair, None));
+    let agrees = edge.filter(|edge| edge.score * sign > 0.0);
+    let degree = match agrees {
+        Some(edge) => edge.score.abs() / 2.0,
+        // Without a pattern, only a sure model may speak of more than a leaning.
+        None => 0.5 + 0.25 * ((confidence - 0.6) / 0.4).clamp(0.0, 1.0),
+    };
+    let target_at = reading.word_of[pair.target as usize] as usize;
+    let speaker = found.speaker.get(target_at).copied().flatten();
+    let voice = edge
+        .map_or(if speaker.is_some() { Voice::Quoted } else { Voice::Author }, |edge| edge.voice);
+    let cue = agrees.and_then(|edge| {
+        let first = reading.words.get(edge.cue.0 as usize)?;
+        let last = reading.words.get((edge.cue.1 as usize).max(1) - 1)?;
+        Some(Span::new(first.span.start, last.span.end.max(first.span.end)))
+    });
+    let force = match agrees.map(|edge| edge.kind) {
+        Some(Kind::War) => Force::War,
+        Some(Kind::Aid) => Force::Aid,
+        _ => Force::None,
+    };
+    Judgement {
+        probabilities,
+        score: sign * degree,
+        confidence,
+        voice,
+        time: edge.map_or(Time::Present, |edge| edge.time),
+        cue,
+        rule: agrees.map_or("weights", |edge| edge.rule),
+        force,
+    }
+}
+
+impl Judgement {
+    /// The answer where there is nothing to judge.
+    #[must_use]
+    pub const fn unsure() -> Self {
+        Self {
+            probabilities: [1.0 / 3.0; 3],
+            score: 0.0,
+            confidence: 1.0 / 3.0,
+            voice: Voice::Author,
+            time: Time::Present,
+            cue: None,
+            rule: "none",
+            force: Force::None,
+        }
+    }
+}

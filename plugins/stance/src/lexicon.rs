@@ -1,0 +1,472 @@
+//! The cue lists: verbs, nouns, evaluations and small words, with every form that a text may use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+use thiserror::Error;
+
+/// Why a cue list cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CueError {
+    /// A file of the folder cannot be read.
+    #[error("cannot read the cue list {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A line is not what the head of its file says.
+    #[error("{file}:{line}: found {found:?}, expected {expected}")]
+    Line {
+        /// The list's file name.
+        file: &'static str,
+        /// Counted from 1.
+        line: usize,
+        /// The line as it stands.
+        found: String,
+        /// What the column should be.
+        expected: &'static str,
+    },
+}
+
+/// Bits for the classes of small words.
+pub(crate) mod class {
+    macro_rules! classes {
+        ($($name:ident = $bit:expr, $word:literal;)*) => {
+            $(pub(crate) const $name: u32 = 1 << $bit;)*
+            /// The bit of a class by its name in `function.tsv`.
+            pub(crate) fn of(name: &str) -> Option<u32> {
+                match name { $($word => Some($name),)* _ => None }
+            }
+        };
+    }
+    classes! {
+        NEGATION = 0, "negation";
+        HYPOTHETICAL = 1, "hypothetical";
+        CONDITIONAL = 2, "conditional";
+        FORECAST = 3, "forecast";
+        ALLEGED = 4, "alleged";
+        REJECTED = 5, "rejected";
+        PAST = 6, "past";
+        PRESENT = 7, "present";
+        FUTURE = 8, "future";
+        INTENT = 9, "intent";
+        CONCESSION = 10, "concession";
+        FIRST = 11, "first";
+        AGENT = 12, "agent";
+        DETERMINER = 13, "determiner";
+        PREPOSITION = 14, "preposition";
+        COORDINATOR = 15, "coordinator";
+        SUBORDINATOR = 16, "subordinator";
+        RELATIVE = 17, "relative";
+        AUXILIARY = 18, "auxiliary";
+        PRONOUN = 19, "pronoun";
+        ADVERB = 20, "adverb";
+    }
+}
+
+/// Bits for the forms of a verb.
+pub(crate) mod form {
+    pub(crate) const BASE: u8 = 1;
+    pub(crate) const S: u8 = 1 << 1;
+    pub(crate) const PAST: u8 = 1 << 2;
+    pub(crate) const PARTICIPLE: u8 = 1 << 3;
+    pub(crate) const ING: u8 = 1 << 4;
+}
+
+/// What a verb does to an attitude inside its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carry {
+    Keep,
+    Turn,
+    Cut,
+    Report,
+}
+
+/// What else a cue says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    None,
+    War,
+    Bad,
+    Aid,
+    Report,
+    Wish,
+    Attitude,
+    Act,
+    Relation,
+    Thing,
+}
+
+impl Kind {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "-" => Self::None,
+            "war" => Self::War,
+            "bad" => Self::Bad,
+            "aid" => Self::Aid,
+            "report" => Self::Report,
+            "wish" => Self::Wish,
+            "attitude" => Self::Attitude,
+            "act" => Self::Act,
+            "relation" => Self::Relation,
+            "thing" => Self::Thing,
+            _ => return None,
+        })
+    }
+}
+
+/// A verb, noun or evaluation of the lists.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cue {
+    /// From -2 (opposed) to 2 (supportive).
+    pub(crate) score: f32,
+    pub(crate) carry: Carry,
+    pub(crate) kind: Kind,
+    /// Which line of its list, so that a model may know the cue by its lemma.
+    pub(crate) lemma: u16,
+}
+
+/// A cue behind its first word.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Phrase {
+    /// The words that must follow, in lower case.
+    pub(crate) rest: Box<[Box<str>]>,
+    pub(crate) cue: Cue,
+}
+
+/// All that the lists know of a word in lower case.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Entry {
+    /// Bits of [`class`].
+    pub(crate) classes: u32,
+    /// Bits of [`form`].
+    pub(crate) forms: u8,
+    /// Longest first, like the two that follow.
+    pub(crate) verbs: Vec<Phrase>,
+    pub(crate) nouns: Vec<Phrase>,
+    pub(crate) evaluations: Vec<Phrase>,
+    /// Small words of several parts: what follows and their class.
+    pub(crate) runs: Vec<(Box<[Box<str>]>, u32)>,
+}
+
+/// The cue lists, by the first word of each entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lexicon {
+    entries: FxHashMap<Box<str>, Entry>,
+}
+
+const VERBS: &str = "verbs.tsv";
+const NOUNS: &str = "nouns.tsv";
+const EVALUATIONS: &str = "evaluations.tsv";
+const FUNCTION: &str = "function.tsv";
+const IRREGULAR: &str = "irregular.tsv";
+
+impl Lexicon {
+    /// The lists that are compiled in.
+    ///
+    /// # Errors
+    ///
+    /// [`CueError::Line`] when a list is malformed, which a test rules out.
+    pub fn standard() -> Result<Self, CueError> {
+        Self::parse(&|file| {
+            Ok(match file {
+                VERBS => include_str!("../cues/verbs.tsv"),
+                NOUNS => include_str!("../cues/nouns.tsv"),
+                EVALUATIONS => include_str!("../cues/evaluations.tsv"),
+                FUNCTION => include_str!("../cues/function.tsv"),
+                _ => include_str!("../cues/irregular.tsv"),
+            }
+            .to_owned())
+        })
+    }
+
+    /// The lists of a folder that holds the same five files.
+    ///
+    /// # Errors
+    ///
+    /// [`CueError`] names the file that cannot be read, or the line that is malformed.
+    pub fn from_folder(folder: &Path) -> Result<Self, CueError> {
+        Self::parse(&|file| {
+            let path = folder.join(file);
+            fs::read_to_string(&path).map_err(|source| CueError::Read { path, source })
+        })
+    }
+
+    fn parse(read: &dyn Fn(&'static str) -> Result<String, CueError>) -> Result<Self, CueError> {
+        let mut irregular: FxHashMap<String, Vec<String>> = FxHashMap::default();
+        for (_, fields) in rows(IRREGULAR, &read(IRREGULAR)?, 2)? {
+            let forms = fields[1].split(' ').map(str::to_owned).collect();
+            irregular.insert(fields[0].clone(), forms);
+        }
+        let mut lexicon = Self { entries: FxHashMap::default() };
+        for (index, fields) in rows(VERBS, &read(VERBS)?, 4)? {
+            lexicon.add_verb(index, &fields, &irregular)?;
+        }
+        for (index, fields) in rows(NOUNS, &read(NOUNS)?, 3)? {
+            lexicon.add_noun(index, &fields)?;
+        }
+        for (index, fields) in rows(EVALUATIONS, &read(EVALUATIONS)?, 2)? {
+            let score = score_of(EVALUATIONS, index, &fields[1])?;
+            let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma: index as u16 };
+            let (first, rest) = words_of(&fields[0]);
+            lexicon.entry(&first).evaluations.push(Phrase { rest, cue });
+        }
+        for (index, fields) in rows(FUNCTION, &read(FUNCTION)?, 2)? {
+            let bit = class::of(&fields[1]).ok_or_else(|| CueError::Line {
+                file: FUNCTION,
+                line: index,
+                found: fields[1].clone(),
+                expected: "a class such as negation",
+            })?;
+            let (first, rest) = words_of(&fields[0]);
+            if rest.is_empty() {
+                lexicon.entry(&first).classes |= bit;
+            } else {
+                lexicon.entry(&first).runs.push((rest, bit));
+            }
+        }
+        for entry in lexicon.entries.values_mut() {
+            for phrases in [&mut entry.verbs, &mut entry.nouns, &mut entry.evaluations] {
+                phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.rest.len()));
+            }
+        }
+        Ok(lexicon)
+    }
+
+    /// What the lists know of `word`, which is in lower case.
+    pub(crate) fn get(&self, word: &str) -> Option<&Entry> {
+        self.entries.get(word)
+    }
+
+    fn entry(&mut self, word: &str) -> &mut Entry {
+        self.entries.entry(word.into()).or_default()
+    }
+
+    fn add_verb(
+        &mut self,
+        line: usize,
+        fields: &[String],
+        irregular: &FxHashMap<String, Vec<String>>,
+    ) -> Result<(), CueError> {
+        let bad = |column: usize, expected| CueError::Line {
+            file: VERBS,
+            line,
+            found: fields[column].clone(),
+            expected,
+        };
+        let score = score_of(VERBS, line, &fields[1])?;
+        let carry = match fields[2].as_str() {
+            "+" => Carry::Keep,
+            "-" => Carry::Turn,
+            "0" => Carry::Cut,
+            "r" => Carry::Report,
+            _ => return Err(bad(2, "+, -, 0 or r")),
+        };
+        let kind = Kind::of(&fields[3]).ok_or_else(|| bad(3, "a kind such as war"))?;
+        let cue = Cue { score, carry, kind, lemma: line as u16 };
+        let (base, rest) = words_of(&fields[0]);
+        for (word, forms) in verb_forms(&base, irregular.get(&base).map(Vec::as_slice)) {
+            let entry = self.entry(&word);
+            entry.forms |= forms;
+            entry.verbs.push(Phrase { rest: rest.clone(), cue });
+        }
+        Ok(())
+    }
+
+    fn add_noun(&mut self, line: usize, fields: &[String]) -> Result<(), CueError> {
+        let score = score_of(NOUNS, line, &fields[1])?;
+        let kind = Kind::of(&fields[2]).ok_or_else(|| CueError::Line {
+            file: NOUNS,
+            line,
+            found: fields[2].clone(),
+            expected: "a kind such as attitude",
+        })?;
+        let carry = if score < 0.0 { Carry::Turn } else { Carry::Keep };
+        let cue = Cue { score, carry, kind, lemma: line as u16 };
+        let mut words: Vec<Box<str>> = fields[0].split(' ').map(Into::into).collect();
+        // The plural is that of the last word, or of the first before a preposition.
+        let singular = words.clone();
+        let last = words.len() - 1;
+        let head = words
+            .iter()
+            .position(|word| matches!(&**word, "against" | "with" | "condemning" | "at"))
+            .map_or(last, |preposition| preposition.saturating_sub(1));
+        words[head] = plural(&words[head]).into();
+        for forms in [singular, words] {
+            let mut forms = forms.into_iter();
+            if let Some(first) = forms.next() {
+                let rest: Box<[Box<str>]> = forms.collect();
+                self.entry(&first).nouns.push(Phrase { rest, cue });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a list, each with its line counted from 1 and at least `columns` fields.
+fn rows(
+    file: &'static str,
+    text: &str,
+    columns: usize,
+) -> Result<Vec<(usize, Vec<String>)>, CueError> {
+    let mut rows = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let fields: Vec<String> =
+            line.split('\t').map(|field| field.trim().to_lowercase()).collect();
+        if fields.len() < columns || fields.iter().take(columns).any(String::is_empty) {
+            return Err(CueError::Line {
+                file,
+                line: index + 1,
+                found: line.to_owned(),
+                expected: "columns separated by tabs, as the head of the file says",
+            });
+        }
+        rows.push((index + 1, fields));
+    }
+    Ok(rows)
+}
+
+fn score_of(file: &'static str, line: usize, field: &str) -> Result<f32, CueError> {
+    let score = field.parse::<f32>().ok().filter(|score| (-2.0..=2.0).contains(score));
+    score.ok_or_else(|| CueError::Line {
+        file,
+        line,
+        found: field.to_owned(),
+        expected: "a score from -2 to 2",
+    })
+}
+
+fn words_of(phrase: &str) -> (String, Box<[Box<str>]>) {
+    let mut words = phrase.split(' ');
+    let first = words.next().unwrap_or_default().to_owned();
+    (first, words.map(Into::into).collect())
+}
+
+/// All forms of a verb with their bits of [`form`].
+fn verb_forms(base: &str, irregular: Option<&[String]>) -> Vec<(String, u8)> {
+    let mut forms = vec![
+        (base.to_owned(), form::BASE),
+        (plural(base), form::S),
+        (with_ending(base, "ing"), form::ING),
+    ];
+    match irregular {
+        None => forms.push((with_ending(base, "ed"), form::PAST | form::PARTICIPLE)),
+        Some(others) => {
+            for (index, other) in others.iter().enumerate() {
+                let bits = if other.ends_with("ing") {
+                    form::ING
+                } else if other.ends_with('s') && !other.ends_with("ss") && other != "was" {
+                    form::S
+                } else if index == 0 && others.len() > 1 && !others[1].ends_with("ing") {
+                    form::PAST
+                } else if index == 0 {
+                    form::PAST | form::PARTICIPLE
+                } else {
+                    form::PARTICIPLE | form::PAST
+                };
+                forms.push((other.clone(), bits));
+            }
+        }
+    }
+    forms
+}
+
+/// The base with `-ing` or `-ed`, as English spells it.
+fn with_ending(base: &str, ending: &str) -> String {
+    let bytes = base.as_bytes();
+    let vowel = |byte: u8| matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u');
+    if let Some(stem) = base.strip_suffix("ie")
+        && ending == "ing"
+    {
+        return format!("{stem}ying");
+    }
+    if base.ends_with('e') && !(ending == "ing" && (base.ends_with("ee") || base.ends_with("oe"))) {
+        return format!("{}{ending}", &base[..base.len() - 1]);
+    }
+    if let Some(stem) = base.strip_suffix('y')
+        && ending == "ed"
+        && stem.as_bytes().last().is_some_and(|&last| !vowel(last))
+    {
+        return format!("{stem}ied");
+    }
+    if let [.., first, second, last] = *bytes
+        && bytes.len() == 3
+        && !vowel(first)
+        && vowel(second)
+        && !vowel(last)
+        && !matches!(last, b'w' | b'x' | b'y')
+    {
+        return format!("{base}{}{ending}", char::from(last));
+    }
+    format!("{base}{ending}")
+}
+
+/// The plural of a noun, which is also the third person of a verb.
+fn plural(word: &str) -> String {
+    let vowel_before = |word: &str| {
+        word.as_bytes().iter().rev().nth(1).is_some_and(|byte| b"aeiou".contains(byte))
+    };
+    if let Some(stem) = word.strip_suffix('y')
+        && !vowel_before(word)
+    {
+        return format!("{stem}ies");
+    }
+    if ["s", "x", "z", "ch", "sh"].iter().any(|ending| word.ends_with(ending)) {
+        return format!("{word}es");
+    }
+    format!("{word}s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiled_lists_are_well_formed() {
+        let lexicon = Lexicon::standard().unwrap();
+        assert!(lexicon.entries.len() > 3000, "{}", lexicon.entries.len());
+        for (word, forms) in [
+            ("condemned", form::PAST | form::PARTICIPLE),
+            ("stood", form::PAST | form::PARTICIPLE),
+            ("vetoing", form::ING),
+            ("denies", form::S),
+            ("banned", form::PAST | form::PARTICIPLE),
+        ] {
+            let entry = lexicon.get(word).unwrap();
+            assert_eq!(entry.forms & forms, forms, "{word}");
+        }
+    }
+
+    #[test]
+    fn endings_follow_english_spelling() {
+        let cases = [
+            ("condemn", "ed", "condemned"),
+            ("praise", "ing", "praising"),
+            ("deny", "ed", "denied"),
+            ("bar", "ed", "barred"),
+            ("agree", "ing", "agreeing"),
+            ("lie", "ing", "lying"),
+            ("annoy", "ed", "annoyed"),
+        ];
+        for (base, ending, expected) in cases {
+            assert_eq!(with_ending(base, ending), expected);
+        }
+        for (word, expected) in [("ally", "allies"), ("attack", "attacks"), ("breach", "breaches")]
+        {
+            assert_eq!(plural(word), expected);
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_is_named() {
+        let error = rows("verbs.tsv", "# head\ncondemn\t-2", 4).unwrap_err();
+        insta::assert_snapshot!(error, @r#"verbs.tsv:2: found "condemn\t-2", expected columns separated by tabs, as the head of the file says"#);
+    }
+}
