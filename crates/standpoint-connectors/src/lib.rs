@@ -1,9 +1,18 @@
 //! Where documents come from and go to.
 //!
-//! Modules in reading order: `formats`, `read`, `identity`, `encoding`, `limits`.
+//! A source reads files, standard input or an inbox folder and delivers documents to the engine;
+//! a sink keeps what comes out. Both implement the engine's traits, and each module owns its
+//! settings, its errors and its tests. What a file holds is hostile: nothing in it is executed,
+//! fetched or followed, and every limit that it breaks is named.
+//!
+//! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
+//! [`encoding`], [`limits`] and [`identity`]; [`files`] is the source of one pass; [`jsonl`] has
+//! the sinks that write result lines.
 
 pub mod encoding;
+pub mod files;
 pub mod formats;
 pub mod identity;
+pub mod jsonl;
 pub mod limits;
 pub mod read;

@@ -1,0 +1,391 @@
+//! The source `files`: reads files and folders once, where they lie, and moves nothing.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use standpoint_document::Document;
+use standpoint_engine::{Delivery, Failure, Outcome, Receipt, Source, SourceError};
+use tokio::sync::mpsc;
+
+use crate::formats::Format;
+use crate::limits::ReadLimits;
+use crate::read::{self, Origin};
+
+/// Settings of the `files` source, which reads a file or folder once and moves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilesSettings {
+    /// The file or folder to read, relative to the pipeline file.
+    #[schemars(extend("format" = "path"))]
+    pub path: PathBuf,
+}
+
+/// Settings of the `stdin` source, which reads standard input to its end: text, a web page, or
+/// JSONL, told apart by how it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StdinSettings {}
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file, or a folder with all that is in it.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// Something about an input that whoever started the run should hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A file that a folder holds and that is no document.
+    PassedOver {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A document that failed.
+    Failed {
+        /// Which file it came from.
+        path: String,
+        /// Who gave it up, and why.
+        failure: Failure,
+    },
+    /// A document that was not finished because the run was stopped.
+    Returned {
+        /// Which file it came from.
+        path: String,
+    },
+}
+
+/// Hears reports; called from any thread.
+pub type Listener = Arc<dyn Fn(Report) + Send + Sync>;
+
+/// Reads inputs one after another, on a thread of its own.
+///
+/// The thread stops at the end of the inputs, or when the source is dropped.
+#[derive(Debug)]
+pub struct FilesSource {
+    deliveries: mpsc::Receiver<Delivery>,
+}
+
+/// Documents that wait to be taken: enough to keep the thread busy, few enough to cost nothing.
+const READ_AHEAD: usize = 4;
+
+impl FilesSource {
+    /// Starts to read.
+    ///
+    /// - `name`: the source's name, which is part of the documents' ids;
+    /// - `listener`: hears of what was passed over and what failed.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start(
+        name: &str,
+        inputs: Vec<Input>,
+        limits: ReadLimits,
+        listener: Listener,
+    ) -> io::Result<Self> {
+        let (sender, deliveries) = mpsc::channel(READ_AHEAD);
+        let reader = Reader { name: name.to_owned(), limits, listener, sender };
+        thread::Builder::new()
+            .name(format!("read-{name}"))
+            .spawn(move || inputs.iter().try_for_each(|input| reader.input(input)))?;
+        Ok(Self { deliveries })
+    }
+}
+
+#[async_trait]
+impl Source for FilesSource {
+    async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
+        Ok(self.deliveries.recv().await)
+    }
+}
+
+/// What runs on the thread.
+struct Reader {
+    name: String,
+    limits: ReadLimits,
+    listener: Listener,
+    sender: mpsc::Sender<Delivery>,
+}
+
+/// The source was dropped: nobody wants the rest.
+struct Closed;
+
+impl Reader {
+    fn input(&self, input: &Input) -> Result<(), Closed> {
+        match input {
+            Input::Stdin => self.stdin(),
+            Input::Path(path) if path.is_dir() => self.folder(path, path),
+            Input::Path(path) => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                self.file(path, &name.to_string_lossy())
+            }
+        }
+    }
+
+    fn stdin(&self) -> Result<(), Closed> {
+        let mut input = BufReader::new(io::stdin());
+        let name = match input.fill_buf() {
+            Ok(start) => stdin_name(start),
+            Err(error) => return self.unreadable("-", &error.into()),
+        };
+        self.documents(input, Path::new("-"), name)
+    }
+
+    /// Goes through a folder in the order of its names, so that two runs give the same output.
+    fn folder(&self, folder: &Path, root: &Path) -> Result<(), Closed> {
+        let entries = fs::read_dir(folder)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        let mut entries: Vec<PathBuf> = match entries {
+            Ok(entries) => entries,
+            Err(error) => return self.unreadable(&folder.display().to_string(), &error.into()),
+        };
+        entries.sort();
+        for path in entries {
+            self.entry(&path, root)?;
+        }
+        Ok(())
+    }
+
+    fn entry(&self, path: &Path, root: &Path) -> Result<(), Closed> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let kind = match fs::symlink_metadata(path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) => return self.unreadable(&path.display().to_string(), &error.into()),
+        };
+        if name.starts_with('.') {
+            return Ok(());
+        }
+        if kind.is_dir() {
+            return self.folder(path, root);
+        }
+        // A link to a folder could lead back here.
+        if kind.is_symlink() && path.is_dir() {
+            return self.pass_over(path, "a link to a folder is not followed");
+        }
+        if is_about_the_folder(&name) {
+            return self.pass_over(path, "it is about the folder, not a document");
+        }
+        if let Err(error) = Format::of_path(&name) {
+            return self.pass_over(path, &error.to_string());
+        }
+        let relative = path.strip_prefix(root).unwrap_or(path);
+        let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+        self.file(path, &parts.join("/"))
+    }
+
+    fn pass_over(&self, path: &Path, reason: &str) -> Result<(), Closed> {
+        let path = path.display().to_string();
+        (self.listener)(Report::PassedOver { path, reason: reason.to_owned() });
+        Ok(())
+    }
+
+    fn file(&self, path: &Path, relative: &str) -> Result<(), Closed> {
+        match open_regular(path) {
+            Ok(file) => self.documents(file, path, relative),
+            Err(error) => self.unreadable(&path.display().to_string(), &error.into()),
+        }
+    }
+
+    fn documents(
+        &self,
+        bytes: impl Read + Send + 'static,
+        path: &Path,
+        relative: &str,
+    ) -> Result<(), Closed> {
+        let origin = Origin { source: self.name.clone(), path: relative.to_owned() };
+        let path = path.display().to_string();
+        let documents = match read::documents(bytes, &origin, &self.limits) {
+            Ok(documents) => documents,
+            Err(error) => return self.unreadable(&path, &error.into()),
+        };
+        for document in documents {
+            match document {
+                Ok(document) => self.deliver(&path, Ok(document))?,
+                Err(error) => self.unreadable(&path, &error.into())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, path: &str, error: &Box<dyn Error + Send + Sync>) -> Result<(), Closed> {
+        self.deliver(path, Err(with_causes(error.as_ref())))
+    }
+
+    fn deliver(
+        &self,
+        path: &str,
+        content: Result<Document<'static>, String>,
+    ) -> Result<(), Closed> {
+        let (listener, path) = (Arc::clone(&self.listener), path.to_owned());
+        let receipt = Receipt::new(move |outcome| match outcome {
+            Outcome::Done => {}
+            Outcome::Failed(failure) => listener(Report::Failed { path, failure }),
+            Outcome::Returned => listener(Report::Returned { path }),
+        });
+        let delivery = match content {
+            Ok(document) => Delivery::new(document, receipt),
+            Err(reason) => Delivery::unreadable(&self.name, reason, receipt),
+        };
+        self.sender.blocking_send(delivery).map_err(|refused| {
+            // Nobody is left to hear of it.
+            refused.0.receipt.settle(Outcome::Returned);
+            Closed
+        })
+    }
+}
+
+/// An error and its causes, in one line.
+#[must_use]
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
+}
+
+/// Opens a file for reading if it is a regular one: a pipe or device could hold the reader for
+/// ever.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let refuse = |kind: &str| io::Error::other(format!("it is {kind}, not a regular file"));
+    // Looked at before it is opened, because opening a pipe waits for a writer.
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(refuse("a folder"));
+    }
+    if !kind.is_file() {
+        return Err(refuse("a pipe, socket or device"));
+    }
+    File::open(path)
+}
+
+/// Whether a file says something about its folder, as README and LICENCE do.
+fn is_about_the_folder(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    matches!(stem.as_str(), "README" | "LICENCE" | "LICENSE" | "NOTICE" | "COPYING")
+}
+
+/// A file name for standard input, whose ending says what it seems to be.
+fn stdin_name(start: &[u8]) -> &'static str {
+    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
+    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    match start.first() {
+        Some(b'{') if line.ends_with(b"}") || line.len() == start.len() => "stdin.jsonl",
+        Some(b'{' | b'[') => "stdin.json",
+        Some(b'<') => "stdin.html",
+        _ => "stdin.txt",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// What a run over `inputs` delivers and reports, one line each, paths relative to `root`.
+    async fn run(root: &Path, inputs: Vec<Input>) -> Vec<String> {
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&reports);
+        let listener: Listener = Arc::new(move |report| heard.lock().unwrap().push(report));
+        let mut source =
+            FilesSource::start("run", inputs, ReadLimits::default(), listener).unwrap();
+        let mut told = Vec::new();
+        while let Some(delivery) = source.next().await.unwrap() {
+            match delivery.content {
+                Ok(document) => {
+                    let path = document.metadata().source.path.clone().unwrap_or_default();
+                    told.push(format!("read {path}"));
+                    delivery.receipt.settle(Outcome::Done);
+                }
+                Err(failure) => delivery.receipt.settle(Outcome::Failed(failure)),
+            }
+        }
+        let root = format!("{}/", root.display());
+        told.extend(reports.lock().unwrap().drain(..).map(|report| match report {
+            Report::PassedOver { path, reason } => {
+                format!("passed over {}: {reason}", path.replace(&root, ""))
+            }
+            Report::Failed { path, failure } => {
+                format!("failed {}: {}", path.replace(&root, ""), failure.reason)
+            }
+            Report::Returned { path } => format!("returned {path}"),
+        }));
+        told
+    }
+
+    #[tokio::test]
+    async fn a_folder_gives_its_documents_in_order_and_names_the_rest() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("sub")).unwrap();
+        for (name, text) in [
+            ("b.txt", "B."),
+            ("a.md", "A."),
+            ("sub/c.jsonl", "{\"text\": \"C.\"}\n"),
+            ("README.md", "about"),
+            ("LICENCE.txt", "about"),
+            ("picture.png", "x"),
+            (".hidden.txt", "x"),
+            ("empty.txt", ""),
+        ] {
+            fs::write(at(name), text).unwrap();
+        }
+        symlink(at("missing"), at("broken.txt")).unwrap();
+        symlink(root.path(), at("loop")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe.txt"), 0o600.into()).unwrap();
+
+        let told = run(root.path(), vec![Input::Path(root.path().to_owned())]).await;
+        insta::assert_snapshot!(told.join("\n"), @r"
+        read a.md
+        read b.txt
+        read sub/c.jsonl
+        passed over LICENCE.txt: it is about the folder, not a document
+        passed over README.md: it is about the folder, not a document
+        failed broken.txt: No such file or directory (os error 2)
+        failed empty.txt: it holds no text, only 0 bytes of white space
+        passed over loop: a link to a folder is not followed
+        passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, and .gz of each
+        failed pipe.txt: it is a pipe, socket or device, not a regular file
+        ");
+    }
+
+    #[tokio::test]
+    async fn a_file_named_outright_is_read_whatever_it_is_called() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("README.md");
+        fs::write(&path, "A text.").unwrap();
+        assert_eq!(run(root.path(), vec![Input::Path(path)]).await, ["read README.md"]);
+    }
+
+    #[test]
+    fn standard_input_is_told_apart_by_how_it_begins() {
+        let cases = [
+            ("{\"text\": \"a\"}\n{\"te", "stdin.jsonl"),
+            ("{\"text\": \"cut by the buff", "stdin.jsonl"),
+            ("{\n  \"text\": \"a\"\n}", "stdin.json"),
+            ("\u{feff}[{}]", "stdin.json"),
+            ("<!doctype html>", "stdin.html"),
+            ("A text.", "stdin.txt"),
+            ("", "stdin.txt"),
+        ];
+        for (start, expected) in cases {
+            assert_eq!(stdin_name(start.as_bytes()), expected, "{start:?}");
+        }
+    }
+}
