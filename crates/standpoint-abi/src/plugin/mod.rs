@@ -1,0 +1,90 @@
+//! The plugin's side: what `export_stage!` expands to.
+
+mod entry;
+mod guard;
+mod host;
+mod log;
+mod view;
+
+use standpoint_stage::StageDefinition;
+
+use crate::layout::{ABI_MAJOR, ABI_MINOR, PluginTable, Str};
+
+/// The table of a plugin whose stage is `S`.
+#[must_use]
+pub const fn table<S: StageDefinition>(manifest: &'static str) -> PluginTable {
+    PluginTable {
+        size: size_of::<PluginTable>() as u32,
+        abi_major: ABI_MAJOR,
+        abi_minor: ABI_MINOR,
+        host_minor_required: 0,
+        flags: 0,
+        reserved: 0,
+        manifest: Str::new(manifest),
+        create: Some(entry::create::<S>),
+        destroy: Some(entry::destroy::<S>),
+        process: Some(entry::process::<S>),
+        process_batch: Some(entry::process_batch::<S>),
+        poll: Some(entry::poll),
+        drop_future: Some(entry::drop_future),
+    }
+}
+
+/// Exports a stage from a shared library: the one line that turns a crate into a plugin.
+///
+/// ```ignore
+/// export_stage!(Hedge);                                     // a stage with `NoSettings`
+/// export_stage!(Hedge, settings: "settings.schema.json");   // a stage with settings of its own
+/// ```
+///
+/// The file with the settings' JSON Schema is relative to the crate's `Cargo.toml`; the test
+/// helper [`check_settings_schema`](standpoint_stage::testing::check_settings_schema) writes it
+/// and keeps it current. The crate is built with `crate-type = ["cdylib"]`, or
+/// `["cdylib", "rlib"]` when it has tests of its own outside its sources. A crate exports one
+/// stage, and since the exported symbol has one name, no program can link two plugins' rlibs.
+///
+/// A panic is caught at the boundary, which `panic = "abort"` makes impossible; the macro refuses
+/// to compile with it.
+#[macro_export]
+macro_rules! export_stage {
+    ($stage:ty) => {
+        const _: () = $crate::export::assert_no_settings::<$stage>();
+        $crate::export_stage!(@ $stage, $crate::export::NO_SETTINGS_SCHEMA);
+    };
+    ($stage:ty, settings: $schema:literal $(,)?) => {
+        $crate::export_stage!(
+            @ $stage, ::core::include_str!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", $schema))
+        );
+    };
+    (@ $stage:ty, $schema:expr) => {
+        #[cfg(panic = "abort")]
+        ::core::compile_error!(
+            "a plugin catches its panics, which `panic = \"abort\"` prevents: remove it from the profile"
+        );
+
+        #[allow(unsafe_code, reason = "exporting a symbol and placing a section are unsafe")]
+        const _: () = {
+            const PARTS: $crate::export::Parts = $crate::export::Parts {
+                name: <$stage as $crate::stage::StageDefinition>::NAME,
+                version: ::core::env!("CARGO_PKG_VERSION"),
+                description: ::core::env!("CARGO_PKG_DESCRIPTION"),
+                model: <$stage as $crate::stage::StageDefinition>::MODEL,
+                contract: <$stage as $crate::stage::StageDefinition>::CONTRACT,
+                panic: if ::core::cfg!(panic = "unwind") { "unwind" } else { "abort" },
+                settings: $schema,
+            };
+
+            // SAFETY: the section is ours by its name and holds constant data only.
+            #[used]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".standpoint"))]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__standpoint"))]
+            static SECTION: $crate::export::Section<{ $crate::export::measure(&PARTS) }> =
+                $crate::export::Section::new(&PARTS);
+
+            // SAFETY: no other symbol has this name; it is the ABI's own.
+            #[unsafe(export_name = "standpoint_plugin_v1")]
+            static TABLE: $crate::layout::PluginTable =
+                $crate::export::table::<$stage>(SECTION.json());
+        };
+    };
+}

@@ -1,0 +1,155 @@
+//! The document that the host lends, as the stage's own type: borrowed, not copied.
+
+use std::borrow::Cow;
+use std::sync::atomic::AtomicBool;
+
+use standpoint_document::{Document, Layer, Metadata, SourceRef, Vectors, layers};
+use standpoint_stage::{StageContext, StageError};
+
+use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0};
+
+/// A view of the host's document.
+///
+/// # Errors
+///
+/// [`StageError`] when the host lends what cannot be: a fault of the host.
+///
+/// # Safety
+///
+/// `raw` and all that it points to stay readable and unchanged for `'a`, and its texts are UTF-8.
+pub(super) unsafe fn document<'a>(raw: *const RawDocument) -> Result<Document<'a>, StageError> {
+    // SAFETY: `size` comes first in every version, and the caller lends the struct.
+    if unsafe { (&raw const (*raw).size).read() } < v1_0::DOCUMENT_SIZE {
+        return Err(broken("document"));
+    }
+    // SAFETY: as large as this side knows it, lent for 'a.
+    let raw: &'a RawDocument = unsafe { &*raw };
+    // SAFETY: the host's texts are UTF-8 and stay for 'a.
+    let text = |raw: Str| unsafe { optional(raw) };
+    let owned = |raw: Str| text(raw).map(str::to_owned);
+
+    let metadata = Metadata {
+        source: SourceRef {
+            name: owned(raw.source_name).unwrap_or_default(),
+            path: owned(raw.source_path),
+            id: owned(raw.source_id),
+        },
+        title: owned(raw.title),
+        author: owned(raw.author),
+        published: owned(raw.published),
+        language: owned(raw.language),
+    };
+    let id = text(raw.id).unwrap_or_default();
+    let mut document = Document::new(id, text(raw.text).unwrap_or_default())
+        .map_err(|error| StageError::document(error.to_string()))?
+        .with_metadata(metadata);
+
+    // SAFETY: the host's arrays hold what their counts say and stay for 'a.
+    let (layers, records, attributes) = unsafe {
+        (
+            slice(raw.layers, raw.layer_count),
+            slice(raw.records, raw.record_count),
+            slice(raw.attributes, raw.attribute_count),
+        )
+    };
+    for raw in layers.ok_or_else(|| broken("layers"))? {
+        // SAFETY: as above.
+        let (name, layer) = unsafe { layer(raw) }?;
+        document.lend_layer(name.to_owned(), layer);
+    }
+    for RawJson { name, json } in records.ok_or_else(|| broken("records"))? {
+        let (name, json) = (text(*name).unwrap_or_default(), text(*json).unwrap_or_default());
+        lend_record(&mut document, name, json)?;
+    }
+    for RawJson { name, json } in attributes.ok_or_else(|| broken("attributes"))? {
+        let (name, json) = (text(*name).unwrap_or_default(), text(*json).unwrap_or_default());
+        let value = serde_json::from_str(json).map_err(|_| broken(name))?;
+        document.lend_attribute(name, value);
+    }
+    Ok(document)
+}
+
+/// # Safety
+///
+/// As for [`document`].
+unsafe fn layer<'a>(raw: &RawLayer) -> Result<(&'a str, Layer<'a>), StageError> {
+    // SAFETY: this function's own condition.
+    let (name, annotations, labels) = unsafe {
+        (
+            optional(raw.name),
+            slice(raw.annotations, raw.annotation_count),
+            slice(raw.labels, raw.label_count),
+        )
+    };
+    let name = name.unwrap_or_default();
+    let annotations = annotations.ok_or_else(|| broken(name))?;
+    let labels = labels.ok_or_else(|| broken(name))?;
+    let vectors = if raw.vector_width == 0 {
+        None
+    } else {
+        let count = annotations.len().saturating_mul(raw.vector_width as usize);
+        // SAFETY: this function's own condition.
+        let values = unsafe { slice(raw.vectors, count) }.ok_or_else(|| broken(name))?;
+        Some(Vectors { width: raw.vector_width, values: Cow::Borrowed(values) })
+    };
+    // SAFETY: this function's own condition.
+    let label = |raw: &Str| Cow::Borrowed(unsafe { optional(*raw) }.unwrap_or_default());
+    let labels = labels.iter().map(label).collect();
+    Ok((name, Layer { annotations: Cow::Borrowed(annotations), labels, vectors }))
+}
+
+fn lend_record(document: &mut Document<'_>, name: &str, json: &str) -> Result<(), StageError> {
+    let unreadable =
+        |error| StageError::stage(format!("the host's record `{name}` is not one: {error}"));
+    match name {
+        layers::ENTITIES => {
+            document.lend_entities(serde_json::from_str(json).map_err(unreadable)?);
+        }
+        layers::SENTIMENT => {
+            document.lend_sentiment(serde_json::from_str(json).map_err(unreadable)?);
+        }
+        layers::STANCE => document.lend_stance(serde_json::from_str(json).map_err(unreadable)?),
+        // A later host may lend records that this plugin does not know.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What the host says about the call.
+///
+/// # Errors
+///
+/// [`StageError`] for a host that says less than this side reads.
+///
+/// # Safety
+///
+/// As for [`document`]; `cancelled` is only ever changed atomically, to 0 or 1.
+pub(super) unsafe fn context<'a>(raw: *const RawContext) -> Result<StageContext<'a>, StageError> {
+    // SAFETY: `size` comes first in every version, and the caller lends the struct.
+    if unsafe { (&raw const (*raw).size).read() } < v1_0::CONTEXT_SIZE {
+        return Err(broken("context"));
+    }
+    // SAFETY: as large as this side knows it, lent for 'a; the flag is an atomic byte of 0 or 1.
+    let (raw, cancelled) = unsafe {
+        let raw: &'a RawContext = &*raw;
+        (raw, raw.cancelled.cast::<AtomicBool>().as_ref())
+    };
+    let cancelled = cancelled.ok_or_else(|| broken("cancelled"))?;
+    // SAFETY: this function's own condition.
+    let stage = unsafe { optional(raw.stage) }.unwrap_or_default();
+    Ok(StageContext::new(stage, raw.attempt, cancelled))
+}
+
+/// A text of the host, `None` where it is absent.
+///
+/// # Safety
+///
+/// The text is UTF-8 and stays for `'a`.
+pub(super) unsafe fn optional<'a>(raw: Str) -> Option<&'a str> {
+    // SAFETY: this function's own condition.
+    unsafe { raw.bytes().map(|bytes| str::from_utf8_unchecked(bytes)) }
+}
+
+fn broken(what: &str) -> StageError {
+    StageError::stage(format!("the host lends a `{what}` that this plugin cannot read"))
+}
