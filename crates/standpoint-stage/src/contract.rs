@@ -5,13 +5,24 @@ use thiserror::Error;
 /// The layers, records and attributes that a stage reads and writes, by name.
 ///
 /// The standard names are in [`layers`](standpoint_document::layers); a stage's own are any
-/// others.
+/// others. Names that begin with [`ASKED`] are questions that whoever runs the pipeline may ask: a
+/// stage that reads one finds it or not, and no other stage needs to write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contract {
     /// What must be there before the stage runs.
     pub reads: &'static [&'static str],
     /// What the stage may write, and nothing else.
     pub writes: &'static [&'static str],
+}
+
+/// How the names of attributes begin that whoever runs a pipeline sets on a document before its
+/// first stage, such as `standpoint.pairs`: pairs of spans to judge.
+pub const ASKED: &str = "standpoint.";
+
+/// Whether a stage can work without anybody writing `name` before it.
+fn is_optional(name: &str) -> bool {
+    // The language is metadata, which a source may give.
+    name.starts_with(ASKED) || name == standpoint_document::layers::LANGUAGE
 }
 
 /// A stage that reads what no stage before it writes.
@@ -45,7 +56,8 @@ pub fn check_chain(
     for (index, (stage, reads, _)) in chain.iter().enumerate() {
         let (earlier, later) = chain.split_at(index);
         for layer in reads {
-            if earlier.iter().any(|(_, _, writes)| writes.contains(layer)) {
+            let is_written = earlier.iter().any(|(_, _, writes)| writes.contains(layer));
+            if is_written || is_optional(layer) {
                 continue;
             }
             let from_chain = later.iter().skip(1).find(|(_, _, writes)| writes.contains(layer));
@@ -98,6 +110,12 @@ mod tests {
             messages(&[entity], &[]),
             ["stage `entity` reads `tokens`, which no earlier stage writes"]
         );
+    }
+
+    #[test]
+    fn questions_and_the_language_need_no_writer() {
+        let asked = row("judge", &["standpoint.pairs", "language"], &["x"]);
+        assert_eq!(messages(&[asked], &[]), [""; 0]);
     }
 
     #[test]

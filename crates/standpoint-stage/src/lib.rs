@@ -87,7 +87,7 @@ mod error;
 mod stage;
 pub mod testing;
 
-pub use contract::{ChainError, Contract, check_chain};
+pub use contract::{ASKED, ChainError, Contract, check_chain};
 pub use definition::{NoSettings, StageDefinition, StartContext};
 pub use error::{StageError, StageErrorKind};
 pub use stage::{Stage, StageContext};
