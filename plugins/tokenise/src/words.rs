@@ -10,10 +10,11 @@
 //! two spaces. Each byte is looked at a bounded number of times, so the time is linear in the
 //! text whatever it holds.
 
+use standpoint_document::Span;
+
 use crate::{
     chars::{KIND, Kind, Wide, extends_picture, is_regional, wide},
-    lists::Lists,
-    span::Span,
+    lists::{Abbreviation, Lists},
 };
 
 /// The longest token, in bytes; what is longer is cut, so that later stages have bounded work.
@@ -138,7 +139,8 @@ impl Cutter<'_> {
                     }
                     Stop::Outside => false,
                 },
-                b',' | b':' => self.is_digit(at.wrapping_sub(1)) && self.is_digit(at + 1),
+                b',' => self.is_grouped(start, at),
+                b':' => self.is_digit(at - 1) && self.is_digit(at + 1),
                 b'/' => self.is_joined_by_slash(start, at),
                 b'&' => self.is_upper(at - 1) && self.is_upper(at + 1),
                 b'*' => self.is_letter(at - 1) && self.is_letter(at + 1),
@@ -151,11 +153,14 @@ impl Cutter<'_> {
                     false
                 }
                 b'-' => {
-                    if let Some(end) = self.telephone_end(start, at) {
+                    if let Some(end) = self.telephone_end(part, at) {
                         self.push(start, end);
                         return end;
                     }
-                    self.is_word_char(at + 1) && self.lists.is_prefix(&self.text[start..at])
+                    let suffix = &self.text[at + 1..self.ascii_end(at + 1)];
+                    let is_suffixed = matches!(suffix, "wise" | "esque");
+                    self.is_word_char(at + 1)
+                        && (is_suffixed || self.lists.is_prefix(&self.text[start..at]))
                 }
                 _ => match self.apostrophe(at) {
                     0 => false,
@@ -203,30 +208,42 @@ impl Cutter<'_> {
                 return Stop::Inside;
             }
             // "St.Petersburg", "J.Smith": the space is missing after an abbreviation.
-            let keeps = is_initial && self.is_upper(part) || self.is_abbreviation(word);
+            let keeps = is_initial && self.is_upper(part) || self.is_abbreviation(word, at);
             return if keeps { Stop::Last } else { Stop::Outside };
         }
-        // A run of dots is an ellipsis, whatever stands before it.
+        // A run of dots is an ellipsis, whatever stands before it; "Inc.." ends a sentence.
         if self.bytes.get(at + 1) == Some(&b'.') {
-            return Stop::Outside;
+            let is_doubled = self.bytes.get(at + 2) != Some(&b'.') && self.is_abbreviation(word, at);
+            return if is_doubled { Stop::Last } else { Stop::Outside };
         }
         if is_initial {
-            // "U.S." and "J. Smith", but neither "it was I." nor "in plan b."
+            // "U.S.", "J. Smith" and "c. 1818", but neither "it was I." nor "in plan b."
             let is_acronym = start < part;
-            let is_name = self.is_upper(part) && !self.ends_text(at + 1) && before != "I";
-            return if is_acronym || is_name { Stop::Last } else { Stop::Outside };
+            let is_name = self.is_upper(part) && !self.ends_line(at + 1) && before != "I";
+            let is_year = self.is_lower(part) && self.is_before_number(at + 1);
+            let is_bracketed = start.checked_sub(1).is_some_and(|before| self.bytes[before] == b'(');
+            let keeps = is_acronym || is_name || is_year || is_bracketed;
+            return if keeps { Stop::Last } else { Stop::Outside };
         }
-        if self.is_abbreviation(word) || self.is_list_number(start, at) {
+        if self.is_abbreviation(word, at) || self.is_list_number(start, at) {
             return Stop::Last;
         }
         Stop::Outside
     }
 
-    fn is_abbreviation(&self, word: &str) -> bool {
-        self.lists.abbreviation(word).is_some_and(|_| {
-            // "no." and "sat." are words at the end of a sentence far more often.
-            !matches!(word, "no" | "art" | "sec" | "para" | "c" | "p")
-        })
+    /// Whether `word` keeps the full stop at `at`. "No." and "Art." are words, unless a number
+    /// follows.
+    fn is_abbreviation(&self, word: &str, at: usize) -> bool {
+        match self.lists.abbreviation(word) {
+            None => false,
+            Some(Abbreviation::Number) => !self.ends_line(at + 1) && self.is_before_number(at + 1),
+            Some(_) => true,
+        }
+    }
+
+    fn is_before_number(&self, at: usize) -> bool {
+        let space = usize::from(self.bytes.get(at) == Some(&b' '));
+        self.is_digit(at + space)
     }
 
     /// "1." and "2.1." at the start of a line.
@@ -238,8 +255,8 @@ impl Cutter<'_> {
             && self.bytes.get(at + 1) == Some(&b' ')
     }
 
-    /// Whether the text or the paragraph is over, quotes and brackets aside.
-    fn ends_text(&self, at: usize) -> bool {
+    /// Whether nothing more stands on the line.
+    fn ends_line(&self, at: usize) -> bool {
         matches!(self.bytes.get(at), None | Some(b'\n'))
     }
 
@@ -247,18 +264,29 @@ impl Cutter<'_> {
     fn is_host(&self, at: usize) -> bool {
         let mut label = at;
         // More labels than this are not a name, and the bound keeps the time linear.
-        for _ in 0..6 {
+        for labels in 1..7 {
             let end = self.ascii_end(label);
+            let is_lower = self.bytes[label..end].iter().all(u8::is_ascii_lowercase);
             let goes_on = self.bytes.get(end) == Some(&b'.') && self.is_letter(end + 1);
             if !goes_on {
-                let is_known = self.is_lower(at - 2)
-                    && self.lists.is_domain(&self.text[label..end])
-                    && !self.is_upper(label);
-                return is_known && self.apostrophe(end) == 0;
+                // "alt.religion.scientology" is the name of a newsgroup.
+                let is_group = labels > 1 && is_lower && label + 1 < end;
+                let is_host = self.lists.is_domain(&self.text[label..end]);
+                let is_shouted = self.bytes[label..end].iter().all(u8::is_ascii_uppercase);
+                return (is_group || is_host && (is_lower || is_shouted && end - label == 3))
+                    && self.apostrophe(end) == 0;
             }
             label = end + 1;
         }
         false
+    }
+
+    /// "1,000" and "30,5", but not the notes "[13,14]".
+    fn is_grouped(&self, start: usize, at: usize) -> bool {
+        let is_note = start.checked_sub(1).is_some_and(|before| self.bytes[before] == b'[');
+        let group = self.bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).take(4);
+        let group = group.count();
+        self.is_digit(at - 1) && group > 0 && (!is_note || group == 3)
     }
 
     /// "1/2", "9/11", "s/he", "w/o": what a slash does not cut.
@@ -267,7 +295,7 @@ impl Cutter<'_> {
             return true;
         }
         let word = &self.text[start..self.run_end(at + 1)];
-        matches!(word, "s/he" | "w/o" | "c/o" | "n/a" | "N/A" | "S/he")
+        matches!(word, "s/he" | "S/he" | "w/o" | "c/o" | "b/c" | "n/a" | "N/A" | "l/c" | "L/C")
     }
 
     /// The end of a telephone number or date whose first group ends at `at`.
@@ -287,7 +315,9 @@ impl Cutter<'_> {
             groups += 1;
         }
         // A range of round numbers has two groups, too: "200-1000".
-        let is_local = groups == 2 && first == 3 && last == 4 && self.bytes[end - 1] != b'0';
+        let is_local = groups == 2
+            && matches!((first, last), (3, 4) | (5, 4))
+            && !self.bytes[..end].ends_with(b"00");
         (is_local || groups > 2).then_some(end)
     }
 
@@ -309,7 +339,7 @@ impl Cutter<'_> {
             // "the 1930's" is one word.
             let is_decade = self.bytes[start..at].iter().all(u8::is_ascii_digit)
                 && suffix == "s"
-                && start + 2 <= at;
+                && self.text[start + 1..at].ends_with('0');
             return if is_decade { Clitic::Inside } else { Clitic::Outside };
         }
         // "O'Brien", "o'clock", "Qa'ida", "d'état".
@@ -334,7 +364,8 @@ impl Cutter<'_> {
                 if matches!(byte, b'=' | b'<') { self.run_of_same(at) } else { at + 1 }
             }),
             b'(' if self.is_letter_item(at, chunk) => at + 3,
-            b'-' | b'*' | b'_' | b'~' | b'+' | b'#' | b'>' | b'`' | b'^' | b'|' | b'\\' => {
+            b'-' | b'*' | b'_' | b'~' | b'+' | b'#' | b'>' | b'`' | b'^' | b'|' | b'$'
+            | b'\\' => {
                 self.run_of_same(at)
             }
             _ => at + 1,
@@ -556,7 +587,7 @@ impl Cutter<'_> {
                 let unit = bytes.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
                 self.lists.is_unit(&self.text[end - unit..end]).then_some(bytes.len() - unit)
             }
-            // The list of contractions is asked only about words that end like one of its own.
+            // The list is asked only about words that end like one of its own.
             [_, .., before, last] if bytes.len() <= 8 && may_be_contraction(*before, *last) => {
                 self.lists.contraction(&self.text[start..end])
             }
@@ -573,13 +604,13 @@ impl Cutter<'_> {
 
     fn push(&mut self, start: usize, end: usize) {
         if end - start <= MAX_TOKEN_BYTES {
-            self.tokens.push(Span::new(start, end));
+            self.tokens.push(Span::new(start as u32, end as u32));
             return;
         }
         let mut start = start;
         while start < end {
             let cut = self.text.floor_char_boundary(end.min(start + MAX_TOKEN_BYTES));
-            self.tokens.push(Span::new(start, cut));
+            self.tokens.push(Span::new(start as u32, cut as u32));
             start = cut;
         }
     }
