@@ -55,7 +55,7 @@ impl PipelineFile {
                     sink.settings.check(&schema, &mut findings);
                 }
                 None => {
-                    findings.push(self.unknown("sink type", &sink.kind, &path, &catalogue.sinks))
+                    findings.push(self.unknown("sink type", &sink.kind, &path, &catalogue.sinks));
                 }
             }
         }

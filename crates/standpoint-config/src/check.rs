@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, listed, nearest, quoted};
 use crate::secret::is_secret_key;
-use crate::tree::{Entry, Kind, Meaning, Node, Scalar, integer_to_json};
+use crate::tree::{Entry, Kind, Meaning, Node, Scalar, integer_to_json, join};
 use crate::units::{
     DURATION_FORMAT, DURATION_RANGE_FORMAT, DurationRange, PATH_FORMAT, SIZE_FORMAT,
     parse_duration, parse_size,
@@ -337,11 +337,6 @@ pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Fault {
         None if known.is_empty() => Fault::new(message).help("no keys are known here"),
         None => Fault::new(message).help(format!("known keys: {}", listed(known, "and"))),
     }
-}
-
-/// `path.key`, or the key alone at the top.
-pub(crate) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The alternatives of a schema, of which a value must fit one.

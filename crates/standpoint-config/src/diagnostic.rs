@@ -74,40 +74,44 @@ impl Diagnostic {
     /// characters of the file are never passed on to the terminal.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
+        let mut text = String::new();
+        self.write(&mut text, colour).expect("writing to a string cannot fail");
+        text
+    }
+
+    fn write(&self, out: &mut impl fmt::Write, colour: bool) -> fmt::Result {
         let (strong, weak, reset) = match (colour, self.severity) {
             (false, _) => ("", "", ""),
             (true, Severity::Error) => ("\x1b[1;31m", "\x1b[34m", "\x1b[0m"),
             (true, Severity::Warning) => ("\x1b[1;33m", "\x1b[34m", "\x1b[0m"),
         };
-        let mut text = printable(&self.file);
+        write!(out, "{}", printable(&self.file))?;
         if let (Some(line), Some(column)) = (self.line, self.column) {
-            text.push_str(&format!(":{line}:{column}"));
+            write!(out, ":{line}:{column}")?;
         }
-        text.push_str(&format!(": {strong}{}{reset}: {}", self.severity, printable(&self.message)));
+        write!(out, ": {strong}{}{reset}: {}", self.severity, printable(&self.message))?;
 
         let mut gutter = String::from("  ");
         if let (Some(line), Some(column), Some(excerpt)) = (self.line, self.column, &self.excerpt) {
             gutter = " ".repeat(line.to_string().len().max(2) + 1);
+            let width = gutter.len();
             let (shown, column) = window(excerpt, column);
             let room = shown.chars().count().saturating_sub(column - 1).max(1);
             let caret = "^".repeat(self.width.clamp(1, room));
             let indent = " ".repeat(column - 1);
-            text.push_str(&format!(
-                "\n{weak}{line:>width$} |{reset} {shown}",
-                width = gutter.len()
-            ));
-            text.push_str(&format!("\n{weak}{gutter} |{reset} {indent}{strong}{caret}{reset}"));
+            write!(out, "\n{weak}{line:>width$} |{reset} {shown}")?;
+            write!(out, "\n{weak}{gutter} |{reset} {indent}{strong}{caret}{reset}")?;
         }
         if let Some(help) = &self.help {
-            text.push_str(&format!("\n{weak}{gutter} ={reset} help: {}", printable(help)));
+            write!(out, "\n{weak}{gutter} ={reset} help: {}", printable(help))?;
         }
-        text
+        Ok(())
     }
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.render(false))
+        self.write(formatter, false)
     }
 }
 

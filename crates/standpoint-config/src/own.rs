@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::check;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin, Severity};
-use crate::tree::{Kind, Node};
+use crate::secret;
+use crate::tree::{Kind, Node, join};
 
 /// A connector's or a plugin's own settings, with their places.
 ///
 /// The pipeline file does not know their types; whoever owns them brings a JSON Schema.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OwnSettings {
     node: Node,
     key_path: String,
@@ -84,8 +85,17 @@ impl OwnSettings {
         let key_path = if key_path.is_empty() {
             self.key_path.clone()
         } else {
-            check::join(&self.key_path, key_path)
+            join(&self.key_path, key_path)
         };
         self.origin.diagnostic(&place, &key_path, Fault { message, help })
+    }
+}
+
+impl std::fmt::Debug for OwnSettings {
+    /// Shows the settings as `config show` does, their secrets hidden.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut node = self.node.clone();
+        secret::hide(&mut node);
+        write!(formatter, "{}: {}", self.key_path, node.to_json())
     }
 }

@@ -20,7 +20,7 @@ use crate::{typed, yaml};
 ///
 /// Settings of connectors and plugins are checked by
 /// [`check_settings`](PipelineFile::check_settings), once the program knows their schemas.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct PipelineFile {
     /// What the pipeline is called in results, logs and metrics.
@@ -190,6 +190,13 @@ impl PipelineFile {
     }
 }
 
+impl std::fmt::Debug for PipelineFile {
+    /// Shows the pipeline as `config show` does, its secrets hidden.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.resolved_yaml())
+    }
+}
+
 impl PluginReference {
     /// Reads `use`: a path has a `/`, or ends as shared libraries do.
     pub(crate) fn new(text: &str, origin: &Origin) -> Self {
@@ -246,7 +253,7 @@ fn read_text(path: &Path) -> Result<String, Fault> {
     let bytes = std::fs::read(path).map_err(failed)?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
         Fault::new(format!("the file is not UTF-8: byte {} (line {line}) is no text", valid + 1))
             .help("save it as UTF-8")
     })

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::check::join;
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
 use crate::pipeline::PluginReference;
 use crate::settings::FORMAT_VERSION;
-use crate::tree::{Meaning, Node};
+use crate::tree::{Meaning, Node, join};
 
 /// Reports what `tree` breaks of the rules below.
 pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>) {

@@ -26,9 +26,9 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     !is_path && !is_count && SECRETS.iter().any(|secret| key.contains(secret))
 }
 
-/// Hides every secret below `node`, which stands under `key`.
-pub(crate) fn hide(node: &mut Node, key: &str) {
-    hide_below(node, is_secret_key(key));
+/// Hides every secret below `node`.
+pub(crate) fn hide(node: &mut Node) {
+    hide_below(node, false);
 }
 
 /// `all`: whether a key above is a secret's, so that everything below it is one.

@@ -36,7 +36,7 @@ impl PipelineFile {
 
     fn shown_tree(&self) -> Node {
         let mut tree = self.tree.clone();
-        secret::hide(&mut tree, "");
+        secret::hide(&mut tree);
         if tree.get("name").is_none()
             && let Kind::Map(entries) = &mut tree.kind
         {
@@ -57,12 +57,20 @@ fn hash_node(node: &Node, hasher: &mut blake3::Hasher) {
     };
     match &node.kind {
         Kind::Scalar(scalar) => {
-            let is_text = matches!(scalar.meaning(), Meaning::Text(_));
-            part(if is_text { b't' } else { b'p' }, scalar.text.len(), scalar.text.as_bytes());
+            let (kind, text) = match scalar.meaning() {
+                Meaning::Nothing => (b'n', ""),
+                Meaning::Text(text) => (b't', text),
+                Meaning::Boolean(_) | Meaning::Integer(_) | Meaning::Float(_) => {
+                    (b'p', scalar.text.as_str())
+                }
+            };
+            part(kind, text.len(), text.as_bytes());
         }
         Kind::List(items) => {
             part(b'l', items.len(), b"");
-            items.iter().for_each(|item| hash_node(item, hasher));
+            for item in items {
+                hash_node(item, hasher);
+            }
         }
         Kind::Map(entries) => {
             part(b'm', entries.len(), b"");
@@ -79,31 +87,24 @@ fn hash_node(node: &Node, hasher: &mut blake3::Hasher) {
 fn write_yaml(node: &Node, indent: usize, text: &mut String) {
     let margin = "  ".repeat(indent);
     match &node.kind {
-        Kind::Scalar(scalar) => text.push_str(&format!("{margin}{}\n", yaml_scalar(scalar))),
+        Kind::Scalar(scalar) => text.extend([&margin, yaml_scalar(scalar).as_str(), "\n"]),
         Kind::Map(entries) => {
             for entry in entries {
                 let key = Scalar { text: entry.key.clone(), ..Scalar::default() };
-                text.push_str(&format!("{margin}{}:", yaml_scalar(&key)));
+                text.extend([&margin, yaml_scalar(&key).as_str(), ":"]);
                 write_value(&entry.value, indent + 1, text);
             }
         }
         Kind::List(items) => {
             for item in items {
-                let start = text.len();
-                match &item.kind {
-                    Kind::Scalar(_) => {
-                        text.push_str(&format!("{margin}-"));
-                        write_value(item, indent + 1, text);
-                    }
-                    _ if is_empty(item) => {
-                        text.push_str(&format!("{margin}-"));
-                        write_value(item, indent + 1, text);
-                    }
-                    _ => {
-                        // The first line of the item stands behind the dash.
-                        write_yaml(item, indent + 1, text);
-                        text.replace_range(start + margin.len()..start + margin.len() + 2, "- ");
-                    }
+                if matches!(item.kind, Kind::Scalar(_)) || is_empty(item) {
+                    text.extend([&margin, "-"]);
+                    write_value(item, indent + 1, text);
+                } else {
+                    // The first line of the item stands behind the dash.
+                    let dash = text.len() + margin.len();
+                    write_yaml(item, indent + 1, text);
+                    text.replace_range(dash..dash + 2, "- ");
                 }
             }
         }
@@ -113,7 +114,7 @@ fn write_yaml(node: &Node, indent: usize, text: &mut String) {
 /// What stands behind a key or a dash.
 fn write_value(node: &Node, indent: usize, text: &mut String) {
     match &node.kind {
-        Kind::Scalar(scalar) => text.push_str(&format!(" {}\n", yaml_scalar(scalar))),
+        Kind::Scalar(scalar) => text.extend([" ", yaml_scalar(scalar).as_str(), "\n"]),
         Kind::List(items) if items.is_empty() => text.push_str(" []\n"),
         Kind::Map(entries) if entries.is_empty() => text.push_str(" {}\n"),
         Kind::List(_) | Kind::Map(_) => {
@@ -131,8 +132,7 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-/// A scalar without quotes where that cannot be misread, else in double quotes as in JSON, which
-/// YAML reads the same way. Dollars are doubled, so that nothing is filled in again.
+/// A scalar without quotes where that cannot be misread, else in double quotes. Dollars are doubled, so that nothing is filled in again.
 fn yaml_scalar(scalar: &Scalar) -> String {
     if scalar.plain && !matches!(scalar.meaning(), Meaning::Text(_)) {
         return if scalar.text.is_empty() { "null".to_owned() } else { scalar.text.clone() };
@@ -144,7 +144,6 @@ fn yaml_scalar(scalar: &Scalar) -> String {
         && !text.contains(": ")
         && !text.ends_with([':', ' '])
         && plain.meaning() == Meaning::Text(&text);
-    // JSON leaves control characters beyond ASCII and U+007F alone; YAML forbids them unescaped.
     if is_safe { text } else { escaped(&text) }
 }
 
@@ -158,7 +157,7 @@ fn escaped(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
-                quoted.push_str(&format!("\\U{:08X}", u32::from(c)));
+                quoted.extend([format!("\\U{:08X}", u32::from(c))]);
             }
             c => quoted.push(c),
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::diagnostic::Place;
 
-/// A value and where it was written.
+/// A value and where it was written: a scalar at itself, a map or a list at its key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub(crate) place: Place,
@@ -98,37 +98,33 @@ impl Node {
         let mut node = self;
         for step in key_path.split(['.', '[']).filter(|step| !step.is_empty()) {
             let index = step.strip_suffix(']').and_then(|index| index.parse::<usize>().ok());
-            let (next, key_place) = match index {
-                Some(index) => (node.items().get(index), None),
-                None => (node.get(step), node.entry(step).map(|entry| &entry.place)),
+            let next = match index {
+                Some(index) => node.items().get(index),
+                None => node.get(step),
             };
             let Some(next) = next else { break };
-            // A short value is pointed at itself; a map is pointed at by its key.
-            place = match (&next.kind, key_place) {
-                (Kind::Scalar(_), _) | (_, None) => next.place.clone(),
-                (_, Some(key_place)) => key_place.clone(),
-            };
+            place = next.place.clone();
             node = next;
         }
         place
     }
 
-    /// Calls `visit` for each scalar below, with the key that it stands under.
+    /// Calls `visit` for each scalar below, with the path of its key; `path` is the node's own.
     pub(crate) fn visit_scalars(
         &mut self,
-        key: &str,
+        path: &str,
         visit: &mut impl FnMut(&str, &Place, &mut Scalar),
     ) {
         match &mut self.kind {
-            Kind::Scalar(scalar) => visit(key, &self.place, scalar),
+            Kind::Scalar(scalar) => visit(path, &self.place, scalar),
             Kind::List(items) => {
-                for item in items {
-                    item.visit_scalars(key, visit);
+                for (index, item) in items.iter_mut().enumerate() {
+                    item.visit_scalars(&format!("{path}[{index}]"), visit);
                 }
             }
             Kind::Map(entries) => {
                 for entry in entries {
-                    entry.value.visit_scalars(&entry.key, visit);
+                    entry.value.visit_scalars(&join(path, &entry.key), visit);
                 }
             }
         }
@@ -165,6 +161,11 @@ impl Node {
         };
         Self { place: Place::Nowhere, kind }
     }
+}
+
+/// `path.key`, or the key alone at the top.
+pub(crate) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 impl Scalar {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::check::{self, join};
+use crate::check;
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, Severity};
 use crate::own::OwnSettings;
 use crate::pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings};
 use crate::settings::{
     FileSettings, Retry, SinkEntry, SourceEntry, StageDefaults, StageEntry, Use,
 };
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, join};
 use crate::{rules, unsupported};
 
 /// The typed pipeline; `None` when `findings` say why there is none.

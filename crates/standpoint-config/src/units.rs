@@ -247,14 +247,14 @@ fn split_quantity(text: &str) -> Option<(&str, &str, &str)> {
 
 /// `number * unit` in whole numbers, so that `0.1GB` is exact; what is below one is cut off.
 fn scaled(number: &str, unit: u64) -> Result<u64, UnitError> {
+    // Beyond 15 digits a fraction is below a byte or a nanosecond of any unit.
+    const MOST_DIGITS: usize = 15;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole: u64 = whole.parse().map_err(|_| UnitError::TooLarge)?;
-    let mut total = u128::from(whole) * u128::from(unit);
-    let mut place = u128::from(unit);
-    for digit in fraction.bytes() {
-        place /= 10;
-        total += place * u128::from(digit - b'0');
-    }
+    let fraction = &fraction[..fraction.len().min(MOST_DIGITS)];
+    let scale = 10_u128.pow(fraction.len() as u32);
+    let parts: u128 = if fraction.is_empty() { 0 } else { fraction.parse().unwrap_or(0) };
+    let total = u128::from(whole) * u128::from(unit) + parts * u128::from(unit) / scale;
     u64::try_from(total).map_err(|_| UnitError::TooLarge)
 }
 

@@ -3,9 +3,8 @@
 //! A key that is accepted and does nothing would be a lie, so each is refused with its place.
 //! Whoever builds one of these removes its row.
 
-use crate::check::join;
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
-use crate::tree::{Kind, Node};
+use crate::tree::{Kind, Node, join};
 
 /// The keys that are refused; `[]` stands for any item of a list.
 const UNSUPPORTED: &[Unsupported] = &[

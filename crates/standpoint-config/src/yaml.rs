@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
-use crate::tree::{Entry, Kind, Node, Scalar};
+use crate::tree::{Entry, Kind, Node, Scalar, join};
 
 /// Largest pipeline file that is read.
 pub(crate) const MAX_FILE_BYTES: usize = 1 << 20;
@@ -134,7 +134,8 @@ impl Reader<'_> {
             if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
         let fault = Fault::new(format!("the tag {} is not supported", quoted(&shown)))
             .help("remove it; put a value in quotes to make it text");
-        self.findings.push(self.origin.diagnostic(place, "", fault));
+        let path = self.path();
+        self.findings.push(self.origin.diagnostic(place, &path, fault));
     }
 
     fn open(
@@ -173,6 +174,7 @@ impl Reader<'_> {
 
     /// Puts a finished value where it belongs: in the innermost open map or list.
     fn put(&mut self, node: Node, root: &mut Option<Node>) -> Result<(), Fatal> {
+        let path = self.path();
         match self.stack.last_mut().map(|open| &mut open.content) {
             None => *root = Some(node),
             Some(Content::List(items)) => items.push(node),
@@ -186,17 +188,32 @@ impl Reader<'_> {
                 Some((key, place)) if key == "<<" => {
                     let fault = Fault::new("merge keys (`<<`) are not part of YAML 1.2")
                         .help("write the keys out, or set them once under `defaults`");
-                    self.findings.push(self.origin.diagnostic(&place, "", fault));
+                    self.findings.push(self.origin.diagnostic(&place, &path, fault));
                 }
                 Some((key, place)) if !seen.insert(key.clone()) => {
                     let fault = Fault::new(format!("the key {} is here twice", quoted(&key)))
                         .help(first_place(entries, &key));
-                    self.findings.push(self.origin.diagnostic(&place, &key, fault));
+                    self.findings.push(self.origin.diagnostic(&place, &path, fault));
                 }
-                Some((key, place)) => entries.push(Entry { key, place, value: node }),
+                Some((key, place)) => {
+                    let mut value = node;
+                    if !matches!(value.kind, Kind::Scalar(_)) {
+                        value.place = place.clone();
+                    }
+                    entries.push(Entry { key, place, value });
+                }
             },
         }
         Ok(())
+    }
+
+    /// The path of the value that comes next.
+    fn path(&self) -> String {
+        self.stack.iter().fold(String::new(), |path, open| match &open.content {
+            Content::List(items) => format!("{path}[{}]", items.len()),
+            Content::Map { key: Some((key, _)), .. } => join(&path, key),
+            Content::Map { key: None, .. } => path,
+        })
     }
 
     fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {

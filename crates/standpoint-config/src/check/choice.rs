@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::check::{
-    Checker, Found, accepts, allowed_values, expectation, join, shown, unknown_key, unknown_value,
+    Checker, Found, accepts, allowed_values, expectation, shown, unknown_key, unknown_value,
 };
 use crate::diagnostic::{Fault, listed, quoted};
-use crate::tree::{Kind, Meaning, Node};
+use crate::tree::{Kind, Meaning, Node, join};
 
 /// What one alternative makes of a value.
 struct Attempt<'a> {
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
             }
         }
         let meant = attempts.iter().position(|attempt| names_the_same(node, attempt.keywords));
-        if let Some(fault) = self.unnamed(node, path, &attempts).filter(|_| meant.is_none()) {
+        if let Some(fault) = unnamed(node, path, &attempts).filter(|_| meant.is_none()) {
             self.report_mismatch(node, path, fault);
             return Value::Null;
         }
@@ -79,34 +79,34 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
 
-    /// The complaint about a map that names none of the alternatives, where each has one name:
-    /// `{ archive: ... }` or `{ delete: ... }`, or `{ kind: a }` and `{ kind: b }`.
-    fn unnamed(&self, node: &Node, path: &str, attempts: &[Attempt<'a>]) -> Option<Fault> {
-        let Kind::Map(entries) = &node.kind else { return None };
-        let maps: Vec<_> = attempts.iter().filter(|a| accepts(a.keywords, "object")).collect();
-        if maps.len() < 2 {
-            return None;
-        }
-        let tags: Vec<_> = maps.iter().filter_map(|attempt| tag_of(attempt.keywords)).collect();
-        if tags.len() == maps.len() {
-            let (key, _) = tags[0];
-            let scalar = node.get(key).and_then(Node::scalar);
-            let names: Vec<&Value> = tags.iter().map(|(_, name)| *name).collect();
-            return Some(match scalar {
-                Some(scalar) => unknown_value(scalar, &join(path, key), &names),
-                None => Fault::new(format!("the key {} is missing", quoted(key))),
-            });
-        }
-        let names: Vec<&str> = maps.iter().filter_map(|a| only_key(a.keywords)).collect();
-        if names.len() < maps.len() {
-            return None;
-        }
-        Some(match entries.first() {
-            Some(entry) => unknown_key(&entry.key, &names),
-            None => Fault::new(format!("expected one of the keys {}", listed(&names, "or"))),
-        })
+/// The complaint about a map that names none of the alternatives, where each has one name:
+/// `{ archive: ... }` or `{ delete: ... }`, or `{ kind: a }` and `{ kind: b }`.
+fn unnamed(node: &Node, path: &str, attempts: &[Attempt<'_>]) -> Option<Fault> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    let maps: Vec<_> = attempts.iter().filter(|a| accepts(a.keywords, "object")).collect();
+    if maps.len() < 2 {
+        return None;
     }
+    let tags: Vec<_> = maps.iter().filter_map(|attempt| tag_of(attempt.keywords)).collect();
+    if tags.len() == maps.len() {
+        let (key, _) = tags[0];
+        let scalar = node.get(key).and_then(Node::scalar);
+        let names: Vec<&Value> = tags.iter().map(|(_, name)| *name).collect();
+        return Some(match scalar {
+            Some(scalar) => unknown_value(scalar, &join(path, key), &names),
+            None => Fault::new(format!("the key {} is missing", quoted(key))),
+        });
+    }
+    let names: Vec<&str> = maps.iter().filter_map(|a| only_key(a.keywords)).collect();
+    if names.len() < maps.len() {
+        return None;
+    }
+    Some(match entries.first() {
+        Some(entry) => unknown_key(&entry.key, &names),
+        None => Fault::new(format!("expected one of the keys {}", listed(&names, "or"))),
+    })
 }
 
 /// Whether a map says by its tag, or by its one key, that it means this alternative.
