@@ -75,7 +75,8 @@ impl Diagnostic {
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let mut text = String::new();
-        self.write(&mut text, colour).expect("writing to a string cannot fail");
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text, colour);
         text
     }
 

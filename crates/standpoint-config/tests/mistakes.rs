@@ -20,7 +20,7 @@ fn mistakes_beside(rest: &str) -> String {
 }
 
 #[test]
-fn ten_mistakes_are_ten_findings() {
+fn every_mistake_of_a_file_is_told_at_once() {
     let text = "\
 version: 2
 nmae: stance
@@ -185,7 +185,7 @@ fn bombs_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
         let below = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+        bomb += format!("a{level}: &a{level} [{below}]\n").as_str();
     }
     assert_snapshot!(mistakes(&bomb), @r"
     pipeline.yaml:5:10: error: more than 20000 values, aliases filled in
@@ -347,7 +347,7 @@ fn what_this_build_cannot_do_is_said() {
     ");
     let text = "\
 version: 1
-plugins: { strict: true }
+plugins: { strict: True }
 stages:
   - use: [python3, hedge.py]
     id: hedge
@@ -356,7 +356,7 @@ stages:
 ";
     assert_snapshot!(mistakes(text), @r"
     pipeline.yaml:2:12: error: `strict: true` is not supported by this build
-      2 | plugins: { strict: true }
+      2 | plugins: { strict: True }
         |            ^^^^^^
         = help: set it to `false`
 

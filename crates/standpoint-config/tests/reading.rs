@@ -25,7 +25,7 @@ fn parse_in(
 }
 
 fn parse(text: &str) -> PipelineFile {
-    parse_in(text, &[], &[]).unwrap_or_else(|found| panic!("{found}"))
+    parse_in(text, &[], &[]).expect("the file is right")
 }
 
 /// The `with` of the only stage of a file, as the core schema reads it.
