@@ -27,6 +27,7 @@ use standpoint_document::Document;
 
 use self::input::{DataFile, FileKind};
 use self::outcome::{Outcome, Wrong};
+use self::report::Report;
 
 mod bio;
 mod conllu;
@@ -104,6 +105,17 @@ pub(crate) type Annotate<'a> = dyn FnMut(Vec<Document<'static>>, Option<&[String
 /// When the data cannot be read, with file and line; when the pipeline fails or lacks the stage
 /// that the task needs; when the figures or the errors cannot be written.
 pub(crate) fn run(arguments: &Evaluation, annotate: &mut Annotate<'_>) -> anyhow::Result<()> {
+    let report = evaluate(arguments, annotate)?;
+    let mut out = io::stdout().lock();
+    match arguments.format {
+        Format::Text => write!(out, "{report}"),
+        Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?),
+    }
+    .context("cannot write the figures to standard output")
+}
+
+/// Measures what the arguments say, and writes the wrong answers where they say.
+fn evaluate(arguments: &Evaluation, annotate: &mut Annotate<'_>) -> anyhow::Result<Report> {
     let files = arguments.data.iter().map(|path| DataFile::read(path));
     let files = files.collect::<anyhow::Result<Vec<_>>>()?;
     // Opened first: a pipeline may run for minutes before there is something to write.
@@ -113,13 +125,7 @@ pub(crate) fn run(arguments: &Evaluation, annotate: &mut Annotate<'_>) -> anyhow
     if let Some(errors) = &mut errors {
         errors.write(arguments.task, &outcome.wrong)?;
     }
-    let report = report::Report::new(arguments.task, &arguments.data, &outcome);
-    let mut out = io::stdout().lock();
-    match arguments.format {
-        Format::Text => write!(out, "{report}"),
-        Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?),
-    }
-    .context("cannot write the figures to standard output")
+    Ok(Report::new(arguments.task, &arguments.data, &outcome))
 }
 
 fn measure(
@@ -281,6 +287,7 @@ mod fixture {
     }
 
     /// A pipeline without stages.
+    #[expect(clippy::unnecessary_wraps, reason = "it has the shape of a pipeline, which may fail")]
     pub(super) fn identity(
         documents: Vec<Document<'static>>,
         _: Option<&[String]>,
@@ -345,7 +352,7 @@ mod tests {
             errors: Some(errors.clone()),
             ..arguments(Task::Entities)
         };
-        run(&arguments, &mut identity).unwrap();
+        evaluate(&arguments, &mut identity).unwrap();
         insta::assert_snapshot!(
             std::fs::read_to_string(errors).unwrap(),
             @r#"{"task":"entities","id":"own.bio:1","group":"own.bio","start":3,"end":7,"surface":"Łódź","expected":"LOC","found":null,"confidence":null,"text":"In Łódź"}"#

@@ -22,7 +22,7 @@ pub(super) struct Sentence {
 
 /// Reads the sentences of a file.
 ///
-/// An `I-` without a `B-` before it starts a name, as the scorer of CoNLL 2000 has it.
+/// An `I-` without a `B-` before it starts a name, as the scorer of `CoNLL` 2000 has it.
 ///
 /// # Errors
 ///

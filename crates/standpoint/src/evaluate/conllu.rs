@@ -60,8 +60,6 @@ struct Reader<'l> {
     words: Vec<Word<'l>>,
     /// A multiword token whose parts are still to come: its form, and its last part's number.
     multiword: Option<Multiword<'l>>,
-    /// Mentions that are open, from the outermost in.
-    open: Vec<Mention>,
     /// How many fields an entity has when it has all of them.
     entity_fields: usize,
 }
@@ -170,7 +168,6 @@ impl<'l> Reader<'l> {
         if self.new_document.is_some() || self.documents.is_empty() {
             let id = self.new_document.take().unwrap_or_else(|| text_place.to_string());
             self.documents.push(Treebank { id, ..Treebank::default() });
-            self.open.clear();
         }
         let new_paragraph = std::mem::take(&mut self.new_paragraph);
         let Some(document) = self.documents.last_mut() else { return Ok(()) };
@@ -180,57 +177,68 @@ impl<'l> Reader<'l> {
         let start = document.text.len();
         document.text.push_str(text);
         let first_token = document.tokens.len();
-        let mut at = start;
-        for word in &words {
-            let rest = &document.text[at..];
-            let skipped = rest.len() - rest.trim_start().len();
-            ensure!(
-                rest.trim_start().starts_with(word.form),
-                "{}: the token {:?} does not follow in the `# text` of its sentence",
-                word.place,
-                word.form
-            );
-            let from = at + skipped;
-            at = from + word.form.len();
-            document.tokens.push(Span::new(from as u32, at as u32));
-        }
+        document.push_tokens(start, &words)?;
         if let (Some(first), Some(last)) =
             (document.tokens.get(first_token), document.tokens.last())
         {
             document.sentences.push(Span::new(first.start, last.end));
         }
+        document.push_entities(first_token, &words, self.entity_fields)
+    }
+}
+
+impl Treebank {
+    /// Finds the words of a sentence in the text, which ends with it, from byte `at` on.
+    fn push_tokens(&mut self, mut at: usize, words: &[Word<'_>]) -> anyhow::Result<()> {
+        for word in words {
+            let rest = &self.text[at..];
+            let from = at + rest.len() - rest.trim_start().len();
+            ensure!(
+                self.text[from..].starts_with(word.form),
+                "{}: the token {:?} does not follow in the `# text` of its sentence",
+                word.place,
+                word.form
+            );
+            at = from + word.form.len();
+            self.tokens.push(Span::new(from as u32, at as u32));
+        }
+        Ok(())
+    }
+
+    /// Reads the mentions of a sentence, whose tokens start at index `first_token`. A mention
+    /// does not cross the end of a sentence.
+    fn push_entities(
+        &mut self,
+        first_token: usize,
+        words: &[Word<'_>],
+        entity_fields: usize,
+    ) -> anyhow::Result<()> {
+        // From the outermost in.
+        let mut open: Vec<Mention> = Vec::new();
         for (index, word) in words.iter().enumerate() {
-            let proper = |from: usize| words[from.min(index)..=index].iter().any(|w| w.proper_noun);
-            let after_determiner =
-                |from: usize| from + usize::from(from < index && words[from].determiner);
             for piece in brackets(word.entity) {
-                match piece {
+                let group = match piece {
                     Bracket::Open(fields) => {
-                        self.open.push(Mention::new(fields, index, self.entity_fields));
+                        open.push(Mention::new(fields, index, entity_fields));
+                        continue;
                     }
-                    Bracket::Close(group) => {
-                        let Some(position) = self
-                            .open
-                            .iter()
-                            .rposition(|open| group.is_empty() || open.group == group)
-                        else {
-                            bail!("{}: the mention {group:?} ends but never began", word.place);
-                        };
-                        let mention = self.open.remove(position);
-                        if mention.named && proper(mention.first) {
-                            let first = first_token + after_determiner(mention.first);
-                            let span = Span::new(
-                                document.tokens[first].start,
-                                document.tokens[first_token + index].end,
-                            );
-                            document.entities.push((span, mention.kind));
-                        }
-                    }
+                    Bracket::Close(group) => group,
+                };
+                let is_meant = |mention: &Mention| group.is_empty() || mention.group == group;
+                let Some(position) = open.iter().rposition(is_meant) else {
+                    bail!("{}: the mention {group:?} ends but never began", word.place);
+                };
+                let mention = open.remove(position);
+                let inside = &words[mention.first..=index];
+                if !mention.named || !inside.iter().any(|word| word.proper_noun) {
+                    continue;
                 }
+                let article = usize::from(inside.len() > 1 && inside[0].determiner);
+                let first = self.tokens[first_token + mention.first + article];
+                let last = self.tokens[first_token + index];
+                self.entities.push((Span::new(first.start, last.end), mention.kind));
             }
         }
-        // A mention does not cross the end of a sentence.
-        self.open.clear();
         Ok(())
     }
 }

@@ -13,13 +13,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use standpoint_document::{CodePoints, Document, Metadata, Span};
 
 use super::input::{Characters, DataFile, Place, record};
-use super::outcome::{Answer, Outcome, Question};
+use super::outcome::{Answer, LeftOut, Outcome, Question};
 use super::{Annotate, annotated};
 
 /// The classes, in the order of [`NEGATIVE`], [`NEUTRAL`], [`POSITIVE`].
@@ -105,7 +105,7 @@ pub(super) fn sentiment(
             }
         }
     }
-    measure(Ask::Sentiment, passages.list, annotate)
+    measure(Ask::Sentiment, passages, annotate)
 }
 
 /// Whether a record labels attitudes between mentions.
@@ -131,7 +131,7 @@ pub(super) fn pairs(files: &[&DataFile], annotate: &mut Annotate<'_>) -> anyhow:
             }
         }
     }
-    measure(Ask::Stance, passages.list, annotate)
+    measure(Ask::Stance, passages, annotate)
 }
 
 /// Passages in the order of the data. Records with the same text share one, so that the text is
@@ -140,6 +140,7 @@ pub(super) fn pairs(files: &[&DataFile], annotate: &mut Annotate<'_>) -> anyhow:
 struct Passages {
     list: Vec<Passage>,
     by_text: HashMap<(String, String), usize>,
+    left_out: LeftOut,
 }
 
 impl Passages {
@@ -181,8 +182,11 @@ impl Passages {
         let row: Row = record(place, value)?;
         let target = Characters::new(&row.sentence)
             .span(row.from, row.to)
-            .filter(|span| row.sentence[span.range()] == row.mention)
-            .with_context(|| format!("{place}: {:?} does not stand at its offsets", row.mention))?;
+            .filter(|span| row.sentence[span.range()] == row.mention);
+        let Some(target) = target else {
+            self.left_out.push(anyhow!("{place}: {:?} does not stand at its offsets", row.mention));
+            return Ok(());
+        };
         let expected = class_of_sign(place, row.polarity)?;
         let question = Asked { holder: None, target, expected };
         self.add(file, place, row.sentence, Metadata::default(), vec![question]);
@@ -198,10 +202,10 @@ impl Passages {
         let row: Row = record(place, value)?;
         let mut questions = Vec::new();
         for (name, label) in &row.targets {
-            let start = row
-                .text
-                .find(name)
-                .with_context(|| format!("{place}: {name:?} does not stand in the text"))?;
+            let Some(start) = row.text.find(name) else {
+                self.left_out.push(anyhow!("{place}: {name:?} does not stand in the text"));
+                continue;
+            };
             let expected = class_of_name(label)
                 .with_context(|| format!("{place}: {label:?} is not a label"))?;
             let target = Span::new(start as u32, (start + name.len()) as u32);
@@ -233,8 +237,11 @@ impl Passages {
         let target = usize::try_from(start)
             .ok()
             .zip(usize::try_from(end).ok())
-            .and_then(|(start, end)| Characters::new(&row.sentence).span(start, end))
-            .with_context(|| format!("{place}: {start}..{end} is no part of the sentence"))?;
+            .and_then(|(start, end)| Characters::new(&row.sentence).span(start, end));
+        let Some(target) = target else {
+            self.left_out.push(anyhow!("{place}: {start}..{end} is no part of the sentence"));
+            return Ok(());
+        };
         let expected = class_of_sign(place, number(&row.label)?)?;
         let metadata = Metadata { language: Some("ru".to_owned()), ..Metadata::default() };
         let question = Asked { holder: None, target, expected };
@@ -257,10 +264,12 @@ impl Passages {
             label: u8,
         }
         let row: Row = record(place, value)?;
-        let (text, p, q) = unmark(&row.text_marked, &row.p, &row.q).with_context(|| {
-            format!("{place}: {:?} and {:?} do not stand in brackets", row.p, row.q)
-        })?;
-        let (forth, back) = match row.label {
+        let Row { text_marked, p, q, label } = row;
+        let Some((text, p, q)) = unmark(&text_marked, &p, &q) else {
+            self.left_out.push(anyhow!("{place}: {p:?} and {q:?} do not stand in brackets"));
+            return Ok(());
+        };
+        let (forth, back) = match label {
             0 => (NEUTRAL, NEUTRAL),
             1 => (POSITIVE, NEUTRAL),
             2 => (NEUTRAL, POSITIVE),
@@ -402,17 +411,16 @@ struct Judgement {
 }
 
 /// Asks the pipeline and counts the answers.
-fn measure(
-    ask: Ask,
-    mut passages: Vec<Passage>,
-    annotate: &mut Annotate<'_>,
-) -> anyhow::Result<Outcome> {
+fn measure(ask: Ask, passages: Passages, annotate: &mut Annotate<'_>) -> anyhow::Result<Outcome> {
+    let Passages { list: mut passages, mut left_out, .. } = passages;
+    left_out.check(passages.iter().map(|passage| passage.questions.len()).sum())?;
     // A passage without an actor has nothing to ask.
     passages.retain(|passage| !passage.questions.is_empty());
     let documents = passages.iter().map(|passage| document(ask, passage));
     let documents = documents.collect::<anyhow::Result<Vec<_>>>()?;
     let documents = annotated(documents, None, annotate)?;
     let mut outcome = Outcome::new(&CLASSES);
+    outcome.left_out = left_out;
     outcome.count_documents(&documents);
     for (passage, document) in passages.iter().zip(&documents) {
         let points = CodePoints::new(document.text());

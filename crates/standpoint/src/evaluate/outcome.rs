@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) subsets: Vec<(&'static str, Vec<Unit>)>,
     /// Answers that disagree with the labels.
     pub(super) wrong: Vec<Wrong>,
+    /// Labels that do not fit their text, and so cannot be asked about.
+    pub(super) left_out: LeftOut,
     /// Documents that went through the pipeline.
     pub(super) documents: usize,
     /// Documents of which the pipeline left out a part.
@@ -41,6 +43,38 @@ pub(super) struct Unit {
     pub(super) group: String,
     /// Its counts.
     pub(super) tally: Tally,
+}
+
+/// Labels that do not fit their text. Published sets have a few, clipped or shifted when they were
+/// made; many mean that the data is not what it seems.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    /// How many.
+    pub(super) count: usize,
+    first: Option<anyhow::Error>,
+}
+
+impl LeftOut {
+    /// Leaves out a label; `problem` says which, with its place.
+    pub(super) fn push(&mut self, problem: anyhow::Error) {
+        self.count += 1;
+        self.first.get_or_insert(problem);
+    }
+
+    /// Accepts up to 5% of all labels left out.
+    ///
+    /// - `kept`: how many labels were not left out.
+    ///
+    /// # Errors
+    ///
+    /// The first problem, when there are more.
+    pub(super) fn check(&mut self, kept: usize) -> anyhow::Result<()> {
+        let too_many = self.count * 20 > self.count + kept;
+        match self.first.take_if(|_| too_many) {
+            Some(first) => Err(first),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A share of something that is not an answer to the task's question.

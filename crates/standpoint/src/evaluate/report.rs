@@ -24,6 +24,8 @@ pub(super) struct Report {
     documents: usize,
     /// Documents of which the pipeline left out a part.
     partial: usize,
+    /// Labels that do not fit their text.
+    left_out: usize,
     /// `null` where answers are spans.
     accuracy: Option<f64>,
     macro_f1: f64,
@@ -124,7 +126,8 @@ impl Part {
 
 #[derive(Debug, Serialize)]
 struct Share {
-    share: f64,
+    #[serde(rename = "share")]
+    ratio: f64,
     part: u64,
     whole: u64,
     interval: Interval,
@@ -146,14 +149,16 @@ impl Report {
 
         let per_class = outcome.classes.iter().zip(&total.classes).zip(class_intervals);
         let per_class = per_class
-            .filter(|((_, counts), _)| counts.labelled > 0 || counts.found > 0)
+            // The classes of answers are always the same; a set of names labels some classes only.
+            .filter(|((_, counts), _)| total.questions > 0 || counts.labelled + counts.found > 0)
             .map(|((name, counts), intervals)| (name.clone(), Class::new(*counts, intervals)));
 
-        let shares = outcome.shares.iter().map(|share| {
+        // A share of nothing says nothing.
+        let shares = outcome.shares.iter().filter(|share| share.whole > 0).map(|share| {
             let (part, whole) = (share.part, share.whole);
-            let ratio = if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+            let ratio = part as f64 / whole as f64;
             let interval = wilson(part, whole);
-            (share.name.to_owned(), Share { share: ratio, part, whole, interval })
+            (share.name.to_owned(), Share { ratio, part, whole, interval })
         });
         let subsets = outcome.subsets.iter().map(|(name, units)| {
             ((*name).to_owned(), Part::new(classes, &units.iter().collect::<Vec<_>>()))
@@ -165,6 +170,7 @@ impl Report {
             units: outcome.units.len(),
             documents: outcome.documents,
             partial: outcome.partial,
+            left_out: outcome.left_out.count,
             accuracy: total.accuracy(),
             macro_f1: total.macro_f1(),
             micro: Class::new(total.micro(), micro),
@@ -180,12 +186,11 @@ impl Report {
 }
 
 fn baseline(outcome: &Outcome, total: &Tally) -> Baseline {
-    let (name, tally) = match &outcome.baseline {
-        Some((name, tally)) => ((*name).to_owned(), tally.clone()),
-        None => {
-            let (class, tally) = total.majority();
-            (format!("always {}", outcome.classes[class]), tally)
-        }
+    let (name, tally) = if let Some((name, tally)) = &outcome.baseline {
+        ((*name).to_owned(), tally.clone())
+    } else {
+        let (class, tally) = total.majority();
+        (format!("always {}", outcome.classes[class]), tally)
     };
     Baseline {
         name,
@@ -222,9 +227,9 @@ impl fmt::Display for Report {
             writeln!(f)?;
         }
         for (name, share) in &self.shares.0 {
-            let Share { share, part, whole, interval } = share;
+            let Share { ratio, part, whole, interval } = share;
             let (low, high) = (interval.low, interval.high);
-            writeln!(f, "{share:.3} ({low:.3}-{high:.3})  {name}, {part} of {whole}")?;
+            writeln!(f, "{ratio:.3} ({low:.3}-{high:.3})  {name}, {part} of {whole}")?;
         }
         match &self.calibration {
             Some(calibration) => diagram(f, calibration),
@@ -258,11 +263,22 @@ impl Report {
         if self.partial > 0 {
             write!(f, ", of which {} came back partial", self.partial)?;
         }
-        writeln!(f, "; in brackets 95% intervals from {} units\n", self.units)?;
+        writeln!(f, "; in brackets 95% intervals from {} units", self.units)?;
+        if self.left_out > 0 {
+            writeln!(f, "{} labels left out that do not fit their text", self.left_out)?;
+        }
+        writeln!(f)?;
         if let (Some(accuracy), Some(interval)) = (self.accuracy, self.interval.accuracy) {
             writeln!(f, "accuracy  {}", Figure(accuracy, interval))?;
         }
-        writeln!(f, "macro-F1  {}\n", Figure(self.macro_f1, self.interval.macro_f1))
+        // Spans are summed up by all of them together, answers by the mean over the classes.
+        if self.accuracy.is_none() {
+            writeln!(f, "F1        {}", Figure(self.micro.f1, self.micro.interval.f1))?;
+        }
+        if self.per_class.0.len() > 1 {
+            writeln!(f, "macro-F1  {}", Figure(self.macro_f1, self.interval.macro_f1))?;
+        }
+        writeln!(f)
     }
 
     fn class_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -381,7 +397,32 @@ mod tests {
     #[test]
     fn tables_show_every_figure_beside_its_baseline() {
         let report = Report::new(Task::Stance, &["own.jsonl".into()], &outcome());
-        assert_snapshot!(report, @"");
+        assert_snapshot!(report, @r"
+        stance: own.jsonl
+        12 questions in 4 documents, of which 1 came back partial; in brackets 95% intervals from 4 units
+
+        accuracy  0.667 (0.667-0.667)
+        macro-F1  0.667 (0.667-0.667)
+
+        class       precision             recall                F1                     labelled    found
+        opposed     1.000 (1.000-1.000)   0.500 (0.500-0.500)   0.667 (0.667-0.667)           8        4
+        neutral     0.500 (0.500-0.500)   1.000 (1.000-1.000)   0.667 (0.667-0.667)           4        8
+        supportive  0.000 (0.000-0.000)   0.000 (0.000-0.000)   0.000 (0.000-0.000)           0        0
+        all         0.667 (0.667-0.667)   0.667 (0.667-0.667)   0.667 (0.667-0.667)          12       12
+
+        baseline, always opposed: accuracy 0.667, macro-F1 0.400
+
+        part           n  accuracy              macro-F1  baseline
+        refusal        6  0.667 (0.300-0.903)   0.667     0.400
+        threat         6  0.667 (0.300-0.903)   0.667     0.400
+
+        0.101 (0.062-0.160)  passages met, 15 of 148
+
+        expected calibration error 0.217 over 12 answers
+        confidence        n  right
+        0.5-0.6           4  0.000  ......................|.................
+        0.9-1.0           8  1.000  ######################################|#
+        ");
     }
 
     #[test]
@@ -392,7 +433,17 @@ mod tests {
         outcome.baseline = Some(("cut at white space", Tally::new(1)));
         outcome.documents = 1;
         let report = Report::new(Task::Tokens, &["own.conllu".into()], &outcome);
-        assert_snapshot!(report, @"");
+        assert_snapshot!(report, @r"
+        tokens: own.conllu
+        5 labelled spans in 1 documents; in brackets 95% intervals from 1 units
+
+        F1        0.667 (0.667-0.667)
+
+        class       precision             recall                F1                     labelled    found
+        token       0.750 (0.750-0.750)   0.600 (0.600-0.600)   0.667 (0.667-0.667)           5        4
+
+        baseline, cut at white space: F1 0.000, macro-F1 0.000
+        ");
     }
 
     #[test]
@@ -403,7 +454,7 @@ mod tests {
         assert_eq!(json["data"][0], "own.jsonl");
         assert_eq!(json["n"], 12);
         assert_eq!(json["per_class"]["opposed"]["recall"], 0.5);
-        assert_eq!(json["per_class"].as_object().unwrap().len(), 2);
+        assert_eq!(json["per_class"]["supportive"]["labelled"], 0);
         assert_eq!(json["groups"]["threat"]["n"], 6);
         assert_eq!(json["baseline"]["name"], "always opposed");
         assert_eq!(json["calibration"]["n"], 12);

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde::Deserialize;
 use standpoint_document::{Annotation, CodePoints, Document, EntityKind, Metadata, Span, mention};
 
 use super::input::{Characters, DataFile, FileKind, record};
 use super::metrics::Tally;
-use super::outcome::{Outcome, Question, Share, Wrong, surroundings};
+use super::outcome::{LeftOut, Outcome, Question, Share, Wrong, surroundings};
 use super::{Annotate, annotated, bio, conllu};
 
 /// A text with the spans that an annotator marked, each with its class.
@@ -29,14 +29,14 @@ struct Labelled {
 /// When the data is no CoNLL-U, or the pipeline fails.
 pub(super) fn tokens(files: &[DataFile], annotate: &mut Annotate<'_>) -> anyhow::Result<Outcome> {
     let labelled = treebanks(files, |treebank| &treebank.tokens)?;
-    let found = |document: &Document<'_>, _: &Scheme| plain(document, document.tokens());
+    let found = |document: &Document<'_>, _: Scheme| plain(document, document.tokens());
     let rule = |text: &str| {
         let words = text.split_whitespace();
         words.map(|word| (span_of(text, word), 0)).collect()
     };
     let mut outcome = Outcome::new(&["token"]);
     outcome.baseline = Some(("cut at white space", by_rule(1, &labelled, rule)));
-    measure(outcome, labelled, annotate, found)
+    measure(outcome, &labelled, annotate, found)
 }
 
 /// Measures the sentences of documents in CoNLL-U.
@@ -49,11 +49,11 @@ pub(super) fn sentences(
     annotate: &mut Annotate<'_>,
 ) -> anyhow::Result<Outcome> {
     let labelled = treebanks(files, |treebank| &treebank.sentences)?;
-    let found = |document: &Document<'_>, _: &Scheme| plain(document, document.sentences());
+    let found = |document: &Document<'_>, _: Scheme| plain(document, document.sentences());
     let mut outcome = Outcome::new(&["sentence"]);
     let baseline = by_rule(1, &labelled, sentences_at_full_stops);
     outcome.baseline = Some(("cut behind `.`, `!`, `?` and at blank lines", baseline));
-    measure(outcome, labelled, annotate, found)
+    measure(outcome, &labelled, annotate, found)
 }
 
 /// Measures the names of documents in BIO, CoNLL-U or re3d's JSONL.
@@ -63,17 +63,18 @@ pub(super) fn sentences(
 /// When the data is none of these, or the pipeline fails.
 pub(super) fn entities(files: &[DataFile], annotate: &mut Annotate<'_>) -> anyhow::Result<Outcome> {
     let mut labelled = Vec::new();
-    for file in files {
-        labelled.extend(names(file)?);
-    }
     let mut outcome = Outcome::new(&CLASSES);
+    for file in files {
+        labelled.extend(names(file, &mut outcome.left_out)?);
+    }
+    outcome.left_out.check(labelled.iter().map(|text| text.spans.len()).sum())?;
     let total = labelled.iter().flat_map(|text| &text.spans);
     let mut frequency = [0; CLASSES.len()];
     total.for_each(|(_, class)| frequency[*class] += 1);
     let most = (0..CLASSES.len()).rev().max_by_key(|&class| frequency[class]).unwrap_or(0);
     let baseline = by_rule(CLASSES.len(), &labelled, |text| capitalised(text, most));
     outcome.baseline = Some(("runs of capitalised words, as the most frequent class", baseline));
-    measure(outcome, labelled, annotate, mentions)
+    measure(outcome, &labelled, annotate, mentions)
 }
 
 /// What the pipeline found: spans with class and confidence.
@@ -82,9 +83,9 @@ type Found = BTreeMap<(Span, usize), Option<f32>>;
 /// Sends the texts through the pipeline and compares.
 fn measure(
     mut outcome: Outcome,
-    labelled: Vec<Labelled>,
+    labelled: &[Labelled],
     annotate: &mut Annotate<'_>,
-    find: impl Fn(&Document<'_>, &Scheme) -> Found,
+    find: impl Fn(&Document<'_>, Scheme) -> Found,
 ) -> anyhow::Result<Outcome> {
     let documents = labelled
         .iter()
@@ -97,7 +98,7 @@ fn measure(
     outcome.count_documents(&documents);
     let (mut same_span, mut all_found) = (0, 0);
     for (text, document) in labelled.iter().zip(&documents) {
-        let found = find(document, &text.scheme);
+        let found = find(document, text.scheme);
         let marked: BTreeSet<Span> = text.spans.iter().map(|(span, _)| *span).collect();
         same_span += found.keys().filter(|(span, _)| marked.contains(span)).count() as u64;
         all_found += found.len() as u64;
@@ -242,7 +243,7 @@ impl Scheme {
 
     /// The class under which the set would label something that we hold for `class`; `None`
     /// where the set does not label such things.
-    fn place(&self, class: usize) -> Option<usize> {
+    fn place(self, class: usize) -> Option<usize> {
         if self.labels[class] {
             return Some(class);
         }
@@ -273,7 +274,7 @@ fn class_of_label(label: &str) -> Option<usize> {
 ///
 /// Pronouns and descriptions are no names. Countries and places are one class, since no set here
 /// tells them apart; demonyms are one of their own, whatever they are tagged as.
-fn mentions(document: &Document<'_>, scheme: &Scheme) -> Found {
+fn mentions(document: &Document<'_>, scheme: Scheme) -> Found {
     let mut found = Found::new();
     for tagged in document.mentions() {
         if tagged.has(mention::ANAPHOR) || (!scheme.nested && tagged.has(mention::NESTED)) {
@@ -311,9 +312,12 @@ struct Re3dEntity {
     text: String,
 }
 
+/// Id and text of a document with its names, as the file calls their types.
+type NamedText = (String, String, Vec<(Span, String)>);
+
 /// Reads the labelled names of a file.
-fn names(file: &DataFile) -> anyhow::Result<Vec<Labelled>> {
-    let mut texts: Vec<(String, String, Vec<(Span, String)>)> = Vec::new();
+fn names(file: &DataFile, left_out: &mut LeftOut) -> anyhow::Result<Vec<Labelled>> {
+    let mut texts: Vec<NamedText> = Vec::new();
     match file.kind {
         FileKind::Bio => {
             for sentence in bio::read(file)? {
@@ -332,12 +336,15 @@ fn names(file: &DataFile) -> anyhow::Result<Vec<Labelled>> {
                 let Re3d { id, text, entities } = record(place, &value)
                     .context("entities are read from JSONL as re3d has it: id, text, entities")?;
                 let characters = Characters::new(&text);
-                // A few offsets of re3d miss their text; such labels say nothing.
-                let spans = entities.into_iter().filter_map(|entity| {
-                    let span = characters.span(entity.start, entity.end)?;
-                    (text[span.range()] == entity.text).then_some((span, entity.kind))
-                });
-                let spans = spans.collect();
+                let mut spans = Vec::new();
+                for Re3dEntity { start, end, kind, text: surface } in entities {
+                    match characters.span(start, end) {
+                        Some(span) if text[span.range()] == surface => spans.push((span, kind)),
+                        _ => {
+                            left_out.push(anyhow!("{place}: {surface:?} is not at {start}..{end}"));
+                        }
+                    }
+                }
                 texts.push((format!("{}#{id}", file.name()), text, spans));
             }
         }
@@ -496,15 +503,24 @@ mod tests {
     }
 
     #[test]
-    fn re3d_labels_that_miss_their_text_are_left_out() {
-        let line = r#"{"id":"d","text":"Žena in Oslo","entities":[
-            {"start":8,"end":12,"type":"Location","text":"Oslo"},
-            {"start":0,"end":4,"type":"Person","text":"Xena"},
-            {"start":0,"end":4,"type":"Quantity","text":"Žena"}]}"#;
-        let outcome =
-            entities(&[file("own.jsonl", &line.replace('\n', ""))], &mut identity).unwrap();
-        let labelled: u64 = outcome.total().classes.iter().map(|c| c.labelled).sum();
-        assert_eq!(labelled, 1);
+    fn a_few_labels_that_miss_their_text_are_left_out_and_many_are_refused() {
+        let entity = |start: usize, end: usize, kind: &str, text: &str| {
+            format!(r#"{{"start":{start},"end":{end},"type":"{kind}","text":"{text}"}}"#)
+        };
+        let line = |entities: &[String]| {
+            format!(r#"{{"id":"d","text":"Žena in Oslo","entities":[{}]}}"#, entities.join(","))
+        };
+        let right = entity(8, 12, "Location", "Oslo");
+        let (amount, shifted) = (entity(0, 4, "Quantity", "Žena"), entity(0, 4, "Person", "Xena"));
+        let mut lines = vec![line(std::slice::from_ref(&right)); 30];
+        lines[0] = line(&[right.clone(), amount, shifted.clone()]);
+        let data = file("own.jsonl", &lines.join("\n"));
+        let outcome = entities(&[data], &mut identity).unwrap();
+        assert_eq!(outcome.left_out.count, 1);
+        assert_eq!(outcome.total().micro().labelled, 30);
+        let data = file("own.jsonl", &line(&[right, shifted]));
+        let error = entities(&[data], &mut identity).unwrap_err();
+        insta::assert_snapshot!(error, @r#"own.jsonl:1: "Xena" is not at 0..4"#);
         let Question::Stretch { start, end, surface } = &outcome.wrong[0].question else {
             panic!("a span was missed")
         };
