@@ -344,7 +344,8 @@ mod tests {
     #[test]
     fn wrong_answers_are_written_one_a_line() {
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("own.bio");
+        let data = folder.path().join("data/own.bio");
+        std::fs::create_dir(folder.path().join("data")).unwrap();
         std::fs::write(&data, "In\tO\nŁódź\tB-LOC\n").unwrap();
         let errors = folder.path().join("wrong.jsonl");
         let arguments = Evaluation {
@@ -355,7 +356,7 @@ mod tests {
         evaluate(&arguments, &mut identity).unwrap();
         insta::assert_snapshot!(
             std::fs::read_to_string(errors).unwrap(),
-            @r#"{"task":"entities","id":"own.bio:1","group":"own.bio","start":3,"end":7,"surface":"Łódź","expected":"LOC","found":null,"confidence":null,"text":"In Łódź"}"#
+            @r#"{"task":"entities","id":"data/own.bio:1","group":"data/own.bio","start":3,"end":7,"surface":"Łódź","expected":"LOC","found":null,"confidence":null,"text":"In Łódź"}"#
         );
     }
 }

@@ -75,9 +75,14 @@ impl DataFile {
         Ok(Self { path: path.to_owned(), kind, text })
     }
 
-    /// The file's name, which stands for it in figures.
+    /// The file's name with its folder, which stands for it in figures: data sets call their files
+    /// alike, and their folders tell them apart.
     pub(super) fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        match self.path.parent().and_then(Path::file_name) {
+            Some(folder) => format!("{}/{file}", folder.to_string_lossy()),
+            None => file.into_owned(),
+        }
     }
 
     /// The place of a line, from 1.
@@ -164,6 +169,20 @@ mod tests {
         assert_eq!(unpack(packed.as_slice()).unwrap(), "ein Rüffel\n");
         assert_eq!(unpack("ein Rüffel\n".as_bytes()).unwrap(), "ein Rüffel\n");
         assert_eq!(unpack(&b""[..]).unwrap(), "");
+    }
+
+    #[test]
+    fn files_of_one_name_are_told_apart_by_their_folder() {
+        let cases = [
+            ("/data/north/dev.bio", "north/dev.bio"),
+            ("dev.bio", "dev.bio"),
+            ("./dev.bio", "dev.bio"),
+            ("/dev.bio", "dev.bio"),
+        ];
+        for (path, name) in cases {
+            let file = DataFile { path: path.into(), kind: FileKind::Bio, text: String::new() };
+            assert_eq!(file.name(), name, "{path}");
+        }
     }
 
     #[test]
