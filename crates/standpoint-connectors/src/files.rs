@@ -172,23 +172,25 @@ impl Reader {
         }
         // A link to a folder could lead back here.
         if kind.is_symlink() && path.is_dir() {
-            return self.pass_over(path, "a link to a folder is not followed");
+            self.pass_over(path, "a link to a folder is not followed");
+            return Ok(());
         }
         if is_about_the_folder(&name) {
-            return self.pass_over(path, "it is about the folder, not a document");
+            self.pass_over(path, "it is about the folder, not a document");
+            return Ok(());
         }
         if let Err(error) = Format::of_path(&name) {
-            return self.pass_over(path, &error.to_string());
+            self.pass_over(path, &error.to_string());
+            return Ok(());
         }
         let relative = path.strip_prefix(root).unwrap_or(path);
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
         self.file(path, &parts.join("/"))
     }
 
-    fn pass_over(&self, path: &Path, reason: &str) -> Result<(), Closed> {
+    fn pass_over(&self, path: &Path, reason: &str) {
         let path = path.display().to_string();
         (self.listener)(Report::PassedOver { path, reason: reason.to_owned() });
-        Ok(())
     }
 
     fn file(&self, path: &Path, relative: &str) -> Result<(), Closed> {

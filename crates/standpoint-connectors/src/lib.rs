@@ -6,13 +6,16 @@
 //! fetched or followed, and every limit that it breaks is named.
 //!
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
-//! [`encoding`], [`limits`] and [`identity`]; [`files`] is the source of one pass; [`jsonl`] has
-//! the sinks that write result lines.
+//! [`encoding`], [`limits`] and [`identity`]; [`files`] is the source of one pass and
+//! [`inbox`] the one that never ends, with [`instance`]; [`jsonl`] has the sinks that write result
+//! lines.
 
 pub mod encoding;
 pub mod files;
 pub mod formats;
 pub mod identity;
+pub mod inbox;
+pub mod instance;
 pub mod jsonl;
 pub mod limits;
 pub mod read;

@@ -1,0 +1,365 @@
+//! Where a file is: in the inbox, claimed, archived or in quarantine. Every step is one rename.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::io::Errno;
+use serde::Serialize;
+use tracing::{info, warn};
+
+use super::{InboxError, InboxSettings, OnSuccess, Places};
+
+/// The folder beside the files of an inbox that holds what is in work.
+pub(super) const OWN_FOLDER: &str = ".standpoint";
+
+/// Moves the files of one inbox.
+#[derive(Debug)]
+pub(super) struct Claims {
+    inbox: PathBuf,
+    claimed: PathBuf,
+    on_success: OnSuccess,
+    quarantine: PathBuf,
+    sync: bool,
+    next_number: AtomicU64,
+}
+
+/// A file that this instance has claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// The folder that holds it, `<number>.<attempt>`.
+    folder: PathBuf,
+    /// Its path below the inbox.
+    pub(super) relative: PathBuf,
+    /// How often it has been in work, this time included.
+    pub(super) attempt: u32,
+}
+
+/// What becomes of a claimed file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Archived or deleted, as the settings say.
+    Done,
+    /// Into quarantine.
+    Quarantined(Reason),
+    /// Back into the inbox, because the program stopped first.
+    Returned,
+}
+
+/// Why a file is in quarantine: what stands in its reason file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Reason {
+    /// The version of this format.
+    version: u32,
+    /// The source's name.
+    source: String,
+    /// What was found, and by whom.
+    pub(super) reason: String,
+    /// Documents of the file that failed, with the reason of each; the others are in the sinks.
+    /// No more than [`Reason::MOST_FAILURES`].
+    pub(super) failures: Vec<String>,
+    /// How many failed in all.
+    pub(super) failed: u64,
+    /// Its path below the inbox.
+    path: String,
+    /// How often it was in work.
+    attempts: u32,
+    /// When it was put here, in seconds since 1970 (UTC).
+    quarantined_at: u64,
+}
+
+impl Reason {
+    /// How many failures of one file are kept.
+    pub(super) const MOST_FAILURES: usize = 1000;
+
+    pub(super) fn new(source: &str, reason: String) -> Self {
+        Self {
+            version: 1,
+            source: source.to_owned(),
+            reason,
+            failures: Vec::new(),
+            failed: 0,
+            path: String::new(),
+            attempts: 0,
+            quarantined_at: 0,
+        }
+    }
+}
+
+impl Claim {
+    /// Opens the file, if it is a regular one and no link.
+    pub(super) fn open(&self) -> io::Result<File> {
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        let file =
+            OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(self.path())?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        Ok(file)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(&self.relative)
+    }
+
+    /// The path below the inbox, `/` between its parts, invalid UTF-8 replaced.
+    pub(super) fn relative_name(&self) -> String {
+        let parts: Vec<_> = self.relative.iter().map(|part| part.to_string_lossy()).collect();
+        parts.join("/")
+    }
+}
+
+impl Claims {
+    pub(super) fn open(
+        name: &str,
+        settings: &InboxSettings,
+        places: &Places,
+    ) -> Result<Self, InboxError> {
+        let inbox = settings.path.clone();
+        let fail = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| InboxError::Folder { what, path, source }
+        };
+        fs::read_dir(&inbox).map_err(fail("inbox", &inbox))?;
+        let claimed = inbox.join(OWN_FOLDER).join("claimed").join(&places.instance).join(name);
+        fs::create_dir_all(&claimed).map_err(fail("inbox", &inbox))?;
+        if let OnSuccess::Archive(archive) = &settings.on_success {
+            fs::create_dir_all(archive).map_err(fail("archive", archive))?;
+        }
+        let quarantine = places.quarantine.clone();
+        fs::create_dir_all(&quarantine).map_err(fail("quarantine", &quarantine))?;
+        let next_number = AtomicU64::new(highest_number(&claimed).map_or(0, |highest| highest + 1));
+        Ok(Self {
+            inbox,
+            claimed,
+            on_success: settings.on_success.clone(),
+            quarantine,
+            sync: places.sync,
+            next_number,
+        })
+    }
+
+    /// Claims the file at `relative` below the inbox; `None` if it is not there any more.
+    pub(super) fn claim(&self, relative: &Path) -> io::Result<Option<Claim>> {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let folder = self.claimed.join(format!("{number}.1"));
+        let claim = Claim { folder, relative: relative.to_owned(), attempt: 1 };
+        fs::create_dir_all(parent_of(&claim.path()))?;
+        match fs::rename(self.inbox.join(relative), claim.path()) {
+            Ok(()) => {
+                self.sync_folder(parent_of(&claim.path()));
+                Ok(Some(claim))
+            }
+            Err(error) => {
+                remove_empty(parent_of(&claim.path()), &self.claimed);
+                if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
+            }
+        }
+    }
+
+    /// The claims of an earlier run of this instance, each counted as one more attempt.
+    pub(super) fn left_behind(&self) -> io::Result<Vec<Claim>> {
+        let mut left = Vec::new();
+        for entry in fs::read_dir(&self.claimed)? {
+            let folder = entry?.path();
+            let Some((number, attempt)) = number_and_attempt(&folder) else { continue };
+            let Some(relative) = only_file_in(&folder, Path::new(""))? else {
+                // The run ended between making the folder and claiming.
+                remove_tree_of_folders(&folder);
+                continue;
+            };
+            let next = self.claimed.join(format!("{number}.{}", attempt + 1));
+            fs::rename(&folder, &next)?;
+            left.push(Claim { folder: next, relative, attempt: attempt + 1 });
+        }
+        // The attempt must be counted before it is made.
+        self.sync_folder(&self.claimed);
+        left.sort_by(|one, other| one.folder.cmp(&other.folder));
+        Ok(left)
+    }
+
+    /// Moves a claimed file to where it belongs.
+    pub(super) fn settle(&self, claim: &Claim, fate: Fate) -> io::Result<()> {
+        match fate {
+            Fate::Done => match &self.on_success {
+                OnSuccess::Archive(archive) => {
+                    self.move_to(claim, archive, &claim.relative).map(drop)?;
+                }
+                OnSuccess::Delete => fs::remove_file(claim.path())?,
+            },
+            Fate::Returned => {
+                self.move_to(claim, &self.inbox, &claim.relative).map(drop)?;
+            }
+            Fate::Quarantined(reason) => self.quarantine(claim, reason)?,
+        }
+        remove_empty(parent_of(&claim.path()), &self.claimed);
+        Ok(())
+    }
+
+    fn quarantine(&self, claim: &Claim, mut reason: Reason) -> io::Result<()> {
+        reason.path = claim.relative_name();
+        reason.attempts = claim.attempt;
+        // A clock before 1970 is wrong, and 0 says so.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        reason.quarantined_at = now.as_secs();
+        info!(path = ?reason.path, reason = ?reason.reason, "quarantined");
+        // The reason first: a crash between the two leaves a reason without a file, which the next
+        // attempt writes over, and never a file without a reason.
+        let json = serde_json::to_vec_pretty(&reason)?;
+        let place = free_place(&self.quarantine, &claim.relative, ".reason.json")?;
+        let mut file = File::create(with_ending(&place, ".reason.json"))?;
+        file.write_all(&json)?;
+        file.write_all(b"\n")?;
+        if self.sync {
+            file.sync_all()?;
+        }
+        let relative = place.strip_prefix(&self.quarantine).unwrap_or(&place).to_owned();
+        self.move_to(claim, &self.quarantine, &relative).map(drop)
+    }
+
+    /// Moves a claimed file to `relative` below `folder`, or beside it under a name that is free;
+    /// returns where it is now.
+    fn move_to(&self, claim: &Claim, folder: &Path, relative: &Path) -> io::Result<PathBuf> {
+        let wanted = folder.join(relative);
+        fs::create_dir_all(parent_of(&wanted))?;
+        let mut target = wanted.clone();
+        for copy in 2_u64.. {
+            match rename_without_replacing(&claim.path(), &target) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    target = numbered(&wanted, copy);
+                }
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    copy_and_remove(&claim.path(), &target)?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.sync_folder(parent_of(&target));
+        Ok(target)
+    }
+
+    fn sync_folder(&self, folder: &Path) {
+        if !self.sync {
+            return;
+        }
+        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+            warn!(folder = %folder.display(), error = %error, "cannot sync a folder to the disk");
+        }
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+/// `a.txt` becomes `a~2.txt`, so that the ending still says the format.
+fn numbered(path: &Path, copy: u64) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default();
+    let mut name = stem.to_owned();
+    name.push(format!("~{copy}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// A path at or beside `relative` below `folder` that no file has yet.
+fn free_place(folder: &Path, relative: &Path, ending: &str) -> io::Result<PathBuf> {
+    let wanted = folder.join(relative);
+    fs::create_dir_all(parent_of(&wanted))?;
+    let mut place = wanted.clone();
+    let mut copy = 2;
+    // A reason without its file is what a crash left behind.
+    while place.symlink_metadata().is_ok() {
+        place = numbered(&wanted, copy);
+        copy += 1;
+    }
+    if with_ending(&place, ending).is_dir() {
+        return Err(io::Error::other("a folder stands where the reason belongs"));
+    }
+    Ok(place)
+}
+
+fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some network file systems do not know the flag.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            if to.symlink_metadata().is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Moves a file to another file system: the copy is whole and on the disk before it gets its name,
+/// and only then the original goes.
+fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
+    let draft = with_ending(to, ".part");
+    fs::copy(from, &draft)?;
+    File::open(&draft)?.sync_all()?;
+    rename_without_replacing(&draft, to)?;
+    fs::remove_file(from)
+}
+
+/// The number and attempt in the name of a claim's folder.
+fn number_and_attempt(folder: &Path) -> Option<(u64, u32)> {
+    let (number, attempt) = folder.file_name()?.to_str()?.split_once('.')?;
+    Some((number.parse().ok()?, attempt.parse().ok()?))
+}
+
+fn highest_number(claimed: &Path) -> Option<u64> {
+    let entries = fs::read_dir(claimed).ok()?;
+    entries.flatten().filter_map(|entry| Some(number_and_attempt(&entry.path())?.0)).max()
+}
+
+/// The path of the one file below `folder`.
+fn only_file_in(folder: &Path, below: &Path) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder.join(below))? {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            if let Some(found) = only_file_in(folder, &path)? {
+                return Ok(Some(found));
+            }
+        } else {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes `folder` and the folders above it up to `root` as far as they are empty.
+fn remove_empty(folder: &Path, root: &Path) {
+    let above = folder.ancestors().take_while(|ancestor| *ancestor != root);
+    for ancestor in above {
+        if fs::remove_dir(ancestor).is_err() {
+            break;
+        }
+    }
+}
+
+/// Removes a folder that holds nothing but folders; leaves it if there is a file after all.
+fn remove_tree_of_folders(folder: &Path) {
+    if let Ok(entries) = fs::read_dir(folder) {
+        for entry in entries.flatten() {
+            remove_tree_of_folders(&entry.path());
+        }
+    }
+    // Fails, as it should, when something is in it.
+    let _ = fs::remove_dir(folder);
+}

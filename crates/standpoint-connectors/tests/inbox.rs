@@ -1,0 +1,254 @@
+//! What the inbox promises: at every moment a file is in exactly one of inbox, claimed, archive
+//! and quarantine.
+
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_engine::{Delivery, Failure, Outcome, Source};
+use tempfile::TempDir;
+
+/// A folder with an inbox, an archive and a quarantine.
+struct House(TempDir);
+
+impl House {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("inbox")).unwrap();
+        Self(root)
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// Puts a file into the inbox as a careful producer does, by renaming it in.
+    fn drop_in(&self, name: &str, text: &str) {
+        let draft = self.at("draft");
+        fs::write(&draft, text).unwrap();
+        let path = self.at("inbox").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::rename(draft, path).unwrap();
+    }
+
+    fn open(&self, settings: Value) -> InboxSource {
+        let mut all = json!({
+            "path": self.at("inbox"),
+            "settle": "1ms",
+            "on_success": { "archive": self.at("archive") },
+        });
+        all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let settings: InboxSettings = serde_json::from_value(all).unwrap();
+        let places = Places {
+            instance: "0123456789abcdef".into(),
+            quarantine: self.at("quarantine"),
+            max_attempts: NonZeroU32::new(3).unwrap(),
+            sync: true,
+        };
+        InboxSource::open("news", settings, places, ReadLimits::default(), true).unwrap()
+    }
+
+    /// Runs the inbox until it is drained; `judge` says what becomes of each document.
+    async fn run(&self, judge: impl Fn(&Delivery) -> Outcome) -> Vec<String> {
+        let mut source = self.open(json!({}));
+        let mut texts = Vec::new();
+        while let Some(delivery) = source.next().await.unwrap() {
+            let outcome = match &delivery.content {
+                Ok(document) => {
+                    texts.push(document.text().to_owned());
+                    judge(&delivery)
+                }
+                Err(failure) => Outcome::Failed(failure.clone()),
+            };
+            delivery.receipt.settle(outcome);
+        }
+        source.close().await.unwrap();
+        texts.sort();
+        texts
+    }
+
+    /// All files below the house, by their paths, reasons left out.
+    fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        collect(self.0.path(), self.0.path(), &mut files);
+        files.retain(|file| !file.ends_with(".reason.json"));
+        files.sort();
+        files
+    }
+
+    fn reason(&self, name: &str) -> Value {
+        let path = self.at("quarantine").join(format!("{name}.reason.json"));
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            files.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+        }
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed(Failure { stage: "stance".into(), reason: "it broke".into(), attempts: 1 })
+}
+
+#[tokio::test]
+async fn a_file_that_is_done_is_archived_and_replaces_none() {
+    let house = House::new();
+    house.drop_in("a.txt", "One.");
+    house.drop_in("sub/b.txt", "Two.");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One.", "Two."]);
+    assert_eq!(house.files(), ["archive/a.txt", "archive/sub/b.txt"]);
+
+    house.drop_in("a.txt", "Another.");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["Another."]);
+    assert_eq!(house.files(), ["archive/a.txt", "archive/a~2.txt", "archive/sub/b.txt"]);
+}
+
+#[tokio::test]
+async fn what_fails_is_quarantined_with_its_reason_and_the_others_go_on() {
+    let house = House::new();
+    house.drop_in("bad.txt", "Bad.");
+    house.drop_in("empty.txt", " ");
+    house.drop_in("good.txt", "Good.");
+    house.drop_in("picture.png", "x");
+    let is_bad = |delivery: &Delivery| {
+        delivery.content.as_ref().is_ok_and(|document| document.text() == "Bad.")
+    };
+    house.run(|delivery| if is_bad(delivery) { failed() } else { Outcome::Done }).await;
+    assert_eq!(
+        house.files(),
+        [
+            "archive/good.txt",
+            "quarantine/bad.txt",
+            "quarantine/empty.txt",
+            "quarantine/picture.png"
+        ]
+    );
+    assert_eq!(house.reason("bad.txt")["reason"], "stance: it broke");
+    assert_eq!(house.reason("bad.txt")["attempts"], 1);
+    let empty = house.reason("empty.txt")["reason"].as_str().unwrap().to_owned();
+    assert_eq!(empty, "news: it holds no text, only 1 bytes of white space");
+}
+
+#[tokio::test]
+async fn a_file_with_bad_records_is_quarantined_with_the_reason_of_each() {
+    let house = House::new();
+    house.drop_in("a.jsonl", "{\"text\": \"One.\"}\nrubbish\n{\"text\": \"Two.\"}\n");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One.", "Two."]);
+    assert_eq!(house.files(), ["quarantine/a.jsonl"]);
+    let reason = house.reason("a.jsonl");
+    assert_eq!(reason["reason"], "1 of its 3 documents failed; the others are in the sinks");
+    assert_eq!(reason["failures"][0], "news: line 2, column 1: expected value");
+}
+
+#[tokio::test]
+async fn what_was_not_decided_goes_back_to_the_inbox() {
+    let house = House::new();
+    house.drop_in("sub/a.txt", "One.");
+    let mut source = house.open(json!({}));
+    let delivery = source.next().await.unwrap().unwrap();
+    assert!(house.files()[0].contains("/claimed/"), "{:?}", house.files());
+    delivery.receipt.settle(Outcome::Returned);
+    source.close().await.unwrap();
+    assert_eq!(house.files(), ["inbox/sub/a.txt"]);
+}
+
+#[tokio::test]
+async fn a_file_that_ends_the_process_is_quarantined_after_three_times() {
+    let house = House::new();
+    house.drop_in("a.txt", "One.");
+    house.drop_in("b.txt", "Two.");
+    // A crash: what is claimed stays claimed.
+    let claims = house.at("inbox/.standpoint/claimed/0123456789abcdef/news");
+    fs::create_dir_all(claims.join("7.3")).unwrap();
+    fs::rename(house.at("inbox/a.txt"), claims.join("7.3/a.txt")).unwrap();
+    fs::create_dir_all(claims.join("8.1")).unwrap();
+    fs::rename(house.at("inbox/b.txt"), claims.join("8.1/b.txt")).unwrap();
+    // And one that ended between making the folder and the claim.
+    fs::create_dir_all(claims.join("9.1/sub")).unwrap();
+
+    assert_eq!(house.run(|_| Outcome::Done).await, ["Two."]);
+    assert_eq!(house.files(), ["archive/b.txt", "quarantine/a.txt"]);
+    assert_eq!(
+        house.reason("a.txt")["reason"],
+        "the process ended 3 times while this was in work; max_attempts is 3"
+    );
+    assert!(!claims.join("9.1").exists());
+}
+
+#[tokio::test]
+async fn drafts_hidden_files_and_pipes_are_left_alone() {
+    let house = House::new();
+    for name in ["a.txt.part", ".hidden", "b.tmp", "c~"] {
+        house.drop_in(name, "x");
+    }
+    let pipe = house.at("inbox/pipe.txt");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", house.at("inbox/link.txt")).unwrap();
+    assert_eq!(house.run(|_| Outcome::Done).await, [""; 0]);
+    assert_eq!(house.files().len(), 6, "{:?}", house.files());
+}
+
+#[tokio::test]
+async fn patterns_choose_the_files() {
+    let house = House::new();
+    for name in ["a.txt", "sub/b.txt", "sub/c.md", "old/d.txt"] {
+        house.drop_in(name, name);
+    }
+    let mut source = house.open(json!({ "include": ["**/*.txt"], "ignore": ["old/**"] }));
+    let mut texts = Vec::new();
+    while let Some(delivery) = source.next().await.unwrap() {
+        texts.push(delivery.content.unwrap().text().to_owned());
+        delivery.receipt.settle(Outcome::Done);
+    }
+    source.close().await.unwrap();
+    texts.sort();
+    assert_eq!(texts, ["a.txt", "sub/b.txt"]);
+}
+
+#[tokio::test]
+async fn a_thousand_files_and_more_are_all_taken() {
+    let house = House::new();
+    for number in 0..2500 {
+        fs::write(house.at("inbox").join(format!("{number}.txt")), format!("Text {number}."))
+            .unwrap();
+    }
+    let texts = house.run(|_| Outcome::Done).await;
+    assert_eq!(texts.len(), 2500);
+    assert!(house.files().iter().all(|file| file.starts_with("archive/")));
+}
+
+#[tokio::test]
+async fn mistakes_in_the_settings_are_named() {
+    let house = House::new();
+    let open = |path: &str, include: &str| {
+        let settings: InboxSettings = serde_json::from_value(json!({
+            "path": house.at(path), "include": [include], "on_success": "delete",
+        }))
+        .unwrap();
+        let places = Places {
+            instance: "0123456789abcdef".into(),
+            quarantine: house.at("quarantine"),
+            max_attempts: NonZeroU32::MIN,
+            sync: false,
+        };
+        InboxSource::open("news", settings, places, ReadLimits::default(), true)
+            .map(drop)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        open("missing", "*"),
+        format!("cannot use the inbox {}", house.at("missing").display())
+    );
+    assert_eq!(open("inbox", "a{b"), "`a{b` is not a pattern of file names");
+}
