@@ -223,14 +223,14 @@ impl JsonSchema for DurationRange {
 }
 
 /// The `format` of a JSON Schema string that holds a duration.
-pub const DURATION_FORMAT: &str = "standpoint-duration";
+pub const DURATION_FORMAT: &str = "duration";
 /// The `format` of a JSON Schema string that holds a range of durations.
-pub const DURATION_RANGE_FORMAT: &str = "standpoint-duration-range";
+pub const DURATION_RANGE_FORMAT: &str = "duration-range";
 /// The `format` of a JSON Schema string that holds a size.
-pub const SIZE_FORMAT: &str = "standpoint-size";
+pub const SIZE_FORMAT: &str = "size";
 /// The `format` of a JSON Schema string that holds a path: it is resolved against the folder of
 /// the pipeline file.
-pub const PATH_FORMAT: &str = "standpoint-path";
+pub const PATH_FORMAT: &str = "path";
 
 /// Number, unit and what follows; `None` when `text` starts with no number.
 fn split_quantity(text: &str) -> Option<(&str, &str, &str)> {

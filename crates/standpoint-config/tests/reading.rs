@@ -198,14 +198,14 @@ fn mistakes_in_overrides_name_the_variable() {
 }
 
 fn catalogue() -> Catalogue {
-    let path = json!({ "type": "string", "format": "standpoint-path" });
+    let path = json!({ "type": "string", "format": "path" });
     let inbox = json!({
         "type": "object", "additionalProperties": false, "required": ["path"],
         "properties": {
             "path": path.clone(),
             "include": { "type": "array", "items": { "type": "string" } },
-            "settle": { "type": "string", "format": "standpoint-duration" },
-            "max_document_bytes": { "type": "string", "format": "standpoint-size" },
+            "settle": { "type": "string", "format": "duration" },
+            "max_document_bytes": { "type": "string", "format": "size" },
             "on_success": { "$ref": "#/$defs/OnSuccess" },
         },
         "$defs": { "OnSuccess": { "oneOf": [
