@@ -16,9 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use standpoint_document::{CodePoints, Document, Span};
 
-use self::passages::{CLASSES, Passage, Passages, class_of_name};
+use self::passages::{CLASSES, NEUTRAL, Passage, Passages, class_of_name};
 use super::input::DataFile;
-use super::outcome::{Answer, Outcome, Question};
+use super::outcome::{Answer, Outcome, Question, Share};
 use super::{Annotate, annotated};
 
 mod passages;
@@ -111,10 +111,10 @@ pub(super) fn pairs(files: &[&DataFile], annotate: &mut Annotate<'_>) -> anyhow:
 }
 
 /// An answer of a stage.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Judgement {
-    label: String,
-    #[serde(default)]
+    /// Index of a class.
+    found: usize,
     confidence: Option<f32>,
 }
 
@@ -130,16 +130,20 @@ fn measure(ask: Ask, passages: Passages, annotate: &mut Annotate<'_>) -> anyhow:
     let mut outcome = Outcome::new(&CLASSES);
     outcome.left_out = left_out;
     outcome.count_documents(&documents);
+    let mut unanswered = 0;
     for (passage, document) in passages.iter().zip(&documents) {
+        let judgements = answers(ask, passage, document)?;
+        unanswered += u64::from(judgements.is_none());
+        // A stage that passed over a text, say for its language, has judged nobody in it.
+        let judgements = judgements.unwrap_or_else(|| {
+            passage
+                .questions
+                .iter()
+                .map(|_| Judgement { found: NEUTRAL, confidence: None })
+                .collect()
+        });
         let points = CodePoints::new(document.text());
-        for (asked, judgement) in passage.questions.iter().zip(answers(ask, passage, document)?) {
-            let found = class_of_name(&judgement.label).with_context(|| {
-                format!(
-                    "the {} stage answered {:?}, which is no label",
-                    ask.stage(),
-                    judgement.label
-                )
-            })?;
+        for (asked, Judgement { found, confidence }) in passage.questions.iter().zip(judgements) {
             let surface = |span: Span| document.slice(span).to_owned();
             let question = match ask {
                 Ask::Sentiment => Question::stretch(document, &points, asked.target),
@@ -148,16 +152,28 @@ fn measure(ask: Ask, passages: Passages, annotate: &mut Annotate<'_>) -> anyhow:
                     target: surface(asked.target),
                 },
             };
-            let answer = Answer {
-                id: &passage.id,
-                group: &passage.group,
-                question,
-                expected: asked.expected,
-                found,
-                confidence: judgement.confidence,
-            };
+            let (id, group, expected) = (&passage.id, &passage.group, asked.expected);
+            let answer = Answer { id, group, question, expected, found, confidence };
             outcome.judge(&passage.id, answer, || passage.text.clone());
         }
+    }
+    if unanswered == documents.len() as u64 {
+        let notes = documents.first().map(|document| document.notes().join("; "));
+        let notes = notes.filter(|notes| !notes.is_empty());
+        bail!(
+            "no stage answered `{}` with `{}`: does the pipeline have the stage `{}`?{}",
+            ask.question(),
+            ask.answer(),
+            ask.stage(),
+            notes.map(|notes| format!(" Its first document notes: {notes}")).unwrap_or_default()
+        );
+    }
+    if unanswered > 0 {
+        outcome.shares.push(Share {
+            name: "texts that the stage passed over, which count as neutral",
+            part: unanswered,
+            whole: documents.len() as u64,
+        });
     }
     Ok(outcome)
 }
@@ -174,29 +190,35 @@ fn document(ask: Ask, passage: &Passage) -> anyhow::Result<Document<'static>> {
     Ok(document)
 }
 
-fn answers(ask: Ask, passage: &Passage, document: &Document<'_>) -> anyhow::Result<Vec<Judgement>> {
-    let Some(value) = document.attribute(ask.answer()) else {
-        let notes = document.notes().join("; ");
-        bail!(
-            "{}: no stage answered `{}` with `{}`: does the pipeline have the stage `{}`?{}{notes}",
-            passage.id,
-            ask.question(),
-            ask.answer(),
-            ask.stage(),
-            if notes.is_empty() { "" } else { " The pipeline notes: " }
-        );
-    };
-    let judgements = Vec::<Judgement>::deserialize(value)
+/// The answers of a stage, one for each question; `None` when it wrote none.
+fn answers(
+    ask: Ask,
+    passage: &Passage,
+    document: &Document<'_>,
+) -> anyhow::Result<Option<Vec<Judgement>>> {
+    #[derive(Deserialize)]
+    struct Row {
+        label: String,
+        confidence: Option<f32>,
+    }
+    let Some(value) = document.attribute(ask.answer()) else { return Ok(None) };
+    let rows = Vec::<Row>::deserialize(value)
         .with_context(|| format!("{}: attribute `{}`", passage.id, ask.answer()))?;
     ensure!(
-        judgements.len() == passage.questions.len(),
+        rows.len() == passage.questions.len(),
         "{}: the stage `{}` gave {} answers to {} questions",
         passage.id,
         ask.stage(),
-        judgements.len(),
+        rows.len(),
         passage.questions.len()
     );
-    Ok(judgements)
+    let judgements = rows.into_iter().map(|Row { label, confidence }| {
+        let found = class_of_name(&label).with_context(|| {
+            format!("{}: the stage `{}` answered {label:?}, no label", passage.id, ask.stage())
+        })?;
+        Ok(Judgement { found, confidence })
+    });
+    judgements.collect::<anyhow::Result<_>>().map(Some)
 }
 
 #[cfg(test)]
@@ -295,6 +317,27 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_the_stage_passed_over_counts_as_neutral() {
+        let line = |mention: &str, polarity: i8| {
+            format!(
+                r#"{{"mention":"{mention}","polarity":{polarity},"from":0,"to":4,"sentence":"{mention}"}}"#
+            )
+        };
+        let data = file("own.jsonl", &[line("Lund", 1), line("Oslo", -1)].join("\n"));
+        let mut stage = |mut documents: Vec<Document<'static>>, _: Option<&[String]>| {
+            let answer = json!([{ "label": "positive", "score": 1.0, "confidence": 0.9 }]);
+            documents[0].set_attribute(Ask::Sentiment.answer(), answer);
+            Ok(documents)
+        };
+        let outcome = sentiment(&[data], &mut stage).unwrap();
+        let total = outcome.total();
+        assert_eq!((total.right, total.questions), (1, 2));
+        assert_eq!(outcome.wrong[0].found.as_deref(), Some("neutral"));
+        assert_eq!(outcome.confidences.len(), 1);
+        assert_eq!((outcome.shares[0].part, outcome.shares[0].whole), (1, 2));
+    }
+
+    #[test]
     fn faults_are_named_with_their_line_or_stage() {
         let problem = |line: &str| {
             format!("{:#}", sentiment(&[file("own.jsonl", line)], &mut identity).unwrap_err())
@@ -313,7 +356,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             problem(r#"{"mention":"Ode","polarity":1,"from":0,"to":3,"sentence":"Ode"}"#),
-            @"own.jsonl:1: no stage answered `standpoint.targets` with `standpoint.target_sentiments`: does the pipeline have the stage `sentiment`?"
+            @"no stage answered `standpoint.targets` with `standpoint.target_sentiments`: does the pipeline have the stage `sentiment`?"
         );
     }
 }

@@ -12,8 +12,9 @@ use crate::evaluate::outcome::LeftOut;
 
 /// The classes, in the order of [`NEGATIVE`], [`NEUTRAL`], [`POSITIVE`].
 pub(super) const CLASSES: [&str; 3] = ["negative", "neutral", "positive"];
+/// The class of no attitude.
+pub(super) const NEUTRAL: usize = 1;
 const NEGATIVE: usize = 0;
-const NEUTRAL: usize = 1;
 const POSITIVE: usize = 2;
 
 /// A text with labelled questions.
