@@ -259,18 +259,8 @@ impl<'a> Document<'a> {
     /// [`LayerError`] when a span of a piece of evidence does not fit; the document is unchanged
     /// then.
     pub fn set_stance(&mut self, stance: Vec<TargetStance>) -> Result<(), LayerError> {
-        let positions = stance.iter().flat_map(|target| {
-            target.author.iter().chain(target.actors.iter().map(|actor| &actor.stance))
-        });
-        let evidence = positions
-            .flat_map(|position| position.evidence.iter().chain(&position.counter_evidence));
-        for (index, piece) in evidence.enumerate() {
-            let spans = [Some(piece.span), piece.holder, piece.target, piece.cue];
-            for span in spans.into_iter().flatten() {
-                if !span.fits(&self.text) {
-                    return Err(LayerError::span(layers::STANCE, index, span, &self.text));
-                }
-            }
+        for target in &stance {
+            target.check(&self.text)?;
         }
         self.stance = stance;
         self.mark_written(layers::STANCE.into());

@@ -225,12 +225,14 @@ impl LayerError {
     }
 
     /// A link leaves its table of `table` entries.
-    pub(crate) fn link(layer: &str, index: usize, table: usize) -> Self {
+    #[must_use]
+    pub fn link(layer: &str, index: usize, table: usize) -> Self {
         Self { layer: layer.to_owned(), index, problem: SpanProblem::Link { table } }
     }
 
     /// A record has not one entry for each row of what it describes.
-    pub(crate) fn rows(layer: &str, found: usize, expected: usize) -> Self {
+    #[must_use]
+    pub fn rows(layer: &str, found: usize, expected: usize) -> Self {
         Self { layer: layer.to_owned(), index: 0, problem: SpanProblem::Rows { found, expected } }
     }
 }

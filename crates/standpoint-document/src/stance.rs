@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::entity::EntityKind;
+use crate::layer::{LayerError, layers};
 use crate::score::{Confidence, Polarity};
 use crate::span::Span;
 
@@ -15,6 +16,27 @@ pub struct TargetStance {
     pub author: Option<Stance>,
     /// Every actor that the text shows to hold a stance, strongest evidence first.
     pub actors: Vec<ActorStance>,
+}
+
+impl TargetStance {
+    /// Checks the evidence against the text that it comes from.
+    ///
+    /// # Errors
+    ///
+    /// [`LayerError`] names the first piece, counted over the author and all actors, that has a
+    /// span which does not fit.
+    pub fn check(&self, text: &str) -> Result<(), LayerError> {
+        let positions = self.author.iter().chain(self.actors.iter().map(|actor| &actor.stance));
+        let evidence = positions
+            .flat_map(|position| position.evidence.iter().chain(&position.counter_evidence));
+        for (index, piece) in evidence.enumerate() {
+            let spans = [Some(piece.span), piece.holder, piece.target, piece.cue];
+            if let Some(span) = spans.into_iter().flatten().find(|span| !span.fits(text)) {
+                return Err(LayerError::span(layers::STANCE, index, span, text));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whom the stances are toward.
