@@ -1,12 +1,20 @@
 //! How documents move: sources, stages and sinks joined by bounded queues.
 
+mod batch;
+mod call;
+mod chain;
 mod engine;
+mod flight;
+mod intake;
+mod outlet;
 mod pipeline;
+mod pool;
 mod receipt;
 mod shutdown;
 mod sink;
 mod source;
 mod stats;
+mod watchdog;
 
 pub use engine::{Engine, RunError, Summary};
 pub use pipeline::{

@@ -1,6 +1,7 @@
 //! What a pipeline consists of: plain data, put together by the program.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
@@ -145,6 +146,17 @@ pub struct Backoff {
     pub first: Duration,
     /// The longest pause.
     pub longest: Duration,
+}
+
+impl Backoff {
+    /// The pause after so many failures, from 1.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        let pause = self.first.saturating_mul(1 << doublings).min(self.longest);
+        // The hasher's keys differ from one to the next, which is all that is needed here.
+        let random = RandomState::new().hash_one(failures) >> 32;
+        pause.mul_f64(1.0 - 0.5 * (random as f64 / f64::from(u32::MAX)))
+    }
 }
 
 impl Default for Backoff {

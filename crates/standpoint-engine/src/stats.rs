@@ -1,13 +1,16 @@
 //! What a running pipeline counts.
 
-use std::sync::Arc;
-
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::flight::Flights;
+use crate::pipeline::Pipeline;
 
 /// The counters of a pipeline, to look at from any thread. Clones show the same pipeline.
 #[derive(Debug, Clone)]
 pub struct Stats {
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) flights: Arc<Flights>,
 }
 
 impl Stats {
@@ -15,14 +18,30 @@ impl Stats {
     /// moved between.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.counters.snapshot()
+        let counters = &self.flights.counters;
+        let (in_flight, oldest_in_flight) = self.flights.age();
+        let stages: Vec<_> = counters.stages.iter().map(StageCounters::snapshot).collect();
+        let is_healthy = stages.iter().all(|stage| stage.stuck < counters.stuck_calls);
+        Snapshot {
+            read: get(&counters.read),
+            done: get(&counters.done),
+            failed: get(&counters.failed),
+            returned: get(&counters.returned),
+            in_flight,
+            bytes_in_flight: self.flights.bytes(),
+            oldest_in_flight,
+            is_healthy,
+            stuck_workers: counters.stuck_workers.load(Ordering::Relaxed),
+            stages,
+            sinks: counters.sinks.iter().map(SinkCounters::snapshot).collect(),
+        }
     }
 }
 
 /// The counts of a pipeline at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    /// Deliveries that entered the pipeline, unreadable ones among them.
+    /// Deliveries of all sources, unreadable ones among them.
     pub read: u64,
     /// Documents that every sink has that wanted them.
     pub done: u64,
@@ -36,9 +55,7 @@ pub struct Snapshot {
     pub bytes_in_flight: u64,
     /// How long the oldest of them has been there.
     pub oldest_in_flight: Duration,
-    /// Sinks that are waiting out a transient error now.
-    pub sinks_paused: u32,
-    /// Whether a stage has blocked its workers too often.
+    /// Whether no stage has blocked its workers too often.
     pub is_healthy: bool,
     /// Workers that are blocked in a stage now.
     pub stuck_workers: u32,
@@ -63,7 +80,7 @@ pub struct StageSnapshot {
     pub retried: u64,
     /// Calls that blocked a worker for longer than the stage's timeout.
     pub stuck: u64,
-    /// The time of all calls together.
+    /// The time of all calls together, as the sum over the documents.
     pub time: Duration,
 }
 
@@ -84,11 +101,94 @@ pub struct SinkSnapshot {
     pub paused_by: Option<String>,
 }
 
+/// The counters behind a [`Snapshot`].
 #[derive(Debug)]
-pub(crate) struct Counters;
+pub(crate) struct Counters {
+    pub(crate) read: AtomicU64,
+    pub(crate) done: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) returned: AtomicU64,
+    pub(crate) stuck_workers: AtomicU32,
+    pub(crate) stages: Vec<StageCounters>,
+    pub(crate) sinks: Vec<SinkCounters>,
+    /// How many blocked calls of a stage are too many.
+    stuck_calls: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct StageCounters {
+    id: String,
+    pub(crate) done: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) retried: AtomicU64,
+    pub(crate) stuck: AtomicU64,
+    pub(crate) nanoseconds: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct SinkCounters {
+    name: String,
+    pub(crate) done: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) groups: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    paused_by: Mutex<Option<String>>,
+}
 
 impl Counters {
-    fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        let stage = |id: &String| StageCounters { id: id.clone(), ..StageCounters::default() };
+        let sink = |name: &String| SinkCounters { name: name.clone(), ..SinkCounters::default() };
+        Self {
+            read: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            returned: AtomicU64::new(0),
+            stuck_workers: AtomicU32::new(0),
+            stages: pipeline.stages.iter().map(|step| stage(&step.id)).collect(),
+            sinks: pipeline.sinks.iter().map(|step| sink(&step.name)).collect(),
+            stuck_calls: u64::from(pipeline.limits.stuck_calls.get()),
+        }
     }
+}
+
+impl StageCounters {
+    fn snapshot(&self) -> StageSnapshot {
+        StageSnapshot {
+            id: self.id.clone(),
+            done: get(&self.done),
+            skipped: get(&self.skipped),
+            failed: get(&self.failed),
+            retried: get(&self.retried),
+            stuck: get(&self.stuck),
+            time: Duration::from_nanos(get(&self.nanoseconds)),
+        }
+    }
+}
+
+impl SinkCounters {
+    pub(crate) fn set_pause(&self, reason: Option<String>) {
+        *self.paused_by.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    fn snapshot(&self) -> SinkSnapshot {
+        SinkSnapshot {
+            name: self.name.clone(),
+            done: get(&self.done),
+            failed: get(&self.failed),
+            groups: get(&self.groups),
+            errors: get(&self.errors),
+            paused_by: self.paused_by.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+/// Counts one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }

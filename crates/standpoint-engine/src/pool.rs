@@ -1,0 +1,282 @@
+//! The workers on which stages run, apart from the runtime of sources and sinks.
+//!
+//! Any worker polls any task: they share one queue. So a stage that blocks in a poll holds up its
+//! own document and one thread, which is replaced ([`Pool::add_worker`]), and nothing else. A
+//! runtime with a queue for each worker could not promise that.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tracing::error;
+
+use crate::pipeline::Compute;
+
+/// Where stages' futures are polled.
+#[derive(Clone)]
+pub(crate) struct Executor {
+    /// `None` to poll on the caller's runtime.
+    pool: Option<Arc<Pool>>,
+    runtime: Handle,
+    /// Tasks that have not ended.
+    live: watch::Sender<usize>,
+}
+
+impl Executor {
+    /// Starts the workers. Stages may use the timer of the runtime it is called on.
+    ///
+    /// # Errors
+    ///
+    /// When a thread cannot be started.
+    pub(crate) fn start(compute: Compute) -> io::Result<Self> {
+        let runtime = Handle::current();
+        let pool = match compute {
+            Compute::Caller => None,
+            Compute::Workers(workers) => Some(Pool::start(workers.get(), &runtime)?),
+        };
+        Ok(Self { pool, runtime, live: watch::Sender::new(0) })
+    }
+
+    /// Polls `future` to its end.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.live.send_modify(|live| *live += 1);
+        let ended = Ended(self.live.clone());
+        let future = async move {
+            let _ended = ended;
+            future.await;
+        };
+        match &self.pool {
+            Some(pool) => pool.spawn(Box::pin(future)),
+            None => drop(self.runtime.spawn(future)),
+        }
+    }
+
+    /// Replaces a worker that is blocked.
+    pub(crate) fn add_worker(&self) {
+        if let Some(Err(error)) = self.pool.as_ref().map(Pool::add_worker) {
+            error!(%error, "cannot replace a blocked worker; the pipeline goes on with fewer");
+        }
+    }
+
+    /// Takes one worker away, once a blocked one has come back.
+    pub(crate) fn retire_worker(&self) {
+        if let Some(pool) = &self.pool {
+            pool.lock().surplus += 1;
+        }
+    }
+
+    /// Waits at most `patience` for the tasks, and again for the workers that are not blocked, to
+    /// end; leaves the others behind.
+    pub(crate) async fn finish(&self, stuck: usize, patience: Duration) {
+        let mut live = self.live.subscribe();
+        let _ = tokio::time::timeout(patience, live.wait_for(|live| *live == 0)).await;
+        if let Some(pool) = &self.pool {
+            pool.close();
+            let mut workers = pool.workers.subscribe();
+            let idle = workers.wait_for(|workers| *workers <= stuck);
+            let _ = tokio::time::timeout(patience, idle).await;
+        }
+    }
+}
+
+/// Counts a task as ended when it is dropped.
+struct Ended(watch::Sender<usize>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.send_modify(|live| *live -= 1);
+    }
+}
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Pool {
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    runtime: Handle,
+    /// Threads that have not ended.
+    workers: watch::Sender<usize>,
+    /// Threads ever started, for their names.
+    started: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// As long as the documents in flight are many, at most.
+    tasks: VecDeque<Arc<Task>>,
+    /// Workers that wait for a task.
+    idle: usize,
+    /// Workers that are to end.
+    surplus: usize,
+    closed: bool,
+}
+
+impl Pool {
+    fn start(workers: usize, runtime: &Handle) -> io::Result<Arc<Self>> {
+        let pool = Arc::new(Self {
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            runtime: runtime.clone(),
+            workers: watch::Sender::new(0),
+            started: AtomicUsize::new(0),
+        });
+        for _ in 0..workers {
+            if let Err(error) = pool.add_worker() {
+                pool.close();
+                return Err(error);
+            }
+        }
+        Ok(pool)
+    }
+
+    fn add_worker(self: &Arc<Self>) -> io::Result<()> {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let pool = Arc::clone(self);
+        self.workers.send_modify(|workers| *workers += 1);
+        let spawned = thread::Builder::new().name(format!("compute-{number}")).spawn(move || {
+            let runtime = pool.runtime.clone();
+            let _timers = runtime.enter();
+            while let Some(task) = pool.take() {
+                task.run();
+            }
+            pool.workers.send_modify(|workers| *workers -= 1);
+        });
+        if spawned.is_err() {
+            self.workers.send_modify(|workers| *workers -= 1);
+        }
+        spawned.map(drop)
+    }
+
+    fn spawn(self: &Arc<Self>, future: BoxFuture) {
+        let task = Task {
+            future: Mutex::new(Some(future)),
+            state: AtomicU8::new(QUEUED),
+            pool: Arc::clone(self),
+        };
+        self.push(Arc::new(task));
+    }
+
+    fn push(&self, task: Arc<Task>) {
+        let mut queue = self.lock();
+        if queue.closed {
+            return;
+        }
+        queue.tasks.push_back(task);
+        let someone_waits = queue.idle > 0;
+        drop(queue);
+        if someone_waits {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Waits for a task; `None` when the worker is to end.
+    fn take(&self) -> Option<Arc<Task>> {
+        let mut queue = self.lock();
+        loop {
+            if queue.surplus > 0 {
+                queue.surplus -= 1;
+                return None;
+            }
+            if let Some(task) = queue.tasks.pop_front() {
+                return Some(task);
+            }
+            if queue.closed {
+                return None;
+            }
+            queue.idle += 1;
+            queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
+        }
+    }
+
+    fn close(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        let left = std::mem::take(&mut queue.tasks);
+        drop(queue);
+        // Dropping a task may wake others, which locks the queue.
+        drop(left);
+        self.ready.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A future and where it stands.
+struct Task {
+    /// Locked by the one worker that runs it; `None` once it has ended.
+    future: Mutex<Option<BoxFuture>>,
+    state: AtomicU8,
+    pool: Arc<Pool>,
+}
+
+/// Waits for a wake.
+const IDLE: u8 = 0;
+/// Is in the queue.
+const QUEUED: u8 = 1;
+/// A worker polls it.
+const RUNNING: u8 = 2;
+/// A worker polls it, and it was woken meanwhile.
+const WOKEN: u8 = 3;
+
+impl Task {
+    fn run(self: Arc<Self>) {
+        self.state.store(RUNNING, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self));
+        let ended = {
+            let mut slot = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(future) = slot.as_mut() else { return };
+            let mut context = Context::from_waker(&waker);
+            let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+            let ended = !matches!(poll, Ok(Poll::Pending));
+            if ended {
+                let dropped = catch_unwind(AssertUnwindSafe(|| *slot = None));
+                if let Err(panic) = poll.map(drop).and(dropped) {
+                    let panic = panic_message(&*panic);
+                    error!(panic, "a document's task panicked; the document is returned");
+                }
+            }
+            ended
+        };
+        let waits = self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);
+        if !ended && waits.is_err() {
+            self.state.store(QUEUED, Ordering::Release);
+            Arc::clone(&self.pool).push(self);
+        }
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        let next = |state| match state {
+            IDLE => Some(QUEUED),
+            RUNNING => Some(WOKEN),
+            _ => None,
+        };
+        let before = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        if before == Ok(IDLE) {
+            Arc::clone(&self.pool).push(self);
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

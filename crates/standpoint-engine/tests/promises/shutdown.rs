@@ -1,0 +1,93 @@
+//! What the engine promises about its end.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use standpoint_engine::{Compute, Engine, RunError};
+use tokio::time::{Instant, sleep};
+
+use crate::common::{Memory, Texts, Then, in_order, obedient, pipeline, said};
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_finishes_what_is_under_way() {
+    let (source, outcomes) = Texts::new(["sleep:2000", "sleep:3000", "good"]);
+    let (sink, kept) = Memory::new();
+    let (step, _) = obedient("stage");
+    let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
+    let shutdown = engine.shutdown();
+    let stop = async {
+        sleep(Duration::from_secs(1)).await;
+        shutdown.drain();
+    };
+    let (summary, ()) = tokio::join!(engine.run(), stop);
+    assert_eq!(said(&in_order(&outcomes)), ["done"; 3]);
+    assert_eq!(kept.lock().unwrap().len(), 3);
+    assert!(summary.errors.is_empty());
+    assert!(summary.elapsed < Duration::from_secs(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_drain_in_time_goes_back() {
+    let (source, outcomes) = Texts::new(["hang", "good", "sleep:5000"]);
+    let (sink, _) = Memory::new();
+    let (step, _) = obedient("stage");
+    let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
+    let shutdown = engine.shutdown();
+    let stop = async {
+        sleep(Duration::from_secs(1)).await;
+        shutdown.drain();
+    };
+    let (summary, ()) = tokio::join!(engine.run(), stop);
+    assert_eq!(said(&in_order(&outcomes)), ["returned", "done", "done"]);
+    assert!(
+        matches!(summary.errors[..], [RunError::DrainTimeout { documents: 1, .. }]),
+        "{:?}",
+        summary.errors
+    );
+    assert!(summary.elapsed < Duration::from_secs(34));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_request_stops_at_once() {
+    let (source, outcomes) = Texts::new(["hang", "good"]);
+    let (sink, _) = Memory::new();
+    let (step, _) = obedient("stage");
+    let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
+    let shutdown = engine.shutdown();
+    let stop = async {
+        for _ in 0..2 {
+            sleep(Duration::from_secs(1)).await;
+            shutdown.escalate();
+        }
+    };
+    let started = Instant::now();
+    let (summary, ()) = tokio::join!(engine.run(), stop);
+    assert_eq!(said(&in_order(&outcomes)), ["returned", "done"]);
+    assert!(summary.errors.is_empty(), "{:?}", summary.errors);
+    assert!(started.elapsed() < Duration::from_millis(2_500));
+}
+
+/// In real time: a blocked thread knows no other.
+#[tokio::test]
+async fn shutdown_does_not_wait_for_a_blocked_worker() {
+    // No timeout, so that nothing but the shutdown can end it.
+    let (step, stage) = obedient("stage");
+    let (source, outcomes) = Texts::new(["block"]);
+    let (sink, _) = Memory::new();
+    let mut pipeline = pipeline(source.then(Then::Wait), vec![step], sink);
+    pipeline.limits.compute = Compute::Workers(NonZeroUsize::MIN);
+    pipeline.limits.shutdown_timeout = Duration::from_millis(20);
+    let engine = Engine::new(pipeline);
+    let (started, stats) = (Instant::now(), engine.stats());
+    let shutdown = engine.shutdown();
+    let stop = async {
+        while stats.snapshot().in_flight == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        shutdown.drain();
+    };
+    tokio::join!(engine.run(), stop);
+    assert_eq!(said(&in_order(&outcomes)), ["returned"]);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    stage.gate.open();
+}
