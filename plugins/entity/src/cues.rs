@@ -1,0 +1,75 @@
+//! Words of context that decide how a name is meant.
+
+use rustc_hash::FxHashMap;
+
+use crate::fold::fold;
+
+/// The kinds of cue in `cues.tsv`, each with its bit.
+const KINDS: [(&str, u32); 14] = [
+    ("place-preposition", PLACE_PREPOSITION),
+    ("direction", DIRECTION),
+    ("motion", MOTION),
+    ("place-verb", PLACE_VERB),
+    ("place-noun", PLACE_NOUN),
+    ("speech", SPEECH),
+    ("verb", VERB),
+    ("attitude-prefix", ATTITUDE_PREFIX),
+    ("attitude-suffix", ATTITUDE_SUFFIX),
+    ("actor-noun", ACTOR_NOUN),
+    ("culture-noun", CULTURE_NOUN),
+    ("not-state-prefix", NOT_STATE_PREFIX),
+    ("title", TITLE),
+    ("state-organisation", STATE_ORGANISATION),
+];
+
+/// "in", "near": what follows is a place.
+pub const PLACE_PREPOSITION: u32 = 1;
+/// "to", "from": what follows is a place after a verb of motion.
+pub const DIRECTION: u32 = 1 << 1;
+/// "flew", "trip".
+pub const MOTION: u32 = 1 << 2;
+/// "visited", "shelled": what follows is a place.
+pub const PLACE_VERB: u32 = 1 << 3;
+/// "airport", "residents": a city's.
+pub const PLACE_NOUN: u32 = 1 << 4;
+/// "said".
+pub const SPEECH: u32 = 1 << 5;
+/// "has", "refused": what a state does, after its name.
+pub const VERB: u32 = 1 << 6;
+/// "pro", "anti".
+pub const ATTITUDE_PREFIX: u32 = 1 << 7;
+/// "backed", "led".
+pub const ATTITUDE_SUFFIX: u32 = 1 << 8;
+/// "officials", "invasion": a state's.
+pub const ACTOR_NOUN: u32 = 1 << 9;
+/// "novels", "journalist": a nation's, not a state's.
+pub const CULTURE_NOUN: u32 = 1 << 10;
+/// "ethnic".
+pub const NOT_STATE_PREFIX: u32 = 1 << 11;
+/// "president", "Mr".
+pub const TITLE: u32 = 1 << 12;
+/// "ministry": an organisation with it in its name belongs to a state.
+pub const STATE_ORGANISATION: u32 = 1 << 13;
+
+/// Which kinds of cue a word is.
+#[derive(Debug, Default)]
+pub struct Cues {
+    kinds_of: FxHashMap<u64, u32>,
+}
+
+impl Cues {
+    /// The kinds of the word with this folded hash, as bits.
+    #[must_use]
+    pub fn kinds(&self, word: u64) -> u32 {
+        self.kinds_of.get(&word).copied().unwrap_or_default()
+    }
+
+    /// Adds words of one kind; `None` when the kind is not known.
+    pub(crate) fn add(&mut self, kind: &str, words: &str) -> Option<()> {
+        let (_, bit) = KINDS.iter().find(|(name, _)| *name == kind)?;
+        for word in words.split_whitespace() {
+            *self.kinds_of.entry(fold(word)).or_default() |= bit;
+        }
+        Some(())
+    }
+}

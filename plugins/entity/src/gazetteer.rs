@@ -1,0 +1,615 @@
+//! The names that are known: tables that an analyst can read, as one trie over atoms.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use standpoint_document::EntityKind;
+use thiserror::Error;
+
+use crate::atom::{self, Atom, atoms_of_name};
+use crate::cues::Cues;
+use crate::date::{Month, Period};
+use crate::fold::fold;
+
+/// The tables that are compiled in.
+pub const BUILT_IN: [(&str, &str); 7] = [
+    ("states.tsv", include_str!("../gazetteer/states.tsv")),
+    ("organisations.tsv", include_str!("../gazetteer/organisations.tsv")),
+    ("people.tsv", include_str!("../gazetteer/people.tsv")),
+    ("places.tsv", include_str!("../gazetteer/places.tsv")),
+    ("events.tsv", include_str!("../gazetteer/events.tsv")),
+    ("words.tsv", include_str!("../gazetteer/words.tsv")),
+    ("cues.tsv", include_str!("../gazetteer/cues.tsv")),
+];
+
+/// Something with a name.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its id in results.
+    pub id: String,
+    /// Its name in results.
+    pub name: String,
+    /// What it is.
+    pub kind: EntityKind,
+    /// The state or organisation of states that it belongs to.
+    pub country: Option<String>,
+    /// Whether it always speaks for that state: the state itself, a ministry, a parliament.
+    pub speaks: bool,
+    /// A person's offices.
+    pub roles: Vec<Role>,
+    /// Other names, as the table gives them.
+    pub aliases: Vec<String>,
+}
+
+/// An office that a person held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// `head-of-state`, `foreign-minister`, ...
+    pub office: String,
+    /// The organisation, where it is not an office of the person's own state.
+    pub of: Option<String>,
+    /// When.
+    pub period: Period,
+}
+
+/// Offices that speak for the state. A party leader, a dissident or a former leader does not.
+const SPEAKING: [&str; 12] = [
+    "head-of-state",
+    "head-of-government",
+    "foreign-minister",
+    "defence-minister",
+    "monarch",
+    "supreme-leader",
+    "crown-prince",
+    "vice-president",
+    "ambassador",
+    "spokesperson",
+    "official",
+    "military",
+];
+
+/// Kinds of organisation that speak for their state.
+const SPEAKING_BODIES: [&str; 8] = [
+    "government",
+    "parliament",
+    "ministry",
+    "military",
+    "agency",
+    "central-bank",
+    "state-body",
+    "union-body",
+];
+
+impl Record {
+    fn new(id: &str, name: &str, kind: EntityKind) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            kind,
+            country: None,
+            speaks: false,
+            roles: Vec::new(),
+            aliases: Vec::new(),
+        }
+    }
+
+    /// The state or organisation that the record belongs to at a time, and whether it speaks for
+    /// it then. Without a date any office counts.
+    #[must_use]
+    pub fn allegiance(&self, at: Option<Month>) -> (Option<&str>, bool) {
+        let mut speaks = self.speaks;
+        for role in &self.roles {
+            if at.is_some_and(|month| !role.period.contains(month)) {
+                continue;
+            }
+            if let Some(organisation) = &role.of {
+                // With a date, the office at a union of states outranks the passport.
+                if at.is_some() {
+                    return (Some(organisation), true);
+                }
+            } else if SPEAKING.contains(&role.office.as_str()) {
+                speaks = true;
+            }
+        }
+        (self.country.as_deref(), speaks)
+    }
+}
+
+/// How a name names its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// By its name.
+    Name,
+    /// By an adjective: "Russian".
+    Adjective,
+    /// Its people: "Russians".
+    People,
+    /// By its capital, which is also a place.
+    Capital,
+    /// By a seat of power: "the Kremlin".
+    Seat,
+    /// Not at all: a month, a dish.
+    Nothing,
+}
+
+/// One meaning of a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Sense {
+    /// The record meant; for [`Form::Nothing`] it means nothing.
+    pub record: u32,
+    /// How it is named.
+    pub form: Form,
+    /// Needs support from the context: "Chad", "Sofia".
+    pub ambiguous: bool,
+    /// Does not count in a line of capitals: "WHO".
+    pub not_shouted: bool,
+    /// The name begins with an article that is not part of the mention.
+    pub article: bool,
+    /// Which atoms need a capital first letter, as bits.
+    capital: u16,
+    /// Which atoms need capitals throughout, as bits.
+    upper: u16,
+}
+
+/// A name found in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    /// The first atom.
+    pub first: u32,
+    /// The atom after the last.
+    pub end: u32,
+    /// Where its senses begin in the table.
+    senses: u32,
+    /// Which of them fit the case of the text, as bits.
+    fitting: u32,
+}
+
+/// All names that are known.
+#[derive(Debug, Default)]
+pub struct Gazetteer {
+    records: Vec<Record>,
+    record_of: FxHashMap<String, u32>,
+    senses: Vec<Sense>,
+    /// For each node of the trie, its senses as start and count.
+    nodes: Vec<(u32, u16)>,
+    edges: FxHashMap<(u32, u64), u32>,
+    roots: FxHashMap<u64, u32>,
+    /// The place of each capital, by its name's folded hash.
+    capitals: FxHashMap<u32, FxHashMap<u64, u32>>,
+    cues: Cues,
+    first_names: FxHashSet<u64>,
+    /// People by state or organisation.
+    people_of: FxHashMap<String, Vec<u32>>,
+    citizens_of: FxHashMap<u32, u32>,
+}
+
+/// What is wrong with a table.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{file}:{line}: {problem}")]
+#[non_exhaustive]
+pub struct TableError {
+    /// The file's name.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What was found and what was expected.
+    pub problem: String,
+}
+
+/// A trie under construction.
+#[derive(Default)]
+struct Builder {
+    gazetteer: Gazetteer,
+    senses_of: Vec<Vec<Sense>>,
+}
+
+impl Gazetteer {
+    /// Reads tables, of which later ones add to earlier ones; a row whose id is known replaces
+    /// the record but keeps its other names.
+    ///
+    /// - `tables`: name of the file, which says what its columns are, and its text.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] names the first line that does not have the columns of its table.
+    pub fn from_tables<'t>(
+        tables: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Self, TableError> {
+        let mut builder = Builder::default();
+        builder.senses_of.push(Vec::new());
+        for (file, text) in tables {
+            for (index, line) in text.lines().enumerate() {
+                if line.trim().is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                let columns: Vec<&str> = line.split('\t').map(str::trim).collect();
+                builder.row(file, &columns).map_err(|problem| TableError {
+                    file: file.to_owned(),
+                    line: index + 1,
+                    problem,
+                })?;
+            }
+        }
+        Ok(builder.finish())
+    }
+
+    /// The tables that are compiled in.
+    ///
+    /// # Errors
+    ///
+    /// Never, as a test keeps them readable; the error is passed on rather than hidden.
+    pub fn built_in() -> Result<Self, TableError> {
+        Self::from_tables(BUILT_IN)
+    }
+
+    /// Everything that is known.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The record with this index.
+    #[must_use]
+    pub fn record(&self, index: u32) -> &Record {
+        &self.records[index as usize]
+    }
+
+    /// The record with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.record_of.get(id).copied()
+    }
+
+    /// The place that is the capital of a state, by the folded hash of its name.
+    #[must_use]
+    pub fn capital_as_place(&self, state: u32, name: u64) -> Option<u32> {
+        self.capitals.get(&state)?.get(&name).copied()
+    }
+
+    /// The record of a state's people.
+    #[must_use]
+    pub fn citizens(&self, state: u32) -> Option<u32> {
+        self.citizens_of.get(&state).copied()
+    }
+
+    /// The people of a state or organisation.
+    #[must_use]
+    pub fn people_of(&self, country: &str) -> &[u32] {
+        self.people_of.get(country).map_or(&[], Vec::as_slice)
+    }
+
+    /// Words of context.
+    #[must_use]
+    pub fn cues(&self) -> &Cues {
+        &self.cues
+    }
+
+    /// Whether somebody in the tables has this first name.
+    #[must_use]
+    pub fn is_first_name(&self, word: u64) -> bool {
+        self.first_names.contains(&word)
+    }
+
+    /// The meanings of a match that fit its case.
+    pub fn senses(&self, found: Match) -> impl Iterator<Item = &Sense> {
+        let start = found.senses as usize;
+        self.senses[start..]
+            .iter()
+            .take(32)
+            .enumerate()
+            .filter(move |(index, _)| found.fitting >> index & 1 == 1)
+            .map(|(_, sense)| sense)
+    }
+
+    /// The longest names in a text, from left to right, without overlap.
+    #[must_use]
+    pub fn matches(&self, atoms: &[Atom]) -> Vec<Match> {
+        let mut matches = Vec::with_capacity(atoms.len() / 8);
+        let mut first = 0;
+        while first < atoms.len() {
+            match self.longest(atoms, first) {
+                Some(found) => {
+                    first = found.end as usize;
+                    matches.push(found);
+                }
+                None => first += 1,
+            }
+        }
+        matches
+    }
+
+    fn longest(&self, atoms: &[Atom], first: usize) -> Option<Match> {
+        if !atoms[first].is(atom::WORD) {
+            return None;
+        }
+        let mut node = *self.roots.get(&atoms[first].hash)?;
+        let mut longest = None;
+        let mut end = first + 1;
+        loop {
+            let (start, count) = self.nodes[node as usize];
+            if count > 0 {
+                let fitting = self.fitting(start, count, &atoms[first..end]);
+                if fitting != 0 {
+                    longest =
+                        Some(Match { first: first as u32, end: end as u32, senses: start, fitting });
+                }
+            }
+            // A name does not run on across a sentence's end.
+            let next = atoms.get(end).filter(|next| !next.is(atom::FIRST));
+            let Some(&deeper) = next.and_then(|next| self.edges.get(&(node, next.hash))) else {
+                return longest;
+            };
+            node = deeper;
+            end += 1;
+        }
+    }
+
+    fn fitting(&self, start: u32, count: u16, atoms: &[Atom]) -> u32 {
+        let (mut capital, mut upper) = (0_u16, 0_u16);
+        for (index, atom) in atoms.iter().take(16).enumerate() {
+            capital |= u16::from(atom.is(atom::CAPITAL)) << index;
+            upper |= u16::from(atom.is(atom::UPPER)) << index;
+        }
+        let shouted = atoms[0].is(atom::SHOUTED);
+        let senses = &self.senses[start as usize..start as usize + usize::from(count)];
+        let mut fitting = 0;
+        for (index, sense) in senses.iter().take(32).enumerate() {
+            let fits = sense.capital & !capital == 0
+                && sense.upper & !upper == 0
+                && !(shouted && sense.not_shouted);
+            fitting |= u32::from(fits) << index;
+        }
+        fitting
+    }
+}
+
+impl Builder {
+    fn row(&mut self, file: &str, columns: &[&str]) -> Result<(), String> {
+        // A path given by a user counts by its last part.
+        let table = file.rsplit(['/', '\\']).next().unwrap_or(file);
+        let expect = |count: usize| {
+            if columns.len() == count {
+                return Ok(());
+            }
+            Err(format!("found {} columns, expected {count} separated by tabs", columns.len()))
+        };
+        match table {
+            "states.tsv" => expect(7).map(|()| self.state(columns)),
+            "organisations.tsv" => expect(6).and_then(|()| self.organisation(columns)),
+            "people.tsv" => expect(5).and_then(|()| self.person(columns)),
+            "places.tsv" => expect(3).map(|()| self.place(columns)),
+            "events.tsv" => expect(2).map(|()| self.event(columns)),
+            "words.tsv" => expect(2).map(|()| self.name(columns[0], 0, Form::Nothing)),
+            "cues.tsv" => expect(2).and_then(|()| {
+                let kind = columns[0];
+                self.gazetteer
+                    .cues
+                    .add(kind, columns[1])
+                    .ok_or_else(|| format!("`{kind}` is not a kind of cue"))
+            }),
+            other => Err(format!(
+                "`{other}` is not the name of a table; expected one of {}",
+                BUILT_IN.map(|(name, _)| name).join(", ")
+            )),
+        }
+    }
+
+    fn state(&mut self, columns: &[&str]) {
+        let &[id, name, aliases, adjectives, people, capitals, seats] = columns else { return };
+        let mut record = Record::new(id, name, EntityKind::Country);
+        record.country = Some(id.to_owned());
+        record.speaks = true;
+        record.aliases = list(aliases).chain(list(seats)).map(bare).collect();
+        let state = self.put(record);
+        self.name(name, state, Form::Name);
+        for (names, form) in [
+            (aliases, Form::Name),
+            (adjectives, Form::Adjective),
+            (capitals, Form::Capital),
+            (seats, Form::Seat),
+        ] {
+            for name in list(names) {
+                self.name(name, state, form);
+                if form == Form::Capital {
+                    self.capital(name, state, id);
+                }
+            }
+        }
+        let nation = list(people).last().map_or_else(|| format!("people of {name}"), bare);
+        let mut citizens = Record::new(&format!("{id}.PEOPLE"), &nation, EntityKind::Group);
+        citizens.country = Some(id.to_owned());
+        let citizens = self.put(citizens);
+        self.gazetteer.citizens_of.insert(state, citizens);
+        for name in list(people) {
+            self.name(name, state, Form::People);
+        }
+    }
+
+    fn capital(&mut self, name: &str, state: u32, country: &str) {
+        let name = bare(name);
+        let mut record =
+            Record::new(&format!("name:{}", slug(&name)), &name, EntityKind::Place);
+        record.country = Some(country.to_owned());
+        let place = self.put(record);
+        let hash = hash_of_name(&name);
+        self.gazetteer.capitals.entry(state).or_default().insert(hash, place);
+    }
+
+    fn organisation(&mut self, columns: &[&str]) -> Result<(), String> {
+        let &[id, name, aliases, label, kind, country] = columns else { return Ok(()) };
+        let label = EntityKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == label)
+            .ok_or_else(|| format!("`{label}` is not a label of an entity"))?;
+        let mut record = Record::new(id, name, label);
+        record.country = (!country.is_empty()).then(|| country.to_owned());
+        record.speaks = SPEAKING_BODIES.contains(&kind);
+        record.aliases = list(aliases).map(bare).collect();
+        let index = self.put(record);
+        self.name(name, index, Form::Name);
+        for alias in list(aliases) {
+            self.name(alias, index, Form::Name);
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, columns: &[&str]) -> Result<(), String> {
+        let &[id, name, aliases, country, roles] = columns else { return Ok(()) };
+        let mut record = Record::new(id, name, EntityKind::Person);
+        record.country = Some(country.to_owned());
+        record.aliases = list(aliases).map(bare).collect();
+        record.roles = list(roles).map(role).collect::<Result<_, _>>()?;
+        let index = self.put(record);
+        self.gazetteer.people_of.entry(country.to_owned()).or_default().push(index);
+        self.name(name, index, Form::Name);
+        for alias in list(aliases) {
+            self.name(alias, index, Form::Name);
+        }
+        if let Some((first, _)) = name.split_once(' ') {
+            self.gazetteer.first_names.insert(fold(first));
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, columns: &[&str]) {
+        let &[name, aliases, country] = columns else { return };
+        let mut record = Record::new(&format!("name:{}", slug(name)), name, EntityKind::Place);
+        record.country = (!country.is_empty()).then(|| country.to_owned());
+        record.aliases = list(aliases).map(bare).collect();
+        let index = self.put(record);
+        // A name whose doubtful form stands among the aliases is doubtful itself.
+        let doubtful = list(aliases).any(|alias| alias.strip_prefix('?') == Some(name));
+        if !doubtful {
+            self.name(name, index, Form::Name);
+        }
+        for alias in list(aliases) {
+            self.name(alias, index, Form::Name);
+        }
+    }
+
+    fn event(&mut self, columns: &[&str]) {
+        let &[name, aliases] = columns else { return };
+        let mut record = Record::new(&format!("name:{}", slug(name)), name, EntityKind::Event);
+        record.aliases = list(aliases).map(bare).collect();
+        let index = self.put(record);
+        self.name(name, index, Form::Name);
+        for alias in list(aliases) {
+            self.name(alias, index, Form::Name);
+        }
+    }
+
+    fn put(&mut self, record: Record) -> u32 {
+        let gazetteer = &mut self.gazetteer;
+        if let Some(&index) = gazetteer.record_of.get(&record.id) {
+            gazetteer.records[index as usize] = record;
+            return index;
+        }
+        let index = gazetteer.records.len() as u32;
+        gazetteer.record_of.insert(record.id.clone(), index);
+        gazetteer.records.push(record);
+        index
+    }
+
+    /// Enters a name, whose marks are `?` (needs context) and `!` (not in a line of capitals).
+    fn name(&mut self, name: &str, record: u32, form: Form) {
+        let ambiguous = name.starts_with('?');
+        let not_shouted = name.starts_with('!');
+        let atoms = atoms_of_name(&bare(name));
+        let Some(first) = atoms.first() else { return };
+        let article = atoms.len() > 1 && !first.is(atom::CAPITAL) && first.hash == fold("the");
+        let (mut capital, mut upper) = (0_u16, 0_u16);
+        for (index, atom) in atoms.iter().take(16).enumerate() {
+            if atom.is(atom::CAPITAL) {
+                capital |= 1 << index;
+            }
+            // A single capital letter says nothing.
+            let long = 1 < atom.span.end - atom.span.start;
+            if atom.is(atom::UPPER) && long {
+                upper |= 1 << index;
+            }
+        }
+        let mut node = match self.gazetteer.roots.get(&first.hash) {
+            Some(&node) => node,
+            None => {
+                let node = self.node();
+                self.gazetteer.roots.insert(first.hash, node);
+                node
+            }
+        };
+        for atom in &atoms[1..] {
+            node = match self.gazetteer.edges.get(&(node, atom.hash)) {
+                Some(&deeper) => deeper,
+                None => {
+                    let deeper = self.node();
+                    self.gazetteer.edges.insert((node, atom.hash), deeper);
+                    deeper
+                }
+            };
+        }
+        let senses = &mut self.senses_of[node as usize];
+        let known = senses.iter().any(|sense| sense.record == record && sense.form == form);
+        if !known || form == Form::Nothing {
+            senses.push(Sense { record, form, ambiguous, not_shouted, article, capital, upper });
+        }
+    }
+
+    fn node(&mut self) -> u32 {
+        self.senses_of.push(Vec::new());
+        self.senses_of.len() as u32 - 1
+    }
+
+    fn finish(self) -> Gazetteer {
+        let mut gazetteer = self.gazetteer;
+        for senses in self.senses_of {
+            gazetteer.nodes.push((gazetteer.senses.len() as u32, senses.len().min(32) as u16));
+            gazetteer.senses.extend(senses);
+        }
+        gazetteer
+    }
+}
+
+/// The folded hash of a name of several atoms.
+#[must_use]
+pub fn hash_of_name(name: &str) -> u64 {
+    hash_of_atoms(&atoms_of_name(name))
+}
+
+/// The folded hash of several atoms.
+#[must_use]
+pub fn hash_of_atoms(atoms: &[Atom]) -> u64 {
+    atoms.iter().fold(0, |hash, atom| crate::fold::mix(hash, atom.hash))
+}
+
+/// What follows `name:` in an id: small letters and digits, joined by hyphens.
+#[must_use]
+pub fn slug(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len());
+    for character in crate::fold::folded(name).chars() {
+        if character.is_alphanumeric() {
+            slug.push(character);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(slug.trim_end_matches('-').len());
+    slug
+}
+
+fn list(column: &str) -> impl Iterator<Item = &str> {
+    column.split(';').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// A name without the marks that tables put before it.
+fn bare(name: &str) -> String {
+    name.trim_start_matches(['?', '!']).to_owned()
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let (office, period) =
+        text.split_once(' ').ok_or_else(|| format!("role `{text}` lacks its dates"))?;
+    let (of, office) = match office.split_once(':') {
+        Some((of, office)) => (Some(of.to_owned()), office),
+        None => (None, office),
+    };
+    let period = Period::parse(period.trim())
+        .ok_or_else(|| format!("`{period}` is not a period such as 2019-03..2024-11"))?;
+    Ok(Role { office: office.to_owned(), of, period })
+}

@@ -1,0 +1,142 @@
+//! What the tables see in a text: atoms with their cues, names, and a hint for each token.
+
+use standpoint_document::{Annotation, EntityKind, sentence};
+
+use crate::atom::{self, Atom, atoms};
+use crate::gazetteer::{Form, Gazetteer, Match, Sense};
+use crate::tagger::Hint;
+
+/// What the tables see in a text.
+#[derive(Debug)]
+pub struct Sight {
+    /// The text in atoms.
+    pub atoms: Vec<Atom>,
+    /// Names from the tables, in order.
+    pub matches: Vec<Match>,
+    /// One for each token, for the tagger.
+    pub hints: Vec<Hint>,
+    /// For each token, its first atom; one more than there are tokens.
+    pub atom_of_token: Vec<u32>,
+}
+
+impl Sight {
+    /// Looks at a text.
+    ///
+    /// - `tokens`, `sentences`: inside `text` and in order; without sentences the text is one.
+    #[must_use]
+    pub fn new(
+        gazetteer: &Gazetteer,
+        text: &str,
+        tokens: &[Annotation],
+        sentences: &[Annotation],
+    ) -> Self {
+        let mut atoms = atoms(text, tokens);
+        mark_sentences(&mut atoms, sentences);
+        for atom in &mut atoms {
+            if atom.is(atom::WORD) {
+                atom.cues = gazetteer.cues().kinds(atom.hash);
+            }
+        }
+        let matches = gazetteer.matches(&atoms);
+        let mut atom_of_token = vec![atoms.len() as u32; tokens.len() + 1];
+        let mut hints = vec![0; tokens.len()];
+        for (index, atom) in atoms.iter().enumerate().rev() {
+            atom_of_token[atom.token as usize] = index as u32;
+            if gazetteer.is_first_name(atom.hash) && atom.is(atom::CAPITAL) {
+                hints[atom.token as usize] = FIRST_NAME;
+            }
+        }
+        // A token without an atom, such as a hyphen, begins where the next one does.
+        for token in (0..tokens.len()).rev() {
+            atom_of_token[token] = atom_of_token[token].min(atom_of_token[token + 1]);
+        }
+        for &found in &matches {
+            let Some(sense) = best_sense(gazetteer, found) else { continue };
+            let hint = hint(gazetteer, sense);
+            let mut previous = None;
+            for atom in &atoms[found.first as usize..found.end as usize] {
+                if previous == Some(atom.token) {
+                    continue;
+                }
+                hints[atom.token as usize] = hint + u8::from(previous.is_some());
+                previous = Some(atom.token);
+            }
+        }
+        Self { atoms, matches, hints, atom_of_token }
+    }
+}
+
+const FIRST_NAME: Hint = 30;
+
+fn hint(gazetteer: &Gazetteer, sense: &Sense) -> Hint {
+    let kind = match sense.form {
+        Form::Nothing => 1,
+        Form::Adjective => 2,
+        Form::People => 3,
+        Form::Capital => 4,
+        Form::Seat => 5,
+        Form::Name => 6 + gazetteer.record(sense.record).kind.code() as u8,
+    };
+    // Even, so that the hint of a further token is one more.
+    kind * 2 + if sense.ambiguous { 64 } else { 0 }
+}
+
+/// The meaning that the tables would choose without looking around: one that needs no support
+/// before one that does, a state before a place.
+#[must_use]
+pub fn best_sense(gazetteer: &Gazetteer, found: Match) -> Option<&Sense> {
+    gazetteer.senses(found).min_by_key(|sense| {
+        let rank = match sense.form {
+            Form::Nothing => 0,
+            Form::Name => match gazetteer.record(sense.record).kind {
+                EntityKind::Country => 1,
+                EntityKind::Organisation | EntityKind::Group => 2,
+                EntityKind::Person => 4,
+                EntityKind::Event | EntityKind::Other => 5,
+                EntityKind::Place => 6,
+            },
+            Form::Seat => 2,
+            Form::Capital => 3,
+            Form::Adjective => 4,
+            Form::People => 5,
+        };
+        (sense.ambiguous, rank)
+    })
+}
+
+/// Marks where sentences begin, which are shouted, and which are furniture.
+fn mark_sentences(atoms: &mut [Atom], sentences: &[Annotation]) {
+    let mut rest = atoms;
+    if sentences.is_empty() {
+        mark(rest, 0);
+        return;
+    }
+    for sentence in sentences {
+        let skipped = rest.partition_point(|atom| atom.span.start < sentence.span.start);
+        rest = &mut std::mem::take(&mut rest)[skipped..];
+        let count = rest.partition_point(|atom| atom.span.start < sentence.span.end);
+        let (inside, after) = std::mem::take(&mut rest).split_at_mut(count);
+        mark(inside, sentence.flags);
+        rest = after;
+    }
+}
+
+fn mark(atoms: &mut [Atom], flags: u32) {
+    let capitals = atoms.iter().filter(|atom| atom.is(atom::CAPITAL)).count();
+    let upper = atoms.iter().filter(|atom| atom.is(atom::UPPER)).count();
+    let words = atoms.iter().filter(|atom| atom.is(atom::WORD)).count();
+    // Numbers and a stray small word do not make a headline quiet.
+    let shouted = 3 <= upper && capitals == upper && words * 3 <= upper * 4;
+    let passed_over = flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0;
+    for (index, atom) in atoms.iter_mut().enumerate() {
+        if index == 0 {
+            atom.flags |= atom::FIRST;
+        }
+        if shouted {
+            atom.flags |= atom::SHOUTED;
+        }
+        if passed_over {
+            atom.flags |= atom::PASSED_OVER;
+        }
+    }
+}
