@@ -1,10 +1,17 @@
 //! How a stage goes into and comes out of a shared library.
 #![allow(unsafe_code, reason = "the boundary between libraries is unsafe; it is all here")]
 
+#[cfg(feature = "host")]
+mod host;
 pub mod layout;
 mod manifest_text;
 mod plugin;
 
+#[cfg(feature = "host")]
+pub use host::{
+    AbiVersion, HostedStage, Listed, LoadError, LoadPolicy, LoadedPlugin, MAX_PANICS, Manifest,
+    PanicStrategy, PluginFolders, inspect,
+};
 pub use standpoint_document as document;
 pub use standpoint_stage as stage;
 

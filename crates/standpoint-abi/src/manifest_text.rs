@@ -9,16 +9,18 @@ use standpoint_stage::{Contract, NoSettings, StageDefinition};
 use crate::layout::{ABI_MAJOR, ABI_MINOR};
 
 /// The section's name in an ELF file; in a Mach-O file it is `__DATA,__standpoint`.
-pub const SECTION: &str = ".standpoint";
+#[cfg(feature = "host")]
+pub(crate) const SECTION: &str = ".standpoint";
 
 /// The first bytes of the section.
-pub const MAGIC: [u8; 8] = *b"STANDPT\x01";
+pub(crate) const MAGIC: [u8; 8] = *b"STANDPT\x01";
 
 /// The version of the framing.
-pub const FRAMING: u32 = 1;
+pub(crate) const FRAMING: u32 = 1;
 
 /// The bytes before the JSON.
-pub const HEADER_BYTES: usize = MAGIC.len() + 2 * size_of::<u32>();
+#[cfg(feature = "host")]
+pub(crate) const HEADER_BYTES: usize = MAGIC.len() + 2 * size_of::<u32>();
 
 /// What `export_stage!` knows about a stage when it is compiled.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,22 @@
+//! The host's side: finding, inspecting and loading plugins, and running their stages.
+
+mod call;
+mod discovery;
+mod error;
+mod inspect;
+mod lend;
+mod load;
+mod log;
+mod manifest;
+mod policy;
+mod run;
+mod stage;
+mod table;
+
+pub use discovery::{Listed, PluginFolders};
+pub use error::LoadError;
+pub use inspect::inspect;
+pub use load::LoadedPlugin;
+pub use manifest::{AbiVersion, Manifest, PanicStrategy};
+pub use policy::LoadPolicy;
+pub use stage::{HostedStage, MAX_PANICS};

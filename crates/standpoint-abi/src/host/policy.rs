@@ -1,0 +1,135 @@
+//! Which files may be run, and the private copies that are run instead of them.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::LoadError;
+use super::inspect::open;
+
+/// What is asked of a plugin before its code is run.
+#[derive(Debug, Clone, Default)]
+pub struct LoadPolicy {
+    /// The SHA-256 that the file must have, in hexadecimal.
+    pub sha256: Option<String>,
+    /// A folder of our own for copies, which are loaded instead of the files, so that what was
+    /// checked is what runs. Without one, files are loaded where they are.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// A file that may be loaded.
+#[derive(Debug)]
+pub(super) struct Approved {
+    /// What to load: the copy, where there is a cache.
+    pub(super) path: PathBuf,
+    /// The same, open.
+    pub(super) file: File,
+    /// Its SHA-256 in hexadecimal.
+    pub(super) sha256: String,
+}
+
+impl LoadPolicy {
+    /// Checks a file, and copies it into the cache where there is one.
+    pub(super) fn approve(&self, path: &Path) -> Result<Approved, LoadError> {
+        let read = |source| LoadError::Read { path: path.to_owned(), source };
+        let mut file = open(path)?;
+        refuse_world_writable(&file, path)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(read)?;
+        let sha256 = hexadecimal(&Sha256::digest(&content));
+        if let Some(expected) = &self.sha256
+            && !expected.eq_ignore_ascii_case(&sha256)
+        {
+            return Err(LoadError::WrongHash {
+                path: path.to_owned(),
+                expected: expected.clone(),
+                found: sha256,
+            });
+        }
+        let Some(folder) = &self.cache_dir else {
+            let path = fs::canonicalize(path).map_err(read)?;
+            return Ok(Approved { file: File::open(&path).map_err(read)?, path, sha256 });
+        };
+        let copy = keep_copy(folder, &sha256, &content)
+            .map_err(|source| LoadError::Cache { path: folder.clone(), source })?;
+        let file =
+            File::open(&copy).map_err(|source| LoadError::Cache { path: copy.clone(), source })?;
+        Ok(Approved { path: copy, file, sha256 })
+    }
+}
+
+/// Code that anybody can change is nobody's to run.
+#[cfg(unix)]
+fn refuse_world_writable(file: &File, path: &Path) -> Result<(), LoadError> {
+    use std::os::unix::fs::MetadataExt;
+
+    const OTHERS_WRITE: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+    let read = |source| LoadError::Read { path: path.to_owned(), source };
+    if file.metadata().map_err(read)?.mode() & OTHERS_WRITE != 0 {
+        return Err(LoadError::WorldWritable { path: path.to_owned() });
+    }
+    // Of the file itself, should the path be a link.
+    let real = fs::canonicalize(path).map_err(read)?;
+    for folder in [path.parent(), real.parent()].into_iter().flatten() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let mode = folder.metadata().map_err(read)?.mode();
+        if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+            return Err(LoadError::WorldWritable { path: folder.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_world_writable(_: &File, _: &Path) -> Result<(), LoadError> {
+    Ok(())
+}
+
+/// Puts `content` into `folder` under its hash, unless it is there already.
+fn keep_copy(folder: &Path, sha256: &str, content: &[u8]) -> io::Result<PathBuf> {
+    make_private(folder)?;
+    let copy = folder.join(format!("{sha256}{}", std::env::consts::DLL_SUFFIX));
+    // Only we can write here, and a copy is complete when it gets its name.
+    if copy.metadata().is_ok_and(|found| found.len() == content.len() as u64) {
+        return Ok(copy);
+    }
+    let unfinished = folder.join(format!("{sha256}.{}.tmp", std::process::id()));
+    let mut file = File::create(&unfinished)?;
+    file.write_all(content)?;
+    drop(file);
+    fs::rename(&unfinished, &copy)?;
+    Ok(copy)
+}
+
+/// Makes a folder that only we can use, or checks that it is one.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let found = fs::metadata(folder)?;
+    if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the folder must be ours, and writable by nobody else",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,218 @@
+//! The functions that the host lends to a plugin.
+//!
+//! A plugin may pass anything to them. They check what can be checked, and refuse the rest in
+//! words; pointers of the right shape that point nowhere are beyond any check.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+
+use standpoint_document::Annotation;
+use standpoint_stage::{StageError, StageErrorKind};
+use tracing::level_filters::LevelFilter;
+
+use super::call::{Call, LentLayer};
+use super::log::EventSites;
+use crate::layout::{
+    ABI_MAJOR, ABI_MINOR, ERROR, HostTable, OK, RawCall, RawLayer, RawWaker, Str, slice, v1_0,
+};
+
+/// The host as one plugin sees it, with what the host keeps for that plugin. Never freed.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct PluginHost {
+    /// First, so that a pointer to the table is a pointer to this.
+    table: HostTable,
+    sites: EventSites,
+}
+
+impl PluginHost {
+    /// The host for a plugin of this name.
+    pub(super) fn new(plugin: &str) -> &'static Self {
+        let table = HostTable {
+            size: v1_0::HOST_SIZE,
+            abi_major: ABI_MAJOR,
+            abi_minor: ABI_MINOR,
+            max_level: AtomicU32::new(0),
+            log,
+            set_layer,
+            set_record,
+            set_attribute,
+            set_language,
+            add_note,
+            set_error,
+            waker_clone,
+            waker_wake,
+            waker_drop,
+        };
+        Box::leak(Box::new(Self { table, sites: EventSites::new(plugin) }))
+    }
+
+    /// The table to lend.
+    pub(super) fn table(&self) -> *const HostTable {
+        self.refresh_level();
+        std::ptr::from_ref(self).cast()
+    }
+
+    /// Tells the plugin to which level the host listens at this moment.
+    pub(super) fn refresh_level(&self) {
+        let level = match LevelFilter::current().into_level() {
+            None => 0,
+            Some(tracing::Level::ERROR) => 1,
+            Some(tracing::Level::WARN) => 2,
+            Some(tracing::Level::INFO) => 3,
+            Some(tracing::Level::DEBUG) => 4,
+            Some(tracing::Level::TRACE) => 5,
+        };
+        // Written only when it differs: all workers read it all the time.
+        if self.table.max_level.load(Ordering::Relaxed) != level {
+            self.table.max_level.store(level, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A plugin's pointer to a waker of ours; it stays ours to read.
+pub(super) fn lend_waker(waker: &Waker) -> *const RawWaker {
+    std::ptr::from_ref(waker).cast()
+}
+
+unsafe extern "C" fn log(
+    host: *const HostTable,
+    level: u32,
+    target: Str,
+    message: Str,
+    fields: Str,
+) {
+    let emit = || {
+        // SAFETY: the plugin hands back the table that it was lent, which begins a `PluginHost`,
+        // and texts that stay for this function.
+        let (host, target, message, fields) = unsafe {
+            let Some(host) = host.cast::<PluginHost>().as_ref() else { return };
+            (host, target.bytes(), message.bytes(), fields.bytes())
+        };
+        let text = |bytes: Option<&[u8]>| bytes.map(|b| String::from_utf8_lossy(b).into_owned());
+        let (target, message, fields) = (text(target), text(message), text(fields));
+        let (target, message) = (target.unwrap_or_default(), message.unwrap_or_default());
+        host.sites.emit(level, &target, &message, fields.as_deref());
+    };
+    // A listener of the host that panics must not unwind into the plugin.
+    let _ = panic::catch_unwind(AssertUnwindSafe(emit));
+}
+
+unsafe extern "C" fn set_layer(call: *mut RawCall, layer: *const RawLayer) -> i32 {
+    // SAFETY: the layer and its arrays stay for this function, by the ABI's rule.
+    unsafe {
+        with_call(call, |call| {
+            let layer = layer.as_ref().ok_or_else(|| malformed("layer"))?;
+            let name = layer.name.bytes().unwrap_or_default();
+            let problem = |what| malformed(&format!("{what} of a layer"));
+            let annotations: &[Annotation] =
+                slice(layer.annotations, layer.annotation_count).ok_or_else(|| problem("spans"))?;
+            let labels = slice(layer.labels, layer.label_count).ok_or_else(|| problem("labels"))?;
+            let labels = labels.iter().map(|label| text(*label, "label"));
+            let count = annotations.len().checked_mul(layer.vector_width as usize);
+            let vectors = count.and_then(|count| slice(layer.vectors, count));
+            let vectors = vectors.ok_or_else(|| problem("vectors"))?;
+            call.set_layer(LentLayer {
+                name,
+                annotations,
+                labels: labels.collect::<Result<_, _>>()?,
+                vector_width: layer.vector_width,
+                vectors,
+            })
+        })
+    }
+}
+
+unsafe extern "C" fn set_record(call: *mut RawCall, name: Str, json: Str) -> i32 {
+    // SAFETY: the texts stay for this function, by the ABI's rule.
+    unsafe { with_call(call, |call| call.set_record(text(name, "name")?, text(json, "record")?)) }
+}
+
+unsafe extern "C" fn set_attribute(call: *mut RawCall, name: Str, json: Str) -> i32 {
+    // SAFETY: as in `set_record`.
+    unsafe {
+        with_call(call, |call| call.set_attribute(text(name, "name")?, text(json, "attribute")?))
+    }
+}
+
+unsafe extern "C" fn set_language(call: *mut RawCall, code: Str) -> i32 {
+    // SAFETY: as in `set_record`.
+    unsafe { with_call(call, |call| call.set_language(text(code, "language")?)) }
+}
+
+unsafe extern "C" fn add_note(call: *mut RawCall, note: Str) -> i32 {
+    // SAFETY: as in `set_record`.
+    unsafe {
+        with_call(call, |call| {
+            call.add_note(text(note, "note")?);
+            Ok(())
+        })
+    }
+}
+
+unsafe extern "C" fn set_error(call: *mut RawCall, kind: u32, message: Str) {
+    // SAFETY: as in `set_record`.
+    unsafe {
+        with_call(call, |call| {
+            let message = message.bytes().map(String::from_utf8_lossy).unwrap_or_default();
+            call.set_error(StageErrorKind::from_code(kind), &message);
+            Ok(())
+        });
+    }
+}
+
+/// Runs a write; a refusal is kept in the call and fails it.
+///
+/// # Safety
+///
+/// `call` is one that the host lent for a call that lasts still, used by one thread at a time.
+unsafe fn with_call<'d>(
+    call: *mut RawCall,
+    write: impl FnOnce(&mut Call<'d>) -> Result<(), StageError>,
+) -> i32 {
+    // SAFETY: this function's own condition; `Call::lend` made the pointer.
+    let Some(call) = (unsafe { call.cast::<Call<'d>>().as_mut() }) else { return ERROR };
+    let result = panic::catch_unwind(AssertUnwindSafe(|| write(call)));
+    match result {
+        Ok(Ok(())) => OK,
+        Ok(Err(error)) => {
+            call.refuse(error);
+            ERROR
+        }
+        Err(_) => {
+            call.refuse(StageError::stage("the host could not take what the stage wrote"));
+            ERROR
+        }
+    }
+}
+
+/// # Safety
+///
+/// The text's bytes, if any, stay readable and unchanged for `'a`.
+unsafe fn text<'a>(raw: Str, what: &str) -> Result<&'a str, StageError> {
+    // SAFETY: this function's own condition.
+    let bytes = unsafe { raw.bytes() }.unwrap_or_default();
+    str::from_utf8(bytes).map_err(|_| StageError::stage(format!("a {what} is not UTF-8")))
+}
+
+fn malformed(what: &str) -> StageError {
+    StageError::stage(format!("the {what} cannot be read: a null or misaligned pointer"))
+}
+
+unsafe extern "C" fn waker_clone(waker: *const RawWaker) -> *const RawWaker {
+    // SAFETY: one that `lend_waker` lent or this function made.
+    let waker = unsafe { &*waker.cast::<Waker>() };
+    Box::into_raw(Box::new(waker.clone())).cast_const().cast()
+}
+
+unsafe extern "C" fn waker_wake(waker: *const RawWaker) {
+    // SAFETY: as in `waker_clone`.
+    let waker = unsafe { &*waker.cast::<Waker>() };
+    waker.wake_by_ref();
+}
+
+unsafe extern "C" fn waker_drop(waker: *const RawWaker) {
+    // SAFETY: made by `waker_clone` and given up here, once, by the ABI's rule.
+    drop(unsafe { Box::from_raw(waker.cast_mut().cast::<Waker>()) });
+}

@@ -1,0 +1,68 @@
+//! What the tests of this crate share: plugins built beside them, and documents to try them on.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::Value;
+use standpoint_abi::document::Document;
+use standpoint_abi::stage::{Stage, StageContext, StageError, StartContext, testing};
+use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin};
+
+/// A Rust plugin that `cargo test` has built from `examples/`.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    profile.join("examples").join(file)
+}
+
+pub(crate) fn load(name: &str) -> LoadedPlugin {
+    LoadedPlugin::load(example(name), &LoadPolicy::default()).unwrap()
+}
+
+pub(crate) fn start() -> StartContext {
+    StartContext { stage: "here".into(), pipeline_dir: "/pipeline".into() }
+}
+
+pub(crate) fn create(name: &str, settings: Value) -> Result<HostedStage, StageError> {
+    load(name).create(&settings, &start())
+}
+
+pub(crate) fn chaos() -> HostedStage {
+    create("chaos", Value::Null).unwrap()
+}
+
+/// Runs a stage on a text whose first word tells `chaos` what to do.
+pub(crate) fn run(stage: &dyn Stage, text: &str) -> Result<Document<'static>, StageError> {
+    let mut document = testing::tokenised(text);
+    testing::process(stage, &mut document)?;
+    Ok(document)
+}
+
+pub(crate) fn message(stage: &dyn Stage, text: &str) -> String {
+    run(stage, text).unwrap_err().to_string()
+}
+
+/// A context for calls that nobody cancels.
+pub(crate) fn context(cancelled: &AtomicBool) -> StageContext<'_> {
+    StageContext::new("here", 2, cancelled)
+}
+
+/// Compiles a C file of `tests/c` or `examples/c` into `folder`; `flags` may define macros.
+pub(crate) fn compile_c(source: &str, folder: &Path, name: &str, flags: &[&str]) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = folder.join(name);
+    let output = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared"])
+        .args(flags)
+        .arg("-I")
+        .arg(root.join("include"))
+        .arg("-o")
+        .arg(&library)
+        .arg(root.join(source))
+        .output()
+        .expect("a C compiler, as `cc` or in $CC");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    library
+}
