@@ -127,7 +127,7 @@ impl Engine {
         match Executor::start(self.pipeline.limits.compute) {
             Ok(executor) => {
                 let run = Run::start(self.pipeline, &self.stats, executor, self.shutdown, &errors);
-                run.to_end().await;
+                run.finish().await;
             }
             Err(source) => report(&errors, RunError::Workers { source }),
         }
@@ -235,7 +235,7 @@ impl Run {
         }
     }
 
-    async fn to_end(mut self) {
+    async fn finish(mut self) {
         let chain = Arc::clone(&self.chain);
         let too_late = too_late(&chain.shutdown, self.limits.shutdown_timeout);
         pin!(too_late);

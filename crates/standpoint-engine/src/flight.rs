@@ -301,10 +301,10 @@ impl Share {
     /// Another share of the same document.
     pub(crate) fn split(&self) -> Self {
         let ticket = self.ticket.clone();
-        if let Some(ticket) = &ticket {
-            if let Some(held) = lock(&ticket.held).as_mut() {
-                held.shares += 1;
-            }
+        if let Some(ticket) = &ticket
+            && let Some(held) = lock(&ticket.held).as_mut()
+        {
+            held.shares += 1;
         }
         Self { ticket }
     }

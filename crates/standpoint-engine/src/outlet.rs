@@ -55,17 +55,21 @@ impl Outlet {
         let deadline = Instant::now() + self.step.group.max_delay;
         let mut group = vec![first];
         while group.len() < most {
-            let idle = self.flights.stages_idle.notified();
-            tokio::pin!(idle);
-            // Registered before the look, so that no change between the two is missed.
-            idle.as_mut().enable();
-            let is_idle = self.flights.are_stages_idle();
             if let Ok(parcel) = self.queue.try_recv() {
                 group.push(parcel);
                 continue;
             }
-            if is_idle {
-                break;
+            let idle = self.flights.stages_idle.notified();
+            tokio::pin!(idle);
+            // Registered before the look, so that no change between the two is missed.
+            idle.as_mut().enable();
+            if self.flights.are_stages_idle() {
+                // Whoever was the last to leave the stages may have come here since.
+                match self.queue.try_recv() {
+                    Ok(parcel) => group.push(parcel),
+                    Err(_) => break,
+                }
+                continue;
             }
             tokio::select! {
                 biased;

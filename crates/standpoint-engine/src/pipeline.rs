@@ -249,3 +249,19 @@ impl fmt::Debug for Pipeline {
 const fn nonzero(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).expect("defaults are not zero")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let second = Duration::from_secs(1);
+        let backoff = Backoff { first: second, longest: 10 * second };
+        for (failures, longest) in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 10), (u32::MAX, 10)] {
+            let pause = backoff.pause(failures);
+            let longest = longest * second;
+            assert!((longest / 2..=longest).contains(&pause), "{failures}: {pause:?}");
+        }
+    }
+}

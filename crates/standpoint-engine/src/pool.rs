@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::error;
 
 use crate::pipeline::Compute;
@@ -28,8 +28,15 @@ pub(crate) struct Executor {
     /// `None` to poll on the caller's runtime.
     pool: Option<Arc<Pool>>,
     runtime: Handle,
-    /// Tasks that have not ended.
-    live: watch::Sender<usize>,
+    live: Arc<Live>,
+}
+
+/// Tasks that have not ended.
+#[derive(Default)]
+struct Live {
+    count: AtomicUsize,
+    /// Told when the last one ends.
+    none: Notify,
 }
 
 impl Executor {
@@ -44,13 +51,13 @@ impl Executor {
             Compute::Caller => None,
             Compute::Workers(workers) => Some(Pool::start(workers.get(), &runtime)?),
         };
-        Ok(Self { pool, runtime, live: watch::Sender::new(0) })
+        Ok(Self { pool, runtime, live: Arc::default() })
     }
 
     /// Polls `future` to its end.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.live.send_modify(|live| *live += 1);
-        let ended = Ended(self.live.clone());
+        self.live.count.fetch_add(1, Ordering::Relaxed);
+        let ended = Ended(Arc::clone(&self.live));
         let future = async move {
             let _ended = ended;
             future.await;
@@ -78,8 +85,7 @@ impl Executor {
     /// Waits at most `patience` for the tasks, and again for the workers that are not blocked, to
     /// end; leaves the others behind.
     pub(crate) async fn finish(&self, stuck: usize, patience: Duration) {
-        let mut live = self.live.subscribe();
-        let _ = tokio::time::timeout(patience, live.wait_for(|live| *live == 0)).await;
+        let _ = tokio::time::timeout(patience, self.live.ended()).await;
         if let Some(pool) = &self.pool {
             pool.close();
             let mut workers = pool.workers.subscribe();
@@ -89,12 +95,30 @@ impl Executor {
     }
 }
 
+impl Live {
+    /// Waits until no task is left.
+    async fn ended(&self) {
+        loop {
+            let none = self.none.notified();
+            tokio::pin!(none);
+            // Registered before the look, so that no change between the two is missed.
+            none.as_mut().enable();
+            if self.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            none.await;
+        }
+    }
+}
+
 /// Counts a task as ended when it is dropped.
-struct Ended(watch::Sender<usize>);
+struct Ended(Arc<Live>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.send_modify(|live| *live -= 1);
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none.notify_waiters();
+        }
     }
 }
 

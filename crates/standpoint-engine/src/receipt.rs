@@ -190,3 +190,52 @@ impl<K> Shared<K> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_receipt_returns_the_document() {
+        let settlements = Settlements::new();
+        drop(settlements.receipt("dropped"));
+        settlements.receipt("settled").settle(Outcome::Done);
+        assert_eq!(settlements.outstanding(), 2);
+        assert_eq!(settlements.try_next(), Some(("dropped", Outcome::Returned)));
+        assert_eq!(settlements.try_next(), Some(("settled", Outcome::Done)));
+        assert_eq!(settlements.outstanding(), 0);
+    }
+
+    #[tokio::test]
+    async fn next_waits_while_receipts_are_out() {
+        let settlements = Settlements::new();
+        let receipt = settlements.receipt(1);
+        let settle = async {
+            tokio::task::yield_now().await;
+            receipt.settle(Outcome::Done);
+        };
+        let (next, ()) = tokio::join!(settlements.next(), settle);
+        assert_eq!(next, Some((1, Outcome::Done)));
+        assert_eq!(settlements.next().await, None);
+    }
+
+    #[test]
+    fn the_worst_outcome_wins_from_either_side() {
+        let failed = |stage: &str| {
+            let (stage, reason) = (stage.to_owned(), String::new());
+            Outcome::Failed(Failure { stage, reason, attempts: 1 })
+        };
+        let cases = [
+            (Outcome::Done, Outcome::Done, Outcome::Done),
+            (Outcome::Done, failed("a"), failed("a")),
+            (failed("a"), Outcome::Returned, Outcome::Returned),
+            (Outcome::Returned, Outcome::Done, Outcome::Returned),
+        ];
+        for (one, other, worst) in cases {
+            assert_eq!(one.clone().worst(other.clone()), worst);
+            assert_eq!(other.worst(one), worst);
+        }
+        // Of two failures the first one stays.
+        assert_eq!(failed("a").worst(failed("b")), failed("a"));
+    }
+}

@@ -48,6 +48,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// A document.
+    #[must_use]
     pub fn new(document: Document<'static>, receipt: Receipt) -> Self {
         Self { content: Ok(document), receipt }
     }

@@ -19,7 +19,7 @@ pub(crate) type Outcomes = Arc<Mutex<BTreeMap<String, Vec<Outcome>>>>;
 
 /// Delivers texts; the id of each is its place, from 0.
 pub(crate) struct Texts {
-    pub(crate) texts: Vec<String>,
+    pub(crate) contents: Vec<String>,
     pub(crate) next: usize,
     pub(crate) outcomes: Outcomes,
     pub(crate) settlements: Settlements<String>,
@@ -38,7 +38,7 @@ impl Texts {
     pub(crate) fn new<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> (Self, Outcomes) {
         let outcomes = Outcomes::default();
         let source = Self {
-            texts: texts.into_iter().map(Into::into).collect(),
+            contents: texts.into_iter().map(Into::into).collect(),
             next: 0,
             outcomes: Arc::clone(&outcomes),
             settlements: Settlements::new(),
@@ -56,7 +56,7 @@ impl Texts {
 #[async_trait]
 impl Source for Texts {
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
-        let Some(text) = self.texts.get(self.next) else {
+        let Some(text) = self.contents.get(self.next) else {
             return match self.then {
                 Then::End => Ok(None),
                 Then::Fail => Err(SourceError::new("the folder is gone")),

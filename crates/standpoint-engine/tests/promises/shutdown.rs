@@ -15,11 +15,11 @@ async fn a_drain_finishes_what_is_under_way() {
     let (step, _) = obedient("stage");
     let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
     let shutdown = engine.shutdown();
-    let stop = async {
+    let request = async {
         sleep(Duration::from_secs(1)).await;
         shutdown.drain();
     };
-    let (summary, ()) = tokio::join!(engine.run(), stop);
+    let (summary, ()) = tokio::join!(engine.run(), request);
     assert_eq!(said(&in_order(&outcomes)), ["done"; 3]);
     assert_eq!(kept.lock().unwrap().len(), 3);
     assert!(summary.errors.is_empty());
@@ -33,11 +33,11 @@ async fn what_does_not_drain_in_time_goes_back() {
     let (step, _) = obedient("stage");
     let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
     let shutdown = engine.shutdown();
-    let stop = async {
+    let request = async {
         sleep(Duration::from_secs(1)).await;
         shutdown.drain();
     };
-    let (summary, ()) = tokio::join!(engine.run(), stop);
+    let (summary, ()) = tokio::join!(engine.run(), request);
     assert_eq!(said(&in_order(&outcomes)), ["returned", "done", "done"]);
     assert!(
         matches!(summary.errors[..], [RunError::DrainTimeout { documents: 1, .. }]),
@@ -54,14 +54,14 @@ async fn a_second_request_stops_at_once() {
     let (step, _) = obedient("stage");
     let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
     let shutdown = engine.shutdown();
-    let stop = async {
+    let request = async {
         for _ in 0..2 {
             sleep(Duration::from_secs(1)).await;
             shutdown.escalate();
         }
     };
     let started = Instant::now();
-    let (summary, ()) = tokio::join!(engine.run(), stop);
+    let (summary, ()) = tokio::join!(engine.run(), request);
     assert_eq!(said(&in_order(&outcomes)), ["returned", "done"]);
     assert!(summary.errors.is_empty(), "{:?}", summary.errors);
     assert!(started.elapsed() < Duration::from_millis(2_500));
@@ -80,13 +80,13 @@ async fn shutdown_does_not_wait_for_a_blocked_worker() {
     let engine = Engine::new(pipeline);
     let (started, stats) = (Instant::now(), engine.stats());
     let shutdown = engine.shutdown();
-    let stop = async {
+    let request = async {
         while stats.snapshot().in_flight == 0 {
             sleep(Duration::from_millis(1)).await;
         }
         shutdown.drain();
     };
-    tokio::join!(engine.run(), stop);
+    tokio::join!(engine.run(), request);
     assert_eq!(said(&in_order(&outcomes)), ["returned"]);
     assert!(started.elapsed() < Duration::from_secs(10));
     stage.gate.open();

@@ -35,7 +35,7 @@ async fn a_document_is_done_only_when_the_last_sink_has_it() {
     let (source, outcomes) = Texts::new(["good"]);
     let (first, first_kept) = Memory::new();
     let (second, _) = Memory::new();
-    let second = Memory { delay: Duration::from_secs(60), ..second };
+    let second = Memory { delay: Duration::from_mins(1), ..second };
     let mut pipeline = pipeline(source, Vec::new(), first);
     pipeline.sinks.push(SinkStep::new("second", Box::new(second)));
     let look = async {
@@ -100,11 +100,11 @@ async fn a_sink_that_never_recovers_keeps_nothing_from_its_source() {
     let engine = Engine::new(pipeline);
     let shutdown = engine.shutdown();
     let started = Instant::now();
-    let stop = async {
-        sleep(Duration::from_secs(60)).await;
+    let request = async {
+        sleep(Duration::from_mins(1)).await;
         shutdown.drain();
     };
-    let (summary, ()) = tokio::join!(engine.run(), stop);
+    let (summary, ()) = tokio::join!(engine.run(), request);
     // Four were under way, one waited at the door, the others were never asked for.
     assert_eq!(said(&in_order(&outcomes)), ["returned"; 5]);
     assert!(
