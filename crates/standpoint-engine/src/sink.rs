@@ -28,7 +28,8 @@ pub trait Sink: Send {
         documents: &[Arc<Document<'static>>],
     ) -> Result<Vec<Result<(), String>>, SinkError>;
 
-    /// Called once, after the last group: finishes what the sink has open.
+    /// Called once, after the last group: finishes what the sink has open. It is not called after
+    /// an error of [`Sink::write`], nor when a write had to be dropped.
     ///
     /// # Errors
     ///
