@@ -138,7 +138,7 @@ impl Reader {
         let mut input = BufReader::new(io::stdin());
         let name = match input.fill_buf() {
             Ok(start) => stdin_name(start),
-            Err(error) => return self.unreadable("-", &error.into()),
+            Err(error) => return self.unreadable("-", &error),
         };
         self.documents(input, Path::new("-"), name)
     }
@@ -149,7 +149,7 @@ impl Reader {
             .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
         let mut entries: Vec<PathBuf> = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.unreadable(&folder.display().to_string(), &error.into()),
+            Err(error) => return self.unreadable(&folder.display().to_string(), &error),
         };
         entries.sort();
         for path in entries {
@@ -162,7 +162,7 @@ impl Reader {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let kind = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata.file_type(),
-            Err(error) => return self.unreadable(&path.display().to_string(), &error.into()),
+            Err(error) => return self.unreadable(&path.display().to_string(), &error),
         };
         if name.starts_with('.') {
             return Ok(());
@@ -196,7 +196,7 @@ impl Reader {
     fn file(&self, path: &Path, relative: &str) -> Result<(), Closed> {
         match open_regular(path) {
             Ok(file) => self.documents(file, path, relative),
-            Err(error) => self.unreadable(&path.display().to_string(), &error.into()),
+            Err(error) => self.unreadable(&path.display().to_string(), &error),
         }
     }
 
@@ -210,19 +210,19 @@ impl Reader {
         let path = path.display().to_string();
         let documents = match read::documents(bytes, &origin, &self.limits) {
             Ok(documents) => documents,
-            Err(error) => return self.unreadable(&path, &error.into()),
+            Err(error) => return self.unreadable(&path, &error),
         };
         for document in documents {
             match document {
                 Ok(document) => self.deliver(&path, Ok(document))?,
-                Err(error) => self.unreadable(&path, &error.into())?,
+                Err(error) => self.unreadable(&path, &error)?,
             }
         }
         Ok(())
     }
 
-    fn unreadable(&self, path: &str, error: &Box<dyn Error + Send + Sync>) -> Result<(), Closed> {
-        self.deliver(path, Err(with_causes(error.as_ref())))
+    fn unreadable(&self, path: &str, error: &dyn Error) -> Result<(), Closed> {
+        self.deliver(path, Err(with_causes(error)))
     }
 
     fn deliver(
@@ -250,7 +250,7 @@ impl Reader {
 
 /// An error and its causes, in one line.
 #[must_use]
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub fn with_causes(error: &dyn Error) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

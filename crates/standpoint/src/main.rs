@@ -1,2 +1,51 @@
-//! The program.
-fn main() {}
+//! The program: reads the pipeline file, assembles the parts, runs them, tells you.
+//!
+//! Modules in reading order: `cli` says what may be asked; `commands` answers; `assemble` is the
+//! one place that knows config, connectors, plugins and engine all at once; the others print.
+
+mod assemble;
+mod cli;
+mod commands;
+mod condition;
+mod evaluate;
+mod exit;
+mod explain;
+mod logging;
+mod plugins;
+mod progress;
+mod run;
+mod signals;
+mod style;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::style::Style;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            // Help that nobody reads any more, as in `--help | head`, is no failure.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let style = Style::of_stderr(cli.color);
+    if let Err(error) = logging::start(cli.log.as_deref(), cli.log_format, style) {
+        exit::tell(&error, style);
+        return Exit::Usage.into();
+    }
+    match commands::answer(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            exit::tell(&error, style);
+            exit::of(&error).into()
+        }
+    }
+}

@@ -21,7 +21,7 @@ const MOST_AT_ONCE: usize = 1024;
 
 /// How long a file that its writer has open may stay unchanged before it is taken all the same:
 /// the report of its closing may have been lost.
-const WRITER_FORGOTTEN: Duration = Duration::from_secs(60);
+const WRITER_FORGOTTEN: Duration = Duration::from_mins(1);
 
 /// Endings of files that are still being written, by custom.
 const DRAFTS: [&str; 5] = [".tmp", ".part", ".partial", ".crdownload", "~"];

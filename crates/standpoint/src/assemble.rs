@@ -1,0 +1,373 @@
+//! From a pipeline file to a pipeline: the one place that knows settings, connectors, plugins and
+//! the engine all at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Value, json};
+use standpoint_config::{
+    Catalogue, Concurrency, Diagnostics, Durability, Environment, OnError, Override, PipelineFile,
+    PluginReference, StageSettings,
+};
+use standpoint_connectors::files::{FilesSettings, FilesSource, Input, Listener, StdinSettings};
+use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
+use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_engine::{
+    Backoff, Condition as When, Group, Limits, Retry, SinkStep, SourceStep, StageStep,
+};
+use standpoint_stage::{StartContext, check_chain};
+
+use crate::cli::PipelineChoice;
+use crate::condition::Condition;
+use crate::exit;
+use crate::plugins::{Installed, Plugin};
+
+/// The pipeline that the program carries.
+pub(crate) const EMBEDDED: &str = include_str!("../../../config/fast.yaml");
+
+/// A pipeline file with the plugins that it can use.
+pub(crate) struct Assembly {
+    pub(crate) file: PipelineFile,
+    installed: Installed,
+    /// Where copies of plugins are kept that are loaded instead of the files.
+    plugin_cache: Option<PathBuf>,
+}
+
+impl Assembly {
+    /// Reads and checks the chosen pipeline.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in it, drawn with its place; exit code 2.
+    pub(crate) fn of(choice: &PipelineChoice) -> Result<Self> {
+        let overrides = overrides(&choice.set)?;
+        Self::check(choice.config.as_deref(), &overrides)
+            .map_err(|findings| exit::usage(findings.render(false)))
+    }
+
+    /// Reads and checks a pipeline file, or the pipeline that the program carries.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in it.
+    pub(crate) fn check(path: Option<&Path>, overrides: &[Override]) -> Result<Self, Diagnostics> {
+        let environment = Environment::of_process();
+        let file = if let Some(path) = path {
+            PipelineFile::load(path, &environment, overrides)?
+        } else {
+            let name = "the embedded pipeline";
+            PipelineFile::parse(EMBEDDED, name, Path::new("."), &environment, overrides)?
+        };
+        let installed = Installed::look(&file.plugins.paths);
+        let mut findings: Vec<_> =
+            file.check_settings(&catalogue(&file, &installed)).iter().cloned().collect();
+        findings.extend(check_plugins(&file, &installed));
+        findings.extend(check_conditions(&file));
+        let findings = Diagnostics::from(findings);
+        if findings.has_errors() {
+            Err(findings)
+        } else {
+            Ok(Self { file, installed, plugin_cache: None })
+        }
+    }
+
+    /// Loads plugins from private copies in the data folder from now on, so that what was checked
+    /// is what runs, and a plugin that is rebuilt does not change under a running daemon.
+    pub(crate) fn cache_plugins(&mut self) {
+        self.plugin_cache = Some(self.file.data_dir.join("plugins"));
+    }
+
+    /// Name and hash of the pipeline and the program's version, for the provenance of results.
+    pub(crate) fn maker(&self) -> Maker {
+        Maker {
+            pipeline: format!("{}@{}", self.file.name, self.file.hash()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Loads the plugins and makes the chain.
+    ///
+    /// - `targets`: in place of the targets of each stage that has such a setting, if not empty.
+    ///
+    /// # Errors
+    ///
+    /// Why a plugin cannot be loaded or refuses its settings; exit code 2.
+    pub(crate) fn stages(&self, targets: &[String]) -> Result<Vec<StageStep>> {
+        let steps = self.file.stages.iter().map(|stage| {
+            self.stage(stage, targets)
+                .with_context(|| format!("cannot start stage `{}`", stage.id))
+                .map_err(|error| exit::usage(format!("{error:#}")))
+        });
+        steps.collect()
+    }
+
+    fn stage(&self, stage: &StageSettings, targets: &[String]) -> Result<StageStep> {
+        let plugin = self.installed.find(&stage.plugin).map_err(|error| anyhow!(error))?;
+        let mut settings = stage
+            .settings
+            .conform(plugin.settings_schema())
+            .map_err(|findings| anyhow!("{}", findings.render(false)))?;
+        if !targets.is_empty() && has_targets(&plugin) {
+            set_targets(&mut settings, targets);
+        }
+        let context = StartContext {
+            stage: stage.id.clone(),
+            pipeline_dir: self.file.resolve(Path::new("")),
+        };
+        let loaded = plugin.load(self.plugin_cache.clone(), &settings, &context)?;
+        let mut step = StageStep::new(&stage.id, loaded.stage);
+        step.version = loaded.version;
+        step.model = loaded.model;
+        step.restores = true;
+        step.when = stage.when.as_deref().map(when).transpose()?;
+        step.concurrency = match (stage.concurrency, loaded.most_calls) {
+            (Concurrency::Auto, most) => most,
+            (Concurrency::Fixed(count), Some(most)) => Some(count.min(most)),
+            (Concurrency::Fixed(count), None) => Some(count),
+        };
+        step.timeout = Some(stage.timeout);
+        step.retry =
+            Retry { max_attempts: stage.retry.max_attempts, backoff: backoff(stage.retry.backoff) };
+        step.batch = stage
+            .batch
+            .as_ref()
+            .map(|batch| Group { max_documents: batch.max_documents, max_delay: batch.max_delay });
+        step.on_error = match stage.on_error {
+            OnError::Quarantine => standpoint_engine::OnError::Quarantine,
+            OnError::Continue => standpoint_engine::OnError::Continue,
+            OnError::Stop => standpoint_engine::OnError::Stop,
+        };
+        Ok(step)
+    }
+
+    /// Makes the sources of the file.
+    ///
+    /// - `instance`: the name of this instance of the program;
+    /// - `until_drained`: whether they end once they have delivered what is there now.
+    ///
+    /// # Errors
+    ///
+    /// Why one cannot start.
+    pub(crate) fn sources(
+        &self,
+        instance: &str,
+        until_drained: bool,
+        listener: &Listener,
+    ) -> Result<Vec<SourceStep>> {
+        let mut steps = Vec::new();
+        for source in &self.file.sources {
+            let schema = source_schemas().remove(source.kind.as_str()).unwrap_or_default();
+            let settings = source
+                .settings
+                .conform(&schema)
+                .map_err(|findings| exit::usage(findings.render(false)))?;
+            let name = &source.name;
+            let limits = read_limits(&self.file);
+            let files = |inputs| -> Result<Box<dyn standpoint_engine::Source>> {
+                let listener = Arc::clone(listener);
+                Ok(Box::new(FilesSource::start(name, inputs, limits.clone(), listener)?))
+            };
+            let made: Box<dyn standpoint_engine::Source> = match source.kind.as_str() {
+                "files" => {
+                    let settings: FilesSettings = serde_json::from_value(settings)?;
+                    files(vec![Input::Path(settings.path)])?
+                }
+                "stdin" => files(vec![Input::Stdin])?,
+                "inbox" => {
+                    let settings: InboxSettings = serde_json::from_value(settings)?;
+                    let places = Places {
+                        instance: instance.to_owned(),
+                        quarantine: self.file.quarantine.path.clone(),
+                        max_attempts: source.max_attempts,
+                        sync: self.file.commit.durability != Durability::Os,
+                    };
+                    let inbox = InboxSource::open(name, settings, places, limits, until_drained)
+                        .with_context(|| format!("cannot start source `{name}`"))?;
+                    Box::new(inbox)
+                }
+                other => return Err(anyhow!("source type `{other}` has no implementation")),
+            };
+            steps.push(SourceStep { name: name.clone(), source: made });
+        }
+        Ok(steps)
+    }
+
+    /// Makes the sinks of the file.
+    ///
+    /// # Errors
+    ///
+    /// Why one cannot be opened.
+    pub(crate) fn sinks(&self) -> Result<Vec<SinkStep>> {
+        let mut steps = Vec::new();
+        for sink in &self.file.sinks {
+            let schema = sink_schemas().remove(sink.kind.as_str()).unwrap_or_default();
+            let settings = sink
+                .settings
+                .conform(&schema)
+                .map_err(|findings| exit::usage(findings.render(false)))?;
+            let made: Box<dyn standpoint_engine::Sink> = match sink.kind.as_str() {
+                "jsonl" => {
+                    let settings: JsonlSettings = serde_json::from_value(settings)?;
+                    let sync = self.file.commit.durability != Durability::Os;
+                    let file = JsonlSink::append(&settings.path, self.maker(), sync)
+                        .with_context(|| format!("cannot open sink `{}`", sink.name))?;
+                    Box::new(file)
+                }
+                "stdout" => {
+                    Box::new(StreamSink::new(std::io::stdout(), "standard output", self.maker()))
+                }
+                other => return Err(anyhow!("sink type `{other}` has no implementation")),
+            };
+            steps.push(self.sink_step(&sink.name, made));
+        }
+        Ok(steps)
+    }
+
+    /// A sink with the file's `commit` settings.
+    pub(crate) fn sink_step(&self, name: &str, sink: Box<dyn standpoint_engine::Sink>) -> SinkStep {
+        let mut step = SinkStep::new(name, sink);
+        let commit = &self.file.commit;
+        step.group = Group { max_documents: commit.max_documents, max_delay: commit.max_delay };
+        if commit.durability == Durability::Strict {
+            step.group.max_documents = std::num::NonZeroUsize::MIN;
+        }
+        step.backoff = backoff(self.file.defaults.retry.backoff);
+        step
+    }
+
+    /// How much may be under way.
+    pub(crate) fn limits(&self) -> Limits {
+        let bytes = usize::try_from(self.file.limits.max_bytes_in_flight).unwrap_or(usize::MAX);
+        let usual = Limits::default();
+        Limits {
+            bytes_in_flight: std::num::NonZeroUsize::new(bytes).unwrap_or(usual.bytes_in_flight),
+            shutdown_timeout: self.file.shutdown_timeout,
+            ..usual
+        }
+    }
+
+    /// How much a file may hold.
+    pub(crate) fn read_limits(&self) -> ReadLimits {
+        read_limits(&self.file)
+    }
+}
+
+fn read_limits(file: &PipelineFile) -> ReadLimits {
+    let limits = &file.limits;
+    ReadLimits {
+        max_document_bytes: limits.max_document_bytes,
+        max_line_bytes: limits.max_line_bytes,
+        max_expanded_bytes: limits.max_expanded_bytes,
+        max_expanded_ratio: limits.max_expanded_ratio.get().into(),
+        max_records_per_file: limits.max_records_per_file.get().into(),
+        max_json_depth: limits.max_json_depth.get(),
+    }
+}
+
+/// Reads `--set KEY=VALUE`.
+pub(crate) fn overrides(texts: &[String]) -> Result<Vec<Override>> {
+    let read = |text: &String| {
+        Override::parse(text).ok_or_else(|| {
+            exit::usage(format!("`--set {text}` needs a key and a value, as in `--set name=demo`"))
+        })
+    };
+    texts.iter().map(read).collect()
+}
+
+/// Whether a plugin's settings name targets.
+fn has_targets(plugin: &Plugin) -> bool {
+    plugin.settings_schema().pointer("/properties/targets").is_some()
+}
+
+fn set_targets(settings: &mut Value, targets: &[String]) {
+    if let Some(settings) = settings.as_object_mut() {
+        settings.remove("target");
+        settings.insert("targets".to_owned(), json!(targets));
+    }
+}
+
+fn backoff(range: standpoint_config::DurationRange) -> Backoff {
+    Backoff { first: range.low(), longest: range.high() }
+}
+
+fn when(source: &str) -> Result<When> {
+    let condition = Condition::compile(source).map_err(|error| anyhow!(error))?;
+    Ok(Arc::new(move |document: &standpoint_document::Document<'_>| condition.holds(document)))
+}
+
+/// What a pipeline file can name, with the schema of its settings.
+pub(crate) fn catalogue(file: &PipelineFile, installed: &Installed) -> Catalogue {
+    let mut plugins: BTreeMap<String, Value> = installed
+        .plugins()
+        .iter()
+        .map(|plugin| (plugin.name().to_owned(), plugin.settings_schema().clone()))
+        .collect();
+    for stage in &file.stages {
+        if let Ok(plugin) = installed.find(&stage.plugin) {
+            plugins.insert(stage.plugin.to_string(), plugin.settings_schema().clone());
+        }
+    }
+    let owned = |schemas: BTreeMap<&str, Value>| {
+        schemas.into_iter().map(|(kind, schema)| (kind.to_owned(), schema)).collect()
+    };
+    Catalogue { sources: owned(source_schemas()), sinks: owned(sink_schemas()), plugins }
+}
+
+/// The source types; a new one adds its line here and in [`Assembly::sources`].
+fn source_schemas() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("files", schemars::schema_for!(FilesSettings).to_value()),
+        ("inbox", schemars::schema_for!(InboxSettings).to_value()),
+        ("stdin", schemars::schema_for!(StdinSettings).to_value()),
+    ])
+}
+
+/// The sink types; a new one adds its line here and in [`Assembly::sinks`].
+fn sink_schemas() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
+        ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
+    ])
+}
+
+/// Checks that every plugin can be read, and that each stage finds what it reads.
+fn check_plugins(file: &PipelineFile, installed: &Installed) -> Vec<standpoint_config::Diagnostic> {
+    let mut findings = Vec::new();
+    let mut chain = Vec::new();
+    for (index, stage) in file.stages.iter().enumerate() {
+        match installed.find(&stage.plugin) {
+            Ok(Plugin { manifest, .. }) => {
+                chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
+            }
+            // A name that is not installed is among the findings of the settings already.
+            Err(error) if matches!(stage.plugin, PluginReference::Path(_)) => {
+                let key = format!("stages[{index}].use");
+                findings.push(file.diagnostic(&key, error, None));
+            }
+            Err(_) => {}
+        }
+    }
+    if chain.len() < file.stages.len() {
+        return findings;
+    }
+    let others: Vec<_> = installed
+        .plugins()
+        .iter()
+        .map(|plugin| (plugin.name().to_owned(), plugin.manifest.writes.clone()))
+        .collect();
+    findings.extend(check_chain(&chain, &others).into_iter().map(|mistake| {
+        file.diagnostic(&format!("stages[{}]", mistake.index), mistake.to_string(), None)
+    }));
+    findings
+}
+
+fn check_conditions(file: &PipelineFile) -> Vec<standpoint_config::Diagnostic> {
+    let conditions = file.stages.iter().enumerate().filter_map(|(index, stage)| {
+        let error = Condition::compile(stage.when.as_deref()?).err()?;
+        Some(file.diagnostic(&format!("stages[{index}].when"), error, None))
+    });
+    conditions.collect()
+}

@@ -1,0 +1,230 @@
+//! What the program may be told on its command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Reads documents and says where each actor in them stands toward a target.
+#[derive(Debug, Parser)]
+#[command(
+    name = "standpoint",
+    version,
+    about,
+    long_about = "Reads a stream of documents and says where each actor in them stands toward a \
+                  target (Russia, unless told otherwise), with the sentences that show it.",
+    after_help = "Exit codes: 0 done; 1 failed while running; 2 wrong usage or configuration; \
+                  3 done, but some documents failed; 4 another instance holds the data folder; \
+                  128 + signal when a second signal ends it at once.",
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// When to colour what is printed; the variable `NO_COLOR` is honoured too.
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+
+    /// What to log on standard error, such as `debug` or `standpoint_engine=trace`.
+    #[arg(long, global = true, value_name = "FILTER", env = "STANDPOINT_LOG")]
+    pub(crate) log: Option<String>,
+
+    /// How to write the log.
+    #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object on each line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read files, folders or standard input once and print what is found.
+    Run(Run),
+    /// Run the sources of a pipeline file, for ever or until they are drained.
+    Daemon(Daemon),
+    /// Show every mistake of pipeline files, with positions.
+    Validate(Validate),
+    /// Print a document with its entities and each piece of evidence marked.
+    Explain(Explain),
+    /// Measure a task on labelled data: precision, recall, F1.
+    Evaluate(Evaluate),
+    /// Look at plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Print the JSON Schema of pipeline files, with every installed plugin's settings.
+    Schema,
+    /// Print the pipeline as a graph.
+    Graph(Graph),
+    /// Print what a pipeline file comes to.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a script that completes this program's commands in a shell.
+    Completion(Completion),
+}
+
+/// Which pipeline, and what to change in it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PipelineChoice {
+    /// The pipeline file; without it, the pipeline that the program carries.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Change one setting, such as `defaults.timeout=5s`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    standpoint run article.txt\n  \
+    standpoint run seeds/ -o results.jsonl\n  \
+    cat feed.jsonl | standpoint run - | jq '.stance[0].actors'\n  \
+    standpoint run --target Turkey articles/")]
+pub(crate) struct Run {
+    /// Files and folders to read; `-` is standard input (text, or JSONL where it begins with `{`).
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, default_value = "-")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineChoice,
+
+    /// Toward whom, in place of the stance stage's own setting; may be repeated.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) target: Vec<String>,
+
+    /// Write the results to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// How to write results: a table on a terminal, JSONL elsewhere, unless told otherwise.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<ResultFormat>,
+
+    /// Write to the sinks of the pipeline file too.
+    #[arg(long, requires = "config")]
+    pub(crate) sinks: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResultFormat {
+    /// One JSON object on each line.
+    Jsonl,
+    /// A table for people.
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Daemon {
+    /// The pipeline file.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+
+    /// Change one setting, such as `data_dir=/tmp/state`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// Process what the sources hold now, then end.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The pipeline files.
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// How to print what is found.
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The document; `-` is standard input.
+    #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) path: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineChoice,
+
+    /// Toward whom, in place of the stance stage's own setting; may be repeated.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) target: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineChoice,
+
+    #[command(flatten)]
+    pub(crate) evaluation: crate::evaluate::Evaluation,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// List the plugins that a pipeline can use, and where they were found.
+    List {
+        /// More folders to look in.
+        #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+        path: Vec<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what a plugin says of itself, without running any of its code.
+    Inspect {
+        /// The plugin's file, or its name.
+        plugin: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineChoice,
+
+    /// The language of the graph.
+    #[arg(long, default_value = "mermaid", value_name = "FORMAT")]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For Markdown pages.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the resolved pipeline file: defaults, environment and flags filled in, secrets
+    /// hidden.
+    Show(PipelineChoice),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,283 @@
+//! The commands that move documents: `run`, `daemon`, and what `explain` and `evaluate` need.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use standpoint_connectors::files::{FilesSource, Input, Listener, Report, with_causes};
+use standpoint_connectors::instance::{Instance, InstanceError};
+use standpoint_connectors::jsonl::{JsonlSink, StreamSink};
+use standpoint_document::Document;
+use standpoint_engine::{
+    Delivery, Engine, Outcome, Pipeline, Receipt, RunError, Sink, SinkError, SinkStep, Source,
+    SourceError, SourceStep, StageStep, Summary,
+};
+use tokio::runtime::{Builder, Runtime};
+use tracing::{error, info};
+
+use crate::assemble::Assembly;
+use crate::cli::{self, PipelineChoice, ResultFormat};
+use crate::exit::{self, Exit};
+use crate::progress::Progress;
+use crate::signals;
+use crate::style::Style;
+use crate::table::TableSink;
+
+/// `run`: one pass over what is given.
+pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exit> {
+    let inputs = inputs(&arguments.paths)?;
+    let assembly = Assembly::of(&arguments.pipeline)?;
+    let stages = assembly.stages(&arguments.target)?;
+    let progress = Progress::new(arguments.output.is_some() || !io::stdout().is_terminal());
+    let source =
+        FilesSource::start("run", inputs, assembly.read_limits(), teller(progress.clone(), true))?;
+    let output = output(arguments, &assembly, Style::of_stdout(colour))?;
+    let mut sinks = vec![assembly.sink_step("output", output)];
+    if arguments.sinks {
+        sinks.extend(assembly.sinks()?);
+    }
+    let sources = vec![SourceStep { name: "run".to_owned(), source: Box::new(source) }];
+    let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
+    let summary = execute(pipeline, &progress)?;
+    Ok(ending(&summary, &progress))
+}
+
+fn inputs(paths: &[std::path::PathBuf]) -> Result<Vec<Input>> {
+    let input = |path: &std::path::PathBuf| {
+        if path == Path::new("-") {
+            return Ok(Input::Stdin);
+        }
+        // Whether it can be read is told when it is; a name that is nothing is a slip of the hand.
+        if path.symlink_metadata().is_err() {
+            return Err(exit::usage(format!(
+                "{}: there is no such file or folder",
+                path.display()
+            )));
+        }
+        Ok(Input::Path(path.clone()))
+    };
+    paths.iter().map(input).collect()
+}
+
+/// Where results go: to `-o`, else to standard output.
+fn output(arguments: &cli::Run, assembly: &Assembly, style: Style) -> Result<Box<dyn Sink>> {
+    let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
+    let usual = if to_terminal { ResultFormat::Table } else { ResultFormat::Jsonl };
+    let format = arguments.format.unwrap_or(usual);
+    let maker = assembly.maker();
+    Ok(match (format, &arguments.output) {
+        (ResultFormat::Jsonl, Some(path)) => Box::new(
+            JsonlSink::create(path, maker).map_err(|error| exit::usage(with_causes(&error)))?,
+        ),
+        (ResultFormat::Jsonl, None) => {
+            Box::new(StreamSink::new(io::stdout(), "standard output", maker))
+        }
+        (ResultFormat::Table, Some(path)) => {
+            let file = std::fs::File::create(path)
+                .with_context(|| format!("cannot write to {}", path.display()))
+                .map_err(|error| exit::usage(format!("{error:#}")))?;
+            Box::new(TableSink::new(file, Style { colour: false, ..style }))
+        }
+        (ResultFormat::Table, None) => Box::new(TableSink::new(io::stdout(), style)),
+    })
+}
+
+/// Tells of documents that failed, and of files passed over if `with_passed_over`.
+fn teller(progress: Progress, with_passed_over: bool) -> Listener {
+    Arc::new(move |report| match report {
+        Report::PassedOver { path, reason } if with_passed_over => {
+            progress.say(&format!("passed over {path}: {reason}"));
+        }
+        Report::PassedOver { .. } => {}
+        Report::Failed { path, failure } => progress.say(&format!("failed {path}: {failure}")),
+        Report::Returned { path } => progress.say(&format!("not finished {path}: stopped")),
+    })
+}
+
+/// `daemon`: the sources and sinks of a pipeline file, until a signal or, with `--once`, until
+/// they are drained.
+pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
+    let choice =
+        PipelineChoice { config: Some(arguments.config.clone()), set: arguments.set.clone() };
+    let mut assembly = Assembly::of(&choice)?;
+    if assembly.file.sources.is_empty() || assembly.file.sinks.is_empty() {
+        return Err(exit::usage(format!(
+            "{}: a daemon needs at least one source and one sink",
+            arguments.config.display()
+        )));
+    }
+    let instance = Instance::take(&assembly.file.data_dir).map_err(|error| match error {
+        InstanceError::Held { .. } => exit::locked(error.to_string()),
+        other => exit::usage(with_causes(&other)),
+    })?;
+    assembly.cache_plugins();
+    let stages = assembly.stages(&[])?;
+    let progress = Progress::new(false);
+    let sinks = assembly.sinks()?;
+    let sources =
+        assembly.sources(instance.name(), arguments.once, &teller(progress.clone(), false))?;
+    let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
+    info!(pipeline = assembly.maker().pipeline, "started");
+    let summary = execute(pipeline, &progress)?;
+    let counts = &summary.counts;
+    info!(
+        read = counts.read,
+        done = counts.done,
+        failed = counts.failed,
+        returned = counts.returned,
+        elapsed = ?summary.elapsed,
+        "pipeline drained"
+    );
+    Ok(ending(&summary, &progress))
+}
+
+/// Runs a pipeline to its end, with signals and a progress bar.
+fn execute(pipeline: Pipeline, progress: &Progress) -> Result<Summary> {
+    let runtime = io_runtime()?;
+    let summary = runtime.block_on(async {
+        let engine = Engine::new(pipeline);
+        let signals = signals::listen(engine.shutdown())?;
+        let bar = progress.follow(engine.stats());
+        let summary = engine.run().await;
+        bar.abort();
+        signals.abort();
+        anyhow::Ok(summary)
+    })?;
+    // A thread that is blocked in a plugin, or in a read of standard input, is not waited for.
+    runtime.shutdown_background();
+    progress.finish();
+    Ok(summary)
+}
+
+/// The runtime of sources, sinks and signals; stages have workers of their own.
+fn io_runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// The exit code of a run, after telling what went wrong.
+fn ending(summary: &Summary, progress: &Progress) -> Exit {
+    let errors: Vec<&RunError> =
+        summary.errors.iter().filter(|error| !is_broken_pipe(error)).collect();
+    for error in &errors {
+        error!("{}", with_causes(error));
+    }
+    if !errors.is_empty() {
+        return Exit::Failed;
+    }
+    if summary.counts.failed > 0 {
+        let counts = &summary.counts;
+        progress.say(&format!("{} of {} documents failed", counts.failed, counts.read));
+        return Exit::SomeFailed;
+    }
+    Exit::Done
+}
+
+/// Whether nobody reads the output any more, as after `| head`: no failure of ours.
+fn is_broken_pipe(error: &RunError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Sends documents through `stages` and gives them back, in their order; one that fails is
+/// missing and told on standard error.
+///
+/// # Errors
+///
+/// When the run as a whole fails.
+pub(crate) fn annotate(
+    documents: Vec<Document<'static>>,
+    stages: Vec<StageStep>,
+    assembly: &Assembly,
+) -> Result<Vec<Document<'static>>> {
+    let order: Vec<String> = documents.iter().map(|document| document.id().to_owned()).collect();
+    let kept = Arc::new(Mutex::new(std::collections::HashMap::new()));
+    let sink = Keep(Arc::clone(&kept));
+    let source = Given(documents.into_iter());
+    let pipeline = Pipeline {
+        sources: vec![SourceStep { name: "given".to_owned(), source: Box::new(source) }],
+        stages,
+        sinks: vec![SinkStep::new("kept", Box::new(sink))],
+        limits: assembly.limits(),
+    };
+    let progress = Progress::new(true);
+    let summary = execute(pipeline, &progress)?;
+    if let Some(error) = summary.errors.into_iter().next() {
+        return Err(error.into());
+    }
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(order.iter().filter_map(|id| kept.remove(id)).collect())
+}
+
+/// Reads the documents of one input.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(crate) fn read(path: &Path, assembly: &Assembly) -> Result<Vec<Document<'static>>> {
+    let inputs = inputs(&[path.to_owned()])?;
+    let progress = Progress::new(false);
+    let listener = teller(progress, true);
+    let mut source = FilesSource::start("run", inputs, assembly.read_limits(), listener)?;
+    io_runtime()?.block_on(async {
+        let mut documents = Vec::new();
+        while let Some(delivery) = source.next().await? {
+            match delivery.content {
+                Ok(document) => {
+                    documents.push(document);
+                    delivery.receipt.settle(Outcome::Done);
+                }
+                Err(failure) => delivery.receipt.settle(Outcome::Failed(failure)),
+            }
+        }
+        Ok(documents)
+    })
+}
+
+/// A source of documents that are there already.
+struct Given(std::vec::IntoIter<Document<'static>>);
+
+#[async_trait]
+impl Source for Given {
+    async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
+        Ok(self.0.next().map(|document| {
+            let id = document.id().to_owned();
+            let receipt = Receipt::new(move |outcome| {
+                if let Outcome::Failed(failure) = outcome {
+                    error!(id, "failed: {failure}");
+                }
+            });
+            Delivery::new(document, receipt)
+        }))
+    }
+}
+
+/// A sink that keeps documents by their ids.
+struct Keep(Arc<Mutex<std::collections::HashMap<String, Document<'static>>>>);
+
+#[async_trait]
+impl Sink for Keep {
+    async fn write(
+        &mut self,
+        documents: &[Arc<Document<'static>>],
+    ) -> Result<Vec<Result<(), String>>, SinkError> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for document in documents {
+            kept.insert(document.id().to_owned(), Document::clone(document));
+        }
+        Ok(vec![Ok(()); documents.len()])
+    }
+}
