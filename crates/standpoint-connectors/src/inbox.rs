@@ -182,16 +182,16 @@ impl InboxSource {
     /// [`InboxError`] when a folder cannot be used or a pattern is none.
     pub fn open(
         name: &str,
-        settings: InboxSettings,
-        places: Places,
+        settings: &InboxSettings,
+        places: &Places,
         mut limits: ReadLimits,
         until_drained: bool,
     ) -> Result<Self, InboxError> {
         if let Some(Size(bytes)) = settings.max_document_bytes {
             limits.max_document_bytes = bytes;
         }
-        let claims = Arc::new(Claims::open(name, &settings, &places)?);
-        let scanner = Scanner::new(&settings)?;
+        let claims = Arc::new(Claims::open(name, settings, places)?);
+        let scanner = Scanner::new(settings)?;
         let hints = Hints::watch(&settings.path);
         let keeper = Arc::new(Keeper::new(Arc::clone(&claims)));
         let (sender, deliveries) = mpsc::channel(READ_AHEAD);

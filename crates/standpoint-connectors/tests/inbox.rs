@@ -1,6 +1,8 @@
 //! What the inbox promises: at every moment a file is in exactly one of inbox, claimed, archive
 //! and quarantine.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -48,7 +50,7 @@ impl House {
             max_attempts: NonZeroU32::new(3).unwrap(),
             sync: true,
         };
-        InboxSource::open("news", settings, places, ReadLimits::default(), true).unwrap()
+        InboxSource::open("news", &settings, &places, ReadLimits::default(), true).unwrap()
     }
 
     /// Runs the inbox until it is drained; `judge` says what becomes of each document.
@@ -241,7 +243,7 @@ async fn mistakes_in_the_settings_are_named() {
             max_attempts: NonZeroU32::MIN,
             sync: false,
         };
-        InboxSource::open("news", settings, places, ReadLimits::default(), true)
+        InboxSource::open("news", &settings, &places, ReadLimits::default(), true)
             .map(drop)
             .unwrap_err()
             .to_string()

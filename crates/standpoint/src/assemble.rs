@@ -184,7 +184,7 @@ impl Assembly {
                         max_attempts: source.max_attempts,
                         sync: self.file.commit.durability != Durability::Os,
                     };
-                    let inbox = InboxSource::open(name, settings, places, limits, until_drained)
+                    let inbox = InboxSource::open(name, &settings, &places, limits, until_drained)
                         .with_context(|| format!("cannot start source `{name}`"))?;
                     Box::new(inbox)
                 }

@@ -58,7 +58,8 @@ pub(super) struct Reason {
     /// The source's name.
     source: String,
     /// What was found, and by whom.
-    pub(super) reason: String,
+    #[serde(rename = "reason")]
+    found: String,
     /// Documents of the file that failed, with the reason of each; the others are in the sinks.
     /// No more than [`Reason::MOST_FAILURES`].
     pub(super) failures: Vec<String>,
@@ -76,11 +77,11 @@ impl Reason {
     /// How many failures of one file are kept.
     pub(super) const MOST_FAILURES: usize = 1000;
 
-    pub(super) fn new(source: &str, reason: String) -> Self {
+    pub(super) fn new(source: &str, found: String) -> Self {
         Self {
             version: 1,
             source: source.to_owned(),
-            reason,
+            found,
             failures: Vec::new(),
             failed: 0,
             path: String::new(),
@@ -206,7 +207,7 @@ impl Claims {
         // A clock before 1970 is wrong, and 0 says so.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         reason.quarantined_at = now.as_secs();
-        info!(path = ?reason.path, reason = ?reason.reason, "quarantined");
+        info!(path = ?reason.path, reason = ?reason.found, "quarantined");
         // The reason first: a crash between the two leaves a reason without a file, which the next
         // attempt writes over, and never a file without a reason.
         let json = serde_json::to_vec_pretty(&reason)?;
