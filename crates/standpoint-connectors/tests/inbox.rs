@@ -36,7 +36,7 @@ impl House {
         fs::rename(draft, path).unwrap();
     }
 
-    fn open(&self, settings: Value) -> InboxSource {
+    fn open(&self, settings: &Value) -> InboxSource {
         let mut all = json!({
             "path": self.at("inbox"),
             "settle": "1ms",
@@ -55,7 +55,7 @@ impl House {
 
     /// Runs the inbox until it is drained; `judge` says what becomes of each document.
     async fn run(&self, judge: impl Fn(&Delivery) -> Outcome) -> Vec<String> {
-        let mut source = self.open(json!({}));
+        let mut source = self.open(&json!({}));
         let mut texts = Vec::new();
         while let Some(delivery) = source.next().await.unwrap() {
             let outcome = match &delivery.content {
@@ -156,7 +156,7 @@ async fn a_file_with_bad_records_is_quarantined_with_the_reason_of_each() {
 async fn what_was_not_decided_goes_back_to_the_inbox() {
     let house = House::new();
     house.drop_in("sub/a.txt", "One.");
-    let mut source = house.open(json!({}));
+    let mut source = house.open(&json!({}));
     let delivery = source.next().await.unwrap().unwrap();
     assert!(house.files()[0].contains("/claimed/"), "{:?}", house.files());
     delivery.receipt.settle(Outcome::Returned);
@@ -206,7 +206,7 @@ async fn patterns_choose_the_files() {
     for name in ["a.txt", "sub/b.txt", "sub/c.md", "old/d.txt"] {
         house.drop_in(name, name);
     }
-    let mut source = house.open(json!({ "include": ["**/*.txt"], "ignore": ["old/**"] }));
+    let mut source = house.open(&json!({ "include": ["**/*.txt"], "ignore": ["old/**"] }));
     let mut texts = Vec::new();
     while let Some(delivery) = source.next().await.unwrap() {
         texts.push(delivery.content.unwrap().text().to_owned());
