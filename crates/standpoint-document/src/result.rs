@@ -4,7 +4,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::document::Document;
+use crate::document::{Document, StageRecord};
 use crate::entity::EntityKind;
 use crate::layer::{Annotation, layers};
 use crate::sentiment::Sentiment;
@@ -66,6 +66,16 @@ struct Root<'r> {
     layers: Map<String, Value>,
     attributes: &'r std::collections::BTreeMap<String, Value>,
     provenance: Value,
+}
+
+/// A stage's record, its time to a microsecond.
+fn stage(record: &StageRecord) -> Value {
+    json!({
+        "name": record.name,
+        "version": record.version,
+        "model": record.model,
+        "ms": (record.ms * 1000.0).round() / 1000.0,
+    })
 }
 
 /// A list that is written row by row, so that a long document needs no second copy in memory.
@@ -288,7 +298,7 @@ impl Serialize for ResultLine<'_> {
             provenance: json!({
                 "standpoint": self.program_version,
                 "pipeline": self.pipeline,
-                "stages": document.stages(),
+                "stages": document.stages().iter().map(stage).collect::<Vec<_>>(),
             }),
         }
         .serialize(serializer)

@@ -8,23 +8,28 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::LogFormat;
+use crate::cli::{Cli, Command, LogFormat};
 use crate::style::Style;
 
-/// What is logged when nobody says.
-const USUAL: &str = "warn,standpoint=info,standpoint_engine=info,standpoint_connectors=info";
+/// What a daemon logs when nobody says: that something was asked and has happened.
+const OF_A_DAEMON: &str = "warn,standpoint=info,standpoint_engine=info,standpoint_connectors=info";
 
-/// Starts to log what `filter` lets through.
+/// What the other commands log, whose output is their own report.
+const OF_A_COMMAND: &str = "warn";
+
+/// Starts to log what `--log` lets through.
 ///
 /// # Errors
 ///
 /// When the filter is not one.
-pub(crate) fn start(filter: Option<&str>, format: LogFormat, style: Style) -> Result<()> {
-    let filter = EnvFilter::try_new(filter.unwrap_or(USUAL))
+pub(crate) fn start(cli: &Cli, style: Style) -> Result<()> {
+    let is_daemon = matches!(cli.command, Command::Daemon(_));
+    let usual = if is_daemon { OF_A_DAEMON } else { OF_A_COMMAND };
+    let filter = EnvFilter::try_new(cli.log.as_deref().unwrap_or(usual))
         .context("`--log` is not a filter such as `debug` or `standpoint_engine=trace`")?;
     let registry = tracing_subscriber::registry().with(filter);
     let writer = io::stderr;
-    match format {
+    match cli.log_format {
         LogFormat::Text => {
             let layer = fmt::layer().with_writer(writer).with_ansi(style.colour).with_target(false);
             registry.with(layer).try_init()

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         }
     };
     let style = Style::of_stderr(cli.color);
-    if let Err(error) = logging::start(cli.log.as_deref(), cli.log_format, style) {
+    if let Err(error) = logging::start(&cli, style) {
         exit::tell(&error, style);
         return Exit::Usage.into();
     }
