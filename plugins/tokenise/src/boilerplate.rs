@@ -209,9 +209,21 @@ mod tests {
         let article = "Ministers met.\n".repeat(60);
         let form = format!("{article}\nDeja una respuesta\n\nNombre\n\nEnviar *");
         let cases: [(&str, &str, &[&str]); 12] = [
-            ("cookies", "We use cookies to improve your visit.\n\nMinisters met.", &["We use cookies to improve your visit."]),
-            ("share bar", "Ministers met.\nShare on Facebook\nTweet\n", &["Share on Facebook", "Tweet"]),
-            ("byline", "By Jane A. Smith and John Doe\n\nMinisters met.", &["By Jane A. Smith and John Doe"]),
+            (
+                "cookies",
+                "We use cookies to improve your visit.\n\nMinisters met.",
+                &["We use cookies to improve your visit."],
+            ),
+            (
+                "share bar",
+                "Ministers met.\nShare on Facebook\nTweet\n",
+                &["Share on Facebook", "Tweet"],
+            ),
+            (
+                "byline",
+                "By Jane A. Smith and John Doe\n\nMinisters met.",
+                &["By Jane A. Smith and John Doe"],
+            ),
             ("sentence with by", "By Monday the ministers had met.", &[]),
             ("sentence with share", "Share of the vote fell. Share on.", &[]),
             ("caption twice", &twice, &[caption, caption]),
@@ -219,7 +231,11 @@ mod tests {
             ("title again", title, &["Ministers meet in Tashkent for talks on water"]),
             ("form at the end", &form, &["Deja una respuesta\n\nNombre\n\nEnviar *"]),
             ("longer word", "Tweeting ministers met.", &[]),
-            ("quoted notice", "\"We use cookies,\" the minister said in a speech that went on about web sites and their rules, about companies which had to follow them, about fines that nobody paid, about judges, about the courts, about lawyers and about the end of the world.", &[]),
+            (
+                "quoted notice",
+                "\"We use cookies,\" the minister said in a speech that went on about web sites and their rules, about companies which had to follow them, about fines that nobody paid, about judges, about the courts, about lawyers and about the end of the world.",
+                &[],
+            ),
             ("empty", "", &[]),
         ];
         for (case, text, expected) in cases {

@@ -51,8 +51,10 @@ pub(crate) enum Wide {
     Symbol,
 }
 
-/// Whether a token may leave `character` out.
-pub(crate) fn is_left_out(character: char) -> bool {
+/// Whether tokens may leave `character` out: white space, control characters, and format characters
+/// that show nothing.
+#[must_use]
+pub fn is_left_out(character: char) -> bool {
     character.is_whitespace() || character.is_control() || is_invisible(character)
 }
 

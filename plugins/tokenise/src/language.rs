@@ -31,7 +31,7 @@ pub fn language_of_text(text: &str, tokens: &[Span]) -> Option<&'static str> {
     if evidence.english_share() >= ENGLISH_SHARE {
         return Some("en");
     }
-    profile(text, tokens)
+    profile(text, tokens, SURE)
 }
 
 /// The language of a paragraph, when it is surely not that of its document.
@@ -51,8 +51,13 @@ pub fn foreign_language(text: &str, tokens: &[Span], language: &str) -> Option<&
     if evidence.is_latin && (!is_prose || evidence.english_share() >= FOREIGN_SHARE) {
         return None;
     }
-    profile(text, tokens).filter(|found| *found != language)
+    // Ten words of which none is English are not English; which language they are may be less sure.
+    let confidence = if evidence.english == 0 && evidence.words >= 10 { 0.3 } else { SURE };
+    profile(text, tokens, confidence).filter(|found| *found != language)
 }
+
+/// From this confidence on, `whatlang` calls an answer reliable.
+const SURE: f64 = 0.9;
 
 /// What the words of a text tell at a glance.
 struct Evidence {
@@ -91,17 +96,57 @@ impl Evidence {
 fn is_english_word(word: &[u8]) -> bool {
     matches!(
         word,
-        b"the" | b"The" | b"of" | b"and" | b"And" | b"to" | b"is" | b"that" | b"for" | b"with"
-            | b"it" | b"It" | b"are" | b"was" | b"be" | b"by" | b"this" | b"This" | b"which"
-            | b"have" | b"has" | b"not" | b"n't" | b"from" | b"at" | b"they" | b"We" | b"we"
-            | b"I" | b"you" | b"his" | b"their" | b"its" | b"would" | b"will" | b"been" | b"were"
-            | b"who" | b"but" | b"But" | b"or" | b"an" | b"'s"
+        b"the"
+            | b"The"
+            | b"of"
+            | b"and"
+            | b"And"
+            | b"to"
+            | b"is"
+            | b"that"
+            | b"for"
+            | b"with"
+            | b"it"
+            | b"It"
+            | b"are"
+            | b"was"
+            | b"be"
+            | b"by"
+            | b"this"
+            | b"This"
+            | b"which"
+            | b"have"
+            | b"has"
+            | b"not"
+            | b"n't"
+            | b"from"
+            | b"at"
+            | b"they"
+            | b"We"
+            | b"we"
+            | b"I"
+            | b"you"
+            | b"his"
+            | b"their"
+            | b"its"
+            | b"would"
+            | b"will"
+            | b"been"
+            | b"were"
+            | b"who"
+            | b"but"
+            | b"But"
+            | b"or"
+            | b"an"
+            | b"'s"
     ) || word == "’s".as_bytes()
         || word == "n’t".as_bytes()
 }
 
 /// What the trigrams and the script tell.
-fn profile(text: &str, tokens: &[Span]) -> Option<&'static str> {
+///
+/// - `confidence`: from 0 to 1, what the answer must reach.
+fn profile(text: &str, tokens: &[Span], confidence: f64) -> Option<&'static str> {
     let (first, last) = tokens.first().zip(tokens.last())?;
     let start = first.start as usize;
     let end = text.floor_char_boundary((last.end as usize).min(start + SAMPLE_BYTES));
@@ -109,24 +154,80 @@ fn profile(text: &str, tokens: &[Span]) -> Option<&'static str> {
     let info = whatlang::detect(sample)?;
     let letters = sample.chars().filter(|character| character.is_alphabetic()).take(MIN_LETTERS);
     let is_enough = letters.count() == MIN_LETTERS || info.script() != whatlang::Script::Latin;
-    (is_enough && info.is_reliable()).then(|| iso_639_1(info.lang())).flatten()
+    (is_enough && confidence <= info.confidence()).then(|| iso_639_1(info.lang())).flatten()
 }
 
 fn iso_639_1(language: whatlang::Lang) -> Option<&'static str> {
     // `whatlang` has three-letter codes.
     const CODES: [(&str, &str); 68] = [
-        ("afr", "af"), ("aka", "ak"), ("amh", "am"), ("ara", "ar"), ("aze", "az"), ("bel", "be"),
-        ("ben", "bn"), ("bul", "bg"), ("cat", "ca"), ("ces", "cs"), ("cmn", "zh"), ("cym", "cy"),
-        ("dan", "da"), ("deu", "de"), ("ell", "el"), ("eng", "en"), ("epo", "eo"), ("est", "et"),
-        ("fin", "fi"), ("fra", "fr"), ("guj", "gu"), ("heb", "he"), ("hin", "hi"), ("hrv", "hr"),
-        ("hun", "hu"), ("hye", "hy"), ("ind", "id"), ("ita", "it"), ("jav", "jv"), ("jpn", "ja"),
-        ("kan", "kn"), ("kat", "ka"), ("khm", "km"), ("kor", "ko"), ("lat", "la"), ("lav", "lv"),
-        ("lit", "lt"), ("mal", "ml"), ("mar", "mr"), ("mkd", "mk"), ("mya", "my"), ("nep", "ne"),
-        ("nld", "nl"), ("nob", "nb"), ("ori", "or"), ("pan", "pa"), ("pes", "fa"), ("pol", "pl"),
-        ("por", "pt"), ("ron", "ro"), ("rus", "ru"), ("sin", "si"), ("slk", "sk"), ("slv", "sl"),
-        ("sna", "sn"), ("spa", "es"), ("srp", "sr"), ("swe", "sv"), ("tam", "ta"), ("tel", "te"),
-        ("tgl", "tl"), ("tha", "th"), ("tuk", "tk"), ("tur", "tr"), ("ukr", "uk"), ("urd", "ur"),
-        ("uzb", "uz"), ("vie", "vi"),
+        ("afr", "af"),
+        ("aka", "ak"),
+        ("amh", "am"),
+        ("ara", "ar"),
+        ("aze", "az"),
+        ("bel", "be"),
+        ("ben", "bn"),
+        ("bul", "bg"),
+        ("cat", "ca"),
+        ("ces", "cs"),
+        ("cmn", "zh"),
+        ("cym", "cy"),
+        ("dan", "da"),
+        ("deu", "de"),
+        ("ell", "el"),
+        ("eng", "en"),
+        ("epo", "eo"),
+        ("est", "et"),
+        ("fin", "fi"),
+        ("fra", "fr"),
+        ("guj", "gu"),
+        ("heb", "he"),
+        ("hin", "hi"),
+        ("hrv", "hr"),
+        ("hun", "hu"),
+        ("hye", "hy"),
+        ("ind", "id"),
+        ("ita", "it"),
+        ("jav", "jv"),
+        ("jpn", "ja"),
+        ("kan", "kn"),
+        ("kat", "ka"),
+        ("khm", "km"),
+        ("kor", "ko"),
+        ("lat", "la"),
+        ("lav", "lv"),
+        ("lit", "lt"),
+        ("mal", "ml"),
+        ("mar", "mr"),
+        ("mkd", "mk"),
+        ("mya", "my"),
+        ("nep", "ne"),
+        ("nld", "nl"),
+        ("nob", "nb"),
+        ("ori", "or"),
+        ("pan", "pa"),
+        ("pes", "fa"),
+        ("pol", "pl"),
+        ("por", "pt"),
+        ("ron", "ro"),
+        ("rus", "ru"),
+        ("sin", "si"),
+        ("slk", "sk"),
+        ("slv", "sl"),
+        ("sna", "sn"),
+        ("spa", "es"),
+        ("srp", "sr"),
+        ("swe", "sv"),
+        ("tam", "ta"),
+        ("tel", "te"),
+        ("tgl", "tl"),
+        ("tha", "th"),
+        ("tuk", "tk"),
+        ("tur", "tr"),
+        ("ukr", "uk"),
+        ("urd", "ur"),
+        ("uzb", "uz"),
+        ("vie", "vi"),
     ];
     let code = language.code();
     CODES.iter().find(|(three, _)| *three == code).map(|&(_, two)| two)
@@ -146,10 +247,22 @@ mod tests {
         let cases = [
             (Some("en"), "The minister said that the talks were useful and would go on."),
             (Some("ru"), "Министр заявил, что переговоры были полезными и будут продолжены."),
-            (Some("uk"), "Міністр заявив, що переговори були корисними і триватимуть далі в Києві."),
-            (Some("es"), "El ministro dijo que las conversaciones fueron útiles y que van a continuar."),
-            (Some("de"), "Der Minister sagte, die Gespräche seien nützlich gewesen und gingen weiter."),
-            (Some("fr"), "Le ministre a déclaré que les entretiens avaient été utiles et se poursuivraient."),
+            (
+                Some("uk"),
+                "Міністр заявив, що переговори були корисними і триватимуть далі в Києві.",
+            ),
+            (
+                Some("es"),
+                "El ministro dijo que las conversaciones fueron útiles y que van a continuar.",
+            ),
+            (
+                Some("de"),
+                "Der Minister sagte, die Gespräche seien nützlich gewesen und gingen weiter.",
+            ),
+            (
+                Some("fr"),
+                "Le ministre a déclaré que les entretiens avaient été utiles et se poursuivraient.",
+            ),
             (Some("zh"), "部长说，会谈是有益的，并将继续进行。"),
             (None, ""),
             (None, "Yes."),
@@ -165,8 +278,14 @@ mod tests {
     fn a_foreign_paragraph_is_found_but_names_are_not_one() {
         let cases = [
             (Some("es"), "Tu voto no será publicado hasta que los jueces del concurso lo revisen."),
-            (None, "Vladimir Putin, Xi Jinping, Kassym-Jomart Tokayev, Ilham Aliyev, Emomali Rahmon"),
-            (None, "Officials met ministers; envoys met generals; nobody met reporters afterwards."),
+            (
+                None,
+                "Vladimir Putin, Xi Jinping, Kassym-Jomart Tokayev, Ilham Aliyev, Emomali Rahmon",
+            ),
+            (
+                None,
+                "Officials met ministers; envoys met generals; nobody met reporters afterwards.",
+            ),
         ];
         for (expected, text) in cases {
             let tokens = words(text, &Lists::standard());

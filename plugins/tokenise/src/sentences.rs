@@ -338,7 +338,8 @@ impl<'a> Walk<'a> {
         let is_alone = self.bytes.get(token.end as usize).is_some_and(u8::is_ascii_whitespace);
         let is_number = word.ends_with(['.', ')'])
             && word.starts_with(|first: char| first.is_ascii_digit() || first == '(');
-        is_alone && (is_number || matches!(word, "-" | "*" | "•" | "–" | "—" | "·" | "▪" | "►" | "●"))
+        is_alone
+            && (is_number || matches!(word, "-" | "*" | "•" | "–" | "—" | "·" | "▪" | "►" | "●"))
     }
 
     /// Whether the token ends with a full stop or its like.
@@ -444,7 +445,7 @@ const LENGTH_STEPS: [usize; 8] = [2, 3, 4, 6, 9, 15, 25, 40];
 
 /// Words that begin a sentence after a letter with a full stop, rather than being a name.
 const STARTERS: [&str; 34] = [
-    "The", "A", "An", "He", "She", "It", "They", "We", "You", "This", "That", "These", "Those", "In",
-    "On", "At", "But", "And", "If", "As", "For", "However", "When", "While", "After", "His", "Her",
-    "Its", "Their", "Our", "There", "With", "To", "Then",
+    "The", "A", "An", "He", "She", "It", "They", "We", "You", "This", "That", "These", "Those",
+    "In", "On", "At", "But", "And", "If", "As", "For", "However", "When", "While", "After", "His",
+    "Her", "Its", "Their", "Our", "There", "With", "To", "Then",
 ];

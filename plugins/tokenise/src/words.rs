@@ -38,7 +38,8 @@ pub fn words(text: &str, lists: &Lists) -> Vec<Span> {
         match KIND[usize::from(byte)] {
             Kind::Space => at += 1,
             Kind::Letter => at = cutter.plain_word(at),
-            _ => at = cutter.chunk(at),
+            // White space beyond ASCII is an empty chunk.
+            _ => at = cutter.chunk(at).max(text.ceil_char_boundary(at + 1)),
         }
     }
     cutter.tokens
@@ -191,6 +192,10 @@ impl Cutter<'_> {
 
     /// What the full stop at `at` is to the word that began at `start`.
     fn full_stop(&self, start: usize, part: usize, at: usize) -> Stop {
+        // No abbreviation or host name is longer; the bound keeps the time linear.
+        if at - start > 64 {
+            return Stop::Outside;
+        }
         let before = &self.text[part..at];
         let word = &self.text[start..at];
         let is_initial = before.len() == 1 && self.is_letter(part);
@@ -213,7 +218,8 @@ impl Cutter<'_> {
         }
         // A run of dots is an ellipsis, whatever stands before it; "Inc.." ends a sentence.
         if self.bytes.get(at + 1) == Some(&b'.') {
-            let is_doubled = self.bytes.get(at + 2) != Some(&b'.') && self.is_abbreviation(word, at);
+            let is_doubled =
+                self.bytes.get(at + 2) != Some(&b'.') && self.is_abbreviation(word, at);
             return if is_doubled { Stop::Last } else { Stop::Outside };
         }
         if is_initial {
@@ -221,7 +227,8 @@ impl Cutter<'_> {
             let is_acronym = start < part;
             let is_name = self.is_upper(part) && !self.ends_line(at + 1) && before != "I";
             let is_year = self.is_lower(part) && self.is_before_number(at + 1);
-            let is_bracketed = start.checked_sub(1).is_some_and(|before| self.bytes[before] == b'(');
+            let is_bracketed =
+                start.checked_sub(1).is_some_and(|before| self.bytes[before] == b'(');
             let keeps = is_acronym || is_name || is_year || is_bracketed;
             return if keeps { Stop::Last } else { Stop::Outside };
         }
@@ -248,7 +255,8 @@ impl Cutter<'_> {
 
     /// "1." and "2.1." at the start of a line.
     fn is_list_number(&self, start: usize, at: usize) -> bool {
-        let is_number = self.bytes[start..at].iter().all(|&byte| byte.is_ascii_digit() || byte == b'.');
+        let is_number =
+            self.bytes[start..at].iter().all(|&byte| byte.is_ascii_digit() || byte == b'.');
         is_number
             && at - start <= 5
             && (start == 0 || self.bytes[start - 1] == b'\n')
@@ -364,8 +372,7 @@ impl Cutter<'_> {
                 if matches!(byte, b'=' | b'<') { self.run_of_same(at) } else { at + 1 }
             }),
             b'(' if self.is_letter_item(at, chunk) => at + 3,
-            b'-' | b'*' | b'_' | b'~' | b'+' | b'#' | b'>' | b'`' | b'^' | b'|' | b'$'
-            | b'\\' => {
+            b'-' | b'*' | b'_' | b'~' | b'+' | b'#' | b'>' | b'`' | b'^' | b'|' | b'$' | b'\\' => {
                 self.run_of_same(at)
             }
             _ => at + 1,
@@ -390,8 +397,10 @@ impl Cutter<'_> {
         let is_glued = self.tokens.last().is_some_and(|token| token.end as usize == at);
         let is_short_word = at == chunk
             && (matches!(suffix, "em" | "til" | "cause" | "n" | "bout" | "round")
-                || matches!(suffix.as_bytes(), [b'0'..=b'9', b'0'..=b'9']
-                    | [b'0'..=b'9', b'0'..=b'9', b's']));
+                || matches!(
+                    suffix.as_bytes(),
+                    [b'0'..=b'9', b'0'..=b'9'] | [b'0'..=b'9', b'0'..=b'9', b's']
+                ));
         if (is_clitic(suffix) && (is_glued || end == self.end)) || is_short_word {
             self.push(at, end);
             return end;
@@ -441,7 +450,8 @@ impl Cutter<'_> {
             let after = end + next.len_utf8();
             if extends_picture(next) {
                 end = after;
-            } else if next == '\u{200d}' && self.char_at(after).is_some_and(|c| wide(c) == Wide::Symbol)
+            } else if next == '\u{200d}'
+                && self.char_at(after).is_some_and(|c| wide(c) == Wide::Symbol)
             {
                 end = after + self.char_at(after).map_or(0, char::len_utf8);
             } else if may_pair && is_regional(next) {
@@ -675,6 +685,10 @@ const fn is_address_byte(byte: u8) -> bool {
 const fn may_be_contraction(before: u8, last: u8) -> bool {
     matches!(
         (before | 0x20, last | 0x20),
-        (b'o' | b'n', b't') | (b'n' | b't', b'a') | (b'i', b'm') | (b'v' | b'r', b'e') | (b't', b's')
+        (b'o' | b'n', b't')
+            | (b'n' | b't', b'a')
+            | (b'i', b'm')
+            | (b'v' | b'r', b'e')
+            | (b't', b's')
     )
 }

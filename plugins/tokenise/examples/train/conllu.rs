@@ -60,7 +60,8 @@ impl Gold {
             if id.contains('-') {
                 continue;
             }
-            let found = text[at..].find(form).with_context(|| format!("{form} is not in {text}"))?;
+            let found =
+                text[at..].find(form).with_context(|| format!("{form} is not in {text}"))?;
             self.tokens.push(start + at + found..start + at + found + form.len());
             at += found + form.len();
         }

@@ -74,13 +74,8 @@ fn train_weights(data: &Path, lists: &Lists) -> Result<()> {
             group += 1;
         }
     }
-    let settings = Settings {
-        bits: 18,
-        min_count: 3,
-        learning_rate: 0.1,
-        l2: 1e-4,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { bits: 18, min_count: 3, learning_rate: 0.1, l2: 1e-4, ..Settings::default() };
     let trained = train::<2>(RECIPE, &all, &settings)?;
     println!(
         "{} places, {} epochs, {} rows, F1 of ends on the part set aside {:.4}",
@@ -96,11 +91,15 @@ fn show_errors(treebank: &str, document: &Gold, found: &[Range<usize>]) {
     let text = &document.text;
     let ends = |spans: &[Range<usize>]| spans.iter().map(|s| s.end).collect::<HashSet<_>>();
     let (found, gold) = (ends(found), ends(&document.sentences));
-    for (kind, places) in [("wrong", found.difference(&gold)), ("missed", gold.difference(&found))] {
+    for (kind, places) in [("wrong", found.difference(&gold)), ("missed", gold.difference(&found))]
+    {
         for &place in places {
             let from = text.floor_char_boundary(place.saturating_sub(40));
             let to = text.ceil_char_boundary((place + 30).min(text.len()));
-            println!("{treebank} {kind} {:?}", format!("{}⟦⟧{}", &text[from..place], &text[place..to]));
+            println!(
+                "{treebank} {kind} {:?}",
+                format!("{}⟦⟧{}", &text[from..place], &text[place..to])
+            );
         }
     }
 }
