@@ -90,6 +90,8 @@ pub struct StageSettings {
     pub plugin: PluginReference,
     /// The plugin's own settings: the file's `with`.
     pub settings: OwnSettings,
+    /// The SHA-256 digest that the plugin's library must have, in hexadecimal.
+    pub sha256: Option<String>,
     /// A condition over the document, in CEL.
     pub when: Option<String>,
     /// How many documents the stage works on at a time.

@@ -220,9 +220,6 @@ pub struct Limits {
     /// How deep the values of a JSON document may be nested.
     pub max_json_depth: NonZeroU32,
 
-    /// How many entities one document may have.
-    pub max_entities_per_document: NonZeroU32,
-
     /// How much text may be on its way through the pipeline before the sources pause.
     #[serde(with = "size_text")]
     #[schemars(schema_with = "size_text::schema")]
@@ -239,7 +236,6 @@ impl Default for Limits {
             max_records_per_file: nonzero(1_000_000),
             max_line_bytes: 16 * MIB,
             max_json_depth: nonzero(64),
-            max_entities_per_document: nonzero(100_000),
             max_bytes_in_flight: 64 * MIB,
         }
     }

@@ -142,6 +142,7 @@ fn stage_settings(
         plugin,
         settings: OwnSettings::of_stage(node, format!("stages[{index}].with"), origin),
         when: stage.when,
+        sha256: stage.sha256,
         concurrency: stage.concurrency,
         batch: stage.batch,
         timeout: stage.timeout.unwrap_or(defaults.timeout),

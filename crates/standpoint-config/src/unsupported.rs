@@ -6,7 +6,7 @@
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
 use crate::tree::{Kind, Meaning, Node, join};
 
-/// The keys that are refused; `[]` stands for any item of a list.
+/// The keys that are refused; `[]` stands for any item of a list, `*` for any key.
 const UNSUPPORTED: &[Unsupported] = &[
     Unsupported { key: "server", value: Any, instead: "remove it" },
     Unsupported { key: "routes", value: Any, instead: "every result goes to every sink" },
@@ -20,7 +20,8 @@ const UNSUPPORTED: &[Unsupported] = &[
     },
     Unsupported { key: "stages[].runtime", value: Text("process"), instead: "use `native`" },
     Unsupported { key: "stages[].runtime", value: Text("wasm"), instead: "use `native`" },
-    Unsupported { key: "stages[].sha256", value: Any, instead: "remove it" },
+    Unsupported { key: "sources.*.ordering", value: Text("per_source"), instead: "use `none`" },
+    Unsupported { key: "sources.*.dedupe", value: Text("content"), instead: "use `id`" },
     Unsupported {
         key: "stages[].limits",
         value: Any,
@@ -83,9 +84,11 @@ fn find<'t>(tree: &'t Node, pattern: &str) -> Vec<(Place, String, &'t Node)> {
     for step in pattern.split('.') {
         let (key, each_item) = step.strip_suffix("[]").map_or((step, false), |key| (key, true));
         let mut next = Vec::new();
-        for (_, path, node) in found {
-            let Some(entry) = node.entry(key) else { continue };
-            let path = join(&path, key);
+        let entries = found.iter().flat_map(|(_, path, node)| {
+            let meant = node.entries().iter().filter(|entry| key == "*" || entry.key == key);
+            meant.map(move |entry| (join(path, &entry.key), entry))
+        });
+        for (path, entry) in entries {
             if each_item {
                 let items = entry.value.items().iter().enumerate();
                 next.extend(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
+use standpoint_abi::LoadPolicy;
 use standpoint_config::{
     Catalogue, Concurrency, Diagnostics, Durability, Environment, OnError, Override, PipelineFile,
     PluginReference, StageSettings,
@@ -117,7 +118,9 @@ impl Assembly {
             stage: stage.id.clone(),
             pipeline_dir: self.file.resolve(Path::new("")),
         };
-        let loaded = plugin.load(self.plugin_cache.clone(), &settings, &context)?;
+        let policy =
+            LoadPolicy { sha256: stage.sha256.clone(), cache_dir: self.plugin_cache.clone() };
+        let loaded = plugin.load(&policy, &settings, &context)?;
         let mut step = StageStep::new(&stage.id, loaded.stage);
         step.version = loaded.version;
         step.model = loaded.model;

@@ -137,19 +137,16 @@ impl Plugin {
 
     /// Loads the plugin and makes a stage of it.
     ///
-    /// - `cache_dir`: a private folder for the copy that is loaded; without it the file itself is.
-    ///
     /// # Errors
     ///
     /// Why it cannot be loaded, or what it says of its settings.
     pub(crate) fn load(
         &self,
-        cache_dir: Option<PathBuf>,
+        policy: &LoadPolicy,
         settings: &Value,
         context: &StartContext,
     ) -> Result<LoadedStage> {
-        let policy = LoadPolicy { sha256: None, cache_dir };
-        let stage = LoadedPlugin::load(&self.path, &policy)?.create(settings, context)?;
+        let stage = LoadedPlugin::load(&self.path, policy)?.create(settings, context)?;
         Ok(LoadedStage {
             version: self.manifest.version.clone(),
             model: self.manifest.model.clone(),
