@@ -24,6 +24,7 @@ pub(crate) enum Doer {
 
 /// A verb with its auxiliaries and negations.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of grammar by itself")]
 pub(crate) struct Group {
     /// First word of the group, the main verb, and the word behind verb and phrase.
     pub(crate) start: usize,
@@ -74,6 +75,7 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
 }
 
 /// The group whose first word is at `start`.
+#[expect(clippy::too_many_lines, reason = "one walk over auxiliaries, verb and phrase")]
 fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
     let words = &reading.words;
     if !matches!(words[start].part, Part::Auxiliary | Part::Verb(_) | Part::To | Part::Negation) {
@@ -165,7 +167,9 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
             .iter()
             .any(|&at| matches!(&*words[at].lower, "was" | "were" | "had" | "did"));
     let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
-    let cue = cue.or((copula || has).then_some(light));
+    // A verb that no list knows hands on what its object says: "heaped scorn on".
+    let unknown = !copula && words[head].entry.is_none_or(|entry| entry.verbs.is_empty());
+    let cue = cue.or((copula || has || unknown).then_some(light));
     Some(Group {
         start,
         head,
@@ -333,6 +337,17 @@ fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> (Vec<Doer>,
             return (Vec::new(), false);
         }
         return head_of(reading, start, to, from);
+    }
+    // "In 1978 Albania broke ...": a name right before the verb that no preposition governs.
+    let last =
+        (from..to).rev().find(|&at| !matches!(words[at].part, Part::Adverb | Part::Negation));
+    if let Some(at) = last
+        && let Some(party) = words[at].name()
+        && at > from
+        && !matches!(words[at - 1].part, Part::Preposition | Part::Determiner | Part::To)
+        && !reading.parties[party as usize].inert
+    {
+        return (vec![Doer::Party(party)], false);
     }
     (Vec::new(), false)
 }
@@ -580,8 +595,7 @@ pub(crate) fn owned_run(reading: &Reading<'_, '_>, index: usize) -> Option<Owned
             Part::Noun => head = Some(end),
             Part::Adjective => {}
             Part::Adverb if possessive => {}
-            Part::Coordinator if possessive && head.is_none() => {}
-            Part::Comma if possessive && head.is_none() => {}
+            Part::Coordinator | Part::Comma if possessive && head.is_none() => {}
             _ if word.lower == "-" => {}
             _ => break,
         }

@@ -154,7 +154,7 @@ impl Finder<'_, '_, '_> {
             match cue.map(|cue| cue.carry) {
                 Some(Carry::Turn) if !group_is_adjunct(self.reading, group) => chain.turns += 1,
                 Some(Carry::Cut) if parent.cue.is_some_and(|cue| cue.kind == Kind::Wish) => {
-                    chain.cut = true
+                    chain.cut = true;
                 }
                 _ => {}
             }
@@ -193,11 +193,16 @@ impl Finder<'_, '_, '_> {
             self.of_passive(group, cue, chain);
             return;
         }
-        if group.subjects.is_empty() || cue.carry == Carry::Report && cue.score == 0.0 {
+        if group.subjects.is_empty() {
+            return;
+        }
+        if cue.carry == Carry::Report && cue.score == 0.0 {
+            self.of_address(group, cue);
             return;
         }
         let own = if cue.score == 0.0 { 0.0 } else { Self::turned(cue.score, chain) };
         self.scan(group, cue, own, chain);
+        self.of_verdict(group, cue);
         self.of_joint_act(group, chain);
     }
 
@@ -233,7 +238,14 @@ impl Finder<'_, '_, '_> {
                     .filter_map(super::reading::Word::name),
             );
         }
-        let own = Self::turned(cue.score, chain);
+        // "Was given a warm welcome by": the noun says it.
+        let noun =
+            (group.end..by).find_map(|at| noun_cue(self.reading, at)).map(|(noun, _)| noun.score);
+        let score = match noun {
+            Some(score) if cue.score == 0.0 && cue.carry == Carry::Keep => score,
+            _ => cue.score,
+        };
+        let own = Self::turned(score, chain);
         for goal in goals {
             self.push(
                 Doer::Party(agent),
@@ -395,6 +407,50 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "Warsaw calls it a predator", "treats X as a partner": the verdict behind the object.
+    fn of_verdict(&mut self, group: &Group, cue: Cue) {
+        if cue.kind != Kind::Judge || group.passive {
+            return;
+        }
+        let words = &self.reading.words;
+        let Some(at) = (group.end..group.until).find(|&at| words[at].name().is_some()) else {
+            return;
+        };
+        let Some(party) = words[at].name() else { return };
+        // The verdict may run on behind the next noun phrase, but not into another clause.
+        let found = (at + 1..group.until)
+            .find_map(|at| evaluation(self.reading, at).map(|(score, end, _)| (score, at, end)));
+        if let Some((score, first, end)) = found {
+            let score = if group.negated { -score * 0.5 } else { score };
+            self.give(group, party, score, (Cue { score, ..cue }, first, end), "verdict");
+        }
+    }
+
+    /// "Told Moscow that it was unforgivable", "said of Russia": who is spoken to or of, and the
+    /// judgement in what is said.
+    fn of_address(&mut self, group: &Group, cue: Cue) {
+        let words = &self.reading.words;
+        let near = (group.end + 4).min(words.len());
+        let Some(at) = (group.end..near).find(|&at| words[at].name().is_some()) else { return };
+        let direct = at == group.end
+            || words[group.end..at].iter().all(|word| {
+                matches!(
+                    word.part,
+                    Part::Determiner | Part::Preposition | Part::Adverb | Part::Adjective
+                ) && word.lower != "by"
+                    && word.lower != "in"
+            });
+        let Some(party) = words[at].name().filter(|_| direct) else { return };
+        let said = (0..words.len()).filter(|&index| index > at || words[index].quoted);
+        let found = said.take(60).find_map(|index| {
+            evaluation(self.reading, index).map(|(score, end, _)| (score, index, end))
+        });
+        if let Some((score, first, end)) = found {
+            let score = if group.negated { 0.0 } else { score };
+            self.give(group, party, score, (Cue { score, ..cue }, first, end), "said to or of");
+        }
+    }
+
     /// "Iran and Russia sealed a pact": each of the subjects toward each other.
     fn of_joint_act(&mut self, group: &Group, chain: Chain) {
         if group.subjects.len() < 2 || group.subjects.len() > 6 {
@@ -490,7 +546,7 @@ impl Finder<'_, '_, '_> {
                 }
                 Part::Name(goal) if open => {
                     let score = if cue.kind == Kind::Thing
-                        || cue.kind == Kind::Relation && cue.score == 1.0
+                        || cue.kind == Kind::Relation && cue.score < 1.5
                     {
                         0.0
                     } else {

@@ -9,7 +9,7 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 use crate::clause::Doer;
 use crate::edge::{Edge, Edges, edges};
 use crate::feature::{Pair, RECIPE, extract};
-use crate::lexicon::{Kind, Lexicon};
+use crate::lexicon::{Kind, Lexicon, class};
 use crate::reading::{Party, Reading, read};
 
 /// A sentence and the places in it that name actors.
@@ -46,6 +46,8 @@ pub struct Judgement {
     pub rule: &'static str,
     /// Whether force against the target, or arms for it, is what was found.
     pub force: Force,
+    /// Whether the sentence speaks of balance, abstention or mediation.
+    pub weighs: bool,
 }
 
 /// What is done rather than said.
@@ -100,7 +102,8 @@ impl Judge for RulesAndWeights {
                 }
                 let pair = Pair { holder, target };
                 extract(&reading, &found, pair, &mut features);
-                let probabilities = self.model.predict(&features);
+                let scores = with_pattern(&reading, &found, pair, self.model.scores(&features));
+                let probabilities = self.model.probabilities(scores);
                 conclude(&reading, &found, pair, probabilities)
             })
             .collect()
@@ -183,6 +186,42 @@ fn strongest(
         .copied()
 }
 
+/// What a pattern adds to the model's log-odds of its class: the sentences that the model learnt
+/// from are fewer than the ways to say a thing.
+const PATTERN_BONUS: f32 = 1.2;
+
+/// Adds to the model's scores what a clear pattern is worth by itself.
+fn with_pattern(
+    reading: &Reading<'_, '_>,
+    found: &Edges,
+    pair: Pair,
+    mut scores: [f32; 3],
+) -> [f32; 3] {
+    let Some(edge) = strongest(reading, found, pair, None) else { return scores };
+    if edge.time == Time::Hypothetical {
+        scores[1] += PATTERN_BONUS;
+        return scores;
+    }
+    let by_itself = matches!(
+        edge.rule,
+        "object"
+            | "passive"
+            | "owner of the object"
+            | "owner of the relation"
+            | "apposition"
+            | "noun of the object"
+            | "joint act"
+            | "predicate"
+            | "verdict"
+            | "said to or of"
+    );
+    if by_itself && edge.score.abs() >= 0.5 {
+        let class = if edge.score < 0.0 { 0 } else { 2 };
+        scores[class] += PATTERN_BONUS * edge.score.abs().min(1.5);
+    }
+    scores
+}
+
 /// Puts probabilities and patterns together.
 fn conclude(
     reading: &Reading<'_, '_>,
@@ -216,6 +255,8 @@ fn conclude(
         let last = reading.words.get((edge.cue.1 as usize).max(1) - 1)?;
         Some(Span::new(first.span.start, last.span.end.max(first.span.end)))
     });
+    let weighs = reading.words.iter().any(|word| word.is(class::WEIGHING))
+        || reading.runs.iter().any(|&(_, bits)| bits & class::WEIGHING != 0);
     let force = match agrees.map(|edge| edge.kind) {
         Some(Kind::War) => Force::War,
         Some(Kind::Aid) => Force::Aid,
@@ -230,6 +271,7 @@ fn conclude(
         cue,
         rule: agrees.map_or("weights", |edge| edge.rule),
         force,
+        weighs,
     }
 }
 
@@ -246,6 +288,7 @@ impl Judgement {
             cue: None,
             rule: "none",
             force: Force::None,
+            weighs: false,
         }
     }
 }

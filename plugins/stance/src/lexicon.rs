@@ -65,6 +65,7 @@ pub(crate) mod class {
         AUXILIARY = 18, "auxiliary";
         PRONOUN = 19, "pronoun";
         ADVERB = 20, "adverb";
+        WEIGHING = 21, "weighing";
     }
 }
 
@@ -95,6 +96,7 @@ pub(crate) enum Kind {
     Aid,
     Report,
     Wish,
+    Judge,
     Attitude,
     Act,
     Relation,
@@ -110,6 +112,7 @@ impl Kind {
             "aid" => Self::Aid,
             "report" => Self::Report,
             "wish" => Self::Wish,
+            "judge" => Self::Judge,
             "attitude" => Self::Attitude,
             "act" => Self::Act,
             "relation" => Self::Relation,
@@ -366,10 +369,8 @@ fn verb_forms(base: &str, irregular: Option<&[String]>) -> Vec<(String, u8)> {
                     form::S
                 } else if index == 0 && others.len() > 1 && !others[1].ends_with("ing") {
                     form::PAST
-                } else if index == 0 {
-                    form::PAST | form::PARTICIPLE
                 } else {
-                    form::PARTICIPLE | form::PAST
+                    form::PAST | form::PARTICIPLE
                 };
                 forms.push((other.clone(), bits));
             }

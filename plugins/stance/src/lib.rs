@@ -1,11 +1,141 @@
-//! The standard stage stance.
+//! The standard stage `stance`: who stands where toward a target, and the sentences that show it.
+//!
+//! The stage reads tokens, sentences and entities and writes, for each target of its settings,
+//! the author's own stance and that of every actor which the text shows to hold one. It knows
+//! nobody by name: whoever is a party to a sentence is masked before it is judged.
+//!
+//! Modules in reading order:
+//!
+//! - `settings`: toward whom, by which cues;
+//! - `lexicon`: the cue lists of the folder `cues/`, which an analyst can read and replace;
+//! - `reading`: a sentence as words with a guess of what each does in it;
+//! - `clause`: verb groups, their subjects, mood and dependence;
+//! - `edge`: attitudes composed from cues, negation, direction and speech;
+//! - `feature` and [`judge`]: the linear model that weighs them, behind the seam [`judge::Judge`];
+//! - `target`, `survey`, `sum`: the whole document: who belongs to the target, who fights it,
+//!   whose words a passage is, and one stance from many passages;
+//! - `pairs`: answers about given pairs, for whoever measures the stage.
 
 mod clause;
 mod edge;
 mod feature;
 pub mod judge;
 mod lexicon;
+mod pairs;
 mod reading;
+mod settings;
+mod sum;
+mod survey;
+mod target;
 
+use async_trait::async_trait;
+use judge::{Judge, RulesAndWeights};
 pub use lexicon::{CueError, Lexicon};
 pub use reading::Party;
+pub use settings::{DEFAULT_TARGET, StanceSettings};
+use standpoint_abi::export_stage;
+use standpoint_document::{Document, layers};
+use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
+use sum::Limits;
+
+/// The weights that the stage carries; MODEL.md describes them.
+const WEIGHTS: &[u8] = include_bytes!("../model/stance.bin");
+
+/// Finds stances toward the targets of its settings.
+pub struct StanceStage {
+    targets: Vec<String>,
+    judge: Box<dyn Judge>,
+    limits: Limits,
+}
+
+impl StageDefinition for StanceStage {
+    const NAME: &'static str = "stance";
+    const CONTRACT: Contract = Contract {
+        reads: &[
+            layers::TOKENS,
+            layers::SENTENCES,
+            layers::ENTITIES,
+            layers::LANGUAGE,
+            pairs::ASKED,
+        ],
+        writes: &[layers::STANCE, pairs::ANSWERED],
+    };
+    const MODEL: Option<&'static str> = Some("stance-linear-1");
+    type Settings = StanceSettings;
+
+    fn start(settings: StanceSettings, context: &StartContext) -> Result<Self, StageError> {
+        let targets = settings.all_targets().map_err(StageError::stage)?;
+        if !(0.0..=1.0).contains(&settings.minimum_confidence) {
+            return Err(StageError::stage(format!(
+                "`minimum_confidence` is {}: expected a number from 0 to 1",
+                settings.minimum_confidence
+            )));
+        }
+        let lexicon = match &settings.cues {
+            Some(folder) => Lexicon::from_folder(&context.resolve(folder)),
+            None => Lexicon::standard(),
+        };
+        let lexicon = lexicon.map_err(|error| StageError::stage(chain(&error)))?;
+        let judge = RulesAndWeights::new(lexicon, WEIGHTS).map_err(|error| {
+            StageError::stage(format!("the stage's weights do not fit it: {error}"))
+        })?;
+        let limits = Limits {
+            minimum_confidence: settings.minimum_confidence,
+            max_evidence: settings.max_evidence as usize,
+        };
+        Ok(Self { targets, judge: Box::new(judge), limits })
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    message
+}
+
+#[async_trait]
+impl Stage for StanceStage {
+    async fn process(
+        &self,
+        document: &mut Document<'_>,
+        context: &StageContext<'_>,
+    ) -> Result<(), StageError> {
+        let mut notes = Vec::new();
+        let mut stances = Vec::with_capacity(self.targets.len());
+        for target in &self.targets {
+            if context.is_cancelled() {
+                return Err(StageError::cancelled());
+            }
+            stances.push(survey::survey(document, &*self.judge, target, self.limits, &mut notes));
+        }
+        let answers = pairs::answer(document, &*self.judge);
+        document.set_stance(stances)?;
+        if let Some(answers) = answers {
+            document.set_attribute(pairs::ANSWERED, answers);
+        }
+        notes.dedup();
+        for note in notes {
+            document.add_note(note);
+        }
+        Ok(())
+    }
+}
+
+export_stage!(StanceStage, settings: "settings.schema.json");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_file_is_current() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/settings.schema.json");
+        standpoint_stage::testing::check_settings_schema::<StanceStage>(file);
+    }
+}

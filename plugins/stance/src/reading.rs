@@ -307,6 +307,7 @@ impl Reading<'_, '_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one question after the other, each short")]
     fn guess_part(&self, index: usize) -> Part {
         let word = &self.words[index];
         let lower = &*word.lower;
@@ -428,6 +429,7 @@ impl Reading<'_, '_> {
     }
 
     /// Whether a word that may be a verb is one here; `None` leaves it to the other lists.
+    #[expect(clippy::too_many_lines, reason = "one question after the other, each short")]
     fn verb_or_noun(&self, index: usize) -> Option<Part> {
         let word = &self.words[index];
         let forms = word.forms();
@@ -488,10 +490,23 @@ impl Reading<'_, '_> {
         if verbal_before {
             return Some(Part::Verb(forms));
         }
+        // "Were put": a form that is its own participle.
+        if previous.is_some_and(|word| word.part == Part::Auxiliary)
+            && forms & (form::PARTICIPLE | form::ING) != 0
+        {
+            return Some(Part::Verb(forms));
+        }
         if nominal_before {
             return Some(Part::Noun);
         }
         if !is_noun_too && forms & form::S != 0 {
+            return Some(Part::Verb(forms));
+        }
+        // "Stands with", "backs away from": the words of the phrase leave no doubt.
+        let phrase =
+            self.longest(index, &entry.verbs).is_some_and(|(phrase, _)| !phrase.rest.is_empty());
+        let after_noun = name_before || matches!(previous.map(|word| word.part), Some(Part::Noun));
+        if phrase && after_noun && forms & form::S != 0 {
             return Some(Part::Verb(forms));
         }
         if name_before {

@@ -12,14 +12,14 @@ use standpoint_stance::Party;
 use crate::tokens::tokens;
 
 /// A sentence with its parties, pairs and the class of each pair.
-pub struct Labelled {
-    pub id: String,
-    pub text: String,
-    pub tokens: Vec<Annotation>,
-    pub parties: Vec<Party>,
-    pub pairs: Vec<(Option<u16>, u16)>,
+pub(crate) struct Labelled {
+    pub(crate) id: String,
+    pub(crate) text: String,
+    pub(crate) tokens: Vec<Annotation>,
+    pub(crate) parties: Vec<Party>,
+    pub(crate) pairs: Vec<(Option<u16>, u16)>,
     /// 0 negative, 1 neutral, 2 positive.
-    pub classes: Vec<usize>,
+    pub(crate) classes: Vec<usize>,
 }
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -36,11 +36,13 @@ fn lines(path: &Path) -> Vec<Value> {
 }
 
 /// The set `attitudes`: every ordered pair of actors named by the labels, and the author.
-pub fn attitudes(path: &Path) -> Vec<Labelled> {
-    lines(path).iter().map(attitude).collect()
+///
+/// - `others`: add names that no label mentions, whose pairs are neutral, as a document has them.
+pub(crate) fn attitudes(path: &Path, others: bool) -> Vec<Labelled> {
+    lines(path).iter().map(|row| attitude(row, others)).collect()
 }
 
-fn attitude(row: &Value) -> Labelled {
+fn attitude(row: &Value, others: bool) -> Labelled {
     let text = row["sentence"].as_str().unwrap_or_default().to_owned();
     let byte = |offset: u64| {
         text.char_indices().nth(offset as usize).map_or(text.len(), |(at, _)| at) as u32
@@ -55,6 +57,12 @@ fn attitude(row: &Value) -> Labelled {
         .flat_map(|label| [span(&label["holder"]), span(&label["target"])])
         .flatten()
         .collect();
+    // Whoever else is named has no stance and meets none, as the guideline says.
+    let words = tokens(&text);
+    let labelled = spans.len();
+    if others && labelled < 8 {
+        spans.extend(other_names(&text, &words, &spans));
+    }
     spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     spans.dedup();
     let parties: Vec<Party> = spans
@@ -82,11 +90,37 @@ fn attitude(row: &Value) -> Labelled {
         }
     }
     let id = row["id"].as_str().unwrap_or_default().to_owned();
-    Labelled { id, tokens: tokens(&text), text, parties, pairs, classes }
+    Labelled { id, tokens: words, text, parties, pairs, classes }
+}
+
+/// At most three runs of capitalised words that no label names.
+fn other_names(text: &str, words: &[Annotation], known: &[Span]) -> Vec<Span> {
+    let mut names: Vec<Span> = Vec::new();
+    let mut open: Option<Span> = None;
+    for (index, word) in words.iter().enumerate().skip(1) {
+        let surface = &text[word.span.range()];
+        let capital = surface.len() > 2 && surface.starts_with(char::is_uppercase);
+        let free = known.iter().all(|span| !span.overlaps(word.span));
+        let joins = open.is_some_and(|span| span.end + 1 == word.span.start);
+        if capital && free && !matches!(&text[words[index - 1].span.range()], "." | "“" | "\"") {
+            open = match open {
+                Some(span) if joins => Some(Span::new(span.start, word.span.end)),
+                Some(span) => {
+                    names.push(span);
+                    Some(word.span)
+                }
+                None => Some(word.span),
+            };
+        } else if let Some(span) = open.take() {
+            names.push(span);
+        }
+    }
+    names.truncate(3);
+    names
 }
 
 /// The set `directed-sentiment`: both directions of each marked pair.
-pub fn directed(path: &Path) -> Vec<Labelled> {
+pub(crate) fn directed(path: &Path) -> Vec<Labelled> {
     lines(path).iter().filter_map(directed_pair).collect()
 }
 

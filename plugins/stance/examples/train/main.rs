@@ -10,6 +10,7 @@
     reason = "a tool for developers"
 )]
 
+mod contrast;
 mod data;
 mod tokens;
 
@@ -28,9 +29,9 @@ fn main() {
         PathBuf::from,
     );
     let lexicon = Lexicon::standard().unwrap();
-    let attitudes = data::attitudes(&folder.join("attitudes/train.jsonl.gz"));
+    let attitudes = data::attitudes(&folder.join("attitudes/train.jsonl.gz"), true);
     let directed = data::directed(&folder.join("directed-sentiment/train.jsonl.gz"));
-    let attitudes_dev = data::attitudes(&folder.join("attitudes/dev.jsonl.gz"));
+    let attitudes_dev = data::attitudes(&folder.join("attitudes/dev.jsonl.gz"), false);
     let directed_dev = data::directed(&folder.join("directed-sentiment/dev.jsonl"));
 
     for (name, set) in [("attitudes train", &attitudes), ("directed train", &directed)] {
@@ -41,7 +42,7 @@ fn main() {
         println!("patterns alone, {name}\n{report}\n");
     }
     if std::env::var_os("ERRORS").is_some() {
-        for row in attitudes.iter().step_by(9) {
+        for row in attitudes_dev.iter().step_by(2) {
             let scores = rules_of(&lexicon, &sentence(row), &row.pairs);
             for ((&(holder, target), &class), (score, rule)) in
                 row.pairs.iter().zip(&row.classes).zip(scores)
@@ -70,8 +71,9 @@ fn main() {
     }
 
     let mut examples = Vec::new();
-    push_examples(&lexicon, &attitudes, weight("ATT", 2.0), 1, &mut examples);
-    push_examples(&lexicon, &directed, weight("DSE", 1.0), 2, &mut examples);
+    push_examples(&lexicon, &attitudes, weight("ATT", 3.0), 1, &mut examples);
+    push_examples(&lexicon, &directed, weight("DSE", 0.5), 2, &mut examples);
+    push_examples(&lexicon, &contrast::contrasts(), weight("CON", 0.5), 3, &mut examples);
     println!("{} examples", examples.len());
     let settings = Settings {
         bits: 19,
@@ -91,7 +93,8 @@ fn main() {
             )
         };
         println!("cross-validation, attitudes\n{}\n", part(0..first));
-        println!("cross-validation, directed\n{}\n", part(first..examples.len()));
+        let second = first + directed.iter().map(|row| row.pairs.len()).sum::<usize>();
+        println!("cross-validation, directed\n{}\n", part(first..second));
     }
     let trained = train::<3>(recipe(), &examples, &settings).unwrap();
     println!(

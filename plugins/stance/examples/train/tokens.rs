@@ -3,7 +3,7 @@
 use standpoint_document::{Annotation, Span};
 
 /// Cuts `text` into words, marks and clitics.
-pub fn tokens(text: &str) -> Vec<Annotation> {
+pub(crate) fn tokens(text: &str) -> Vec<Annotation> {
     let mut list: Vec<Span> = Vec::new();
     let characters: Vec<(usize, char)> = text.char_indices().collect();
     let mut index = 0;

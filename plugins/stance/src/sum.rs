@@ -1,0 +1,136 @@
+//! What a document says in all: evidence of one actor, weighed into one stance.
+
+use standpoint_document::{Confidence, Evidence, Polarity, Span, Stance, Time, Voice};
+
+/// What one passage says of one holder.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Piece {
+    pub(crate) span: Span,
+    /// Equal for passages with the same words, of which only one counts.
+    pub(crate) words: u64,
+    /// -1 to 1; 0 where the passage names holder and target and takes no side.
+    pub(crate) score: f32,
+    pub(crate) confidence: f32,
+    pub(crate) voice: Voice,
+    pub(crate) time: Time,
+    pub(crate) holder: Option<Span>,
+    pub(crate) target: Option<Span>,
+    pub(crate) cue: Option<Span>,
+    pub(crate) rule: &'static str,
+    /// The text shows the holder between the sides.
+    pub(crate) weighs: bool,
+}
+
+impl Piece {
+    /// How much the passage counts: sure, present and first-hand counts most.
+    fn weight(&self) -> f32 {
+        let time = match self.time {
+            Time::Present => 1.0,
+            Time::Future => 0.9,
+            Time::Past => 0.35,
+            Time::Hypothetical => 0.0,
+        };
+        let voice = if self.voice == Voice::Reported { 0.6 } else { 1.0 };
+        self.confidence * time * voice
+    }
+}
+
+/// How pieces are summed up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Limits {
+    /// Below it a piece is not evidence.
+    pub(crate) minimum_confidence: f32,
+    pub(crate) max_evidence: usize,
+}
+
+/// One stance from all pieces of a holder; `None` when the text shows none.
+pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
+    let between = pieces.iter().any(|piece| piece.weighs && piece.score == 0.0);
+    let neutral = pieces.iter().filter(|piece| piece.score == 0.0).count();
+    pieces.retain(|piece| piece.score != 0.0 && piece.confidence >= limits.minimum_confidence);
+    // The strongest reading of a passage stands for it, and a repeated passage counts once.
+    pieces.sort_by(|left, right| {
+        right.weight().total_cmp(&left.weight()).then(left.span.start.cmp(&right.span.start))
+    });
+    let mut seen: Vec<u64> = Vec::new();
+    pieces.retain(|piece| {
+        let new = !seen.contains(&piece.words);
+        if new && seen.len() < 512 {
+            seen.push(piece.words);
+        }
+        new
+    });
+    let present = pieces.iter().any(|piece| piece.time != Time::Past && piece.weight() > 0.0);
+    // Where nothing else is, the past stands, marked as past.
+    let weight = |piece: &Piece| {
+        if present || piece.time != Time::Past { piece.weight() } else { piece.weight() / 0.35 }
+    };
+    let mass = |sign: f32| -> f32 {
+        pieces.iter().filter(|p| p.score * sign > 0.0).map(|p| weight(p) * p.score.abs()).sum()
+    };
+    let (against, with) = (mass(-1.0), mass(1.0));
+    let total = against + with;
+    if total <= 0.0 {
+        return between.then(|| balanced(0.5 + 0.1 * (neutral.min(4) as f32), Vec::new()));
+    }
+    let sign = if with > against { 1.0 } else { -1.0 };
+    let (major, minor) = (with.max(against), with.min(against));
+    let purity = (major - minor) / total;
+    if purity < 0.15 {
+        let evidence = chosen(pieces, limits.max_evidence);
+        return Some(balanced(0.5, evidence));
+    }
+    let winning: Vec<&Piece> =
+        pieces.iter().filter(|p| p.score * sign > 0.0 && weight(p) > 0.0).collect();
+    // Strong passages speak louder than weak ones of the same sign.
+    let squares: f32 = winning.iter().map(|p| weight(p) * p.score * p.score).sum();
+    let strength = squares / major.max(f32::MIN_POSITIVE);
+    let doubt: f32 = winning.iter().take(8).map(|p| 1.0 - weight(p).min(0.95) * 0.9).product();
+    let confidence = ((1.0 - doubt) * (0.5 + 0.5 * purity)).min(0.97);
+    let score = sign * strength * (0.4 + 0.6 * purity.sqrt());
+    let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
+        .into_iter()
+        .filter(|piece| weight_or_hypothetical(piece))
+        .partition(|piece| piece.score * sign > 0.0);
+    Some(Stance {
+        score: Polarity::saturating(score),
+        confidence: Confidence::saturating(confidence),
+        evidence: chosen(supporting, limits.max_evidence),
+        counter_evidence: chosen(counter, limits.max_evidence),
+    })
+}
+
+/// Hypothetical passages are no evidence and are not shown as such.
+fn weight_or_hypothetical(piece: &Piece) -> bool {
+    piece.time != Time::Hypothetical
+}
+
+fn balanced(confidence: f32, evidence: Vec<Evidence>) -> Stance {
+    Stance {
+        score: Polarity::NEUTRAL,
+        confidence: Confidence::saturating(confidence),
+        evidence,
+        counter_evidence: Vec::new(),
+    }
+}
+
+/// The first `count` pieces, which are the strongest, in the order of the text.
+fn chosen(pieces: Vec<Piece>, count: usize) -> Vec<Evidence> {
+    let mut pieces: Vec<Piece> =
+        pieces.into_iter().filter(weight_or_hypothetical).take(count).collect();
+    pieces.sort_by_key(|piece| (piece.span.start, piece.holder.map(|holder| holder.start)));
+    pieces
+        .into_iter()
+        .map(|piece| Evidence {
+            span: piece.span,
+            score: Polarity::saturating(piece.score),
+            confidence: Confidence::saturating(piece.confidence),
+            voice: piece.voice,
+            time: piece.time,
+            holder: piece.holder,
+            target: piece.target,
+            cue: piece.cue,
+            rule: Some(piece.rule.to_owned()),
+        })
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! Which entities of a document are the target, and which belong to it.
+
+use standpoint_document::{Entity, EntityKind, StanceTarget};
+
+/// A target as a document knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) shown: StanceTarget,
+    /// For each entity of the table whether it is the target or a part of it.
+    pub(crate) own: Vec<bool>,
+}
+
+impl Target {
+    /// Finds a target in the entity table by id, name or alias.
+    ///
+    /// A target that the document does not name gets an id made of its name, and nothing is its.
+    pub(crate) fn resolve(wanted: &str, entities: &[Entity]) -> Self {
+        let Some(found) = find(wanted, entities) else {
+            // A state may be meant by its leaders and bodies alone.
+            let shown = StanceTarget { id: id_of(wanted), name: name_of(wanted) };
+            let is_state = is_state_id(&shown.id);
+            let own = entities
+                .iter()
+                .map(|entity| {
+                    is_state
+                        && entity.speaks_for_country
+                        && entity.country.as_deref() == Some(&*shown.id)
+                })
+                .collect();
+            return Self { shown, own };
+        };
+        let is_state = is_state_id(&found.id);
+        let own = entities.iter().map(|entity| belongs(entity, found, is_state)).collect();
+        let shown = StanceTarget { id: found.id.clone(), name: found.name.clone() };
+        Self { shown, own }
+    }
+
+    /// Whether an entity is the target or a part of it.
+    pub(crate) fn owns(&self, entity: usize) -> bool {
+        self.own.get(entity).copied().unwrap_or(false)
+    }
+}
+
+/// The entity that a setting or a document's author names.
+pub(crate) fn find<'e>(wanted: &str, entities: &'e [Entity]) -> Option<&'e Entity> {
+    let wanted = wanted.trim();
+    let same = |name: &str| {
+        name.eq_ignore_ascii_case(wanted) || name.to_lowercase() == wanted.to_lowercase()
+    };
+    entities
+        .iter()
+        .find(|entity| same(&entity.id))
+        .or_else(|| entities.iter().find(|entity| same(&entity.name)))
+        .or_else(|| entities.iter().find(|entity| entity.aliases.iter().any(|alias| same(alias))))
+}
+
+fn belongs(entity: &Entity, target: &Entity, is_state: bool) -> bool {
+    if entity.id == target.id {
+        return true;
+    }
+    if is_state {
+        return entity.country.as_deref() == Some(&*target.id)
+            && (entity.speaks_for_country || entity.kind == EntityKind::Country);
+    }
+    // Bodies of an organisation carry its id before a dot, such as `EU.COMMISSION`.
+    entity.id.strip_prefix(&*target.id).is_some_and(|rest| rest.starts_with('.'))
+        && target.kind == EntityKind::Organisation
+}
+
+/// Whether an id is an ISO 3166-1 alpha-3 code.
+pub(crate) fn is_state_id(id: &str) -> bool {
+    id.len() == 3 && id.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// The states by id and name, for targets that a document does not name.
+const STATES: &str = include_str!("../cues/states.tsv");
+
+/// Id and name of the state that `wanted` means, by code or name.
+fn state(wanted: &str) -> Option<(&'static str, &'static str)> {
+    STATES
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('\t'))
+        .find(|(id, name)| id.eq_ignore_ascii_case(wanted) || name.eq_ignore_ascii_case(wanted))
+}
+
+fn name_of(wanted: &str) -> String {
+    state(wanted.trim()).map_or_else(|| wanted.trim().to_owned(), |(_, name)| name.to_owned())
+}
+
+/// An id for what no entity of the document is.
+fn id_of(name: &str) -> String {
+    let name = name.trim();
+    if let Some((id, _)) = state(name) {
+        return id.to_owned();
+    }
+    if name.len() <= 6 && name.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return name.to_owned();
+    }
+    let mut slug = String::from("name:");
+    for character in name.to_lowercase().chars() {
+        if character.is_alphanumeric() {
+            slug.push(character);
+        } else if !slug.ends_with(['-', ':']) {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entity(
+        id: &str,
+        name: &str,
+        kind: EntityKind,
+        country: Option<&str>,
+        speaks: bool,
+    ) -> Entity {
+        Entity {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            kind,
+            country: country.map(str::to_owned),
+            speaks_for_country: speaks,
+            aliases: if id == "TUR" { vec!["Türkiye".to_owned()] } else { Vec::new() },
+        }
+    }
+
+    #[test]
+    fn leaders_and_bodies_belong_to_a_state_and_dissidents_do_not() {
+        let table = [
+            entity("RUS", "Russia", EntityKind::Country, Some("RUS"), true),
+            entity("RUS.PUTIN", "Vladimir Putin", EntityKind::Person, Some("RUS"), true),
+            entity("name:vera-larina", "Vera Larina", EntityKind::Person, Some("RUS"), false),
+            entity("TUR", "Turkey", EntityKind::Country, Some("TUR"), true),
+            entity("EU", "European Union", EntityKind::Organisation, None, false),
+            entity("EU.COMMISSION", "European Commission", EntityKind::Organisation, None, false),
+        ];
+        let cases = [
+            ("Russia", "RUS", [true, true, false, false, false, false]),
+            ("rus", "RUS", [true, true, false, false, false, false]),
+            ("TÜRKIYE", "TUR", [false, false, false, true, false, false]),
+            ("EU", "EU", [false, false, false, false, true, true]),
+            ("Vladimir Putin", "RUS.PUTIN", [false, true, false, false, false, false]),
+            ("Nobody At All", "name:nobody-at-all", [false; 6]),
+        ];
+        for (wanted, id, own) in cases {
+            let target = Target::resolve(wanted, &table);
+            assert_eq!(
+                (target.shown.id.as_str(), target.own.as_slice()),
+                (id, &own[..]),
+                "{wanted}"
+            );
+        }
+    }
+}
