@@ -130,12 +130,4 @@ impl Stage for StanceStage {
 export_stage!(StanceStage, settings: "settings.schema.json");
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schema_file_is_current() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/settings.schema.json");
-        standpoint_stage::testing::check_settings_schema::<StanceStage>(file);
-    }
-}
+mod tests;

@@ -1,0 +1,237 @@
+//! The stage as a whole, on sentences of our own with entities given by hand.
+
+use proptest::prelude::*;
+use serde_json::json;
+use standpoint_document::{
+    Annotation, Document, Entity, EntityKind, Metadata, Span, StanceLabel, Time, layers,
+};
+use standpoint_stage::testing::{check_settings_schema, process, tokenised};
+
+use super::*;
+
+/// Name, id, kind, and whether it speaks for the state of its id's first three letters.
+const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
+    ("Russia", "RUS", EntityKind::Country, true),
+    ("Moscow", "RUS", EntityKind::Country, true),
+    ("Putin", "RUS.PUTIN", EntityKind::Person, true),
+    ("Ukraine", "UKR", EntityKind::Country, true),
+    ("Poland", "POL", EntityKind::Country, true),
+    ("Belarus", "BLR", EntityKind::Country, true),
+    ("Norway", "NOR", EntityKind::Country, true),
+    ("China", "CHN", EntityKind::Country, true),
+    ("Larina", "name:vera-larina", EntityKind::Person, false),
+];
+
+fn document(text: &str, author: Option<&str>) -> Document<'static> {
+    let metadata = Metadata { author: author.map(str::to_owned), ..Metadata::default() };
+    let mut document = tokenised(text).with_metadata(metadata);
+    let mut entities: Vec<Entity> = Vec::new();
+    let mut mentions = Vec::new();
+    for token in document.tokens() {
+        let surface = document.slice(token.span);
+        let Some(&(name, id, kind, speaks)) = KNOWN.iter().find(|known| known.0 == surface) else {
+            continue;
+        };
+        let link = entities.iter().position(|entity| entity.id == id).unwrap_or_else(|| {
+            let state = if speaks { &id[..3] } else { "RUS" };
+            entities.push(Entity {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                kind,
+                country: Some(state.to_owned()),
+                speaks_for_country: speaks,
+                aliases: Vec::new(),
+            });
+            entities.len() - 1
+        });
+        mentions.push(
+            Annotation::new(token.span)
+                .with_label(kind.code())
+                .with_score(1.0)
+                .with_link(link as u32),
+        );
+    }
+    document.set_entities(mentions, entities).unwrap();
+    document
+}
+
+fn stage(settings: StanceSettings) -> StanceStage {
+    let context = StartContext { stage: "stance".to_owned(), pipeline_dir: ".".into() };
+    StanceStage::start(settings, &context).unwrap()
+}
+
+fn judged(text: &str) -> Document<'static> {
+    let mut document = document(text, None);
+    process(&stage(StanceSettings::default()), &mut document).unwrap();
+    document
+}
+
+/// The label of an actor, or of the author under `author`; `None` when it is not listed.
+fn label_of(document: &Document<'_>, id: &str) -> Option<StanceLabel> {
+    let found = &document.stance()[0];
+    let stance = if id == "author" {
+        found.author.as_ref()
+    } else {
+        found.actors.iter().find(|actor| actor.id == id).map(|actor| &actor.stance)
+    };
+    stance.map(standpoint_document::Stance::label)
+}
+
+#[test]
+fn the_schema_file_is_current() {
+    check_settings_schema::<StanceStage>(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/settings.schema.json"
+    ));
+}
+
+#[test]
+fn sentences_show_who_stands_where() {
+    use StanceLabel::{Opposed, Supportive};
+    let cases = [
+        ("verb", "Poland condemned Russia on Monday.", "POL", Some(Opposed)),
+        ("praise", "Belarus praised Russia on Monday.", "BLR", Some(Supportive)),
+        ("direction", "Russia condemned Poland on Monday.", "POL", None),
+        ("refusal", "Norway has refused to support Russia.", "NOR", Some(Opposed)),
+        ("negation", "Norway did not condemn Russia.", "NOR", None),
+        ("metonym", "Poland sharply criticised Moscow.", "POL", Some(Opposed)),
+        ("leader", "Poland denounced Putin.", "POL", Some(Opposed)),
+        ("passive", "Russia was condemned by Norway.", "NOR", Some(Opposed)),
+        ("joint", "Poland and Norway condemned Russia.", "NOR", Some(Opposed)),
+        ("relation", "Belarus is Russia's closest ally.", "BLR", Some(Supportive)),
+        ("sanctions", "Norway imposed sanctions on Russia.", "NOR", Some(Opposed)),
+        ("condition", "If Norway were to condemn Russia, prices would rise.", "NOR", None),
+        ("wish", "Poland urged Norway to condemn Russia.", "NOR", None),
+        ("promise", "Poland vowed to punish Russia.", "POL", Some(Opposed)),
+        ("list", "Ministers of Norway, China and Russia arrived.", "CHN", None),
+        ("dissident", "Larina condemned Russia.", "name:vera-larina", Some(Opposed)),
+        ("distance", "Norway reduced its dependence on Russia.", "NOR", Some(Opposed)),
+    ];
+    for (case, text, id, expected) in cases {
+        let document = judged(text);
+        let found = label_of(&document, id).filter(|&label| label != StanceLabel::Neutral);
+        assert_eq!(found, expected, "{case}: {text}");
+    }
+}
+
+#[test]
+fn who_makes_war_is_opposed_and_so_is_whoever_arms_the_other_side() {
+    let document = judged(
+        "Russia launched its invasion of Ukraine.\nRussia's war on Ukraine goes on.\n\
+         Poland supplied weapons to Ukraine.",
+    );
+    assert_eq!(label_of(&document, "UKR"), Some(StanceLabel::Opposed));
+    assert_eq!(label_of(&document, "POL"), Some(StanceLabel::Opposed));
+}
+
+#[test]
+fn the_author_is_a_holder_of_its_own() {
+    let mut speech =
+        document("We strongly condemn Russia's brutal invasion of Ukraine.", Some("NOR"));
+    process(&stage(StanceSettings::default()), &mut speech).unwrap();
+    assert_eq!(label_of(&speech, "author"), Some(StanceLabel::Opposed));
+
+    let mut own = document("We strongly condemn Russia's brutal invasion of Ukraine.", Some("RUS"));
+    process(&stage(StanceSettings::default()), &mut own).unwrap();
+    assert_eq!(label_of(&own, "author"), None, "the target takes no stance toward itself");
+}
+
+#[test]
+fn a_repeated_sentence_counts_once() {
+    let sentence = "Poland condemned Russia on Monday.";
+    let once = judged(sentence);
+    let thrice = judged(&[sentence; 3].join("\n"));
+    let stance = |document: &Document<'_>| document.stance()[0].actors[0].stance.clone();
+    assert_eq!(stance(&once).score, stance(&thrice).score);
+    assert_eq!(stance(&thrice).evidence.len(), 1);
+}
+
+#[test]
+fn every_target_gets_its_entry() {
+    let mut document = document("Poland condemned Russia.\nNorway praised China.", None);
+    let targets = Some(vec!["Russia".to_owned(), "CHN".to_owned(), "Atlantis".to_owned()]);
+    process(&stage(StanceSettings { targets, ..StanceSettings::default() }), &mut document)
+        .unwrap();
+    let ids: Vec<&str> = document.stance().iter().map(|entry| entry.target.id.as_str()).collect();
+    assert_eq!(ids, ["RUS", "CHN", "name:atlantis"]);
+    assert!(document.stance()[2].actors.is_empty());
+}
+
+#[test]
+fn given_pairs_are_answered_in_order_and_number() {
+    let mut document = tokenised("Ruritania condemned Zubrowka.");
+    document.set_layer(layers::ENTITIES, Vec::new()).unwrap();
+    document.set_attribute(
+        "standpoint.pairs",
+        json!([
+            {"holder": {"start": 0, "end": 9}, "target": {"start": 20, "end": 28}},
+            {"holder": {"start": 20, "end": 28}, "target": {"start": 0, "end": 9}},
+            {"holder": null, "target": {"start": 900, "end": 901}},
+            "nonsense",
+        ]),
+    );
+    process(&stage(StanceSettings::default()), &mut document).unwrap();
+    let answers = document.attribute("standpoint.pair_judgements").unwrap().as_array().unwrap();
+    let labels: Vec<&str> =
+        answers.iter().map(|answer| answer["label"].as_str().unwrap()).collect();
+    assert_eq!(labels, ["negative", "neutral", "neutral", "neutral"]);
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let context = StartContext { stage: "stance".to_owned(), pipeline_dir: ".".into() };
+    let wrong = [
+        StanceSettings { minimum_confidence: 2.0, ..StanceSettings::default() },
+        StanceSettings { cues: Some("no/such/folder".into()), ..StanceSettings::default() },
+        StanceSettings { targets: Some(Vec::new()), ..StanceSettings::default() },
+    ];
+    for settings in wrong {
+        assert!(StanceStage::start(settings.clone(), &context).is_err(), "{settings:?}");
+    }
+}
+
+#[test]
+fn hostile_sizes_are_read_in_part() {
+    let cases = [
+        ("one sentence of 100,000 words", "and Poland Russia ".repeat(33_000)),
+        ("10,000 names", "Poland, Norway, Russia, ".repeat(3_400)),
+        ("marks", "\" “ ( ' — , ".repeat(10_000)),
+    ];
+    for (case, text) in cases {
+        let document = judged(&text);
+        assert_eq!(document.stance().len(), 1, "{case}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the words, evidence lies inside the text, and nobody of the target is an actor.
+    #[test]
+    fn evidence_is_inside_and_the_target_is_no_actor(
+        words in prop::collection::vec(
+            prop_oneof![
+                Just("Russia"), Just("Putin"), Just("Poland"), Just("Belarus"), Just("Larina"),
+                Just("condemned"), Just("supports"), Just("not"), Just("'s"), Just("war"),
+                Just("on"), Just("by"), Just("was"), Just("to"), Just("refused"), Just(","),
+                Just("and"), Just("“"), Just("”"), Just("said"), Just("that"), Just("if"),
+                Just("its"), Just("ally"), Just("we"), Just("\n"), Just("é"), Just("?"),
+            ],
+            0..60,
+        )
+    ) {
+        let document = judged(&words.join(" "));
+        for entry in document.stance() {
+            for actor in &entry.actors {
+                prop_assert!(actor.id != "RUS" && actor.id != "RUS.PUTIN");
+                prop_assert!(actor.stance.evidence.len() <= 20);
+                for piece in actor.stance.evidence.iter().chain(&actor.stance.counter_evidence) {
+                    let whole = Span::new(0, document.text().len() as u32);
+                    prop_assert!(whole.contains(piece.span));
+                    prop_assert!(piece.holder.is_none_or(|span| piece.span.contains(span)));
+                    prop_assert!(piece.time != Time::Hypothetical);
+                }
+            }
+        }
+    }
+}
