@@ -20,7 +20,7 @@ use crate::{
 pub const MAX_SENTENCE_TOKENS: usize = 240;
 
 /// Names the features below; change it with them.
-pub const RECIPE: &str = "tokenise/sentences/1";
+pub const RECIPE: &str = "tokenise/sentences/2";
 
 /// A sentence: which tokens it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -396,7 +396,7 @@ impl<'a> Walk<'a> {
         let shapes = [
             shape(earlier, self.lists),
             shape(before, self.lists),
-            shape(next, self.lists),
+            shape(next, self.lists).without_stop(next),
             self.shape_at(at + 1),
         ];
         let [s_earlier, s_before, s_next, s_later] = shapes.map(|s| i64::from(s.code()));

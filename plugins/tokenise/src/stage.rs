@@ -65,7 +65,7 @@ impl StageDefinition for Tokenise {
     const NAME: &'static str = "tokenise";
     const CONTRACT: Contract =
         Contract { reads: &[], writes: &[layers::TOKENS, layers::SENTENCES, layers::LANGUAGE] };
-    const MODEL: Option<&'static str> = Some("sentences/1");
+    const MODEL: Option<&'static str> = Some("sentences/2");
     type Settings = TokeniseSettings;
 
     fn start(settings: TokeniseSettings, _: &StartContext) -> Result<Self, StageError> {
@@ -124,19 +124,54 @@ impl Tokenise {
     }
 
     fn sentences(&self, text: &str, tokens: &[Span], language: Option<&str>) -> Vec<Annotation> {
+        let boilerplate =
+            self.boilerplate.as_ref().map(|known| known.find(text)).unwrap_or_default();
         let mut sentences = self.splitter.split(text, tokens, &self.lists);
+        if !boilerplate.is_empty() {
+            sentences = cut_at_edges(sentences, &boilerplate, tokens);
+        }
         mark_titles(text, tokens, &mut sentences);
         if let Some(language) = language {
             mark_foreign(text, tokens, language, &mut sentences);
         }
-        let boilerplate =
-            self.boilerplate.as_ref().map(|known| known.find(text)).unwrap_or_default();
         mark_boilerplate(&boilerplate, tokens, &mut sentences);
         sentences
             .into_iter()
             .map(|sentence| Annotation::new(sentence.span(tokens)).with_flags(sentence.flags))
             .collect()
     }
+}
+
+/// Ends sentences where a line of boilerplate begins or ends: a caption without a full stop would
+/// else run on into the line below.
+fn cut_at_edges(
+    sentences: Vec<Sentence>,
+    boilerplate: &[Range<usize>],
+    tokens: &[Span],
+) -> Vec<Sentence> {
+    let mut edges = boilerplate.iter().flat_map(|range| [range.start, range.end]).peekable();
+    let mut cut = Vec::with_capacity(sentences.len() + 2 * boilerplate.len());
+    for mut sentence in sentences {
+        let span = sentence.span(tokens);
+        while let Some(edge) = edges.next_if(|&edge| edge < span.end as usize) {
+            let inside = &tokens[sentence.tokens.clone()];
+            let before = inside.partition_point(|token| (token.start as usize) < edge);
+            if 0 < before && before < inside.len() {
+                let at = sentence.tokens.start + before;
+                cut.push(Sentence {
+                    tokens: sentence.tokens.start..at,
+                    flags: sentence.flags & !sentence::CUT,
+                });
+                // A line by itself is a paragraph by itself.
+                sentence = Sentence {
+                    tokens: at..sentence.tokens.end,
+                    flags: sentence.flags | sentence::PARAGRAPH,
+                };
+            }
+        }
+        cut.push(sentence);
+    }
+    cut
 }
 
 /// The ranges of sentences that make one paragraph each.
