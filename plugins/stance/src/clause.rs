@@ -197,13 +197,12 @@ fn set_until(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     if let Some(next) = groups.get(number + 1) {
         until = clause_start(reading, from, next);
     }
-    for index in from..until {
-        let strong = matches!(words[index].part, Part::Stop)
-            && !matches!(&*words[index].lower, "(" | ")" | "–" | "—");
-        if strong {
-            until = index;
-            break;
-        }
+    let strong =
+        words.iter().take(until).skip(from).position(|word| {
+            word.part == Part::Stop && !matches!(&*word.lower, "(" | ")" | "–" | "—")
+        });
+    if let Some(strong) = strong {
+        until = from + strong;
     }
     groups[number].until = until.max(from);
 }

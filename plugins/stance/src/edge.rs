@@ -679,8 +679,8 @@ impl Finder<'_, '_, '_> {
                 self.push(voice, party, score, cue, (group.head, group.end), group, "accusation");
             }
             if group.copula || cue.score == 0.0 {
-                for at in group.end..group.until {
-                    if words[at].name().is_some() && !group.copula {
+                for (at, word) in words.iter().enumerate().take(group.until).skip(group.end) {
+                    if word.name().is_some() && !group.copula {
                         break;
                     }
                     if let Some((score, end, lemma)) = evaluation(reading, at) {

@@ -49,24 +49,20 @@ pub(crate) fn extract(
     let role = ROLE.number(role);
     features.push(role);
     push_edges(reading, edges, pair, role, features);
-    match pair.holder {
-        Some(holder) => {
-            let holder_at = reading.word_of[holder as usize] as usize;
-            view.push_between(holder_at, target_at, features);
-            view.push_place(holder_at, PLACE.text("holder"), edges, features);
-            let speaks =
-                edges.speaker.get(target_at).copied().flatten() == Some(Doer::Party(holder));
-            if speaks {
-                features.push(SPEAKS);
-                view.push_bag(SPEAKS, target_at.saturating_sub(8), target_at + 9, features);
-            }
+    if let Some(holder) = pair.holder {
+        let holder_at = reading.word_of[holder as usize] as usize;
+        view.push_between(holder_at, target_at, features);
+        view.push_place(holder_at, PLACE.text("holder"), edges, features);
+        let speaks = edges.speaker.get(target_at).copied().flatten() == Some(Doer::Party(holder));
+        if speaks {
+            features.push(SPEAKS);
+            view.push_bag(SPEAKS, target_at.saturating_sub(8), target_at + 9, features);
         }
-        None => {
-            let quoted = edges.speaker.get(target_at).copied().flatten().is_some();
-            features.push(role.text(if quoted { "quoted" } else { "own" }));
-            view.push_bag(BAG, 0, reading.words.len().min(60), features);
-            view.push_around(target_at, 6, AROUND.text("voice"), features);
-        }
+    } else {
+        let quoted = edges.speaker.get(target_at).copied().flatten().is_some();
+        features.push(role.text(if quoted { "quoted" } else { "own" }));
+        view.push_bag(BAG, 0, reading.words.len().min(60), features);
+        view.push_around(target_at, 6, AROUND.text("voice"), features);
     }
     view.push_place(target_at, PLACE.text("target").and(role), edges, features);
     view.push_sum(role, features);
@@ -121,10 +117,10 @@ fn push_edges(
         } else {
             continue;
         };
-        let slot = relation * 8 + (level(edge.score).signum() + 1) as usize;
-        if !seen_other[slot] {
-            seen_other[slot] = true;
-            features.push(OTHER.and(role).number(slot as i64));
+        let slot = relation * 8 + level(edge.score).signum() + 1;
+        if !seen_other[slot as usize] {
+            seen_other[slot as usize] = true;
+            features.push(OTHER.and(role).number(slot));
         }
     }
     if !found {
@@ -243,12 +239,12 @@ impl View<'_, '_, '_> {
     /// What stands right beside a party, and the verb that it belongs to.
     fn push_place(&self, at: usize, namespace: Feature, edges: &Edges, features: &mut Features) {
         let words = &self.reading.words;
-        for offset in 1..=2 {
+        for (offset, number) in [(1, 1), (2, 2)] {
             if let Some(index) = at.checked_sub(offset) {
-                features.push(namespace.number(-(offset as i64)).and(self.word(index)));
+                features.push(namespace.number(-number).and(self.word(index)));
             }
             if at + offset < words.len() {
-                features.push(namespace.number(offset as i64).and(self.word(at + offset)));
+                features.push(namespace.number(number).and(self.word(at + offset)));
             }
         }
         if let Some(run) = owned_run(self.reading, at) {
@@ -305,8 +301,8 @@ impl View<'_, '_, '_> {
                 counts[usize::from(score > 0.0)] += 1;
             }
         }
-        for (sign, count) in counts.into_iter().enumerate() {
-            features.push_steps(SUM.and(role).number(sign as i64), count as f32, &[1.0, 2.0, 4.0]);
+        for (sign, count) in (0_i64..).zip(counts) {
+            features.push_steps(SUM.and(role).number(sign), count as f32, &[1.0, 2.0, 4.0]);
         }
         features.push(
             SUM.and(role)

@@ -429,7 +429,6 @@ impl Reading<'_, '_> {
     }
 
     /// Whether a word that may be a verb is one here; `None` leaves it to the other lists.
-    #[expect(clippy::too_many_lines, reason = "one question after the other, each short")]
     fn verb_or_noun(&self, index: usize) -> Option<Part> {
         let word = &self.words[index];
         let forms = word.forms();
@@ -451,9 +450,7 @@ impl Reading<'_, '_> {
         });
         if forms & form::ING != 0 && forms & (form::BASE | form::S) == 0 {
             return Some(
-                if nominal_before && next.is_some_and(|next| next.lower == "of")
-                    || nominal_before && is_noun_too
-                {
+                if nominal_before && (is_noun_too || next.is_some_and(|next| next.lower == "of")) {
                     Part::Noun
                 } else if nominal_before && !object_next {
                     Part::Adjective
@@ -511,9 +508,8 @@ impl Reading<'_, '_> {
         }
         if name_before {
             let possessive = index > 0 && self.words[index - 1].part == Part::Possessive;
-            let verb = !possessive
-                && (forms & form::S != 0 && (object_next || !is_noun_too)
-                    || object_next && forms & form::S == 0 && self.is_coordinated(index));
+            let agrees = if forms & form::S != 0 { true } else { self.is_coordinated(index) };
+            let verb = !possessive && object_next && agrees;
             return Some(if verb { Part::Verb(forms) } else { Part::Noun });
         }
         if matches!(previous.map(|word| word.part), Some(Part::Noun)) {

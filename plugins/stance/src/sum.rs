@@ -90,7 +90,7 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let score = sign * strength * (0.4 + 0.6 * purity.sqrt());
     let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
         .into_iter()
-        .filter(|piece| weight_or_hypothetical(piece))
+        .filter(weight_or_hypothetical)
         .partition(|piece| piece.score * sign > 0.0);
     Some(Stance {
         score: Polarity::saturating(score),

@@ -578,7 +578,7 @@ fn speaks_as_we(document: &Document<'_>, tokens: &[Annotation]) -> bool {
 /// "The invasion", "this war": what the target does, without its name.
 fn event_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
     let word = |index: usize| document.slice(tokens[index].span).to_lowercase();
-    for index in 1..tokens.len().min(256) {
+    for (index, token) in tokens.iter().enumerate().take(256).skip(1) {
         let is_event = matches!(
             word(index).as_str(),
             "invasion"
@@ -594,7 +594,7 @@ fn event_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
             let definite = (first..index)
                 .any(|at| matches!(word(at).as_str(), "the" | "this" | "that" | "its"));
             if definite {
-                return Some(tokens[index].span);
+                return Some(token.span);
             }
         }
     }

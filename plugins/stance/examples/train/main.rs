@@ -61,7 +61,7 @@ fn main() {
                         row.id,
                         holder.map_or("AUTHOR", name),
                         name(target),
-                        class as i64 - 1,
+                        ["negative", "neutral", "positive"][class],
                         row.text
                     );
                 }
