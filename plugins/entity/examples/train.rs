@@ -215,7 +215,6 @@ fn evaluate(gazetteer: &Gazetteer, tagger: &Tagger<'_>, examples: &[Example]) ->
     let has_other =
         examples.iter().flat_map(|example| &example.names).any(|name| name.2 == Class::Other);
     let (mut right, mut found, mut gold) = (0, 0, 0);
-    let mut by = std::collections::BTreeMap::<(String,String),(usize,Vec<String>)>::new();
     for example in examples {
         let (text, tokens) = layout(&example.words);
         let sight = Sight::new(gazetteer, &text, &tokens, &[]);
@@ -225,13 +224,10 @@ fn evaluate(gazetteer: &Gazetteer, tagger: &Tagger<'_>, examples: &[Example]) ->
             .map(|tagged| (tagged.first as usize, tagged.end as usize, tagged.class))
             .filter(|name| has_other || name.2 != Class::Other)
             .collect();
-        for n in &names { let g=example.names.iter().find(|g|g.0<n.1&&n.0<g.1); let k=match g {Some(g) if g==n=>"ok".into(),Some(g) if g.2==n.2=>"bound".into(),Some(g)=>format!("{}",g.2.name()),None=>"none".into()}; let e=by.entry((n.2.name().into(),k)).or_default(); e.0+=1; e.1.push(example.words[n.0..n.1].join(" ")); }
-        for n in &example.names { if !names.iter().any(|g|g.0<n.1&&n.0<g.1) { let e=by.entry(("missed".into(),n.2.name().into())).or_default(); e.0+=1; e.1.push(example.words[n.0..n.1].join(" ")); } }
         right += names.iter().filter(|name| example.names.contains(name)).count();
         found += names.len();
         gold += example.names.len();
     }
-    for (k,v) in &by { eprintln!("{k:?} {} {:?}",v.0,v.1.iter().step_by(v.1.len()/8+1).collect::<Vec<_>>()); }
     let (precision, recall) = (right as f64 / found as f64, right as f64 / gold as f64);
     let f1 = 2.0 * precision * recall / (precision + recall);
     format!("tagger alone: P {precision:.3} R {recall:.3} F1 {f1:.3}")

@@ -1,0 +1,272 @@
+//! Pronouns and descriptions: "it", "the country", "the Russian president".
+//!
+//! Conservative by design: a wrong link costs a wrong stance. An antecedent stands in the same
+//! sentence or the one before, the first actor of a sentence (its usual subject) comes first, and
+//! where two would do equally well nothing is linked.
+
+use standpoint_document::{EntityKind, mention};
+
+use crate::atom::{self, Atom};
+use crate::fold::fold;
+use crate::names::{Named, Reader};
+
+/// What a description asks of its antecedent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// "it", "its": a state or organisation.
+    Actor,
+    /// "the country": a state.
+    State,
+    /// "he", "the president": a person.
+    Person,
+    /// "the bloc", "the alliance": an organisation of states.
+    Union,
+    /// "the company", "the party": any other organisation or group.
+    Organisation,
+}
+
+/// Pronouns and nouns after "the", with what they refer to.
+struct Descriptions {
+    the: u64,
+    pronouns: Vec<(u64, Wanted)>,
+    nouns: Vec<(u64, Wanted)>,
+    offices: Vec<(u64, &'static [&'static str])>,
+    foreign: u64,
+    defence: [u64; 2],
+    minister: u64,
+    prime: u64,
+}
+
+impl Descriptions {
+    fn new() -> Self {
+        let all = |words: &[(&str, Wanted)]| {
+            words.iter().map(|&(word, wanted)| (fold(word), wanted)).collect()
+        };
+        Self {
+            the: fold("the"),
+            pronouns: all(&[
+                ("it", Wanted::Actor),
+                ("its", Wanted::Actor),
+                ("he", Wanted::Person),
+                ("his", Wanted::Person),
+                ("him", Wanted::Person),
+                ("she", Wanted::Person),
+                ("her", Wanted::Person),
+            ]),
+            nouns: all(&[
+                ("country", Wanted::State),
+                ("government", Wanted::State),
+                ("ministry", Wanted::State),
+                ("republic", Wanted::State),
+                ("kingdom", Wanted::State),
+                ("bloc", Wanted::Union),
+                ("alliance", Wanted::Union),
+                ("president", Wanted::Person),
+                ("chancellor", Wanted::Person),
+                ("premier", Wanted::Person),
+                ("company", Wanted::Organisation),
+                ("party", Wanted::Organisation),
+                ("organisation", Wanted::Organisation),
+                ("organization", Wanted::Organisation),
+            ]),
+            offices: [
+                ("president", &["head-of-state"][..]),
+                ("premier", &["head-of-government"]),
+                ("chancellor", &["head-of-government"]),
+                ("king", &["monarch"]),
+                ("monarch", &["monarch"]),
+                ("leader", &["supreme-leader", "head-of-state", "head-of-government"]),
+            ]
+            .map(|(word, offices)| (fold(word), offices))
+            .to_vec(),
+            foreign: fold("foreign"),
+            defence: [fold("defence"), fold("defense")],
+            minister: fold("minister"),
+            prime: fold("prime"),
+        }
+    }
+
+    /// The offices that words after a state's adjective name, and how many words they are.
+    fn office(&self, words: &[Atom]) -> Option<(&'static [&'static str], usize)> {
+        let first = words.first()?;
+        if let Some(&(_, offices)) = self.offices.iter().find(|(word, _)| *word == first.hash) {
+            return Some((offices, 1));
+        }
+        if words.get(1)?.hash != self.minister {
+            return None;
+        }
+        if first.hash == self.prime {
+            Some((&["head-of-government"], 2))
+        } else if first.hash == self.foreign {
+            Some((&["foreign-minister"], 2))
+        } else if self.defence.contains(&first.hash) {
+            Some((&["defence-minister"], 2))
+        } else {
+            None
+        }
+    }
+}
+
+/// Adds mentions of whom pronouns and descriptions refer to.
+pub fn resolve(reader: &mut Reader<'_>) {
+    let descriptions = Descriptions::new();
+    offices(reader, &descriptions);
+    let atoms = &reader.sight.atoms;
+    let names = reader.named.clone();
+    let mut found = Vec::new();
+    let mut sentence = 0;
+    let mut previous = 0;
+    let mut next = 0;
+    for (index, atom) in atoms.iter().enumerate() {
+        if atom.is(atom::FIRST) {
+            previous = sentence;
+            sentence = index as u32;
+        }
+        while next < names.len() && (names[next].first as usize) <= index {
+            next += 1;
+        }
+        let inside_name = next.checked_sub(1).is_some_and(|last| names[last].end as usize > index);
+        if inside_name || atom.is(atom::PASSED_OVER) {
+            continue;
+        }
+        let Some((wanted, first)) = wanted(&descriptions, atoms, index) else { continue };
+        let before = &names[..next];
+        let here = before.partition_point(|name| name.first < sentence);
+        let there = before.partition_point(|name| name.first < previous);
+        let fits = |name: &&Named| fits(reader, name, wanted);
+        // A pronoun far into a sentence without an antecedent in it is likelier an expletive.
+        let early = index as u32 - sentence <= 3;
+        let same = antecedent(&before[here..], fits);
+        let antecedent = match same {
+            Some(name) => Some((name, 0.7)),
+            None if early => antecedent(&before[there..here], fits).map(|name| (name, 0.55)),
+            None => None,
+        };
+        let Some((antecedent, confidence)) = antecedent else { continue };
+        found.push(Named {
+            first,
+            end: index as u32 + 1,
+            entity: antecedent.entity,
+            kind: reader.table.entities[antecedent.entity as usize].kind,
+            flags: mention::ANAPHOR,
+            confidence,
+        });
+    }
+    reader.named.extend(found);
+}
+
+/// What the atom at `index` refers to, and where the description begins.
+fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(Wanted, u32)> {
+    let atom = &atoms[index];
+    let word = |list: &[(u64, Wanted)]| {
+        list.iter().find(|(word, _)| *word == atom.hash).map(|&(_, wanted)| wanted)
+    };
+    if let Some(wanted) = word(&descriptions.pronouns) {
+        // "IT" is a trade.
+        return (!atom.is(atom::UPPER)).then_some((wanted, index as u32));
+    }
+    let wanted = word(&descriptions.nouns)?;
+    let article = index.checked_sub(1).filter(|&at| atoms[at].hash == descriptions.the)?;
+    let next = atoms.get(index + 1).filter(|next| !next.is(atom::FIRST));
+    // "The party leader", "the president of France", "the government of Iraq" say more.
+    let of = next.is_some_and(|next| next.hash == fold("of") || next.is(atom::CAPITAL));
+    (!of && !atom.is(atom::CAPITAL)).then_some((wanted, article as u32))
+}
+
+fn fits(reader: &Reader<'_>, name: &Named, wanted: Wanted) -> bool {
+    if name.flags & (mention::NOT_AN_ACTOR | mention::NESTED) != 0 {
+        return false;
+    }
+    let entity = &reader.table.entities[name.entity as usize];
+    let state_adjective = name.flags & mention::DEMONYM != 0;
+    match wanted {
+        Wanted::Actor => {
+            !state_adjective
+                && matches!(name.kind, EntityKind::Country | EntityKind::Organisation)
+        }
+        Wanted::State => name.kind == EntityKind::Country && !state_adjective,
+        Wanted::Person => name.kind == EntityKind::Person,
+        Wanted::Union => {
+            name.kind == EntityKind::Organisation
+                && entity.country.is_none()
+                && !entity.id.starts_with("name:")
+        }
+        Wanted::Organisation => {
+            name.kind == EntityKind::Organisation && entity.kind == EntityKind::Organisation
+        }
+    }
+}
+
+/// The first fitting name, which is likely the subject.
+fn antecedent<'n>(names: &'n [Named], fits: impl Fn(&&Named) -> bool) -> Option<&'n Named> {
+    names.iter().find(|name| fits(name))
+}
+
+/// Links "the Russian president" and "Russia's foreign minister" to whoever held the office when
+/// the text was published. Without a date, only to somebody whom the text names besides.
+fn offices(reader: &mut Reader<'_>, descriptions: &Descriptions) {
+    let mut found = Vec::new();
+    for index in 0..reader.named.len() {
+        let named = reader.named[index];
+        let state = named.kind == EntityKind::Country
+            && named.flags & (mention::NOT_AN_ACTOR | mention::ANAPHOR) == 0;
+        if !state {
+            continue;
+        }
+        let mut from = named.end as usize;
+        let possessive = reader.sight.atoms.get(from).is_some_and(|s| s.is(atom::APOSTROPHE));
+        if named.flags & mention::DEMONYM == 0 && !possessive {
+            continue;
+        }
+        from += usize::from(possessive);
+        let words = reader.sight.atoms.get(from..).unwrap_or_default();
+        let Some((offices, count)) = descriptions.office(words) else { continue };
+        // The holder is named next, or the office is part of another name.
+        if words.get(count).is_some_and(|next| next.is(atom::CAPITAL) && !next.is(atom::FIRST)) {
+            continue;
+        }
+        let country = reader.table.entities[named.entity as usize].id.clone();
+        let Some(person) = holder(reader, &country, offices) else { continue };
+        let entity = reader.table.record(reader.gazetteer, person, reader.at);
+        found.push((
+            index,
+            Named {
+                first: named.first,
+                end: (from + count) as u32,
+                entity,
+                kind: EntityKind::Person,
+                flags: mention::ANAPHOR,
+                confidence: 0.85,
+            },
+        ));
+    }
+    for (index, named) in found {
+        reader.named[index].flags |= mention::NESTED;
+        reader.named.push(named);
+    }
+    reader.named.sort_by_key(|named| (named.first, std::cmp::Reverse(named.end)));
+}
+
+fn holder(reader: &Reader<'_>, country: &str, offices: &[&str]) -> Option<u32> {
+    let named = |person: &u32| reader.table.records.contains(&Some(*person));
+    offices.iter().find_map(|office| {
+        let mut holders = reader.gazetteer.people_of(country).iter().filter(|&&person| {
+            let roles = &reader.gazetteer.record(person).roles;
+            roles.iter().any(|role| {
+                role.office == *office
+                    && role.of.is_none()
+                    && match reader.at {
+                        Some(month) => role.period.contains(month),
+                        None => named(&person),
+                    }
+            })
+        });
+        // In a month of change two held it; only one of them is likely meant, if named.
+        let first = *holders.next()?;
+        let second = holders.next().copied();
+        match second {
+            None => Some(first),
+            Some(second) => [first, second].into_iter().find(|person| named(person)),
+        }
+    })
+}

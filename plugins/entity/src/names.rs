@@ -1,0 +1,506 @@
+//! Which names stand where in a text, and whom they mean.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use standpoint_document::{Entity, EntityKind, Span, mention};
+
+use crate::atom::{self, Atom};
+use crate::context::{self, Reading};
+use crate::cues;
+use crate::date::Month;
+use crate::gazetteer::{Form, Gazetteer, Match, Sense, slug};
+use crate::sight::{Sight, best_sense};
+use crate::tagger::{Class, Tagged};
+
+/// A name where it stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Named {
+    /// The first atom.
+    pub first: u32,
+    /// The atom after the last.
+    pub end: u32,
+    /// The index of the entity.
+    pub entity: u32,
+    /// What it is at this place.
+    pub kind: EntityKind,
+    /// Bits of [`mention`].
+    pub flags: u32,
+    /// From 0 to 1.
+    pub confidence: f32,
+}
+
+/// The entities of one document.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// In the order of their first mention.
+    pub entities: Vec<Entity>,
+    /// For each entity, its record, where it has one.
+    pub records: Vec<Option<u32>>,
+    index_of: FxHashMap<String, u32>,
+}
+
+impl Table {
+    /// The index of a record's entity, entered when it is new.
+    pub fn record(&mut self, gazetteer: &Gazetteer, record: u32, at: Option<Month>) -> u32 {
+        let known = gazetteer.record(record);
+        if let Some(&index) = self.index_of.get(&known.id) {
+            return index;
+        }
+        let (country, speaks_for_country) = known.allegiance(at);
+        let entity = Entity {
+            id: known.id.clone(),
+            name: known.name.clone(),
+            kind: known.kind,
+            country: country.map(str::to_owned),
+            speaks_for_country,
+            aliases: known.aliases.clone(),
+        };
+        self.put(entity, Some(record))
+    }
+
+    /// The index of an entity that no table knows.
+    pub fn unknown(&mut self, name: &str, kind: EntityKind, country: Option<(&str, bool)>) -> u32 {
+        let id = match country {
+            Some((country, _)) => {
+                format!("{country}.{}", slug(name).replace('-', "_").to_uppercase())
+            }
+            None => format!("name:{}", slug(name)),
+        };
+        if let Some(&index) = self.index_of.get(&id) {
+            return index;
+        }
+        let entity = Entity {
+            id,
+            name: name.to_owned(),
+            kind,
+            country: country.map(|(country, _)| country.to_owned()),
+            speaks_for_country: country.is_some_and(|(_, speaks)| speaks),
+            aliases: Vec::new(),
+        };
+        self.put(entity, None)
+    }
+
+    fn put(&mut self, entity: Entity, record: Option<u32>) -> u32 {
+        let index = self.entities.len() as u32;
+        self.index_of.insert(entity.id.clone(), index);
+        self.entities.push(entity);
+        self.records.push(record);
+        index
+    }
+
+    /// Adds a name that the document introduces: "(CSTO)".
+    pub fn alias(&mut self, entity: u32, alias: &str) {
+        let entity = &mut self.entities[entity as usize];
+        if entity.name != alias && !entity.aliases.iter().any(|known| known == alias) {
+            entity.aliases.push(alias.to_owned());
+        }
+    }
+}
+
+/// What is read and where it is written.
+pub struct Reader<'r> {
+    /// The tables.
+    pub gazetteer: &'r Gazetteer,
+    /// The text.
+    pub text: &'r str,
+    /// What the tables see in it.
+    pub sight: &'r Sight,
+    /// When it was published.
+    pub at: Option<Month>,
+    /// Who is found.
+    pub table: Table,
+    /// Where they are found.
+    pub named: Vec<Named>,
+}
+
+/// A name from the tables or the tagger.
+#[derive(Clone, Copy)]
+struct Candidate {
+    first: u32,
+    end: u32,
+    known: Option<Match>,
+    tagged: Option<Tagged>,
+}
+
+impl<'r> Reader<'r> {
+    /// A reader that has found nothing yet.
+    #[must_use]
+    pub fn new(gazetteer: &'r Gazetteer, text: &'r str, sight: &'r Sight, at: Option<Month>) -> Self {
+        Self { gazetteer, text, sight, at, table: Table::default(), named: Vec::new() }
+    }
+
+    /// Finds all names.
+    ///
+    /// - `tagged`: in order, with indices of the document's tokens.
+    pub fn read(&mut self, tagged: &[Tagged]) {
+        let candidates = self.candidates(tagged);
+        let full_names = self.full_names(&candidates);
+        for (index, &candidate) in candidates.iter().enumerate() {
+            let next_person = candidates.get(index + 1).is_some_and(|next| {
+                next.first <= candidate.end + 4 && self.is_person(*next)
+            });
+            let found = match candidate.known {
+                Some(known) => self.known(known, candidate.tagged, &full_names, next_person),
+                None => None,
+            };
+            let found = found.or_else(|| self.unknown(candidate));
+            self.named.extend(found);
+        }
+        self.short_forms();
+        self.acronyms();
+    }
+
+    fn atoms(&self) -> &'r [Atom] {
+        &self.sight.atoms
+    }
+
+    /// The text from one atom to another.
+    #[must_use]
+    pub fn span(&self, first: u32, end: u32) -> Span {
+        let atoms = self.atoms();
+        Span::new(atoms[first as usize].span.start, atoms[end as usize - 1].span.end)
+    }
+
+    fn slice(&self, first: u32, end: u32) -> &'r str {
+        self.text.get(self.span(first, end).range()).unwrap_or_default()
+    }
+
+    /// Lets tables and tagger agree on what stands where: a longer organisation or title of the
+    /// tagger swallows the names inside it, otherwise the tables win.
+    fn candidates(&self, tagged: &[Tagged]) -> Vec<Candidate> {
+        let matches = &self.sight.matches;
+        let mut candidates = Vec::with_capacity(matches.len() + tagged.len());
+        let mut next = 0;
+        for tag in tagged {
+            let first = self.sight.atom_of_token[tag.first as usize];
+            let end = self.sight.atom_of_token[tag.end as usize];
+            if first >= end {
+                continue;
+            }
+            while next < matches.len() && matches[next].end <= first {
+                candidates.push(known(matches[next]));
+                next += 1;
+            }
+            let inside = matches[next..].iter().take_while(|known| known.first < end).count();
+            let overlapping = &matches[next..next + inside];
+            next += inside;
+            let swallows = overlapping.iter().all(|known| first <= known.first && known.end <= end)
+                && !overlapping.iter().any(|known| known.first == first && known.end == end)
+                && self.may_swallow(*tag, overlapping, end - first);
+            if swallows {
+                candidates.push(Candidate { first, end, known: None, tagged: Some(*tag) });
+            } else {
+                candidates.extend(
+                    overlapping.iter().map(|&known| Candidate { tagged: Some(*tag), ..self::known(known) }),
+                );
+            }
+        }
+        candidates.extend(matches[next..].iter().map(|&match_| known(match_)));
+        candidates.retain(|candidate| !self.atoms()[candidate.first as usize].is(atom::PASSED_OVER));
+        candidates
+    }
+
+    fn may_swallow(&self, tag: Tagged, inside: &[Match], length: u32) -> bool {
+        if inside.is_empty() {
+            return true;
+        }
+        let sense = |known: &Match| best_sense(self.gazetteer, *known);
+        let doubtful = inside.iter().all(|known| {
+            sense(known).is_none_or(|sense| sense.ambiguous || sense.form == Form::Nothing)
+        });
+        match tag.class {
+            _ if doubtful => true,
+            Class::Organisation => {
+                // "Moscow State University", not "Russia and China" or "Kazakh President".
+                3 <= length && inside.len() == 1 && 0.0 < tag.margin && !self.has_title(tag)
+            }
+            Class::Person | Class::Location | Class::Other => false,
+        }
+    }
+
+    fn has_title(&self, tag: Tagged) -> bool {
+        let first = self.sight.atom_of_token[tag.first as usize] as usize;
+        let end = self.sight.atom_of_token[tag.end as usize] as usize;
+        self.atoms()[first..end].iter().any(|atom| atom.cues(cues::TITLE))
+    }
+
+    fn is_person(&self, candidate: Candidate) -> bool {
+        match candidate.known.and_then(|known| best_sense(self.gazetteer, known)) {
+            Some(sense) => {
+                sense.form == Form::Name
+                    && self.gazetteer.record(sense.record).kind == EntityKind::Person
+            }
+            None => candidate.tagged.is_some_and(|tag| tag.class == Class::Person),
+        }
+    }
+
+    /// People whose whole name stands in the text.
+    fn full_names(&self, candidates: &[Candidate]) -> FxHashSet<u32> {
+        let mut full = FxHashSet::default();
+        for known in candidates.iter().filter_map(|candidate| candidate.known) {
+            if known.first + 1 < known.end {
+                full.extend(self.gazetteer.senses(known).map(|sense| sense.record));
+            }
+        }
+        full
+    }
+
+    fn known(
+        &mut self,
+        known: Match,
+        tagged: Option<Tagged>,
+        full_names: &FxHashSet<u32>,
+        person_follows: bool,
+    ) -> Option<Named> {
+        let sense = self.choose(known, tagged, full_names)?;
+        let (mut first, end) = (known.first, known.end);
+        if sense.article {
+            first += 1;
+        }
+        let (from, to) = (first as usize, end as usize);
+        let record = self.gazetteer.record(sense.record);
+        let mut kind = record.kind;
+        let mut target = sense.record;
+        let (mut flags, mut confidence) = (0, 0.95);
+        match sense.form {
+            Form::Nothing => return None,
+            Form::Name => {
+                if sense.ambiguous {
+                    confidence = 0.7;
+                }
+            }
+            Form::Seat => flags = mention::METONYM,
+            Form::People => {
+                target = self.gazetteer.citizens(sense.record)?;
+                kind = EntityKind::Group;
+                flags = mention::DEMONYM;
+                confidence = 0.9;
+            }
+            Form::Capital => match context::capital(self.atoms(), self.text, from, to) {
+                Reading::State(sure) if !sense.ambiguous => {
+                    flags = mention::METONYM;
+                    confidence = sure;
+                }
+                _ => {
+                    let name = crate::gazetteer::hash_of_atoms(&self.atoms()[from..to]);
+                    target = self.gazetteer.capital_as_place(sense.record, name)?;
+                    kind = EntityKind::Place;
+                    confidence = 0.9;
+                }
+            },
+            Form::Adjective => {
+                flags = mention::DEMONYM;
+                match context::adjective(self.atoms(), from, to, person_follows) {
+                    Reading::State(sure) => confidence = sure,
+                    Reading::Title => flags |= mention::NESTED,
+                    _ => {
+                        kind = EntityKind::Other;
+                        flags |= mention::NOT_AN_ACTOR;
+                        confidence = 0.8;
+                    }
+                }
+            }
+        }
+        let entity = self.table.record(self.gazetteer, target, self.at);
+        Some(Named { first, end, entity, kind, flags, confidence })
+    }
+
+    /// The meaning of a known name; `None` when it is not this name here.
+    fn choose(
+        &self,
+        known: Match,
+        tagged: Option<Tagged>,
+        full_names: &FxHashSet<u32>,
+    ) -> Option<Sense> {
+        let best = *best_sense(self.gazetteer, known)?;
+        let person = |sense: &Sense| {
+            self.gazetteer.record(sense.record).kind == EntityKind::Person
+        };
+        if !best.ambiguous {
+            let part_of_person = tagged.is_some_and(|tag| self.reaches_beyond(tag, known));
+            let single = known.first + 1 == known.end;
+            // "Jordan Smith", "Lula Rogers": a name of one word inside a longer one of somebody.
+            let stranger = part_of_person
+                && single
+                && tagged.is_some_and(|tag| tag.class == Class::Person)
+                && best.form == Form::Name;
+            return (!stranger).then_some(best);
+        }
+        // Whose whole name stands in the text, then who is in office, then the first in the table.
+        let chosen = self
+            .gazetteer
+            .senses(known)
+            .filter(|sense| sense.form != Form::Nothing)
+            .min_by_key(|sense| {
+                let (_, speaks) = self.gazetteer.record(sense.record).allegiance(self.at);
+                (!full_names.contains(&sense.record), !speaks)
+            })
+            .copied()?;
+        let title_before = context::before(self.atoms(), known.first as usize, 1)
+            .is_some_and(|word| word.cues(cues::TITLE));
+        let place_before = context::before(self.atoms(), known.first as usize, 1)
+            .is_some_and(|word| word.cues(cues::PLACE_PREPOSITION));
+        let class = tagged.filter(|tag| !self.reaches_beyond(*tag, known)).map(|tag| tag.class);
+        let supported = if person(&chosen) {
+            full_names.contains(&chosen.record) || title_before
+        } else {
+            let kind = self.gazetteer.record(chosen.record).kind;
+            match kind {
+                EntityKind::Country | EntityKind::Place => {
+                    place_before || class == Some(Class::Location)
+                }
+                _ => class.is_some_and(|class| class != Class::Person),
+            }
+        };
+        supported.then_some(chosen)
+    }
+
+    fn reaches_beyond(&self, tag: Tagged, known: Match) -> bool {
+        self.sight.atom_of_token[tag.first as usize] < known.first
+            || known.end < self.sight.atom_of_token[tag.end as usize]
+    }
+
+    /// An entity of a name that only the tagger found.
+    fn unknown(&mut self, candidate: Candidate) -> Option<Named> {
+        let tag = candidate.tagged?;
+        if candidate.known.is_some() && !self.tag_fits(candidate) {
+            return None;
+        }
+        let (first, end) = (candidate.first, candidate.end);
+        let confidence = 1.0 / (1.0 + (-tag.margin / 60.0).exp()) * 0.9;
+        let name = self.slice(first, end);
+        let (kind, country) = match tag.class {
+            Class::Person => (EntityKind::Person, None),
+            Class::Location => (EntityKind::Place, None),
+            Class::Other => (EntityKind::Other, None),
+            Class::Organisation => (EntityKind::Organisation, self.state_inside(first, end)),
+        };
+        let country = country.as_ref().map(|(country, speaks)| (country.as_str(), *speaks));
+        let entity = self.table.unknown(name, kind, country);
+        Some(Named { first, end, entity, kind, flags: 0, confidence })
+    }
+
+    /// Whether a rejected meaning leaves the tagger's exact name.
+    fn tag_fits(&self, candidate: Candidate) -> bool {
+        candidate.tagged.is_some_and(|tag| {
+            self.sight.atom_of_token[tag.first as usize] == candidate.first
+                && self.sight.atom_of_token[tag.end as usize] == candidate.end
+        })
+    }
+
+    /// The state in an organisation's name, and whether the organisation speaks for it.
+    fn state_inside(&self, first: u32, end: u32) -> Option<(String, bool)> {
+        let atoms = &self.atoms()[first as usize..end as usize];
+        let from = self.sight.matches.partition_point(|known| known.first < first);
+        let state = self.sight.matches[from..]
+            .iter()
+            .take_while(|known| known.end <= end)
+            .filter_map(|known| best_sense(self.gazetteer, *known))
+            .map(|sense| self.gazetteer.record(sense.record))
+            .find(|record| record.kind == EntityKind::Country)?;
+        let speaks = atoms.iter().any(|atom| atom.cues(cues::STATE_ORGANISATION));
+        Some((state.id.clone(), speaks))
+    }
+
+    /// Links a surname alone to the one person of the text whose whole name ends in it.
+    fn short_forms(&mut self) {
+        let mut person_of: FxHashMap<u64, Option<u32>> = FxHashMap::default();
+        for named in &self.named {
+            if named.kind == EntityKind::Person && named.first + 1 < named.end {
+                let surname = self.sight.atoms[named.end as usize - 1].hash;
+                // Two people of one surname: the surname alone says nothing.
+                let slot = person_of.entry(surname).or_insert(Some(named.entity));
+                if *slot != Some(named.entity) {
+                    *slot = None;
+                }
+            }
+        }
+        self.link(&person_of, EntityKind::Person, 0.85, |atom| {
+            atom.is(atom::CAPITAL) && !atom.is(atom::HYPHENATED)
+        });
+    }
+
+    /// Learns "Collective Security Treaty Organization (CSTO)" and links "CSTO" from there on.
+    fn acronyms(&mut self) {
+        let mut entity_of: FxHashMap<u64, Option<u32>> = FxHashMap::default();
+        for index in 0..self.named.len() {
+            let named = self.named[index];
+            let acts = matches!(
+                named.kind,
+                EntityKind::Organisation | EntityKind::Group | EntityKind::Country | EntityKind::Event
+            );
+            let at = named.end as usize;
+            let Some([open, short, close]) = self.sight.atoms.get(at..at + 3) else { continue };
+            let bracketed = self.text.get(open.span.range()) == Some("(")
+                && self.text.get(close.span.range()) == Some(")");
+            if acts && bracketed && short.is(atom::UPPER) && self.initials(named, short) {
+                entity_of.insert(short.hash, Some(named.entity));
+                let alias = self.text.get(short.span.range()).unwrap_or_default();
+                self.table.alias(named.entity, alias);
+            }
+        }
+        self.link(&entity_of, EntityKind::Organisation, 0.9, |atom| atom.is(atom::UPPER));
+    }
+
+    /// Whether an acronym's letters are initials of the name, in order.
+    fn initials(&self, named: Named, short: &Atom) -> bool {
+        let letters = self.text.get(short.span.range()).unwrap_or_default();
+        let atoms = &self.atoms()[named.first as usize..named.end as usize];
+        if atoms.len() < 2 {
+            return false;
+        }
+        let mut initials = atoms.iter().filter_map(|atom| {
+            self.text.get(atom.span.range())?.chars().next().map(|first| first.to_ascii_uppercase())
+        });
+        letters.chars().filter(|letter| letter.is_alphabetic()).all(|letter| {
+            initials.any(|initial| initial == letter)
+        })
+    }
+
+    /// Links single atoms to entities, in place of what the tagger alone made of them.
+    fn link(
+        &mut self,
+        entity_of: &FxHashMap<u64, Option<u32>>,
+        kind: EntityKind,
+        confidence: f32,
+        fits: impl Fn(&Atom) -> bool,
+    ) {
+        if entity_of.is_empty() {
+            return;
+        }
+        let mut linked = Vec::with_capacity(self.named.len());
+        let mut named = std::mem::take(&mut self.named).into_iter().peekable();
+        for (index, atom) in self.sight.atoms.iter().enumerate() {
+            let index = index as u32;
+            while let Some(before) = named.next_if(|name| name.end <= index) {
+                linked.push(before);
+            }
+            let Some(&Some(entity)) = entity_of.get(&atom.hash) else { continue };
+            if !fits(atom) || atom.is(atom::PASSED_OVER) {
+                continue;
+            }
+            let kind = if kind == EntityKind::Person {
+                kind
+            } else {
+                self.table.entities[entity as usize].kind
+            };
+            let link = Named { first: index, end: index + 1, entity, kind, flags: 0, confidence };
+            match named.peek() {
+                Some(name) if name.first <= index && index < name.end => {
+                    let alone = name.first == index && name.end == index + 1;
+                    let guessed = self.table.records[name.entity as usize].is_none();
+                    if alone && guessed && name.entity != entity {
+                        named.next();
+                        linked.push(link);
+                    }
+                }
+                _ => linked.push(link),
+            }
+        }
+        linked.extend(named);
+        self.named = linked;
+    }
+}
+
+const fn known(found: Match) -> Candidate {
+    Candidate { first: found.first, end: found.end, known: Some(found), tagged: None }
+}

@@ -1,0 +1,162 @@
+//! The stage: names of a document, and whom they mean.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use standpoint_abi::export_stage;
+use standpoint_document::{Annotation, Document, Entity, layers, sentence, within};
+use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
+
+use crate::anaphora;
+use crate::date::Month;
+use crate::gazetteer::{BUILT_IN, Gazetteer};
+use crate::names::Reader;
+use crate::sight::Sight;
+use crate::tagger::{Tagged, Tagger};
+
+/// The tagger's weights; see `model/CARD.md`.
+pub const MODEL: &[u8] = include_bytes!("../model/tagger.bin");
+
+/// The tables name so many entities and no more.
+const MAX_MENTIONS: usize = 1_000_000;
+
+/// Settings of `entity`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EntitySettings {
+    /// More tables of names, each a file named as one of those compiled in (`states.tsv`,
+    /// `people.tsv`, `organisations.tsv`, `places.tsv`, `events.tsv`, `words.tsv`, `cues.tsv`),
+    /// relative to the pipeline file. A row whose id is known replaces that entry.
+    pub gazetteer: Vec<PathBuf>,
+
+    /// Whether the tables that are compiled in count. Without them, `gazetteer` says everything.
+    pub built_in: bool,
+
+    /// Whether names that no table knows are found by the trained tagger.
+    pub unknown_names: bool,
+
+    /// The most mentions of one document; the rest is left out with a note.
+    pub max_mentions: usize,
+}
+
+impl Default for EntitySettings {
+    fn default() -> Self {
+        Self { gazetteer: Vec::new(), built_in: true, unknown_names: true, max_mentions: 20_000 }
+    }
+}
+
+/// The stage `entity`.
+#[derive(Debug)]
+pub struct EntityStage {
+    gazetteer: Gazetteer,
+    tagger: Option<Tagger<'static>>,
+    max_mentions: usize,
+}
+
+export_stage!(EntityStage, settings: "settings.schema.json");
+
+impl StageDefinition for EntityStage {
+    const NAME: &'static str = "entity";
+    const CONTRACT: Contract =
+        Contract { reads: &[layers::TOKENS, layers::SENTENCES], writes: &[layers::ENTITIES] };
+    const MODEL: Option<&'static str> = Some("names/1");
+    type Settings = EntitySettings;
+
+    fn start(settings: EntitySettings, context: &StartContext) -> Result<Self, StageError> {
+        let mut own = Vec::new();
+        for path in &settings.gazetteer {
+            let path = context.resolve(path);
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                StageError::stage(format!("cannot read the gazetteer {}: {error}", path.display()))
+            })?;
+            own.push((path.display().to_string(), text));
+        }
+        let built_in = if settings.built_in { &BUILT_IN[..] } else { &[] };
+        let tables = built_in.iter().copied();
+        let own = own.iter().map(|(file, text)| (file.as_str(), text.as_str()));
+        let gazetteer = Gazetteer::from_tables(tables.chain(own))
+            .map_err(|error| StageError::stage(error.to_string()))?;
+        let tagger = if settings.unknown_names {
+            let tagger = Tagger::from_bytes(MODEL).ok_or_else(|| {
+                StageError::stage("the tagger's weights are not of this version: build again")
+            })?;
+            Some(tagger)
+        } else {
+            None
+        };
+        Ok(Self { gazetteer, tagger, max_mentions: settings.max_mentions.min(MAX_MENTIONS) })
+    }
+}
+
+impl EntityStage {
+    /// The names of a document: mentions in the order of the text, and the entities they link to.
+    #[must_use]
+    pub fn find(&self, document: &Document<'_>) -> (Vec<Annotation>, Vec<Entity>) {
+        let (text, tokens) = (document.text(), document.tokens());
+        let sight = Sight::new(&self.gazetteer, text, tokens, document.sentences());
+        let tagged = self.tag(document, &sight);
+        let published = document.metadata().published.as_deref();
+        let mut reader =
+            Reader::new(&self.gazetteer, text, &sight, published.and_then(Month::parse));
+        reader.read(&tagged);
+        anaphora::resolve(&mut reader);
+        let mut mentions: Vec<Annotation> = reader
+            .named
+            .iter()
+            .map(|named| {
+                Annotation::new(reader.span(named.first, named.end))
+                    .with_label(named.kind.code())
+                    .with_flags(named.flags)
+                    .with_score(named.confidence)
+                    .with_link(named.entity)
+            })
+            .collect();
+        mentions.sort_by_key(|mention| (mention.span.start, std::cmp::Reverse(mention.span.end)));
+        (mentions, reader.table.entities)
+    }
+
+    fn tag(&self, document: &Document<'_>, sight: &Sight) -> Vec<Tagged> {
+        let Some(tagger) = &self.tagger else { return Vec::new() };
+        let (text, tokens) = (document.text(), document.tokens());
+        let mut tagged = Vec::new();
+        let mut first = 0;
+        for line in document.sentences() {
+            if line.flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0 {
+                continue;
+            }
+            let inside = within(&tokens[first..], line.span);
+            first += tokens[first..].partition_point(|token| token.span.start < line.span.start);
+            let end = first + inside.len();
+            for mut found in tagger.tag(text, inside, &sight.hints[first..end]) {
+                found.first += first as u32;
+                found.end += first as u32;
+                tagged.push(found);
+            }
+            first = end;
+        }
+        tagged
+    }
+}
+
+#[async_trait]
+impl Stage for EntityStage {
+    async fn process(
+        &self,
+        document: &mut Document<'_>,
+        _: &StageContext<'_>,
+    ) -> Result<(), StageError> {
+        let (mut mentions, entities) = self.find(document);
+        if self.max_mentions < mentions.len() {
+            document.add_note(format!(
+                "entity: {} mentions found, of which the first {} are kept (`max_mentions`)",
+                mentions.len(),
+                self.max_mentions
+            ));
+            mentions.truncate(self.max_mentions);
+        }
+        document.set_entities(mentions, entities)?;
+        Ok(())
+    }
+}
