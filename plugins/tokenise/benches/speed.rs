@@ -9,7 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that reports to its user")]
 
-use std::{env, error::Error, fs, hint::black_box, time::Duration};
+use std::{env, error::Error, fmt::Write, fs, hint::black_box, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 use standpoint_document::Document;
@@ -52,7 +52,7 @@ fn report(name: &str, tokens: usize, mut work: impl FnMut()) {
         .map(|_| {
             let start = cpu_time();
             work();
-            cpu_time() - start
+            cpu_time().saturating_sub(start)
         })
         .min()
         .unwrap_or_default();
@@ -91,7 +91,8 @@ fn made_text() -> String {
         text += MIDDLES[number / 2 % MIDDLES.len()];
         text += ENDINGS[number / 3 % ENDINGS.len()];
         text += if number % 4 == 3 { "\n\n" } else { " " };
-        text += &format!("By {} the figure was {number}. ", 1990 + number % 30);
+        let year = 1990 + number % 30;
+        let _ = write!(text, "By {year} the figure was {number}. ");
     }
     text
 }

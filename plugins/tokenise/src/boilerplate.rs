@@ -14,7 +14,7 @@ use crate::lists::lines;
 /// Longer lines are prose; a notice that "..." completes stays below it, too.
 const MAX_LINE_BYTES: usize = 240;
 /// A line with fewer words may be said twice.
-const MIN_REPEATED_WORDS: usize = 6;
+const MIN_REPEATED_WORDS: usize = 8;
 /// How much of a text, in percent, a form at its end may take.
 const MAX_FORM_PERCENT: usize = 30;
 /// A form shorter than this many bytes may take more of a short text.

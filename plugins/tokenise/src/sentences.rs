@@ -131,6 +131,9 @@ pub fn examples(
     examples
 }
 
+/// Lines longer than this, in bytes, were not wrapped by hand: each is a paragraph.
+const WRAPPED_WIDTH: usize = 120;
+
 /// A place where a sentence may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -265,8 +268,8 @@ impl<'a> Walk<'a> {
         if gap == b" " {
             return Gap::Space;
         }
-        match gap.iter().filter(|&&byte| byte == b'\n').count() {
-            // U+2029 and U+2028 mean what they say.
+        match gap.iter().filter(|&&byte| byte == b'\n').take(2).count() {
+            // The paragraph separator means what it says.
             0 if self.text[before.end as usize..next.start as usize].contains('\u{2029}') => {
                 Gap::Blank
             }
@@ -293,8 +296,6 @@ impl<'a> Walk<'a> {
         if first.is_ascii_lowercase() && !self.ends_with_stop(before) {
             return false;
         }
-        // Lines as long as these were not wrapped by hand: each is a paragraph.
-        const WRAPPED_WIDTH: usize = 120;
         if self.paragraph_width > WRAPPED_WIDTH {
             return true;
         }
@@ -403,7 +404,8 @@ impl<'a> Walk<'a> {
         let word_before = BEFORE.lower_case(before);
         let word_next = NEXT.lower_case(next);
         let gap = self.gap as i64;
-        let length = LENGTH_STEPS.partition_point(|&step| step <= at - self.start) as i64;
+        let steps = LENGTH_STEPS.partition_point(|&step| step <= at - self.start);
+        let length = i64::try_from(steps).unwrap_or_default();
         let open = i64::from(self.quotes % 2) * 2 + i64::from(self.brackets > 0);
         features.extend([
             word_before,

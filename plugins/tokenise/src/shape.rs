@@ -64,7 +64,9 @@ impl Shape {
     /// The shape of a word whose full stop does not matter, because it is the word after a place.
     pub(crate) fn without_stop(self, token: &str) -> Self {
         match self {
-            Self::Abbreviation(_) if token.starts_with(|first: char| first.is_ascii_uppercase()) => {
+            Self::Abbreviation(_)
+                if token.starts_with(|first: char| first.is_ascii_uppercase()) =>
+            {
                 Self::Capitalised
             }
             Self::Abbreviation(_) => Self::Lower,

@@ -324,7 +324,7 @@ impl Cutter<'_> {
         }
         // A range of round numbers has two groups, too: "200-1000".
         let is_local = groups == 2
-            && matches!((first, last), (3, 4) | (5, 4))
+            && matches!((first, last), (3 | 5, 4))
             && !self.bytes[..end].ends_with(b"00");
         (is_local || groups > 2).then_some(end)
     }

@@ -8,14 +8,14 @@ use flate2::read::MultiGzDecoder;
 /// A document rebuilt from its sentences: joined by a space, or by a blank line where a paragraph
 /// starts.
 #[derive(Default)]
-pub struct Gold {
-    pub text: String,
-    pub tokens: Vec<Range<usize>>,
-    pub sentences: Vec<Range<usize>>,
+pub(crate) struct Gold {
+    pub(crate) text: String,
+    pub(crate) tokens: Vec<Range<usize>>,
+    pub(crate) sentences: Vec<Range<usize>>,
 }
 
 /// Reads a gzipped CoNLL-U file.
-pub fn read(path: &Path) -> Result<Vec<Gold>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<Gold>> {
     let mut file = String::new();
     MultiGzDecoder::new(File::open(path).with_context(|| path.display().to_string())?)
         .read_to_string(&mut file)?;
