@@ -5,7 +5,7 @@ pub mod json;
 pub mod markdown;
 pub mod text;
 
-use crate::read::ReadError;
+use crate::refusal::ReadError;
 
 /// A format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +40,6 @@ pub struct Content {
 }
 
 impl Format {
-    /// The names of what is read, for messages.
-    pub const NAMES: [&str; 6] = ["txt", "md", "html", "json", "jsonl", "and .gz of each"];
-
     /// The format of a file by its name, and whether it is compressed. A name without an ending
     /// is text.
     ///

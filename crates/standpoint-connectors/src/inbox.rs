@@ -47,7 +47,8 @@ use self::keeper::{Keeper, Pending};
 use self::scan::{Hints, Scanner};
 use crate::files::with_causes;
 use crate::limits::ReadLimits;
-use crate::read::{self, Origin, ReadError};
+use crate::read::{self, Origin};
+use crate::refusal::ReadError;
 
 /// Settings of the `inbox` source: a folder whose files are processed and then moved away.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@
 //! fetched or followed, and every limit that it breaks is named.
 //!
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
-//! [`encoding`], [`limits`] and [`identity`]; [`files`] is the source of one pass and
+//! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`]; [`jsonl`] has the sinks that write result
 //! lines.
 
@@ -19,3 +19,4 @@ pub mod instance;
 pub mod jsonl;
 pub mod limits;
 pub mod read;
+pub mod refusal;

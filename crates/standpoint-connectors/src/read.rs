@@ -4,12 +4,12 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use standpoint_document::{Document, Metadata, SourceRef};
-use thiserror::Error;
 
 use crate::encoding;
 use crate::formats::{Content, Format, html, json, markdown, text};
 use crate::identity::{self, RecordIds};
 use crate::limits::ReadLimits;
+use crate::refusal::ReadError;
 
 /// Where a file was found: what its documents' ids are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,66 +23,6 @@ pub struct Origin {
 /// The documents of one file, in their order; a bad record is an error among them and the next
 /// one follows.
 pub type Documents = Box<dyn Iterator<Item = Result<Document<'static>, ReadError>> + Send>;
-
-/// Why a file or a record in it is not read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The format is not one that is read.
-    #[error("the format `{found}` is not read; the formats are {}", Format::NAMES.join(", "))]
-    Format {
-        /// The file name's ending.
-        found: String,
-    },
-
-    /// More of something than a limit allows.
-    #[error("{limit} is {allowed} and this has {}{found}{}", if *.at_least { "more than " } else { "" }, line.map(|line| format!(" (line {line})")).unwrap_or_default())]
-    Limit {
-        /// The setting's name.
-        limit: &'static str,
-        /// Its value.
-        allowed: u64,
-        /// What was found.
-        found: u64,
-        /// Whether reading stopped at `found`, so that there may be more.
-        at_least: bool,
-        /// The line of the record, from 1.
-        line: Option<u64>,
-    },
-
-    /// Nothing to read.
-    #[error("it holds no text, only {bytes} bytes of white space")]
-    Empty {
-        /// How many.
-        bytes: usize,
-    },
-
-    /// Not text.
-    #[error("it is not text: {control_percent}% of its bytes are control characters")]
-    Binary {
-        /// How many are.
-        control_percent: usize,
-    },
-
-    /// Not JSON, or JSON of another shape.
-    #[error("line {line}, column {column}: {problem}")]
-    Json {
-        /// Line in the file, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: usize,
-        /// What is wrong.
-        problem: String,
-    },
-
-    /// The operating system, or a damaged compressed file.
-    #[error("cannot read it")]
-    Io {
-        /// Why.
-        #[from]
-        source: io::Error,
-    },
-}
 
 /// Opens the documents in a file.
 ///

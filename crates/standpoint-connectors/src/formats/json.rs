@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Content;
-use crate::read::ReadError;
+use crate::refusal::ReadError;
 
 /// The fields of a document in JSON. Other fields are passed over.
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,68 @@
+//! Why a file, or a record in it, is not read.
+
+use std::io;
+
+use thiserror::Error;
+
+/// The formats that are read, for messages.
+const FORMATS: [&str; 6] = ["txt", "md", "html", "json", "jsonl", "and .gz of each"];
+
+/// Why a file or a record in it is not read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The format is not one that is read.
+    #[error("the format `{found}` is not read; the formats are {}", FORMATS.join(", "))]
+    Format {
+        /// The file name's ending.
+        found: String,
+    },
+
+    /// More of something than a limit allows.
+    #[error("{limit} is {allowed} and this has {}{found}{}", if *.at_least { "more than " } else { "" }, line.map(|line| format!(" (line {line})")).unwrap_or_default())]
+    Limit {
+        /// The setting's name.
+        limit: &'static str,
+        /// Its value.
+        allowed: u64,
+        /// What was found.
+        found: u64,
+        /// Whether reading stopped at `found`, so that there may be more.
+        at_least: bool,
+        /// The line of the record, from 1.
+        line: Option<u64>,
+    },
+
+    /// Nothing to read.
+    #[error("it holds no text, only {bytes} bytes of white space")]
+    Empty {
+        /// How many.
+        bytes: usize,
+    },
+
+    /// Not text.
+    #[error("it is not text: {control_percent}% of its bytes are control characters")]
+    Binary {
+        /// How many are.
+        control_percent: usize,
+    },
+
+    /// Not JSON, or JSON of another shape.
+    #[error("line {line}, column {column}: {problem}")]
+    Json {
+        /// Line in the file, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// The operating system, or a damaged compressed file.
+    #[error("cannot read it")]
+    Io {
+        /// Why.
+        #[from]
+        source: io::Error,
+    },
+}
