@@ -168,6 +168,11 @@ impl Features {
         }
     }
 
+    /// Adds all features of another buffer.
+    pub fn append(&mut self, other: &Self) {
+        self.entries.extend_from_slice(&other.entries);
+    }
+
     /// Adds the conjunction of each of `left` with each of `right`.
     pub fn push_pairs(&mut self, namespace: Feature, left: &[Feature], right: &[Feature]) {
         for &first in left {

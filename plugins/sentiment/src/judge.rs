@@ -1,0 +1,173 @@
+//! Reads a document's layers and says how its sentences sound, and toward whom.
+
+use standpoint_document::{
+    Annotation, Confidence, Polarity, Sentiment, SentimentRecord, Span, mention, sentence, within,
+};
+use standpoint_linear::{Features, LinearModel, LoadError};
+
+use crate::lexicon::Lexicon;
+use crate::polarity::{Tally, document_sentiment, tally};
+use crate::target::{RECIPE, describe_mention, describe_passage};
+use crate::words::{MAX_PASSAGE_WORDS, Word, read};
+
+/// The stage's thinking: a lexicon for sentences, a linear model for mentions.
+#[derive(Debug)]
+pub struct Judge {
+    lexicon: Lexicon,
+    model: LinearModel<3>,
+}
+
+impl Judge {
+    /// A judge with the weights that come with the stage.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when the compiled-in weights were made for other features.
+    pub fn new(lexicon: Lexicon) -> Result<Self, LoadError> {
+        Self::with_weights(lexicon, include_bytes!("../data/target.weights"))
+    }
+
+    /// A judge with other weights.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when `weights` is not a file that the training of this version made.
+    pub fn with_weights(lexicon: Lexicon, weights: &[u8]) -> Result<Self, LoadError> {
+        Ok(Self { lexicon, model: LinearModel::from_bytes(weights, RECIPE)? })
+    }
+
+    /// Judges a document.
+    ///
+    /// Boilerplate and sentences in another language are passed over, and so are mentions inside
+    /// another mention or of something that does not act.
+    ///
+    /// - `sentences`, `tokens`, `mentions`: the standard layers, each ordered by start.
+    /// - returns: one place for each sentence and each mention.
+    #[must_use]
+    pub fn judge(
+        &self,
+        text: &str,
+        sentences: &[Annotation],
+        tokens: &[Annotation],
+        mentions: &[Annotation],
+    ) -> SentimentRecord {
+        let mut record = SentimentRecord {
+            document: None,
+            sentences: vec![None; sentences.len()],
+            mentions: vec![None; mentions.len()],
+        };
+        let mut desk = Desk::default();
+        let mut tallies = Vec::with_capacity(sentences.len());
+        for (place, sentence) in record.sentences.iter_mut().zip(sentences) {
+            if sentence.flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0 {
+                continue;
+            }
+            let mut whole = Tally::default();
+            for part in within(tokens, sentence.span).chunks(MAX_PASSAGE_WORDS) {
+                read(text, part.iter().map(|token| token.span), &self.lexicon, &mut desk.words);
+                let passage = tally(&desk.words);
+                whole.add(passage);
+                self.judge_mentions(&mut desk, passage, mentions, &mut record.mentions);
+            }
+            *place = whole.sentiment();
+            tallies.push((whole, sentence.flags & sentence::TITLE != 0));
+        }
+        record.document = document_sentiment(&tallies);
+        record
+    }
+
+    /// Judges the mentions that begin in the passage on the desk.
+    fn judge_mentions(
+        &self,
+        desk: &mut Desk,
+        passage: Tally,
+        mentions: &[Annotation],
+        places: &mut [Option<Sentiment>],
+    ) {
+        let (Some(first), Some(last)) = (desk.words.first(), desk.words.last()) else { return };
+        let span = Span::new(first.span.start, last.span.end);
+        let here = within(mentions, span);
+        let index = mentions.partition_point(|mention| mention.span.start < span.start);
+        let mut common = None;
+        for (mention, place) in here.iter().zip(&mut places[index..]) {
+            if mention.flags & (mention::NESTED | mention::NOT_AN_ACTOR) != 0 {
+                continue;
+            }
+            let first = desk.words.partition_point(|word| word.span.end <= mention.span.start);
+            let end = desk.words.partition_point(|word| word.span.start < mention.span.end);
+            if first >= end {
+                continue;
+            }
+            let mut scores = *common.get_or_insert_with(|| {
+                describe_passage(&desk.words, &mut desk.features);
+                self.model.scores(&desk.features)
+            });
+            describe_mention(&desk.words, first..end, &mut desk.features);
+            self.model.add(&desk.features, &mut scores);
+            *place = sentiment(self.model.probabilities(scores), passage);
+        }
+    }
+}
+
+/// Buffers, made once for a document.
+#[derive(Default)]
+struct Desk {
+    words: Vec<Word>,
+    features: Features,
+}
+
+/// Where a polarity stops being neutral; see [`Sentiment::label`].
+const NEUTRAL_BELOW: f32 = 0.15;
+
+/// Turns the probabilities of negative, neutral and positive into a sentiment whose label is the
+/// likeliest class.
+///
+/// Nothing is said of a mention in a passage without any tone that the model finds neutral:
+/// silence is not neutrality.
+fn sentiment([negative, neutral, positive]: [f32; 3], passage: Tally) -> Option<Sentiment> {
+    let balance = positive - negative;
+    let confidence = negative.max(neutral).max(positive);
+    let score = if neutral >= confidence {
+        if passage.evidence == 0.0 {
+            return None;
+        }
+        balance.clamp(-0.99 * NEUTRAL_BELOW, 0.99 * NEUTRAL_BELOW)
+    } else if balance > 0.0 {
+        balance.max(NEUTRAL_BELOW)
+    } else {
+        balance.min(-NEUTRAL_BELOW)
+    };
+    Some(Sentiment {
+        score: Polarity::saturating(score),
+        confidence: Confidence::saturating(confidence),
+    })
+}
+
+/// What the trainer learns from: the facts about one mention in one sentence.
+///
+/// - returns: nothing when no word lies in `mention`; else all features, and the score that the
+///   lexicon alone gives the sentence.
+#[cfg(feature = "train")]
+#[must_use]
+pub fn describe(
+    lexicon: &Lexicon,
+    text: &str,
+    tokens: &[Span],
+    mention: Span,
+) -> Option<(Features, f32)> {
+    // The part of a long sentence that the stage would look at.
+    let place = tokens.partition_point(|token| token.end <= mention.start);
+    let part = tokens.chunks(MAX_PASSAGE_WORDS).nth(place / MAX_PASSAGE_WORDS)?;
+    let mut words = Vec::new();
+    read(text, part.iter().copied(), lexicon, &mut words);
+    let first = words.partition_point(|word| word.span.end <= mention.start);
+    let end = words.partition_point(|word| word.span.start < mention.end);
+    if first >= end {
+        return None;
+    }
+    let (mut features, mut own) = (Features::new(), Features::new());
+    describe_passage(&words, &mut features);
+    describe_mention(&words, first..end, &mut own);
+    features.append(&own);
+    Some((features, tally(&words).score()))
+}
