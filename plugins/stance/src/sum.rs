@@ -87,6 +87,10 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let strength = squares / major.max(f32::MIN_POSITIVE);
     let doubt: f32 = winning.iter().take(8).map(|p| 1.0 - weight(p).min(0.95) * 0.9).product();
     let confidence = ((1.0 - doubt) * (0.5 + 0.5 * purity)).min(0.97);
+    // One unsure or second-hand passage is not enough to name somebody.
+    if confidence < 0.8 * limits.minimum_confidence {
+        return None;
+    }
     let score = sign * strength * (0.4 + 0.6 * purity.sqrt());
     let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
         .into_iter()
