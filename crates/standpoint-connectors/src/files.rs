@@ -319,15 +319,23 @@ mod tests {
             }
         }
         let root = format!("{}/", root.display());
-        told.extend(reports.lock().unwrap().drain(..).map(|report| match report {
-            Report::PassedOver { path, reason } => {
-                format!("passed over {}: {reason}", path.replace(&root, ""))
-            }
-            Report::Failed { path, failure } => {
-                format!("failed {}: {}", path.replace(&root, ""), failure.reason)
-            }
-            Report::Returned { path } => format!("returned {path}"),
-        }));
+        let mut reports: Vec<_> = reports
+            .lock()
+            .unwrap()
+            .drain(..)
+            .map(|report| match report {
+                Report::PassedOver { path, reason } => {
+                    format!("passed over {}: {reason}", path.replace(&root, ""))
+                }
+                Report::Failed { path, failure } => {
+                    format!("failed {}: {}", path.replace(&root, ""), failure.reason)
+                }
+                Report::Returned { path } => format!("returned {path}"),
+            })
+            .collect();
+        // The thread reads ahead of who settles, so reports of both come as they may.
+        reports.sort();
+        told.extend(reports);
         told
     }
 
@@ -357,13 +365,13 @@ mod tests {
         read a.md
         read b.txt
         read sub/c.jsonl
-        passed over LICENCE.txt: it is about the folder, not a document
-        passed over README.md: it is about the folder, not a document
         failed broken.txt: No such file or directory (os error 2)
         failed empty.txt: it holds no text, only 0 bytes of white space
+        failed pipe.txt: it is a pipe, socket or device, not a regular file
+        passed over LICENCE.txt: it is about the folder, not a document
+        passed over README.md: it is about the folder, not a document
         passed over loop: a link to a folder is not followed
         passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, and .gz of each
-        failed pipe.txt: it is a pipe, socket or device, not a regular file
         ");
     }
 
