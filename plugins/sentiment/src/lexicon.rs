@@ -54,6 +54,10 @@ pub(crate) fn key(word: &str) -> Feature {
 
 impl Lexicon {
     /// The lexicon that comes with the stage.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test reads the same file, which is compiled in.
     #[must_use]
     pub fn standard() -> Self {
         let text = include_str!("../data/lexicon.tsv");

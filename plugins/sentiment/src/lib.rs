@@ -27,7 +27,9 @@ pub use lexicon::{Lexicon, LexiconError};
 #[cfg(feature = "train")]
 pub use plain_tokens::tokens;
 pub use stage::{SentimentSettings, SentimentStage};
+
+/// The name of how the model's features are made, which its weights carry.
 #[cfg(feature = "train")]
-pub use target::RECIPE;
+pub const RECIPE: &str = target::RECIPE;
 
 standpoint_abi::export_stage!(SentimentStage, settings: "settings.schema.json");

@@ -7,6 +7,10 @@ use standpoint_document::Span;
 
 /// Cuts a sentence into tokens.
 #[must_use]
+#[cfg_attr(
+    not(feature = "train"),
+    expect(unreachable_pub, reason = "public for the training program, private to tests")
+)]
 pub fn tokens(text: &str) -> Vec<Span> {
     let mut tokens = Vec::new();
     let mut rest = text.char_indices().peekable();

@@ -8,7 +8,7 @@ use crate::polarity::tally;
 use crate::words::{Kind, Word};
 
 /// The name of how the features are made. Whoever changes them changes the name and trains anew.
-pub const RECIPE: &str = "sentiment-target/1";
+pub(crate) const RECIPE: &str = "sentiment-target/1";
 
 /// How many words to each side of the mention are looked at one by one.
 const WINDOW: usize = 40;
@@ -67,7 +67,13 @@ fn describe_kind(words: &[Word], mention: &Range<usize>, features: &mut Features
     const PLACE: Feature = Feature::new("m place");
     let first = words[mention.start];
     let is_lone_plain = mention.len() == 1 && first.kind == Kind::Plain;
-    features.push(KIND.number(if is_lone_plain { 0 } else { mention.len().min(3) as i64 }));
+    let size = match mention.len() {
+        _ if is_lone_plain => 0,
+        0 | 1 => 1,
+        2 => 2,
+        _ => 3,
+    };
+    features.push(KIND.number(size));
     if mention.len() > 1 {
         features.push(KIND.and(first.stem));
     }

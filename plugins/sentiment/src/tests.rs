@@ -167,7 +167,7 @@ fn work_on_an_endless_sentence_is_bounded() {
     let started = Instant::now();
     let record = judge.judge(&text, &whole, &words, &words);
     assert!(record.sentences[0].is_some());
-    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(2), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -264,9 +264,9 @@ fn stem(token: &str, whole: Feature) -> Feature {
         end -= 1;
     }
     let last = |end: usize| bytes[end - 1].to_ascii_lowercase();
-    if end > 3 && matches!(last(end), b'e' | b'y') {
-        end -= 1;
-    } else if end < bytes.len() && end > 3 && last(end) == last(end - 1) && last(end) != b's' {
+    let is_silent = matches!(last(end), b'e' | b'y');
+    let is_doubled = end < bytes.len() && last(end) == last(end - 1) && last(end) != b's';
+    if end > 3 && (is_silent || is_doubled) {
         end -= 1;
     }
     STEM.lower_case(&token[..end])
