@@ -9,8 +9,8 @@ mod plugin;
 
 #[cfg(feature = "host")]
 pub use host::{
-    AbiVersion, HostedStage, Listed, LoadError, LoadPolicy, LoadedPlugin, MAX_PANICS, Manifest,
-    PanicStrategy, PluginFolders, inspect,
+    AbiVersion, HOST_TARGET, HostedStage, Listed, LoadError, LoadPolicy, LoadedPlugin, MAX_PANICS,
+    Manifest, PanicStrategy, PluginFolders, inspect,
 };
 pub use standpoint_document as document;
 pub use standpoint_stage as stage;

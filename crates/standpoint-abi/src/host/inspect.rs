@@ -67,10 +67,11 @@ pub(super) fn read_manifest(file: &File, path: &Path) -> Result<Manifest, LoadEr
         } else {
             "`standpoint_plugin_v1`"
         };
-        let exported = exports(&library)
+        let mut exported: Vec<String> = exports(&library)
             .take(LISTED_SYMBOLS)
             .map(|name| String::from_utf8_lossy(name).escape_debug().to_string())
             .collect();
+        exported.sort();
         return Err(LoadError::NotAPlugin { path: path.to_owned(), missing, exported });
     };
     let wrong = |problem: String| LoadError::Manifest { path: path.to_owned(), problem };

@@ -11,7 +11,7 @@ use crate::layout::{ABI_MAJOR, ABI_MINOR};
 use crate::manifest_text::{FRAMING, HEADER_BYTES, MAGIC};
 
 /// The triple that this host was built for.
-pub(super) const HOST_TARGET: &str = env!("STANDPOINT_TARGET");
+pub const HOST_TARGET: &str = env!("STANDPOINT_TARGET");
 
 /// What a plugin says of itself. Unknown keys are passed over: later plugins may say more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,6 +17,6 @@ pub use discovery::{Listed, PluginFolders};
 pub use error::LoadError;
 pub use inspect::inspect;
 pub use load::LoadedPlugin;
-pub use manifest::{AbiVersion, Manifest, PanicStrategy};
+pub use manifest::{AbiVersion, HOST_TARGET, Manifest, PanicStrategy};
 pub use policy::LoadPolicy;
 pub use stage::{HostedStage, MAX_PANICS};

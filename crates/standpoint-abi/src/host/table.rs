@@ -109,7 +109,7 @@ unsafe extern "C" fn set_layer(call: *mut RawCall, layer: *const RawLayer) -> i3
             let annotations: &[Annotation] =
                 slice(layer.annotations, layer.annotation_count).ok_or_else(|| problem("spans"))?;
             let labels = slice(layer.labels, layer.label_count).ok_or_else(|| problem("labels"))?;
-            let labels = labels.iter().map(|label| text(*label, "label"));
+            let labels = labels.iter().map(|label| text(*label));
             let count = annotations.len().checked_mul(layer.vector_width as usize);
             let vectors = count.and_then(|count| slice(layer.vectors, count));
             let vectors = vectors.ok_or_else(|| problem("vectors"))?;
@@ -126,26 +126,24 @@ unsafe extern "C" fn set_layer(call: *mut RawCall, layer: *const RawLayer) -> i3
 
 unsafe extern "C" fn set_record(call: *mut RawCall, name: Str, json: Str) -> i32 {
     // SAFETY: the texts stay for this function, by the ABI's rule.
-    unsafe { with_call(call, |call| call.set_record(text(name, "name")?, text(json, "record")?)) }
+    unsafe { with_call(call, |call| call.set_record(text(name)?, text(json)?)) }
 }
 
 unsafe extern "C" fn set_attribute(call: *mut RawCall, name: Str, json: Str) -> i32 {
     // SAFETY: as in `set_record`.
-    unsafe {
-        with_call(call, |call| call.set_attribute(text(name, "name")?, text(json, "attribute")?))
-    }
+    unsafe { with_call(call, |call| call.set_attribute(text(name)?, text(json)?)) }
 }
 
 unsafe extern "C" fn set_language(call: *mut RawCall, code: Str) -> i32 {
     // SAFETY: as in `set_record`.
-    unsafe { with_call(call, |call| call.set_language(text(code, "language")?)) }
+    unsafe { with_call(call, |call| call.set_language(text(code)?)) }
 }
 
 unsafe extern "C" fn add_note(call: *mut RawCall, note: Str) -> i32 {
     // SAFETY: as in `set_record`.
     unsafe {
         with_call(call, |call| {
-            call.add_note(text(note, "note")?);
+            call.add_note(text(note)?);
             Ok(())
         })
     }
@@ -190,10 +188,14 @@ unsafe fn with_call<'d>(
 /// # Safety
 ///
 /// The text's bytes, if any, stay readable and unchanged for `'a`.
-unsafe fn text<'a>(raw: Str, what: &str) -> Result<&'a str, StageError> {
+unsafe fn text<'a>(raw: Str) -> Result<&'a str, StageError> {
     // SAFETY: this function's own condition.
     let bytes = unsafe { raw.bytes() }.unwrap_or_default();
-    str::from_utf8(bytes).map_err(|_| StageError::stage(format!("a {what} is not UTF-8")))
+    str::from_utf8(bytes).map_err(|_| {
+        let bytes = String::from_utf8_lossy(bytes);
+        let beginning: String = bytes.chars().take(20).collect();
+        StageError::stage(format!("it passes a text that is not UTF-8, such as {beginning:?}"))
+    })
 }
 
 fn malformed(what: &str) -> StageError {

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::host::host;
@@ -41,7 +42,12 @@ fn code(level: Level) -> u32 {
 struct Bridge;
 
 impl Subscriber for Bridge {
-    /// Asked again for each event, because the host's level may change.
+    /// Asks for each event anew, because the host's level may change; an answer given here would
+    /// be remembered.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if metadata.is_event() { Interest::sometimes() } else { Interest::never() }
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let listening =
             |host: &HostTable| host.max_level.load(std::sync::atomic::Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! What the tests of this crate share: plugins built beside them, and documents to try them on.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
@@ -54,8 +56,9 @@ pub(crate) fn compile_c(source: &str, folder: &Path, name: &str, flags: &[&str])
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = folder.join(name);
     let output = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
-        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared"])
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC"])
         .args(flags)
+        .args(name.ends_with(".so").then_some("-shared"))
         .arg("-I")
         .arg(root.join("include"))
         .arg("-o")
