@@ -1,7 +1,7 @@
 //! Trains the weights of the sentence splitter on treebanks and measures tokens and sentences.
 //!
 //! ```text
-//! cargo run --release -p standpoint-tokenise --example train -- DATA [--check] [--errors]
+//! cargo run --release -p standpoint-tokenise --example train-sentences -- DATA [--check] [--errors]
 //! ```
 //!
 //! `DATA` holds the folders `ud-gum` and `ud-ewt` with `train.conllu.gz` and `dev.conllu.gz`. The
