@@ -88,7 +88,7 @@ fn a_library_without_a_table_or_manifest_is_no_plugin() {
     let without_section = bad(&folder, &["-DNO_MANIFEST"]);
     assert_snapshot!(
         refusal(&without_section),
-        @"libbad.so is a library, but has no manifest section `.standpoint`; is `export_stage!(..)` missing? It exports: standpoint_plugin_v1"
+        @"libbad.so is a library, but has no section `.standpoint`; is `export_stage!(..)` missing? It exports: standpoint_plugin_v1"
     );
     let without_table = bad(&folder, &["-DNO_TABLE"]);
     assert_snapshot!(

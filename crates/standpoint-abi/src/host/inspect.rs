@@ -61,12 +61,10 @@ pub(super) fn read_manifest(file: &File, path: &Path) -> Result<Manifest, LoadEr
         BinaryFormat::MachO => "__standpoint",
         _ => SECTION,
     });
-    let Some(section) = section else {
-        let missing = if exports(&library).any(|name| name == SYMBOL.as_bytes()) {
-            "manifest section `.standpoint`"
-        } else {
-            "`standpoint_plugin_v1`"
-        };
+    let exports_table = exports(&library).any(|name| name == SYMBOL.as_bytes());
+    let (Some(section), true) = (section, exports_table) else {
+        let missing =
+            if exports_table { "section `.standpoint`" } else { "`standpoint_plugin_v1`" };
         let mut exported: Vec<String> = exports(&library)
             .take(LISTED_SYMBOLS)
             .map(|name| String::from_utf8_lossy(name).escape_debug().to_string())

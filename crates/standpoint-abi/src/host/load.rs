@@ -64,7 +64,7 @@ impl LoadedPlugin {
         let table = open_library(&approved.path, path)?;
         let functions = shake_hands(&table, &manifest)
             .map_err(|problem| LoadError::Table { path: path.to_owned(), problem })?;
-        let host = PluginHost::new(&manifest.name);
+        let host = PluginHost::of(&manifest.name);
         let (reads, writes) = (keep(&manifest.reads), keep(&manifest.writes));
         let (path, sha256) = (path.to_owned(), approved.sha256);
         let inner = Loaded { manifest, functions, host, reads, writes, path, sha256 };

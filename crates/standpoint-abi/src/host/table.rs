@@ -3,8 +3,10 @@
 //! A plugin may pass anything to them. They check what can be checked, and refuse the rest in
 //! words; pointers of the right shape that point nowhere are beyond any check.
 
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
 use standpoint_document::Annotation;
@@ -27,8 +29,15 @@ pub(super) struct PluginHost {
 }
 
 impl PluginHost {
-    /// The host for a plugin of this name.
-    pub(super) fn new(plugin: &str) -> &'static Self {
+    /// The host for a plugin of this name, always the same one: a library that is loaded twice is
+    /// one library, which remembers one host.
+    pub(super) fn of(plugin: &str) -> &'static Self {
+        static HOSTS: Mutex<BTreeMap<String, &'static PluginHost>> = Mutex::new(BTreeMap::new());
+        let mut hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.entry(plugin.to_owned()).or_insert_with(|| Box::leak(Box::new(Self::new(plugin))))
+    }
+
+    fn new(plugin: &str) -> Self {
         let table = HostTable {
             size: v1_0::HOST_SIZE,
             abi_major: ABI_MAJOR,
@@ -45,7 +54,7 @@ impl PluginHost {
             waker_wake,
             waker_drop,
         };
-        Box::leak(Box::new(Self { table, sites: EventSites::new(plugin) }))
+        Self { table, sites: EventSites::new(plugin) }
     }
 
     /// The table to lend.

@@ -11,7 +11,8 @@ use standpoint_abi::document::Document;
 use standpoint_abi::stage::{Stage, StageContext, StageError, StartContext, testing};
 use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin};
 
-/// A Rust plugin that `cargo test` has built from `examples/`.
+/// A Rust plugin that `cargo test` has built from `examples/`. With `--test` or `--bench` Cargo
+/// builds it only when told `--examples`, too.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
