@@ -2,19 +2,24 @@
 //! reads the data folder described in `model/CARD.md`, prints figures on the dev sets and writes
 //! `model/tagger.bin`. The same data give the same bytes.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use standpoint_document::{Annotation, Span};
+use standpoint_entity::fold::fold;
 use standpoint_entity::gazetteer::Gazetteer;
 use standpoint_entity::sight::Sight;
 use standpoint_entity::tagger::{
-    BITS, Class, Row, Scores, TAGS, Tagger, candidates, features, to_bytes, viterbi, word,
+    BITS, Class, Row, Scores, TAGS, Tagger, USAGE_BITS, Usage, candidates, features, to_bytes,
+    viterbi, word,
 };
 
 type Failure = Box<dyn std::error::Error>;
 
 const EPOCHS: usize = 12;
+/// The largest weight of a model, in its units.
+const STEPS: f64 = 127.0;
 const SEED: u64 = 20_260_801;
 
 /// A sentence with the names in it, as ranges of tokens.
@@ -32,6 +37,7 @@ fn main() -> Result<(), Failure> {
     let gazetteer = Gazetteer::built_in()?;
     let mut out = std::io::stdout().lock();
 
+    let usage = read_usage(&data)?;
     let mut train = Vec::new();
     for file in [
         "wikigold/train.bio",
@@ -48,10 +54,10 @@ fn main() -> Result<(), Failure> {
         if path.exists() {
             let examples = read_bio(&path)?;
             writeln!(out, "{file}: {} sentences", examples.len())?;
-            // Edited prose is what the stage reads; the small sets of it count twice.
-            let copies = if file.starts_with("btc") || file.starts_with("wnut") { 1 } else { 2 };
+            // Edited prose is what the stage reads; the small sets of it count four times.
+            let copies = if file.starts_with("btc") || file.starts_with("wnut") { 1 } else { 4 };
             for _ in 0..copies {
-                train.extend(examples.iter().map(|example| prepare(&gazetteer, example)));
+                train.extend(examples.iter().map(|example| prepare(&gazetteer, &usage, example)));
             }
         }
     }
@@ -60,22 +66,71 @@ fn main() -> Result<(), Failure> {
         ("re3d", read_re3d(&data.join("re3d/train.jsonl"))?),
     ] {
         writeln!(out, "{file}: {} sentences", examples.len())?;
-        train.extend(examples.iter().map(|example| prepare(&gazetteer, example)));
+        train.extend(examples.iter().map(|example| prepare(&gazetteer, &usage, example)));
     }
     writeln!(out, "{} sentences to learn from", train.len())?;
-    let bytes = learn(&mut train);
+    let bytes = learn(&mut train, &usage);
     std::fs::write(&output, &bytes)?;
     let tagger = Tagger::from_bytes(&bytes).ok_or("the model just made cannot be read")?;
-    for file in [
-        "uner-ewt/dev.bio",
-        "wikigold/dev.bio",
-        "crossner/politics.dev.bio",
-        "btc/dev.bio",
-    ] {
+    for file in ["uner-ewt/dev.bio", "wikigold/dev.bio", "crossner/politics.dev.bio", "btc/dev.bio"]
+    {
         let examples = read_bio(&data.join(file))?;
         writeln!(out, "{file}: {}", evaluate(&gazetteer, &tagger, &examples))?;
     }
     Ok(())
+}
+
+/// Counts how words are written inside sentences of running text that nobody labelled, and keeps
+/// the most frequent word of each slot.
+fn read_usage(data: &Path) -> Result<Vec<u8>, Failure> {
+    let mut counts: BTreeMap<u64, [u32; 2]> = BTreeMap::new();
+    let mut count = |text: &str| {
+        let mut starts = true;
+        for word in text.split_whitespace() {
+            let bare = word.trim_matches(|character: char| !character.is_alphanumeric());
+            let bare = bare.split(['\'', '\u{2019}']).next().unwrap_or_default();
+            let first = bare.chars().next();
+            let shouted = 1 < bare.len() && !bare.chars().any(char::is_lowercase);
+            if let Some(first) = first.filter(|first| first.is_alphabetic() && !starts && !shouted)
+            {
+                counts.entry(fold(bare)).or_default()[usize::from(first.is_uppercase())] += 1;
+            }
+            starts = word.ends_with(['.', '!', '?', ':', '"', '\u{201d}', '\u{201c}'])
+                || word.starts_with(['"', '\u{201c}', '(']);
+        }
+    };
+    for file in ["news-corpus/news.jsonl.gz", "un-general-debate/speeches-2014-2021.jsonl.gz"] {
+        for line in read(&data.join(file))?.lines() {
+            let document: Text = serde_json::from_str(line)?;
+            count(&document.text);
+        }
+    }
+    for line in read(&data.join("ud-ewt/train.conllu.gz"))?.lines() {
+        if let Some(text) = line.strip_prefix("# text = ") {
+            count(text);
+        }
+    }
+    let mut table = vec![0; 2 << USAGE_BITS];
+    let mut kept = vec![0; 1 << USAGE_BITS];
+    for (&word, &[small, capital]) in &counts {
+        let total = small + capital;
+        let usage = match capital * 10 / total.max(1) {
+            0 => 1,
+            1..=6 => 2,
+            _ => 3,
+        };
+        let (slot, entry) = Usage::entry(word, usage);
+        if kept[slot] < total && 2 <= total {
+            kept[slot] = total;
+            table[slot * 2..slot * 2 + 2].copy_from_slice(&entry.to_le_bytes());
+        }
+    }
+    Ok(table)
+}
+
+#[derive(serde::Deserialize)]
+struct Text {
+    text: String,
 }
 
 /// A sentence ready to learn from: features and gold tags of its candidate tokens, in runs.
@@ -97,11 +152,15 @@ fn layout(words: &[String]) -> (String, Vec<Annotation>) {
     (text, tokens)
 }
 
-fn prepare(gazetteer: &Gazetteer, example: &Example) -> Sentence {
+fn prepare(gazetteer: &Gazetteer, usage: &[u8], example: &Example) -> Sentence {
     let (text, tokens) = layout(&example.words);
     let sight = Sight::new(gazetteer, &text, &tokens, &[]);
-    let words: Vec<_> =
-        example.words.iter().zip(&sight.hints).map(|(text, &hint)| word(text, hint)).collect();
+    let words: Vec<_> = example
+        .words
+        .iter()
+        .zip(&sight.hints)
+        .map(|(text, &hint)| word(text, hint, Usage::new(usage)))
+        .collect();
     let candidates = candidates(&words);
     let mut gold = vec![0; words.len()];
     for &(first, end, class) in &example.names {
@@ -131,7 +190,7 @@ fn prepare(gazetteer: &Gazetteer, example: &Example) -> Sentence {
 }
 
 /// Averaged structured perceptron.
-fn learn(train: &mut [Sentence]) -> Vec<u8> {
+fn learn(train: &mut [Sentence], usage: &[u8]) -> Vec<u8> {
     let mut weights = vec![0.0_f32; TAGS << BITS];
     let mut sums = vec![0.0_f64; TAGS << BITS];
     let mut transitions = [[0.0_f32; TAGS]; TAGS];
@@ -158,8 +217,7 @@ fn learn(train: &mut [Sentence]) -> Vec<u8> {
                         }
                     }
                 }
-                for (from, to, step) in
-                    [(gold_before, gold, 1.0_f32), (guess_before, guess, -1.0)]
+                for (from, to, step) in [(gold_before, gold, 1.0_f32), (guess_before, guess, -1.0)]
                 {
                     transitions[from][to] += step;
                     transition_sums[from][to] += time * f64::from(step);
@@ -171,12 +229,8 @@ fn learn(train: &mut [Sentence]) -> Vec<u8> {
     let average = |weight: f32, sum: f64| f64::from(weight) - sum / (time + 1.0);
     let averaged: Vec<f64> =
         weights.iter().zip(&sums).map(|(&weight, &sum)| average(weight, sum)).collect();
-    // The largest thousandth of the weights saturates, so that the others keep their steps.
-    let mut sizes: Vec<f64> =
-        averaged.iter().map(|weight| weight.abs()).filter(|&size| 0.0 < size).collect();
-    sizes.sort_by(f64::total_cmp);
-    let largest = sizes.get(sizes.len() * 999 / 1000).copied().unwrap_or(1.0);
-    let scale = 127.0 / largest;
+    let largest = averaged.iter().map(|weight| weight.abs()).fold(1.0, f64::max);
+    let scale = STEPS / largest;
     let scaled: Vec<f32> = averaged.iter().map(|weight| (weight * scale) as f32).collect();
     let mut scaled_transitions = [[0.0; TAGS]; TAGS];
     for from in 0..TAGS {
@@ -185,7 +239,7 @@ fn learn(train: &mut [Sentence]) -> Vec<u8> {
             scaled_transitions[from][to] = (weight * scale) as f32;
         }
     }
-    to_bytes(&scaled, &scaled_transitions)
+    to_bytes(&scaled, &scaled_transitions, usage)
 }
 
 fn score(weights: &[f32], row: &Row) -> Scores {
@@ -252,9 +306,9 @@ fn class(label: &str) -> Option<Class> {
         "org" | "organisation" | "organization" | "politicalparty" | "corporation" | "group"
         | "university" | "band" => Class::Organisation,
         "loc" | "location" | "country" | "place" => Class::Location,
-        "misc" | "event" | "election" | "award" | "book" | "album" | "song" | "poem" | "magazine"
-        | "academicjournal" | "conference" | "product" | "creative-work" | "nationality"
-        | "astronomicalobject" | "programlang" => Class::Other,
+        "misc" | "event" | "election" | "award" | "book" | "album" | "song" | "poem"
+        | "magazine" | "academicjournal" | "conference" | "product" | "creative-work"
+        | "nationality" | "astronomicalobject" | "programlang" => Class::Other,
         _ => return None,
     })
 }
@@ -393,7 +447,8 @@ fn read_re3d(path: &Path) -> Result<Vec<Example>, Failure> {
         let mut class_of = vec![None; characters.len()];
         for entity in &document.entities {
             let Some(class) = class(&entity.kind) else { continue };
-            for (offset, slot) in class_of.iter_mut().enumerate().take(entity.end).skip(entity.start)
+            for (offset, slot) in
+                class_of.iter_mut().enumerate().take(entity.end).skip(entity.start)
             {
                 *slot = Some((entity.start.min(offset), class));
             }
@@ -421,8 +476,7 @@ fn read_re3d(path: &Path) -> Result<Vec<Example>, Failure> {
                     last.1 = index + 1;
                 }
                 (Some((_, class)), _)
-                    if name != previous
-                        && word.chars().next().is_some_and(char::is_uppercase) =>
+                    if name != previous && word.chars().next().is_some_and(char::is_uppercase) =>
                 {
                     example.names.push((index, index + 1, class));
                 }

@@ -7,6 +7,7 @@
 use standpoint_document::{EntityKind, mention};
 
 use crate::atom::{self, Atom};
+use crate::cues;
 use crate::fold::fold;
 use crate::names::{Named, Reader};
 
@@ -136,7 +137,7 @@ pub fn resolve(reader: &mut Reader<'_>) {
         let fits = |name: &&Named| fits(reader, name, wanted);
         // A pronoun far into a sentence without an antecedent in it is likelier an expletive.
         let early = index as u32 - sentence <= 3;
-        let same = antecedent(&before[here..], fits);
+        let same = subject(atoms, &before[here..], fits).or(antecedent(&before[here..], fits));
         let antecedent = match same {
             Some(name) => Some((name, 0.7)),
             None if early => antecedent(&before[there..here], fits).map(|name| (name, 0.55)),
@@ -169,32 +170,45 @@ fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(
     let article = index.checked_sub(1).filter(|&at| atoms[at].hash == descriptions.the)?;
     let next = atoms.get(index + 1).filter(|next| !next.is(atom::FIRST));
     // "The party leader", "the president of France", "the government of Iraq" say more.
-    let of = next.is_some_and(|next| next.hash == fold("of") || next.is(atom::CAPITAL));
+    let of = next.is_some_and(|next| {
+        next.hash == fold("of") || next.hash == fold("between") || next.is(atom::CAPITAL)
+    });
     (!of && !atom.is(atom::CAPITAL)).then_some((wanted, article as u32))
 }
 
 fn fits(reader: &Reader<'_>, name: &Named, wanted: Wanted) -> bool {
-    if name.flags & (mention::NOT_AN_ACTOR | mention::NESTED) != 0 {
+    if name.flags & (mention::NOT_AN_ACTOR | mention::NESTED) != 0 || name.confidence < 0.5 {
         return false;
     }
     let entity = &reader.table.entities[name.entity as usize];
     let state_adjective = name.flags & mention::DEMONYM != 0;
     match wanted {
         Wanted::Actor => {
-            !state_adjective
-                && matches!(name.kind, EntityKind::Country | EntityKind::Organisation)
+            !state_adjective && matches!(name.kind, EntityKind::Country | EntityKind::Organisation)
         }
         Wanted::State => name.kind == EntityKind::Country && !state_adjective,
         Wanted::Person => name.kind == EntityKind::Person,
         Wanted::Union => {
-            name.kind == EntityKind::Organisation
-                && entity.country.is_none()
-                && !entity.id.starts_with("name:")
+            let record = reader.table.records[name.entity as usize];
+            record.is_some_and(|record| reader.gazetteer.record(record).union)
         }
         Wanted::Organisation => {
             name.kind == EntityKind::Organisation && entity.kind == EntityKind::Organisation
         }
     }
+}
+
+/// The last fitting name that a verb follows at once: "after Ukraine, Moscow might turn its".
+fn subject<'n>(
+    atoms: &[Atom],
+    names: &'n [Named],
+    fits: impl Fn(&&Named) -> bool,
+) -> Option<&'n Named> {
+    names.iter().rev().find(|name| {
+        let next = atoms.get(name.end as usize);
+        let acts = next.is_some_and(|next| next.cues(cues::VERB | cues::SPEECH));
+        acts && fits(name)
+    })
 }
 
 /// The first fitting name, which is likely the subject.

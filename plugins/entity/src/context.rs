@@ -85,7 +85,9 @@ fn is_dateline(atoms: &[Atom], text: &str, first: usize, end: usize) -> bool {
     let ahead = text.get(start..stop).unwrap_or_default();
     let mark = ahead.trim_start();
     (mark.starts_with(['(', ',']) || mark.starts_with(['\u{2014}', '\u{2013}', '-']))
-        && (ahead.contains(" - ") || ahead.contains(['\u{2014}', '\u{2013}']) || ahead.contains("--"))
+        && (ahead.contains(" - ")
+            || ahead.contains(['\u{2014}', '\u{2013}'])
+            || ahead.contains("--"))
 }
 
 /// Whether an adjective such as "Russian" means the state.

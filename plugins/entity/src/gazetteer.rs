@@ -33,6 +33,8 @@ pub struct Record {
     pub country: Option<String>,
     /// Whether it always speaks for that state: the state itself, a ministry, a parliament.
     pub speaks: bool,
+    /// Whether it is a union or alliance of states: "the bloc".
+    pub union: bool,
     /// A person's offices.
     pub roles: Vec<Role>,
     /// Other names, as the table gives them.
@@ -86,6 +88,7 @@ impl Record {
             kind,
             country: None,
             speaks: false,
+            union: false,
             roles: Vec::new(),
             aliases: Vec::new(),
         }
@@ -328,8 +331,12 @@ impl Gazetteer {
             if count > 0 {
                 let fitting = self.fitting(start, count, &atoms[first..end]);
                 if fitting != 0 {
-                    longest =
-                        Some(Match { first: first as u32, end: end as u32, senses: start, fitting });
+                    longest = Some(Match {
+                        first: first as u32,
+                        end: end as u32,
+                        senses: start,
+                        fitting,
+                    });
                 }
             }
             // A name does not run on across a sentence's end.
@@ -425,8 +432,7 @@ impl Builder {
 
     fn capital(&mut self, name: &str, state: u32, country: &str) {
         let name = bare(name);
-        let mut record =
-            Record::new(&format!("name:{}", slug(&name)), &name, EntityKind::Place);
+        let mut record = Record::new(&format!("name:{}", slug(&name)), &name, EntityKind::Place);
         record.country = Some(country.to_owned());
         let place = self.put(record);
         let hash = hash_of_name(&name);
@@ -442,6 +448,7 @@ impl Builder {
         let mut record = Record::new(id, name, label);
         record.country = (!country.is_empty()).then(|| country.to_owned());
         record.speaks = SPEAKING_BODIES.contains(&kind);
+        record.union = matches!(kind, "union" | "alliance");
         record.aliases = list(aliases).map(bare).collect();
         let index = self.put(record);
         self.name(name, index, Form::Name);

@@ -11,6 +11,9 @@ use crate::gazetteer::{Form, Gazetteer, Match, Sense, slug};
 use crate::sight::{Sight, best_sense};
 use crate::tagger::{Class, Tagged};
 
+/// What the tagger is less sure of is left out.
+const MIN_MARGIN: f32 = 0.0;
+
 /// A name where it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Named {
@@ -124,7 +127,12 @@ struct Candidate {
 impl<'r> Reader<'r> {
     /// A reader that has found nothing yet.
     #[must_use]
-    pub fn new(gazetteer: &'r Gazetteer, text: &'r str, sight: &'r Sight, at: Option<Month>) -> Self {
+    pub fn new(
+        gazetteer: &'r Gazetteer,
+        text: &'r str,
+        sight: &'r Sight,
+        at: Option<Month>,
+    ) -> Self {
         Self { gazetteer, text, sight, at, table: Table::default(), named: Vec::new() }
     }
 
@@ -135,9 +143,9 @@ impl<'r> Reader<'r> {
         let candidates = self.candidates(tagged);
         let full_names = self.full_names(&candidates);
         for (index, &candidate) in candidates.iter().enumerate() {
-            let next_person = candidates.get(index + 1).is_some_and(|next| {
-                next.first <= candidate.end + 4 && self.is_person(*next)
-            });
+            let next_person = candidates
+                .get(index + 1)
+                .is_some_and(|next| next.first <= candidate.end + 4 && self.is_person(*next));
             let found = match candidate.known {
                 Some(known) => self.known(known, candidate.tagged, &full_names, next_person),
                 None => None,
@@ -173,7 +181,8 @@ impl<'r> Reader<'r> {
         for tag in tagged {
             let first = self.sight.atom_of_token[tag.first as usize];
             let end = self.sight.atom_of_token[tag.end as usize];
-            if first >= end {
+            let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
+            if first >= end || taken {
                 continue;
             }
             while next < matches.len() && matches[next].end <= first {
@@ -190,12 +199,15 @@ impl<'r> Reader<'r> {
                 candidates.push(Candidate { first, end, known: None, tagged: Some(*tag) });
             } else {
                 candidates.extend(
-                    overlapping.iter().map(|&known| Candidate { tagged: Some(*tag), ..self::known(known) }),
+                    overlapping
+                        .iter()
+                        .map(|&known| Candidate { tagged: Some(*tag), ..self::known(known) }),
                 );
             }
         }
         candidates.extend(matches[next..].iter().map(|&match_| known(match_)));
-        candidates.retain(|candidate| !self.atoms()[candidate.first as usize].is(atom::PASSED_OVER));
+        candidates
+            .retain(|candidate| !self.atoms()[candidate.first as usize].is(atom::PASSED_OVER));
         candidates
     }
 
@@ -312,9 +324,7 @@ impl<'r> Reader<'r> {
         full_names: &FxHashSet<u32>,
     ) -> Option<Sense> {
         let best = *best_sense(self.gazetteer, known)?;
-        let person = |sense: &Sense| {
-            self.gazetteer.record(sense.record).kind == EntityKind::Person
-        };
+        let person = |sense: &Sense| self.gazetteer.record(sense.record).kind == EntityKind::Person;
         if !best.ambiguous {
             let part_of_person = tagged.is_some_and(|tag| self.reaches_beyond(tag, known));
             let single = known.first + 1 == known.end;
@@ -366,6 +376,9 @@ impl<'r> Reader<'r> {
             return None;
         }
         let (first, end) = (candidate.first, candidate.end);
+        if tag.margin < MIN_MARGIN {
+            return None;
+        }
         let confidence = 1.0 / (1.0 + (-tag.margin / 60.0).exp()) * 0.9;
         let name = self.slice(first, end);
         let (kind, country) = match tag.class {
@@ -426,7 +439,10 @@ impl<'r> Reader<'r> {
             let named = self.named[index];
             let acts = matches!(
                 named.kind,
-                EntityKind::Organisation | EntityKind::Group | EntityKind::Country | EntityKind::Event
+                EntityKind::Organisation
+                    | EntityKind::Group
+                    | EntityKind::Country
+                    | EntityKind::Event
             );
             let at = named.end as usize;
             let Some([open, short, close]) = self.sight.atoms.get(at..at + 3) else { continue };
@@ -451,9 +467,10 @@ impl<'r> Reader<'r> {
         let mut initials = atoms.iter().filter_map(|atom| {
             self.text.get(atom.span.range())?.chars().next().map(|first| first.to_ascii_uppercase())
         });
-        letters.chars().filter(|letter| letter.is_alphabetic()).all(|letter| {
-            initials.any(|initial| initial == letter)
-        })
+        letters
+            .chars()
+            .filter(|letter| letter.is_alphabetic())
+            .all(|letter| initials.any(|initial| initial == letter))
     }
 
     /// Links single atoms to entities, in place of what the tagger alone made of them.

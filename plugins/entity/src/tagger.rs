@@ -41,10 +41,15 @@ impl Class {
 pub const TAGS: usize = 9;
 /// Rows of the table of weights, as a power of two.
 pub const BITS: u32 = 17;
-/// Bytes of a model: a header, the weights between tags, the weights of features.
-pub const MODEL_BYTES: usize = 16 + TAGS * TAGS * 4 + (TAGS << BITS);
+/// Slots of the table of usage, as a power of two.
+pub const USAGE_BITS: u32 = 16;
+const USAGE_BYTES: usize = 2 << USAGE_BITS;
+const WEIGHT_BYTES: usize = TAGS << BITS;
+/// Bytes of a model: a header, the weights between tags, the table of usage, the weights of
+/// features.
+pub const MODEL_BYTES: usize = 16 + TAGS * TAGS * 4 + USAGE_BYTES + WEIGHT_BYTES;
 /// Names the features, so that weights made for others are refused.
-const MAGIC: &[u8; 8] = b"SPENTv01";
+const MAGIC: &[u8; 8] = b"SPENTv02";
 
 /// A run of tokens that the tagger takes for a name.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,18 +75,47 @@ pub struct Word {
     prefix: [u64; 3],
     suffix: [u64; 3],
     hint: Hint,
+    usage: u8,
     lower: bool,
+}
+
+/// How a word is usually written, from much running text: 0 not seen, 1 small, 2 either, 3 with a
+/// capital. It tells "Attached" at the start of a sentence from "Atatürk".
+#[derive(Debug, Clone, Copy)]
+pub struct Usage<'m>(&'m [u8]);
+
+impl<'m> Usage<'m> {
+    /// Reads a table of two bytes a slot, as [`Usage::entry`] makes them.
+    #[must_use]
+    pub const fn new(table: &'m [u8]) -> Self {
+        Self(table)
+    }
+
+    /// How the word with this folded hash is written.
+    #[must_use]
+    pub fn of(self, word: u64) -> u8 {
+        let (slot, entry) = Self::entry(word, 0);
+        let Some(&[low, high]) = self.0.get(slot * 2..slot * 2 + 2) else { return 0 };
+        let found = u16::from_le_bytes([low, high]);
+        if found & !3 == entry { (found & 3) as u8 } else { 0 }
+    }
+
+    /// The slot of a word, and what stands in it for a usage from 0 to 3.
+    #[must_use]
+    pub const fn entry(word: u64, usage: u16) -> (usize, u16) {
+        ((word >> (64 - USAGE_BITS)) as usize, ((word >> 32) as u16) & !3 | usage)
+    }
 }
 
 /// Features of one token.
 pub type Row = [u32; FEATURES];
 
 /// How many features a token has.
-pub const FEATURES: usize = 27;
+pub const FEATURES: usize = 32;
 
 /// Looks at a token once for all features that it takes part in.
 #[must_use]
-pub fn word(text: &str, hint: Hint) -> Word {
+pub fn word(text: &str, hint: Hint, usage: Usage<'_>) -> Word {
     let bytes = text.as_bytes();
     let (mut upper, mut small, mut digit, mut other) = (0_u32, 0_u32, 0_u32, 0_u32);
     for character in text.chars() {
@@ -123,12 +157,13 @@ pub fn word(text: &str, hint: Hint) -> Word {
             suffix[at - 1] = back;
         }
     }
-    Word { hash: fold(text), shape, prefix, suffix, hint, lower: upper == 0 }
+    let hash = fold(text);
+    Word { hash, shape, prefix, suffix, hint, usage: usage.of(hash), lower: upper == 0 }
 }
 
 /// The word beyond either end of a sentence.
 const NOWHERE: Word =
-    Word { hash: 3, shape: 15, prefix: [0; 3], suffix: [0; 3], hint: 0, lower: true };
+    Word { hash: 3, shape: 15, prefix: [0; 3], suffix: [0; 3], hint: 0, usage: 0, lower: true };
 
 /// Whether a token could be part of a name: one with a capital, or a small word or number beside
 /// or between such.
@@ -157,10 +192,19 @@ pub fn features(words: &[Word], index: usize) -> Row {
     };
     let (before2, before, here, after, after2) = (at(-2), at(-1), at(0), at(1), at(2));
     let first = u64::from(index == 0);
-    let shapes = |words: &[&Word]| {
-        words.iter().fold(0, |shapes, word| shapes * 16 + u64::from(word.shape))
+    let shapes =
+        |words: &[&Word]| words.iter().fold(0, |shapes, word| shapes * 16 + u64::from(word.shape));
+    let usages = |words: &[&Word]| {
+        words.iter().fold(first, |usages, word| {
+            usages * 8 + u64::from(word.usage) * 2 + u64::from(word.lower)
+        })
     };
     let values = [
+        usages(&[here]),
+        usages(&[before, here]),
+        usages(&[here, after]),
+        usages(&[before, here, after]),
+        mix(usages(&[here]), here.suffix[1]),
         0,
         here.hash,
         before.hash,
@@ -242,6 +286,7 @@ pub fn viterbi(scores: &[Scores], transitions: &[[f32; TAGS]; TAGS]) -> Vec<usiz
 #[derive(Debug, Clone, Copy)]
 pub struct Tagger<'m> {
     transitions: [[f32; TAGS]; TAGS],
+    usage: Usage<'m>,
     weights: &'m [u8],
 }
 
@@ -252,13 +297,14 @@ impl<'m> Tagger<'m> {
         if bytes.len() != MODEL_BYTES || !bytes.starts_with(MAGIC) {
             return None;
         }
-        let (header, weights) = bytes.split_at(MODEL_BYTES - (TAGS << BITS));
+        let (header, weights) = bytes.split_at(MODEL_BYTES - WEIGHT_BYTES);
+        let (header, usage) = header.split_at(header.len() - USAGE_BYTES);
         let mut transitions = [[0.0; TAGS]; TAGS];
         for (index, chunk) in header[16..].chunks_exact(4).enumerate() {
             let number = [chunk[0], chunk[1], chunk[2], chunk[3]];
             transitions[index / TAGS][index % TAGS] = f32::from_le_bytes(number);
         }
-        Some(Self { transitions, weights })
+        Some(Self { transitions, usage: Usage::new(usage), weights })
     }
 
     /// Finds names in the tokens of one sentence.
@@ -269,7 +315,9 @@ impl<'m> Tagger<'m> {
         let words: Vec<Word> = tokens
             .iter()
             .zip(hints)
-            .map(|(token, &hint)| word(text.get(token.span.range()).unwrap_or_default(), hint))
+            .map(|(token, &hint)| {
+                word(text.get(token.span.range()).unwrap_or_default(), hint, self.usage)
+            })
             .collect();
         let candidates = candidates(&words);
         let mut found = Vec::new();
@@ -339,16 +387,21 @@ fn collect(tags: &[usize], scores: &[Scores], start: u32, found: &mut Vec<Tagged
 /// Writes a model: what [`Tagger::from_bytes`] reads.
 ///
 /// - `weights`: `TAGS << BITS` numbers, already on the scale of the eight bits;
-/// - `transitions`: on the same scale.
+/// - `transitions`: on the same scale;
+/// - `usage`: the table of [`Usage`].
 #[must_use]
-pub fn to_bytes(weights: &[f32], transitions: &[[f32; TAGS]; TAGS]) -> Vec<u8> {
+pub fn to_bytes(weights: &[f32], transitions: &[[f32; TAGS]; TAGS], usage: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(MODEL_BYTES);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&[0; 8]);
     for weight in transitions.iter().flatten() {
         bytes.extend_from_slice(&weight.to_le_bytes());
     }
-    bytes.extend(weights.iter().map(|weight| weight.round().clamp(-127.0, 127.0) as i8 as u8));
+    bytes.extend_from_slice(usage);
+    bytes.extend(weights.iter().map(|weight| {
+        let step = weight.round().clamp(-127.0, 127.0) as i8;
+        step.cast_unsigned()
+    }));
     bytes
 }
 
