@@ -5,11 +5,19 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use standpoint_document::{Document, layers};
+use serde_json::{Value, json};
+use standpoint_document::{Annotation, Document, Span, layers};
 use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
 
 use crate::judge::Judge;
 use crate::lexicon::Lexicon;
+
+/// The attribute that asks how the text sounds toward given stretches of it, named or not: a list
+/// of `{start, end}` in bytes.
+const TARGETS: &str = "standpoint.targets";
+
+/// The attribute that answers: for each in its order `{label, score, confidence}`.
+const ANSWERS: &str = "standpoint.target_sentiments";
 
 /// Settings of `sentiment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -29,8 +37,8 @@ pub struct SentimentStage {
 impl StageDefinition for SentimentStage {
     const NAME: &'static str = "sentiment";
     const CONTRACT: Contract = Contract {
-        reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES],
-        writes: &[layers::SENTIMENT],
+        reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES, TARGETS],
+        writes: &[layers::SENTIMENT, ANSWERS],
     };
     const MODEL: Option<&'static str> = Some("sentiment-target/1");
     type Settings = SentimentSettings;
@@ -69,6 +77,40 @@ impl Stage for SentimentStage {
             document.mentions(),
         );
         document.set_sentiment(record)?;
+        if let Some(asked) = document.attribute(TARGETS) {
+            let answers = self.answer(document, asked)?;
+            document.set_attribute(ANSWERS, answers);
+        }
         Ok(())
+    }
+}
+
+impl SentimentStage {
+    /// How the text sounds toward each of the stretches in `asked`; one without evidence is
+    /// neutral.
+    fn answer(&self, document: &Document<'_>, asked: &Value) -> Result<Value, StageError> {
+        let spans: Vec<Span> = serde_json::from_value(asked.clone()).map_err(|error| {
+            StageError::document(format!("`{TARGETS}` is not a list of {{start, end}}: {error}"))
+        })?;
+        let mut order: Vec<usize> = (0..spans.len()).collect();
+        order.sort_by_key(|&index| spans[index]);
+        let mentions: Vec<Annotation> =
+            order.iter().map(|&index| Annotation::new(spans[index])).collect();
+        let record =
+            self.judge.judge(document.text(), document.sentences(), document.tokens(), &mentions);
+        let mut answers = vec![Value::Null; spans.len()];
+        for (index, sentiment) in order.into_iter().zip(record.mentions) {
+            answers[index] = sentiment.map_or_else(
+                || json!({ "label": "neutral", "score": 0.0, "confidence": 0.0 }),
+                |found| {
+                    json!({
+                        "label": found.label(),
+                        "score": found.score,
+                        "confidence": found.confidence,
+                    })
+                },
+            );
+        }
+        Ok(Value::Array(answers))
     }
 }
