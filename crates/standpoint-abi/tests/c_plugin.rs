@@ -1,5 +1,7 @@
 //! Stages in C: a good one, and one that tries what a host must withstand.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 mod common;
 
 use std::mem::offset_of;

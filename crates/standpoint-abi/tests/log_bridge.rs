@@ -1,5 +1,7 @@
 //! What a plugin logs comes out of the host. By itself, because a level is the whole program's.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 mod common;
 
 use std::io::{self, Write};

@@ -1,6 +1,8 @@
 //! Each file that is not a plugin for this host is refused, in its own words and before its code
 //! runs.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 mod common;
 
 use std::fs;

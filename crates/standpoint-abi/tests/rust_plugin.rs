@@ -1,5 +1,8 @@
 //! What a plugin written in Rust may rely on, and what it cannot do to its host.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![allow(unsafe_code, reason = "one test plays a host of its own")]
+
 mod common;
 
 use std::future::Future;
@@ -12,13 +15,13 @@ use std::thread;
 use common::{chaos, context, create, load, message, run, start};
 use serde_json::{Value, json};
 use standpoint_abi::document::{Annotation, Document, Layer, Metadata, SourceRef, Span, Vectors};
-use standpoint_abi::document::{layers, sentence};
+use standpoint_abi::document::{Polarity, layers, sentence};
 use standpoint_abi::stage::{Stage, StageErrorKind, testing};
 use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin, MAX_PANICS};
 
 #[test]
 fn a_stage_works_through_a_shared_library() {
-    let hedge = create("hedge", Value::Null).unwrap();
+    let hedge = create("hedge", &Value::Null).unwrap();
     let document = run(&hedge, "It may, perhaps, rain. Reportedly.").unwrap();
     let hedges = document.layer("hedges").unwrap();
     let words: Vec<_> = hedges.annotations.iter().map(|a| document.slice(a.span)).collect();
@@ -27,7 +30,7 @@ fn a_stage_works_through_a_shared_library() {
 
 #[test]
 fn settings_reach_the_stage_and_wrong_ones_are_refused_in_its_words() {
-    let hedge = create("hedge", json!({ "words": ["rain"] })).unwrap();
+    let hedge = create("hedge", &json!({ "words": ["rain"] })).unwrap();
     let document = run(&hedge, "It may, perhaps, rain.").unwrap();
     assert_eq!(document.layer("hedges").unwrap().annotations.len(), 1);
 
@@ -37,7 +40,7 @@ fn settings_reach_the_stage_and_wrong_ones_are_refused_in_its_words() {
         (json!({ "wrods": [] }), "settings of `hedge`: unknown field `wrods`"),
     ];
     for (settings, expected) in refusals {
-        let error = create("hedge", settings).unwrap_err().to_string();
+        let error = create("hedge", &settings).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }
@@ -114,10 +117,10 @@ fn everything_that_can_be_written_arrives() {
     testing::process(&chaos(), &mut document).unwrap();
     assert_eq!(document.mentions().len(), 1);
     assert_eq!(document.entities()[0].aliases, ["Richard"]);
-    assert_eq!(document.sentiment().unwrap().document.unwrap().score.get(), 0.5);
+    assert_eq!(document.sentiment().unwrap().document.unwrap().score, Polarity::saturating(0.5));
     let rows = document.layer("rows").unwrap();
     assert_eq!(rows.label_of(&rows.annotations[0]), Some("high"));
-    assert_eq!(rows.vectors.as_ref().unwrap().values[..], [1.0, 2.0]);
+    assert_eq!(rows.vectors, Some(Vectors { width: 2, values: vec![1.0, 2.0].into() }));
     assert_eq!(document.language(), Some("fr"));
     assert_eq!(document.notes(), ["left the rest out"]);
 }
@@ -163,9 +166,9 @@ fn a_failed_stage_leaves_the_document_as_it_was() {
 
 #[test]
 fn panics_at_start_and_end_are_contained() {
-    let error = create("chaos", json!({ "panic_at_start": true })).unwrap_err();
+    let error = create("chaos", &json!({ "panic_at_start": true })).unwrap_err();
     assert!(error.message().starts_with("panicked: asked to panic at start"), "{error}");
-    drop(create("chaos", json!({ "panic_at_end": true })).unwrap());
+    drop(create("chaos", &json!({ "panic_at_end": true })).unwrap());
     run(&chaos(), "fine").unwrap();
 }
 
@@ -325,4 +328,24 @@ fn a_plugin_runs_from_its_private_copy() {
     assert_eq!(copies.len(), 1);
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     assert!(maps.is_empty() || maps.contains(copies[0].path().to_str().unwrap()));
+}
+
+#[test]
+fn a_plugin_refuses_a_host_that_offers_too_little() {
+    use standpoint_abi::layout::{ERROR, HostTable, PluginTable, SYMBOL};
+
+    // SAFETY: a plugin of ours, whose table is a constant.
+    let (library, table) = unsafe {
+        let library = libloading::Library::new(common::example("hedge")).unwrap();
+        let table = library.get::<*const PluginTable>(SYMBOL.as_bytes()).unwrap().read();
+        (library, table)
+    };
+    // A table of 16 bytes: `size`, `abi_major`, `abi_minor`, `max_level`, and no function.
+    let short = [16_u64 | 1 << 32, 0];
+    let (null, mut instance) = (std::ptr::null_mut(), std::ptr::null_mut());
+    let host: *const HostTable = short.as_ptr().cast();
+    // SAFETY: by the ABI the plugin reads `size` first, and nothing that it does not cover.
+    let status = unsafe { table.create.unwrap()(host, null, std::ptr::null(), &raw mut instance) };
+    assert_eq!((status, instance.is_null()), (ERROR, true));
+    std::mem::forget(library);
 }

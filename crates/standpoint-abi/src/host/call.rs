@@ -30,7 +30,7 @@ pub(super) struct Call<'d> {
 pub(super) struct Writes {
     layers: Vec<(&'static str, Layer<'static>)>,
     entities: Option<Vec<Entity>>,
-    sentiment: Option<Option<SentimentRecord>>,
+    sentiment: Option<SentimentRecord>,
     stance: Option<Vec<TargetStance>>,
     attributes: Vec<(&'static str, Value)>,
     language: Option<String>,
@@ -177,7 +177,7 @@ impl Writes {
             document.lend_entities(entities);
         }
         if let Some(sentiment) = self.sentiment {
-            document.lend_sentiment(sentiment);
+            document.lend_sentiment(Some(sentiment));
         }
         if let Some(stance) = self.stance {
             document.lend_stance(stance);
@@ -207,7 +207,7 @@ impl Writes {
                 return Err(LayerError::link(layers::ENTITIES, index, table));
             }
         }
-        if let Some(Some(sentiment)) = &self.sentiment {
+        if let Some(sentiment) = &self.sentiment {
             let sentences = match written(layers::SENTENCES) {
                 Some((_, layer)) => layer.annotations.len(),
                 None => document.sentences().len(),
@@ -221,5 +221,49 @@ impl Writes {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use standpoint_document::Span;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever spans a plugin passes, the document only ever gets those that fit it.
+        #[test]
+        fn only_layers_that_fit_are_taken(
+            text in "[a-zй世 ]{0,12}",
+            spans in prop::collection::vec((0_u32..30, 0_u32..30, 0_u32..3), 0..6),
+        ) {
+            let annotations: Vec<_> = spans
+                .into_iter()
+                .map(|(start, end, label)| Annotation::new(Span::new(start, end)).with_label(label))
+                .collect();
+            let mut document = Document::new("d", text.clone()).unwrap();
+            let mut call = Call::new(&text, &[layers::TOKENS]);
+            let taken = call.set_layer(LentLayer {
+                name: b"tokens",
+                annotations: &annotations,
+                labels: vec!["one", "two"],
+                vector_width: 0,
+                vectors: &[],
+            });
+            let layer = Layer {
+                annotations: Cow::Borrowed(&annotations),
+                labels: vec!["one".into(), "two".into()],
+                vectors: None,
+            };
+            prop_assert_eq!(taken.is_ok(), layer.check(layers::TOKENS, &text).is_ok());
+            if let Err(refusal) = taken {
+                call.refuse(refusal);
+                prop_assert!(call.finish().is_err());
+            } else {
+                call.finish().unwrap().commit(&mut document).unwrap();
+                prop_assert_eq!(document.tokens(), &annotations[..]);
+            }
+        }
     }
 }

@@ -53,11 +53,11 @@ impl LoadPolicy {
             let path = fs::canonicalize(path).map_err(read)?;
             return Ok(Approved { file: File::open(&path).map_err(read)?, path, sha256 });
         };
-        let copy = keep_copy(folder, &sha256, &content)
+        let kept = keep_copy(folder, &sha256, &content)
             .map_err(|source| LoadError::Cache { path: folder.clone(), source })?;
         let file =
-            File::open(&copy).map_err(|source| LoadError::Cache { path: copy.clone(), source })?;
-        Ok(Approved { path: copy, file, sha256 })
+            File::open(&kept).map_err(|source| LoadError::Cache { path: kept.clone(), source })?;
+        Ok(Approved { path: kept, file, sha256 })
     }
 }
 
@@ -73,8 +73,8 @@ fn refuse_world_writable(file: &File, path: &Path) -> Result<(), LoadError> {
         return Err(LoadError::WorldWritable { path: path.to_owned() });
     }
     // Of the file itself, should the path be a link.
-    let real = fs::canonicalize(path).map_err(read)?;
-    for folder in [path.parent(), real.parent()].into_iter().flatten() {
+    let target = fs::canonicalize(path).map_err(read)?;
+    for folder in [path.parent(), target.parent()].into_iter().flatten() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let mode = folder.metadata().map_err(read)?.mode();
         if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {

@@ -160,7 +160,9 @@ impl Instance {
         // Of a batch that failed as a whole, only the first call was told why.
         if let (true, Some(Err(error))) = (status != OK, writes.first()) {
             let error = error.clone();
-            writes.iter_mut().for_each(|write| *write = Err(error.clone()));
+            for write in &mut writes {
+                *write = Err(error.clone());
+            }
         }
         let commit = |(writes, document): (Result<Writes, _>, &mut _)| writes?.commit(document);
         Some(writes.into_iter().zip(documents).map(commit).collect())

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use standpoint_stage::{StageDefinition, StageError, StageErrorKind, StartContext};
+use standpoint_document::Document;
+use standpoint_stage::{StageContext, StageDefinition, StageError, StageErrorKind, StartContext};
 
 use super::guard::catch;
 use super::host::{BorrowedWaker, Call, greet, host};
@@ -110,25 +111,52 @@ pub(super) unsafe extern "C" fn process<S: StageDefinition>(
     let instance: &Instance<S> = unsafe { &*instance.cast() };
     // SAFETY: the host lends the call until it is over.
     let call = unsafe { Call::new(instance.host, call) };
+    let lent = Lent { document, context };
     report(Some(call), || {
-        // SAFETY: the host lends document and context until the call is over, and drops the
-        // future, which alone keeps them, before that.
-        let lent =
-            unsafe { view::document(document).and_then(|d| Ok((d, view::context(context)?))) };
-        let (mut document, context) = match lent {
-            Ok(lent) => lent,
-            Err(error) => {
-                call.fail(&error);
-                return ERROR;
-            }
-        };
+        // The view is made inside the future, so that it need not be moved there.
         let work = async move {
+            // SAFETY: the host lends document and context until the call is over, and drops the
+            // future, which alone keeps them, before that.
+            let view = unsafe { lent.document(S::CONTRACT.reads) };
+            // SAFETY: as above.
+            let (mut document, context) = match (view, unsafe { lent.context() }) {
+                (Ok(document), Ok(context)) => (document, context),
+                (Err(error), _) | (_, Err(error)) => return settle(call, None, Err(error)),
+            };
             let result = instance.stage.process(&mut document, &context).await;
-            settle(call, &document, result)
+            settle(call, Some(&document), result)
         };
         // SAFETY: lent by the host for this function.
         unsafe { begin(Box::pin(work), call, waker, future) }
     })
+}
+
+/// What the host lends for a call.
+#[derive(Clone, Copy)]
+struct Lent {
+    document: *const RawDocument,
+    context: *const RawContext,
+}
+
+// SAFETY: used only inside the future, which the host runs on one thread at a time.
+unsafe impl Send for Lent {}
+
+impl Lent {
+    /// # Safety
+    ///
+    /// As for [`view::document`].
+    unsafe fn document<'a>(self, names: &[&'static str]) -> Result<Document<'a>, StageError> {
+        // SAFETY: this function's own condition.
+        unsafe { view::document(self.document, names) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`view::context`].
+    unsafe fn context<'a>(self) -> Result<StageContext<'a>, StageError> {
+        // SAFETY: this function's own condition.
+        unsafe { view::context(self.context) }
+    }
 }
 
 pub(super) unsafe extern "C" fn process_batch<S: StageDefinition>(
@@ -157,7 +185,8 @@ pub(super) unsafe extern "C" fn process_batch<S: StageDefinition>(
     report(Some(first), || {
         // SAFETY: as in `process`.
         let lent = unsafe {
-            let views = documents.iter().map(|&document| view::document(document));
+            let views =
+                documents.iter().map(|&document| view::document(document, S::CONTRACT.reads));
             views.collect::<Result<Vec<_>, _>>().and_then(|d| Ok((d, view::context(context)?)))
         };
         let (mut documents, context) = match lent {
@@ -179,7 +208,7 @@ pub(super) unsafe extern "C" fn process_batch<S: StageDefinition>(
                 return ERROR;
             }
             for (index, outcome) in outcomes.into_iter().enumerate() {
-                let status = settle(calls[index], &documents[index], outcome);
+                let status = settle(calls[index], Some(&documents[index]), outcome);
                 // SAFETY: the host lends room for `count` results until the call is over.
                 unsafe { results.write(index, status) };
             }
@@ -206,14 +235,10 @@ impl Results {
     }
 }
 
-/// Tells the host how a stage did on a document.
-fn settle(
-    call: Call,
-    document: &standpoint_document::Document<'_>,
-    result: Result<(), StageError>,
-) -> i32 {
+/// Tells the host how a stage did on a document, and what it wrote.
+fn settle(call: Call, document: Option<&Document<'_>>, result: Result<(), StageError>) -> i32 {
     match result {
-        Ok(()) if call.hand_over(document).is_ok() => OK,
+        Ok(()) if document.is_none_or(|document| call.hand_over(document).is_ok()) => OK,
         Ok(()) => ERROR,
         Err(error) => {
             call.fail(&error);

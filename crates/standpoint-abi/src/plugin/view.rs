@@ -10,6 +10,8 @@ use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0
 
 /// A view of the host's document.
 ///
+/// - `names`: names that the layers probably have, so that they need not be copied.
+///
 /// # Errors
 ///
 /// [`StageError`] when the host lends what cannot be: a fault of the host.
@@ -17,7 +19,10 @@ use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0
 /// # Safety
 ///
 /// `raw` and all that it points to stay readable and unchanged for `'a`, and its texts are UTF-8.
-pub(super) unsafe fn document<'a>(raw: *const RawDocument) -> Result<Document<'a>, StageError> {
+pub(super) unsafe fn document<'a>(
+    raw: *const RawDocument,
+    names: &[&'static str],
+) -> Result<Document<'a>, StageError> {
     // SAFETY: `size` comes first in every version, and the caller lends the struct.
     if unsafe { (&raw const (*raw).size).read() } < v1_0::DOCUMENT_SIZE {
         return Err(broken("document"));
@@ -55,7 +60,10 @@ pub(super) unsafe fn document<'a>(raw: *const RawDocument) -> Result<Document<'a
     for raw in layers.ok_or_else(|| broken("layers"))? {
         // SAFETY: as above.
         let (name, layer) = unsafe { layer(raw) }?;
-        document.lend_layer(name.to_owned(), layer);
+        match names.iter().find(|known| **known == name) {
+            Some(known) => document.lend_layer(*known, layer),
+            None => document.lend_layer(name.to_owned(), layer),
+        }
     }
     for RawJson { name, json } in records.ok_or_else(|| broken("records"))? {
         let (name, json) = (text(*name).unwrap_or_default(), text(*json).unwrap_or_default());

@@ -28,12 +28,12 @@ pub(crate) fn start() -> StartContext {
     StartContext { stage: "here".into(), pipeline_dir: "/pipeline".into() }
 }
 
-pub(crate) fn create(name: &str, settings: Value) -> Result<HostedStage, StageError> {
-    load(name).create(&settings, &start())
+pub(crate) fn create(name: &str, settings: &Value) -> Result<HostedStage, StageError> {
+    load(name).create(settings, &start())
 }
 
 pub(crate) fn chaos() -> HostedStage {
-    create("chaos", Value::Null).unwrap()
+    create("chaos", &Value::Null).unwrap()
 }
 
 /// Runs a stage on a text whose first word tells `chaos` what to do.
@@ -59,7 +59,7 @@ pub(crate) fn compile_c(source: &str, folder: &Path, name: &str, flags: &[&str])
     let output = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
         .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC"])
         .args(flags)
-        .args(name.ends_with(".so").then_some("-shared"))
+        .args(library.extension().map(|_| "-shared"))
         .arg("-I")
         .arg(root.join("include"))
         .arg("-o")
