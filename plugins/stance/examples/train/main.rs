@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use data::Labelled;
 use standpoint_linear::train::{Example, Report, Settings, cross_validate, train};
 use standpoint_stance::Lexicon;
-use standpoint_stance::judge::{Judge, RulesAndWeights, Sentence, features_of, recipe, rules_of};
+use standpoint_stance::judge::{Judge, RulesAndWeights, Sentence, bonuses_of, features_of, recipe, rules_of};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -41,35 +41,6 @@ fn main() {
         }));
         println!("patterns alone, {name}\n{report}\n");
     }
-    if std::env::var_os("ERRORS").is_some() {
-        for row in attitudes_dev.iter().step_by(2) {
-            let scores = rules_of(&lexicon, &sentence(row), &row.pairs);
-            for ((&(holder, target), &class), (score, rule)) in
-                row.pairs.iter().zip(&row.classes).zip(scores)
-            {
-                let found = if score < 0.0 {
-                    0
-                } else if score > 0.0 {
-                    2
-                } else {
-                    1
-                };
-                if found != class {
-                    let name = |party: u16| &row.text[row.parties[party as usize].span.range()];
-                    println!(
-                        "{} {} -> {}: true {} found {score} {rule}\n    {}",
-                        row.id,
-                        holder.map_or("AUTHOR", name),
-                        name(target),
-                        ["negative", "neutral", "positive"][class],
-                        row.text
-                    );
-                }
-            }
-        }
-        return;
-    }
-
     let mut examples = Vec::new();
     push_examples(&lexicon, &attitudes, weight("ATT", 3.0), 1, &mut examples);
     push_examples(&lexicon, &directed, weight("DSE", 0.5), 2, &mut examples);
@@ -95,6 +66,31 @@ fn main() {
         println!("cross-validation, attitudes\n{}\n", part(0..first));
         let second = first + directed.iter().map(|row| row.pairs.len()).sum::<usize>();
         println!("cross-validation, directed\n{}\n", part(first..second));
+        let bonus: Vec<[f32; 3]> = attitudes
+            .iter()
+            .flat_map(|row| bonuses_of(&lexicon, &sentence(row), &row.pairs))
+            .collect();
+        let whole = |index: usize| {
+            let scores: [f32; 3] = std::array::from_fn(|class| {
+                result.probabilities[index][class].max(1e-6) * bonus[index][class].exp()
+            });
+            scores.map(|score| score / scores.iter().sum::<f32>())
+        };
+        let report =
+            Report::<3>::new((0..first).map(|index| (whole(index), examples[index].class)));
+        println!("cross-validation with patterns, attitudes\n{report}\n");
+        if std::env::var_os("ERRORS").is_some() {
+            let mut index = 0;
+            for row in &attitudes {
+                let rules = rules_of(&lexicon, &sentence(row), &row.pairs);
+                for ((&(holder, target), &class), (score, rule)) in
+                    row.pairs.iter().zip(&row.classes).zip(rules)
+                {
+                    show_error(row, (holder, target), class, whole(index), score, rule);
+                    index += 1;
+                }
+            }
+        }
     }
     let trained = train::<3>(recipe(), &examples, &settings).unwrap();
     println!(
@@ -116,6 +112,33 @@ fn main() {
         }));
         println!("{name}\n{report}\n");
     }
+}
+
+/// Prints a pair that is judged wrongly, with what the patterns alone found.
+fn show_error(
+    row: &Labelled,
+    (holder, target): (Option<u16>, u16),
+    class: usize,
+    found: [f32; 3],
+    score: f32,
+    rule: &str,
+) {
+    let names = ["negative", "neutral", "positive"];
+    let best = (0..3).max_by(|&left, &right| found[left].total_cmp(&found[right])).unwrap_or(1);
+    if best == class {
+        return;
+    }
+    let name = |party: u16| &row.text[row.parties[party as usize].span.range()];
+    println!(
+        "ERROR {} | {} -> {} | {} but {} {:.2} | {score} {rule} | {}",
+        row.id,
+        holder.map_or("AUTHOR", name),
+        name(target),
+        names[class],
+        names[best],
+        found[best],
+        row.text
+    );
 }
 
 fn weight(name: &str, usual: f32) -> f32 {
