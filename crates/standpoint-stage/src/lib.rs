@@ -1,6 +1,6 @@
 //! What a stage is: an async function from a document to a better document.
 //!
-//! A stage reads some layers of a [`Document`] and writes others. This page builds one; a plugin
+//! A stage reads some layers of a [`Document`](document::Document) and writes others. This page builds one; a plugin
 //! needs nothing more than it shows, plus one line that exports it (see the crate
 //! `standpoint-abi`).
 //!
