@@ -87,7 +87,7 @@ impl Stage for SentimentStage {
 
 impl SentimentStage {
     /// How the text sounds toward each of the stretches in `asked`; one without evidence is
-    /// neutral.
+    /// neutral, with no say on how sure that is.
     fn answer(&self, document: &Document<'_>, asked: &Value) -> Result<Value, StageError> {
         let spans: Vec<Span> = serde_json::from_value(asked.clone()).map_err(|error| {
             StageError::document(format!("`{TARGETS}` is not a list of {{start, end}}: {error}"))
@@ -101,7 +101,7 @@ impl SentimentStage {
         let mut answers = vec![Value::Null; spans.len()];
         for (index, sentiment) in order.into_iter().zip(record.mentions) {
             answers[index] = sentiment.map_or_else(
-                || json!({ "label": "neutral", "score": 0.0, "confidence": 0.0 }),
+                || json!({ "label": "neutral", "score": 0.0, "confidence": null }),
                 |found| {
                     json!({
                         "label": found.label(),
