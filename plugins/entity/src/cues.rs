@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::fold::fold;
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 14] = [
+const KINDS: [(&str, u32); 15] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -20,6 +20,7 @@ const KINDS: [(&str, u32); 14] = [
     ("not-state-prefix", NOT_STATE_PREFIX),
     ("title", TITLE),
     ("state-organisation", STATE_ORGANISATION),
+    ("event-noun", EVENT_NOUN),
 ];
 
 /// "in", "near": what follows is a place.
@@ -50,6 +51,9 @@ pub const NOT_STATE_PREFIX: u32 = 1 << 11;
 pub const TITLE: u32 = 1 << 12;
 /// "ministry": an organisation with it in its name belongs to a state.
 pub const STATE_ORGANISATION: u32 = 1 << 13;
+
+/// "election": a name with it is an event.
+pub const EVENT_NOUN: u32 = 1 << 14;
 
 /// Which kinds of cue a word is.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use crate::sight::{Sight, best_sense};
 use crate::tagger::{Class, Tagged};
 
 /// What the tagger is less sure of is left out.
-const MIN_MARGIN: f32 = 0.0;
+const MIN_MARGIN: f32 = -10.0;
 
 /// A name where it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -221,18 +221,21 @@ impl<'r> Reader<'r> {
         });
         match tag.class {
             _ if doubtful => true,
+            // "Moscow State University", not "Russia and China" or "Kazakh President".
             Class::Organisation => {
-                // "Moscow State University", not "Russia and China" or "Kazakh President".
-                3 <= length && inside.len() == 1 && 0.0 < tag.margin && !self.has_title(tag)
+                !self.has(tag, cues::TITLE) && (inside.len() == 1 || 4 <= length)
             }
-            Class::Person | Class::Location | Class::Other => false,
+            // "2006 United States Senate election".
+            Class::Other => self.has(tag, cues::EVENT_NOUN),
+            Class::Person | Class::Location => false,
         }
     }
 
-    fn has_title(&self, tag: Tagged) -> bool {
+    /// Whether the tagger's name has a word of this kind.
+    fn has(&self, tag: Tagged, kind: u32) -> bool {
         let first = self.sight.atom_of_token[tag.first as usize] as usize;
         let end = self.sight.atom_of_token[tag.end as usize] as usize;
-        self.atoms()[first..end].iter().any(|atom| atom.cues(cues::TITLE))
+        self.atoms()[first..end].iter().any(|atom| atom.cues(kind))
     }
 
     fn is_person(&self, candidate: Candidate) -> bool {
@@ -384,6 +387,7 @@ impl<'r> Reader<'r> {
         let (kind, country) = match tag.class {
             Class::Person => (EntityKind::Person, None),
             Class::Location => (EntityKind::Place, None),
+            Class::Other if self.has(tag, cues::EVENT_NOUN) => (EntityKind::Event, None),
             Class::Other => (EntityKind::Other, None),
             Class::Organisation => (EntityKind::Organisation, self.state_inside(first, end)),
         };
