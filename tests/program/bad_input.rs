@@ -1,0 +1,203 @@
+//! Bad input gets a clear line each, the other documents go on, and nothing hangs.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::harness::{Folder, becomes_true, command, finish, run, run_with_input};
+
+const GOOD: &str = "Kazakhstan condemned Russia.";
+
+#[test]
+fn every_bad_file_is_named_and_the_good_ones_come_out() {
+    let folder = Folder::new();
+    folder.write("in/a-good.txt", GOOD);
+    folder.write("in/z-good.txt", GOOD);
+    folder.write("in/empty.txt", "");
+    folder.write("in/white.txt", " \n\t ");
+    folder.write("in/rubbish.txt", (0..=255).cycle().take(4096).collect::<Vec<u8>>());
+    folder.write("in/deep.json", "{\"text\":".to_owned() + &"[".repeat(10_000));
+    folder.write("in/no-text.json", "{\"title\": \"x\"}");
+    symlink("nowhere", folder.at("in/broken.txt")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.at("in/pipe.txt").as_str(), 0o600.into()).unwrap();
+
+    let ran = run(&["run", &folder.at("in")]).expect(3);
+    let good: Vec<_> =
+        ran.results().iter().map(|result| result["source"]["path"].clone()).collect();
+    assert_eq!(good, ["a-good.txt", "z-good.txt"], "{}", ran.stderr);
+    let cases = [
+        ("empty.txt", "it holds no text"),
+        ("white.txt", "it holds no text"),
+        ("rubbish.txt", "it is not text"),
+        ("deep.json", "max_json_depth"),
+        ("no-text.json", "text"),
+        ("broken.txt", "No such file or directory"),
+        ("pipe.txt", "it is a pipe, socket or device"),
+    ];
+    for (file, reason) in cases {
+        let named = |line: &&str| line.contains(file);
+        let line = ran.stderr.lines().find(named).unwrap_or_else(|| panic!("{file} is not named"));
+        assert!(line.starts_with("failed ") && line.contains(reason), "{line}");
+    }
+    assert!(ran.stderr.contains("7 of 9 documents failed"), "{}", ran.stderr);
+}
+
+#[test]
+fn odd_encodings_are_read() {
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let cases: [(&str, Vec<u8>); 4] = [
+        ("byte order mark", [b"\xef\xbb\xbf", GOOD.as_bytes()].concat()),
+        ("UTF-16", utf16(GOOD)),
+        ("NUL bytes", [b"\0", GOOD.repeat(4).as_bytes(), b"\0"].concat()),
+        ("invalid UTF-8", [GOOD.as_bytes(), b" Caf\xe9 \xff."].concat()),
+    ];
+    let folder = Folder::new();
+    for (case, bytes) in cases {
+        let path = folder.write("a.txt", bytes);
+        let result = &run(&["run", &path]).expect(0).results()[0];
+        let text = result["text"].as_str().unwrap();
+        assert!(text.contains(GOOD) && !text.contains('\u{feff}'), "{case}: {text:?}");
+    }
+}
+
+#[test]
+fn a_line_of_fifty_megabytes_is_passed_over() {
+    let mut input = b"{\"text\":\"".to_vec();
+    input.resize(50_000_000, b'x');
+    input.extend_from_slice(b"\"}\n{\"text\":\"Rain.\"}\n");
+    let ran = run_with_input(&["run"], &input).expect(3);
+    assert_eq!(ran.results().len(), 1);
+    assert!(ran.stderr.contains("max_line_bytes is 16777216"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_folder_without_rights_is_named() {
+    if rustix::process::geteuid().is_root() {
+        // Nobody can take rights away from root; as another user the test is a real one.
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("in/shut/a.txt", GOOD);
+    folder.write("in/good.txt", GOOD);
+    fs::set_permissions(folder.at("in/shut"), std::os::unix::fs::PermissionsExt::from_mode(0))
+        .unwrap();
+    let ran = run(&["run", &folder.at("in")]).expect(3);
+    assert_eq!(ran.results().len(), 1);
+    assert!(ran.stderr.contains("Permission denied"), "{}", ran.stderr);
+    fs::set_permissions(folder.at("in/shut"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .unwrap();
+}
+
+#[test]
+fn what_is_not_there_is_wrong_usage() {
+    let cases: [&[&str]; 5] = [
+        &["run", "no/such/folder"],
+        &["run", "-c", "no/such/file.yaml", "-"],
+        &["run", "--no-such-option"],
+        &["no-such-command"],
+        &["run", "--set", "nothing"],
+    ];
+    for arguments in cases {
+        let ran = run(arguments).expect(2);
+        assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn ten_mistakes_are_told_at_once_with_their_lines() {
+    let folder = Folder::new();
+    let text = "version: 2
+nmae: typo
+defaults: { timeout: 10, on_error: explode }
+shutdown_timeout: soon
+stages:
+  - tokenise
+  - use: stance
+    tyemout: 10s
+    concurrency: 0
+    batch: { max_documents: many }
+limits: { max_line_bytes: 5 }
+commit: { durability: never }
+sinks: []
+";
+    let path = folder.write("p.yaml", text);
+    let ran = run(&["validate", &path]).expect(2);
+    for line in [1, 2, 3, 4, 8, 9, 10, 11, 12, 13] {
+        assert!(ran.stdout.contains(&format!("p.yaml:{line}:")), "line {line}:\n{}", ran.stdout);
+    }
+    let count = ran.stdout.matches(": error: ").count();
+    assert!(count >= 10, "{count} mistakes:\n{}", ran.stdout);
+    assert!(ran.stdout.contains("did you mean `name`?"), "{}", ran.stdout);
+    run(&["run", "-c", &path, "-"]).expect(2);
+}
+
+#[test]
+fn mistakes_in_what_parts_take_are_told_at_once_too() {
+    let folder = Folder::new();
+    let text = "version: 1
+stages:
+  - tokenize
+  - tokenise
+  - entity
+  - use: stance
+    with: { taget: Russia }
+    when: \"langage == 'en'\"
+sinks:
+  out: { type: jsnol, path: x }
+  two: { type: jsonl }
+";
+    let path = folder.write("p.yaml", text);
+    let told = run(&["validate", &path]).expect(2).stdout;
+    for line in [3, 7, 8, 10, 11] {
+        assert!(told.contains(&format!("p.yaml:{line}:")), "line {line}:\n{told}");
+    }
+}
+
+#[test]
+fn a_library_that_is_no_plugin_is_refused() {
+    let folder = Folder::new();
+    folder.write("libfake.so", "not a library");
+    let path = folder.write("p.yaml", "version: 1\nstages: [tokenise, ./libfake.so]\n");
+    let ran = run(&["run", "-c", &path, "-"]).expect(2);
+    assert!(ran.stderr.contains("libfake.so"), "{}", ran.stderr);
+    let inspected = run(&["plugin", "inspect", &folder.at("libfake.so")]).expect(1);
+    assert!(inspected.stdout.starts_with("loads here: no, because "), "{}", inspected.stdout);
+}
+
+#[test]
+fn a_plugin_for_another_abi_is_refused() {
+    let folder = Folder::new();
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-DMAJOR=\"7\"", "-DTABLE_MAJOR=7", "-w", "-I"])
+        .arg(crate::harness::repository("crates/standpoint-abi/include"))
+        .args(["-o", &folder.at("libbad.so")])
+        .arg(crate::harness::repository("crates/standpoint-abi/tests/c/bad.c"))
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    let path = folder.write("p.yaml", "version: 1\nstages: [tokenise, ./libbad.so]\n");
+    let ran = run(&["run", "-c", &path, "-"]).expect(2);
+    assert!(ran.stderr.contains("ABI") && ran.stderr.contains('7'), "{}", ran.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = Folder::new();
+    let lines: String =
+        (0..200).map(|index| format!("{{\"text\":\"Rain in Russia {index}.\"}}\n")).collect();
+    let path = folder.write("feed.jsonl", lines);
+    let mut child = command(&["run", &path]).spawn().unwrap();
+    drop(child.stdout.take());
+    child.stdout = Some(child_stdout());
+    finish(child).expect(0);
+}
+
+/// Something to read nothing from, in place of an output that was closed.
+fn child_stdout() -> std::process::ChildStdout {
+    let mut done = Command::new("true").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    assert!(becomes_true(|| done.try_wait().unwrap().is_some()));
+    done.stdout.take().unwrap()
+}

@@ -1,0 +1,104 @@
+//! The commands that move no documents, and how they are told.
+
+use serde_json::Value;
+
+use crate::harness::{Folder, command, finish, repository, run};
+
+#[test]
+fn validate_tells_people_and_programs() {
+    for name in ["minimal", "fast"] {
+        let file = repository(&format!("config/{name}.yaml"));
+        let told = run(&["validate", &file]).expect(0).stdout;
+        assert!(told.trim_end().ends_with(": no mistakes"), "{told}");
+    }
+    let folder = Folder::new();
+    let file = folder.write("p.yaml", "version: 1\nstages: [tokenise]\nnmae: x\n");
+    let told = run(&["validate", "--format", "json", &file]).expect(2).stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told[0]["findings"].as_array().unwrap().len(), 1, "{told:#}");
+    assert_eq!(told[0]["findings"][0]["line"], 3, "{told:#}");
+}
+
+#[test]
+fn a_stage_without_what_it_reads_is_refused_before_the_start() {
+    let folder = Folder::new();
+    let file = folder.write("p.yaml", "version: 1\nstages: [entity]\n");
+    let told = run(&["validate", &file]).expect(2).stdout;
+    assert!(told.contains("tokens") && told.contains("tokenise"), "{told}");
+}
+
+#[test]
+fn the_schema_has_the_settings_of_the_plugins() {
+    let schema = run(&["schema"]).expect(0).stdout;
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let text = schema.to_string();
+    for word in ["targets", "inbox", "jsonl", "max_document_bytes"] {
+        assert!(text.contains(word), "the schema lacks {word}");
+    }
+}
+
+#[test]
+fn the_graph_is_drawn_in_two_languages() {
+    let file = repository("config/fast.yaml");
+    let mermaid = run(&["graph", "-c", &file]).expect(0).stdout;
+    assert!(mermaid.contains("tokenise") && mermaid.contains("-->"), "{mermaid}");
+    let dot = run(&["graph", "-c", &file, "--format", "dot"]).expect(0).stdout;
+    assert!(dot.starts_with("digraph") && dot.contains("->"), "{dot}");
+}
+
+#[test]
+fn the_resolved_file_hides_secrets_and_shows_every_layer() {
+    let folder = Folder::new();
+    folder.write("secret", "hunter2");
+    let file = folder.write(
+        "p.yaml",
+        "version: 1\nname: ${NAME:-unnamed}\nstages: [tokenise]\nsinks:\n  \
+         out: { type: jsonl, path: \"${file:secret}\" }\n",
+    );
+    let shown = command(&["config", "show", "-c", &file, "--set", "shutdown_timeout=7s"])
+        .env("STANDPOINT__DEFAULTS__TIMEOUT", "5s")
+        .env("NAME", "from-environment")
+        .spawn()
+        .unwrap();
+    let shown = finish(shown).expect(0).stdout;
+    for expected in ["from-environment", "7s", "5s"] {
+        assert!(shown.contains(expected), "{expected}:\n{shown}");
+    }
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn plugins_are_listed_and_looked_into() {
+    let list = run(&["plugin", "list"]).expect(0).stdout;
+    for stage in ["tokenise", "entity", "sentiment", "stance"] {
+        assert!(list.lines().any(|line| line.starts_with(stage)), "{list}");
+        let inspected = run(&["plugin", "inspect", stage]).expect(0).stdout;
+        assert!(inspected.trim_end().ends_with("loads here: yes"), "{inspected}");
+    }
+    let json = run(&["plugin", "list", "--json"]).expect(0).stdout;
+    serde_json::from_str::<Value>(&json).unwrap();
+    run(&["plugin", "inspect", "nobody"]).expect(1);
+}
+
+#[test]
+fn explain_shows_the_text_and_what_speaks_for_a_stance() {
+    let folder = Folder::new();
+    let article = folder.write("a.txt", "Kazakhstan condemned Russia. Rain fell.");
+    let told = run(&["explain", &article]).expect(0).stdout;
+    assert!(told.contains("Kazakhstan → Russia") && told.contains("Rain fell."), "{told}");
+    assert!(!told.contains('\u{1b}'), "colour where nobody looks");
+    let coloured = run(&["explain", &article, "--color", "always"]).expect(0).stdout;
+    assert!(coloured.contains('\u{1b}'));
+    let plain = command(&["explain", &article]).env("NO_COLOR", "1").spawn().unwrap();
+    assert!(!finish(plain).expect(0).stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn shells_complete_and_help_is_there() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run(&["completion", shell]).expect(0).stdout.contains("standpoint"));
+    }
+    assert!(run(&["--version"]).expect(0).stdout.starts_with("standpoint "));
+    assert!(run(&["run", "--help"]).expect(0).stdout.contains("Examples"));
+    run(&[]).expect(2);
+}

@@ -1,0 +1,11 @@
+//! What the built program does: its results, its answers to bad input, its exit codes, its daemon.
+//!
+//! Modules: `harness` starts the program; the others are tests.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
+mod bad_input;
+mod commands;
+mod daemon;
+mod harness;
+mod results;

@@ -1,0 +1,221 @@
+//! The result line: its fields, its offsets, its labels, its ids.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::harness::{Folder, repository, run, run_with_input};
+
+const ARTICLE: &str = "Naïve hopes\n\nKazakhstan condemned Russia’s “war” on Monday. “We will never \
+                       support Russia,” the minister said. Belarus praised Russia. China called for talks.\n";
+
+/// The text that `piece` marks, counted in characters as Python does.
+fn slice(text: &str, piece: &Value) -> String {
+    let at = |key: &str| usize::try_from(piece[key].as_u64().unwrap()).unwrap();
+    assert!(at("start") < at("end") && at("end") <= text.chars().count(), "{piece}");
+    text.chars().skip(at("start")).take(at("end") - at("start")).collect()
+}
+
+fn check_scored(scored: &Value, edge: f64, labels: [&str; 3]) {
+    if scored.is_null() {
+        return;
+    }
+    let score = scored["score"].as_f64().unwrap();
+    assert!((-1.0..=1.0).contains(&score), "{scored}");
+    assert!((0.0..=1.0).contains(&scored["confidence"].as_f64().unwrap()), "{scored}");
+    let [low, middle, high] = labels;
+    let label = if score <= -edge {
+        low
+    } else if score >= edge {
+        high
+    } else {
+        middle
+    };
+    assert_eq!(scored["label"], label, "{scored}");
+}
+
+fn check_stance(stance: &Value, text: &str) {
+    if stance.is_null() {
+        return;
+    }
+    check_scored(stance, 0.25, ["opposed", "neutral", "supportive"]);
+    let degree = match stance["score"].as_f64().unwrap() {
+        ..=-0.75 => "opposed",
+        ..=-0.25 => "distancing",
+        score if score < 0.25 => "neutral",
+        score if score < 0.75 => "leaning",
+        _ => "supportive",
+    };
+    assert_eq!(stance["degree"], degree, "{stance}");
+    for list in ["evidence", "counter_evidence"] {
+        for piece in stance[list].as_array().unwrap() {
+            assert_eq!(piece["text"], slice(text, piece));
+            assert!(["author", "quoted", "reported"].contains(&piece["voice"].as_str().unwrap()));
+            let times = ["past", "present", "future", "hypothetical"];
+            assert!(times.contains(&piece["time"].as_str().unwrap()), "{piece}");
+            slice(text, &piece["target"]);
+            if !piece["holder"].is_null() {
+                slice(text, &piece["holder"]);
+            }
+        }
+    }
+}
+
+/// Checks what holds for every result line.
+fn check(result: &Value) {
+    let fields = [
+        "version",
+        "id",
+        "source",
+        "title",
+        "language",
+        "published",
+        "author",
+        "status",
+        "notes",
+        "text",
+        "sentences",
+        "tokens",
+        "entities",
+        "sentiment",
+        "stance",
+        "layers",
+        "attributes",
+        "provenance",
+    ];
+    let found: BTreeSet<&str> = result.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(found, BTreeSet::from(fields));
+    let text = result["text"].as_str().unwrap();
+    let tone = ["negative", "neutral", "positive"];
+    for sentence in result["sentences"].as_array().unwrap() {
+        slice(text, sentence);
+        check_scored(&sentence["sentiment"], 0.15, tone);
+    }
+    for token in result["tokens"].as_array().unwrap() {
+        assert!(!slice(text, token).trim().is_empty());
+    }
+    for entity in result["entities"].as_array().unwrap() {
+        assert_eq!(entity["text"], slice(text, entity));
+        check_scored(&entity["sentiment"], 0.15, tone);
+    }
+    check_scored(&result["sentiment"], 0.15, tone);
+    for stance in result["stance"].as_array().unwrap() {
+        check_stance(&stance["author"], text);
+        for actor in stance["actors"].as_array().unwrap() {
+            assert_ne!(actor["id"], stance["target"]["id"], "the target is an actor");
+            check_stance(actor, text);
+        }
+    }
+    let stages = result["provenance"]["stages"].as_array().unwrap();
+    assert!(stages.iter().all(|stage| stage["name"].is_string() && stage["version"].is_string()));
+}
+
+#[test]
+fn the_seeds_give_a_whole_result_each_and_the_same_ones_again() {
+    let seeds = repository("seeds");
+    let results = run(&["run", &seeds]).expect(0).results();
+    assert!(results.len() >= 24, "{} results", results.len());
+    results.iter().for_each(check);
+    let ids = |results: &[Value]| -> BTreeSet<String> {
+        results.iter().map(|result| result["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&results).len(), results.len(), "two documents share an id");
+    assert_eq!(ids(&run(&["run", &seeds]).expect(0).results()), ids(&results));
+}
+
+#[test]
+fn offsets_count_characters_and_stances_have_their_sentences() {
+    let result = &run_with_input(&["run"], ARTICLE.as_bytes()).expect(0).results()[0];
+    check(result);
+    assert_eq!(result["title"], "Naïve hopes");
+    assert_eq!(result["stance"][0]["target"]["id"], "RUS");
+    let actors = result["stance"][0]["actors"].as_array().unwrap();
+    let label = |id: &str| {
+        let actor = actors.iter().find(|actor| actor["id"] == id);
+        actor.map(|actor| actor["label"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(label("KAZ").as_deref(), Some("opposed"), "{actors:#?}");
+    assert_eq!(label("BLR").as_deref(), Some("supportive"), "{actors:#?}");
+    let kazakhstan = actors.iter().find(|actor| actor["id"] == "KAZ").unwrap();
+    assert!(!kazakhstan["evidence"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn an_appended_line_renews_nothing() {
+    let folder = Folder::new();
+    let lines = "{\"text\":\"One.\"}\n{\"id\":\"b\",\"text\":\"Two.\"}\n{\"text\":\"One.\"}\n";
+    let path = folder.write("feed.jsonl", lines);
+    let ids = || -> Vec<Value> {
+        let results = run(&["run", &path]).expect(0).results();
+        let mut order = results.iter().map(|result| result["id"].clone()).collect::<Vec<_>>();
+        order.sort_by_key(Value::to_string);
+        order
+    };
+    let before = ids();
+    assert_eq!(before.len(), 3);
+    folder.write("feed.jsonl", format!("{lines}{{\"text\":\"Three.\"}}\n"));
+    let after = ids();
+    assert_eq!(after.len(), 4);
+    assert!(before.iter().all(|id| after.contains(id)));
+    let results = run(&["run", &path]).expect(0).results();
+    assert!(results.iter().any(|result| result["source"]["id"] == "b"));
+}
+
+#[test]
+fn standard_input_is_text_jsonl_or_a_page() {
+    let cases: [(&str, &[u8], usize); 4] = [
+        ("text", b"Kazakhstan condemned Russia.", 1),
+        ("jsonl", b"{\"text\":\"Belarus praised Russia.\"}\n{\"text\":\"Rain.\"}\n", 2),
+        ("html", b"<html><body><p>Poland condemned Russia.</p></body></html>", 1),
+        ("json", b"[\n{\"text\":\"A.\"},\n{\"text\":\"B.\"}\n]", 2),
+    ];
+    for (case, input, count) in cases {
+        let results = run_with_input(&["run", "-"], input).expect(0).results();
+        assert_eq!(results.len(), count, "{case}");
+        results.iter().for_each(check);
+        assert!(!results[0]["text"].as_str().unwrap().contains('<'), "{case}");
+    }
+}
+
+#[test]
+fn several_and_other_targets_are_asked_for_by_name() {
+    let text = b"Poland condemned China. Serbia praised Russia. Greece criticised Turkey.";
+    let targets = |arguments: &[&str]| -> Vec<String> {
+        let results = run_with_input(arguments, text).expect(0).results();
+        check(&results[0]);
+        let stances = results[0]["stance"].as_array().unwrap();
+        stances.iter().map(|stance| stance["target"]["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(targets(&["run", "-t", "Russia", "-t", "China"]), ["RUS", "CHN"]);
+    assert_eq!(targets(&["run", "--target", "Turkey"]), ["TUR"]);
+    assert_eq!(targets(&["run", "--target", "NATO"]), ["NATO"]);
+}
+
+#[test]
+fn results_go_to_a_file_or_a_table_when_asked() {
+    let folder = Folder::new();
+    let (article, out) = (folder.write("a.txt", ARTICLE), folder.at("out.jsonl"));
+    let ran = run(&["run", &article, "-o", &out]).expect(0);
+    assert_eq!(ran.stdout, "");
+    let written = std::fs::read_to_string(&out).unwrap();
+    check(&serde_json::from_str(written.trim_end()).unwrap());
+
+    let table = run(&["run", &article, "--format", "table"]).expect(0).stdout;
+    assert!(table.contains("Naïve hopes") && table.contains("Kazakhstan"), "{table}");
+    assert!(!table.contains('\u{1b}'), "colour where nobody looks");
+}
+
+#[test]
+fn a_skipped_stage_leaves_a_note() {
+    let folder = Folder::new();
+    let pipeline = folder.write(
+        "p.yaml",
+        "version: 1\nstages:\n  - tokenise\n  - entity\n  - use: stance\n    when: \"length > 1000\"\n",
+    );
+    let results = run_with_input(&["run", "-c", &pipeline], b"Poland condemned Russia.");
+    let result = &results.expect(0).results()[0];
+    assert_eq!(result["status"], "partial");
+    let note = result["notes"][0].as_str().unwrap();
+    assert!(note.contains("stance") && note.contains("when"), "{note}");
+    assert_eq!(result["stance"].as_array().unwrap().len(), 0);
+}
