@@ -3,7 +3,11 @@
 //!
 //! Modules: `workspace` reads manifests, `source` reads code.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where something is not as it should be"
+)]
 
 mod source;
 mod workspace;
