@@ -82,6 +82,7 @@ impl StageDefinition for StanceStage {
         let limits = Limits {
             minimum_confidence: settings.minimum_confidence,
             max_evidence: settings.max_evidence as usize,
+            alone_is_not_enough: false,
         };
         Ok(Self { targets, judge: Box::new(judge), limits })
     }

@@ -17,6 +17,8 @@ use crate::target::{Target, find, is_state_id};
 
 /// The number of the target among the actors of a sentence.
 const TARGET: u32 = 0;
+/// The number of sanctions on the target, where they stand for it.
+const MEASURE: u32 = u32::MAX;
 /// How many holders of one sentence are judged.
 const MAX_HOLDERS: usize = 12;
 /// How many sentences of a document are judged; of a longer one the beginning counts.
@@ -42,6 +44,7 @@ pub(crate) fn survey(
         pieces: FxHashMap::default(),
         opponents: FxHashMap::default(),
         assaults: Vec::new(),
+        speaks_of_measures: false,
         crowded: false,
     };
     survey.first_pass(notes);
@@ -96,6 +99,8 @@ struct Survey<'d> {
     /// Entities on which the target makes war, with how sure that is.
     opponents: FxHashMap<u32, f32>,
     assaults: Vec<(u32, Piece)>,
+    /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
+    speaks_of_measures: bool,
     crowded: bool,
 }
 
@@ -131,6 +136,7 @@ impl Survey<'_> {
             let scene = self.scene(sentence.span, tokens, in_quotes);
             if scene.parties.iter().any(|party| party.actor == TARGET) {
                 self.judge_scene(&scene, last_speaker);
+                self.speaks_of_measures |= measure_in(self.document, tokens).is_some();
             }
             // Whoever is named outside quotation marks may go on speaking in the next sentence.
             if let Some(speaker) = self.speaker_of(&scene) {
@@ -149,7 +155,7 @@ impl Survey<'_> {
         for (entity, piece) in assaults {
             self.keep(Holder::Entity(entity), piece);
         }
-        if self.opponents.is_empty() {
+        if self.opponents.is_empty() && !self.speaks_of_measures {
             return;
         }
         let mut in_quotes = false;
@@ -165,17 +171,76 @@ impl Survey<'_> {
             let mut scene = self.scene(sentence.span, tokens, in_quotes);
             in_quotes = opens;
             self.judge_proxies(&scene);
-            if !scene.parties.iter().any(|party| party.actor == TARGET)
-                && let Some(event) = event_in(self.document, tokens)
+            if scene.parties.iter().any(|party| party.actor == TARGET) {
+                continue;
+            }
+            if self.speaks_of_measures
+                && let Some(measure) = measure_in(self.document, tokens)
+                && self.insert(&mut scene, measure, MEASURE)
             {
-                let at = scene.parties.partition_point(|party| party.span.start < event.start);
-                if scene.parties.iter().all(|party| !party.span.overlaps(event)) {
-                    scene.parties.insert(at, Party { span: event, actor: TARGET, inert: false });
-                    scene.entities.insert(at, u32::MAX);
-                    self.judge_scene(&scene, None);
-                }
+                self.judge_measure(&scene);
+                continue;
+            }
+            if !self.opponents.is_empty()
+                && let Some(event) = event_in(self.document, tokens)
+                && self.insert(&mut scene, event, TARGET)
+            {
+                self.judge_scene(&scene, None);
             }
         }
+    }
+
+    /// Lets a common noun be a party of a scene, if no name stands there.
+    fn insert(&self, scene: &mut Scene<'_>, span: Span, actor: u32) -> bool {
+        let free = scene.parties.iter().all(|party| !party.span.overlaps(span))
+            && scene.parties.len() < MAX_PARTIES;
+        if free {
+            let at = scene.parties.partition_point(|party| party.span.start < span.start);
+            scene.parties.insert(at, Party { span, actor, inert: false });
+            scene.entities.insert(at, u32::MAX);
+        }
+        free
+    }
+
+    /// Whoever backs sanctions on the target stands against it, whoever fights them beside it.
+    fn judge_measure(&mut self, scene: &Scene<'_>) {
+        let parties = &scene.parties;
+        let Some(measure) = parties.iter().position(|party| party.actor == MEASURE) else { return };
+        let pairs: Vec<(Option<u16>, u16)> = (0..parties.len())
+            .filter(|&holder| holder != measure && !parties[holder].inert)
+            .take(MAX_HOLDERS)
+            .map(|holder| (Some(holder as u16), measure as u16))
+            .collect();
+        for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
+            let Some(holder) = holder else { continue };
+            if judgement.score == 0.0
+                || judgement.rule == "weights"
+                || judgement.time == Time::Hypothetical
+            {
+                continue;
+            }
+            let mut piece = self.piece(scene, Some(holder), measure as u16, &judgement);
+            let backs = judgement.score > 0.0;
+            piece.score = if backs { -0.75 } else { 0.5 };
+            piece.confidence *= 0.8;
+            piece.rule = if backs {
+                "backs measures against the target"
+            } else {
+                "resists measures against the target"
+            };
+            self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
+        }
+    }
+
+    fn judge_pairs(&self, scene: &Scene<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
+        let sentence = Sentence {
+            text: self.document.text(),
+            tokens: scene.tokens,
+            parties: &scene.parties,
+            in_quotes: scene.in_quotes,
+            speaker: None,
+        };
+        self.judge.judge(&sentence, pairs)
     }
 
     fn scene<'s>(&mut self, span: Span, tokens: &'s [Annotation], in_quotes: bool) -> Scene<'s> {
@@ -239,16 +304,15 @@ impl Survey<'_> {
         let from_holders = pairs.len();
         let author_target = targets[0];
         pairs.push((None, author_target));
-        pairs.extend(nearest.iter().map(|&(_, holder, target, _)| (Some(target), holder)));
+        // Only states are made war upon.
+        pairs.extend(
+            nearest
+                .iter()
+                .filter(|&&(_, holder, ..)| self.is_state(scene.entities[holder as usize]))
+                .map(|&(_, holder, target, _)| (Some(target), holder)),
+        );
 
-        let sentence = Sentence {
-            text: self.document.text(),
-            tokens: scene.tokens,
-            parties,
-            in_quotes: scene.in_quotes,
-            speaker: None,
-        };
-        let judgements = self.judge.judge(&sentence, &pairs);
+        let judgements = self.judge_pairs(scene, &pairs);
         for (index, (&(holder, target), judgement)) in pairs.iter().zip(&judgements).enumerate() {
             if index < from_holders {
                 if let Some(holder) = holder {
@@ -293,15 +357,18 @@ impl Survey<'_> {
         }
     }
 
+    fn is_state(&self, entity: u32) -> bool {
+        let found = self.document.entities().get(entity as usize);
+        found.is_some_and(|found| found.kind == EntityKind::Country)
+    }
+
     /// Remembers on whom the target makes war.
     fn note_assault(&mut self, scene: &Scene<'_>, target: u16, victim: u16, judgement: &Judgement) {
         let entity = scene.entities[victim as usize];
-        let Some(found) = self.document.entities().get(entity as usize) else { return };
-        let is_state = found.kind == EntityKind::Country;
         let war = judgement.force == Force::War
             && judgement.score < 0.0
             && matches!(judgement.time, Time::Present | Time::Past);
-        if !(is_state && war && judgement.confidence >= 0.5) {
+        if !(war && judgement.confidence >= 0.5) {
             return;
         }
         let sure = self.opponents.entry(entity).or_insert(0.0);
@@ -341,14 +408,7 @@ impl Survey<'_> {
                 pairs.push((Some(holder), opponent));
             }
         }
-        let sentence = Sentence {
-            text: self.document.text(),
-            tokens: scene.tokens,
-            parties,
-            in_quotes: scene.in_quotes,
-            speaker: None,
-        };
-        for (&(holder, _), judgement) in pairs.iter().zip(self.judge.judge(&sentence, &pairs)) {
+        for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
             let aids = judgement.force == Force::Aid;
             // Only what a pattern confirms: warm words alone do not reach the opponent's enemy.
             let sides = judgement.score >= 0.75 && judgement.rule != "weights";
@@ -395,6 +455,10 @@ impl Survey<'_> {
         target: u16,
         judgement: &Judgement,
     ) -> Piece {
+        // Without a pattern nobody knows whether the weights read the condition or what it is of.
+        let conditional = judgement.rule == "weights"
+            && scene.tokens.first().is_some_and(|token| self.document.slice(token.span) == "If");
+        let time = if conditional { Time::Hypothetical } else { judgement.time };
         let mut hasher = FxHasher::default();
         self.document.slice(scene.span).hash(&mut hasher);
         Piece {
@@ -403,7 +467,7 @@ impl Survey<'_> {
             score: judgement.score,
             confidence: judgement.confidence,
             voice: judgement.voice,
-            time: judgement.time,
+            time,
             holder: holder.map(|holder| scene.parties[holder as usize].span),
             target: Some(scene.parties[target as usize].span),
             cue: judgement.cue,
@@ -465,6 +529,9 @@ impl Survey<'_> {
         let author = if self.author.is_target {
             None
         } else {
+            // A reporter's turn of phrase is no stance; a speaker's single sentence is.
+            let alone_is_not_enough = self.document.metadata().author.is_none();
+            let limits = Limits { alone_is_not_enough, ..limits };
             self.pieces.remove(&Holder::Author).and_then(|pieces| sum_up(pieces, limits))
         };
         self.pieces.remove(&Holder::Author);
@@ -573,6 +640,18 @@ fn speaks_as_we(document: &Document<'_>, tokens: &[Annotation]) -> bool {
                 "we" | "We" | "our" | "Our" | "us" | "I" | "my" | "My"
             )
     })
+}
+
+/// "Sanctions", "the embargo": what others do to the target.
+fn measure_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
+    let word = |index: usize| tokens.get(index).map(|token| document.slice(token.span));
+    // "Sanctions of the council" are others.
+    (0..tokens.len().min(256))
+        .find(|&index| {
+            matches!(word(index), Some("sanctions" | "embargo" | "cap"))
+                && word(index + 1) != Some("of")
+        })
+        .map(|index| tokens[index].span)
 }
 
 /// "The invasion", "this war": what the target does, without its name.

@@ -235,3 +235,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sanctions_stand_for_the_target_once_they_are_known_to_be_on_it() {
+    let known = judged("Poland imposed sanctions on Russia.\nNorway supports the sanctions.");
+    assert_eq!(label_of(&known, "NOR"), Some(StanceLabel::Opposed));
+    let unknown = judged("Poland condemned Russia.\nNorway supports the sanctions.");
+    assert_eq!(label_of(&unknown, "NOR"), None);
+}
