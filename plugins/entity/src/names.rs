@@ -7,6 +7,7 @@ use crate::atom::{self, Atom};
 use crate::context::{self, Reading};
 use crate::cues;
 use crate::date::Month;
+use crate::fold::fold;
 use crate::gazetteer::{Form, Gazetteer, Match, Sense, slug};
 use crate::sight::{Sight, best_sense};
 use crate::tagger::{Class, Tagged};
@@ -378,7 +379,10 @@ impl<'r> Reader<'r> {
         if candidate.known.is_some() && !self.tag_fits(candidate) {
             return None;
         }
-        let (first, end) = (candidate.first, candidate.end);
+        let (mut first, end) = (candidate.first, candidate.end);
+        if self.atoms()[first as usize].hash == fold("the") && first + 1 < end {
+            first += 1;
+        }
         if tag.margin < MIN_MARGIN {
             return None;
         }

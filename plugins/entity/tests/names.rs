@@ -1,0 +1,195 @@
+//! What names mean where they stand. All sentences are our own.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use standpoint_document::{Document, EntityKind, Metadata, layers, mention};
+use standpoint_entity::{EntitySettings, EntityStage};
+use standpoint_stage::{StageDefinition, StartContext, testing};
+
+fn stage() -> EntityStage {
+    stage_with(EntitySettings::default())
+}
+
+fn stage_with(settings: EntitySettings) -> EntityStage {
+    let pipeline_dir = env!("CARGO_MANIFEST_DIR").into();
+    let context = StartContext { stage: "entity".into(), pipeline_dir };
+    EntityStage::start(settings, &context).unwrap()
+}
+
+fn document(text: &str, published: Option<&str>) -> Document<'static> {
+    let published = published.map(String::from);
+    testing::tokenised(text).with_metadata(Metadata { published, ..Metadata::default() })
+}
+
+/// Every mention as `text=id`, with a mark for each flag.
+fn mentions(stage: &EntityStage, document: &Document<'_>) -> Vec<String> {
+    let (mentions, entities) = stage.find(document);
+    mentions
+        .iter()
+        .map(|found| {
+            let mut line =
+                format!("{}={}", document.slice(found.span), entities[found.link as usize].id);
+            for (flag, mark) in [
+                (mention::DEMONYM, " demonym"),
+                (mention::METONYM, " metonym"),
+                (mention::ANAPHOR, " anaphor"),
+                (mention::NOT_AN_ACTOR, " culture"),
+                (mention::NESTED, " nested"),
+            ] {
+                if found.has(flag) {
+                    line.push_str(mark);
+                }
+            }
+            line
+        })
+        .collect()
+}
+
+#[test]
+fn names_mean_what_their_context_says() {
+    let stage = stage();
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("a seat", "The Kremlin denied everything.", &["Kremlin=RUS metonym"]),
+        ("a capital that speaks", "Moscow said the talks had failed.", &["Moscow=RUS metonym"]),
+        ("a capital that owns", "Nobody feared Ankara's anger.", &["Ankara=TUR metonym"]),
+        ("a capital as a place", "The play opened in Moscow.", &["Moscow=name:moscow"]),
+        ("travel", "The envoy flew to Moscow.", &["Moscow=name:moscow"]),
+        ("a city's people", "He is a Moscow city deputy.", &["Moscow=name:moscow"]),
+        ("hyphen", "Beijing-backed lenders", &["Beijing=CHN metonym"]),
+        ("possessive", "Kazakhstan's exports fell.", &["Kazakhstan=KAZ"]),
+        ("curly possessive", "Turkey\u{2019}s exports fell.", &["Turkey=TUR"]),
+        ("the bird is small", "We ate turkey.", &[]),
+        ("acronym of a state", "The US-led force left.", &["US=USA"]),
+        ("a pronoun is no state", "It told us nothing.", &[]),
+        ("officials", "Russian officials left.", &["Russian=RUS demonym"]),
+        ("novels", "She reads Russian novels.", &["Russian=RUS demonym culture"]),
+        ("attitude", "an anti-Russian mood", &["Russian=RUS demonym"]),
+        ("people", "Most Kazakhs stayed at home.", &["Kazakhs=KAZ.PEOPLE demonym"]),
+        ("capitals", "RUSSIA AND CHINA SIGN A TREATY", &["RUSSIA=RUS", "CHINA=CHN"]),
+        ("accents", "Erdo\u{11f}an said no.", &["Erdo\u{11f}an=TUR.ERDOGAN"]),
+        ("a long form", "the Russian Federation", &["Russian Federation=RUS"]),
+        ("a place is no actor", "a warehouse near Almaty", &["Almaty=name:almaty"]),
+        (
+            "title and name",
+            "Kazakh President Kassym-Jomart Tokayev",
+            &["Kazakh=KAZ demonym nested", "Kassym-Jomart Tokayev=KAZ.TOKAYEV"],
+        ),
+        ("months", "In May and March it rained.", &[]),
+        ("article", "Relations with the West froze.", &["West=WEST"]),
+    ];
+    let wrong: Vec<_> = cases
+        .iter()
+        .map(|(case, text, expected)| (case, mentions(&stage, &document(text, None)), *expected))
+        .filter(|(_, found, expected)| found != expected)
+        .collect();
+    assert!(wrong.is_empty(), "case, found, expected: {wrong:#?}");
+}
+
+#[test]
+fn an_acronym_in_brackets_names_its_organisation_from_there_on() {
+    let text = "The Northern Harbour Cooperation Council (NHCC) met.\nThe NHCC adjourned.";
+    let stage = stage();
+    let document = document(text, None);
+    let (mentions, entities) = stage.find(&document);
+    let linked: Vec<&str> = mentions
+        .iter()
+        .filter(|found| document.slice(found.span) == "NHCC")
+        .map(|found| entities[found.link as usize].name.as_str())
+        .collect();
+    assert_eq!(linked, ["Northern Harbour Cooperation Council"; 2]);
+}
+
+#[test]
+fn the_date_says_who_held_an_office() {
+    let stage = stage();
+    let text = "The Russian president refused.";
+    for (published, expected) in [
+        (Some("2010-03-01"), "RUS.MEDVEDEV"),
+        (Some("2022-09-21"), "RUS.PUTIN"),
+        (Some("1995-01-01"), "RUS.YELTSIN"),
+    ] {
+        let found = mentions(&stage, &document(text, published));
+        let expected =
+            [format!("Russian president={expected} anaphor"), "Russian=RUS demonym nested".into()];
+        assert_eq!(found, expected, "{published:?}");
+    }
+}
+
+#[test]
+fn a_leader_out_of_office_speaks_for_nobody() {
+    let stage = stage();
+    for (published, speaks) in [(Some("2012-05-01"), true), (Some("2019-05-01"), false)] {
+        let (_, entities) = stage.find(&document("Nicolas Sarkozy objected.", published));
+        let sarkozy = entities.iter().find(|entity| entity.kind == EntityKind::Person).unwrap();
+        assert_eq!((sarkozy.country.as_deref(), sarkozy.speaks_for_country), (Some("FRA"), speaks));
+    }
+}
+
+#[test]
+fn pronouns_follow_the_subject() {
+    let found = mentions(&stage(), &document("Armenia said it would leave.", None));
+    assert_eq!(found, ["Armenia=ARM", "it=ARM anaphor"]);
+}
+
+#[test]
+fn a_state_can_be_found_by_any_of_its_names() {
+    let (_, entities) = stage().find(&document("Ankara said no.", None));
+    assert_eq!((entities[0].id.as_str(), entities[0].name.as_str()), ("TUR", "Turkey"));
+    assert!(entities[0].aliases.iter().any(|alias| alias == "Turkiye"));
+}
+
+#[test]
+fn too_many_mentions_are_cut_with_a_note() {
+    let stage = stage_with(EntitySettings { max_mentions: 5, ..EntitySettings::default() });
+    let mut document = document(&"Russia\n".repeat(50), None);
+    testing::process(&stage, &mut document).unwrap();
+    assert_eq!(document.mentions().len(), 5);
+    insta::assert_snapshot!(
+        document.notes()[0],
+        @"entity: 50 mentions found, of which the first 5 are kept (`max_mentions`)"
+    );
+}
+
+#[test]
+fn a_wrong_gazetteer_is_named_with_its_path() {
+    let settings =
+        EntitySettings { gazetteer: vec!["missing/states.tsv".into()], ..Default::default() };
+    let context = StartContext { stage: "entity".into(), pipeline_dir: "/nowhere".into() };
+    let error = EntityStage::start(settings, &context).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the gazetteer /nowhere/missing/states.tsv"), "{error}");
+}
+
+#[test]
+fn hostile_text_is_read_in_time() {
+    let stage = stage();
+    for text in ["Capital ".repeat(100_000), "Bosnia-".repeat(50_000), "(A".repeat(50_000)] {
+        let mut document = document(&text, None);
+        testing::process(&stage, &mut document).unwrap();
+    }
+}
+
+proptest! {
+    /// Mentions fit the text, are in order and link into the table, whatever the text.
+    #[test]
+    fn mentions_fit_any_text(text in "([A-Za-zÀ-ſ'’().,-]{1,9}[ \n]|Russian |Moscow's |the |it |\u{0}){0,40}") {
+        static STAGE: LazyLock<EntityStage> = LazyLock::new(stage);
+        let mut document = document(&text, Some("2020-01-01"));
+        testing::process(&*STAGE, &mut document).unwrap();
+        for found in document.mentions() {
+            prop_assert!(document.entity_of(found).is_some());
+            prop_assert!(found.span.start < found.span.end);
+            prop_assert!((0.0..=1.0).contains(&found.score));
+        }
+    }
+}
+
+/// Sentences as the stage itself sees them in its layer are what `process` writes.
+#[test]
+fn the_stage_writes_what_it_finds() {
+    let stage = stage();
+    let mut document = document("China praised Serbia.", None);
+    testing::process(&stage, &mut document).unwrap();
+    assert_eq!(document.mentions().len(), 2);
+    assert_eq!(document.written().filter(|name| *name == layers::ENTITIES).count(), 1);
+}
