@@ -111,7 +111,7 @@ impl Station {
     /// How many lines the results have; the last may be half a line.
     fn counts_so_far(&self) -> usize {
         let text = fs::read(self.folder.at("out/results.jsonl")).unwrap_or_default();
-        text.iter().filter(|&&byte| byte == b'\n').count()
+        String::from_utf8_lossy(&text).matches('\n').count()
     }
 }
 

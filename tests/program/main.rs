@@ -2,7 +2,11 @@
 //!
 //! Modules: `harness` starts the program; the others are tests.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where something is not as it should be"
+)]
 
 mod bad_input;
 mod commands;
