@@ -41,7 +41,7 @@ pub(crate) struct Limits {
     /// Below it a piece is not evidence.
     pub(crate) minimum_confidence: f32,
     pub(crate) max_evidence: usize,
-    /// One warm passage does not make a stance, however clear.
+    /// One warm passage, or one report of a deed, does not make a stance, however clear.
     pub(crate) alone_is_not_enough: bool,
 }
 
@@ -85,8 +85,10 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let winning: Vec<&Piece> =
         pieces.iter().filter(|p| p.score * sign > 0.0 && weight(p) > 0.0).collect();
     // Courtesy sounds warm, so praise must be clearer than blame.
-    let lonely = limits.alone_is_not_enough && winning.len() < 2;
-    if sign > 0.0 && (lonely || !convinces(&winning)) {
+    let lonely = limits.alone_is_not_enough
+        && winning.len() < 2
+        && (sign > 0.0 || winning.iter().all(|piece| piece.rule == "accusation"));
+    if lonely || sign > 0.0 && !convinces(&winning) {
         return None;
     }
     // Strong passages speak louder than weak ones of the same sign: between the plain mean and

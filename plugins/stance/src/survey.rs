@@ -176,14 +176,14 @@ impl Survey<'_> {
             }
             if self.speaks_of_measures
                 && let Some(measure) = measure_in(self.document, tokens)
-                && self.insert(&mut scene, measure, MEASURE)
+                && Self::insert(&mut scene, measure, MEASURE)
             {
                 self.judge_measure(&scene);
                 continue;
             }
             if !self.opponents.is_empty()
                 && let Some(event) = event_in(self.document, tokens)
-                && self.insert(&mut scene, event, TARGET)
+                && Self::insert(&mut scene, event, TARGET)
             {
                 self.judge_scene(&scene, None);
             }
@@ -191,7 +191,7 @@ impl Survey<'_> {
     }
 
     /// Lets a common noun be a party of a scene, if no name stands there.
-    fn insert(&self, scene: &mut Scene<'_>, span: Span, actor: u32) -> bool {
+    fn insert(scene: &mut Scene<'_>, span: Span, actor: u32) -> bool {
         let free = scene.parties.iter().all(|party| !party.span.overlaps(span))
             && scene.parties.len() < MAX_PARTIES;
         if free {

@@ -243,3 +243,40 @@ fn sanctions_stand_for_the_target_once_they_are_known_to_be_on_it() {
     let unknown = judged("Poland condemned Russia.\nNorway supports the sanctions.");
     assert_eq!(label_of(&unknown, "NOR"), None);
 }
+
+/// Who stands where, and under each the passages that show it.
+fn picture(document: &Document<'_>) -> String {
+    use std::fmt::Write as _;
+    let mut picture = String::new();
+    for entry in document.stance() {
+        let author = entry.author.iter().map(|stance| ("the author", stance));
+        let actors = entry.actors.iter().map(|actor| (actor.name.as_str(), &actor.stance));
+        for (name, stance) in author.chain(actors) {
+            writeln!(picture, "{name}: {:?}", stance.degree()).unwrap();
+            for piece in &stance.evidence {
+                writeln!(picture, "  + {}", document.slice(piece.span)).unwrap();
+            }
+            for piece in &stance.counter_evidence {
+                writeln!(picture, "  - {}", document.slice(piece.span)).unwrap();
+            }
+        }
+    }
+    picture
+}
+
+#[test]
+fn a_document_shows_its_actors_with_their_passages() {
+    let document = judged(
+        "Poland condemned Russia on Monday.\nNorway has refused to support Russia.\n\
+         Belarus praised Russia as its closest ally.\nChina and Turkey sent delegates.\n\
+         If China were to condemn Russia, prices would rise.\nRussia threatened Norway.",
+    );
+    insta::assert_snapshot!(picture(&document), @r"
+    Belarus: Supportive
+      + Belarus praised Russia as its closest ally.
+    Poland: Opposed
+      + Poland condemned Russia on Monday.
+    Norway: Distancing
+      + Norway has refused to support Russia.
+    ");
+}
