@@ -344,10 +344,10 @@ fn read_bio(path: &Path) -> Result<Vec<Example>, Failure> {
         let at = example.words.len();
         if let Some(class) = tag.strip_prefix("B-").and_then(class) {
             example.names.push((at, at + 1, class));
-        } else if tag.starts_with("I-") {
-            if let Some(name) = example.names.last_mut().filter(|name| name.1 == at) {
-                name.1 = at + 1;
-            }
+        } else if tag.starts_with("I-")
+            && let Some(name) = example.names.last_mut().filter(|name| name.1 == at)
+        {
+            name.1 = at + 1;
         }
         example.words.push(word.to_owned());
     }
@@ -388,11 +388,11 @@ fn read_gum(path: &Path) -> Result<Vec<Example>, Failure> {
                 let class = parts.next().and_then(class);
                 open.push((group.clone(), at, class));
             }
-            if mark != '(' {
-                if let Some(last) = open.iter().rposition(|entry| entry.0 == group) {
-                    let (_, first, class) = open.remove(last);
-                    names.extend(class.map(|class| (first, at + 1, class)));
-                }
+            if mark != '('
+                && let Some(last) = open.iter().rposition(|entry| entry.0 == group)
+            {
+                let (_, first, class) = open.remove(last);
+                names.extend(class.map(|class| (first, at + 1, class)));
             }
         }
     }

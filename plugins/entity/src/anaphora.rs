@@ -11,6 +11,9 @@ use crate::cues;
 use crate::fold::fold;
 use crate::names::{Named, Reader};
 
+/// So many names before a pronoun are looked at.
+const MAX_LOOKED_AT: usize = 64;
+
 /// What a description asks of its antecedent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -132,8 +135,10 @@ pub fn resolve(reader: &mut Reader<'_>) {
         }
         let Some((wanted, first)) = wanted(&descriptions, atoms, index) else { continue };
         let before = &names[..next];
-        let here = before.partition_point(|name| name.first < sentence);
-        let there = before.partition_point(|name| name.first < previous);
+        // A sentence of a hostile text may hold any number of names.
+        let oldest = next.saturating_sub(MAX_LOOKED_AT);
+        let here = before.partition_point(|name| name.first < sentence).max(oldest);
+        let there = before.partition_point(|name| name.first < previous).max(oldest);
         let fits = |name: &&Named| fits(reader, name, wanted);
         // A pronoun far into a sentence without an antecedent in it is likelier an expletive.
         let early = index as u32 - sentence <= 3;
@@ -212,7 +217,7 @@ fn subject<'n>(
 }
 
 /// The first fitting name, which is likely the subject.
-fn antecedent<'n>(names: &'n [Named], fits: impl Fn(&&Named) -> bool) -> Option<&'n Named> {
+fn antecedent(names: &[Named], fits: impl Fn(&&Named) -> bool) -> Option<&Named> {
     names.iter().find(|name| fits(name))
 }
 

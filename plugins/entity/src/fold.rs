@@ -33,11 +33,13 @@ pub fn folded(word: &str) -> String {
 }
 
 /// One step of FNV-1a.
+#[must_use]
 pub const fn step(hash: u64, byte: u8) -> u64 {
     (hash ^ byte as u64).wrapping_mul(PRIME)
 }
 
 /// Mixes two hashes into one that depends on their order.
+#[must_use]
 pub const fn mix(left: u64, right: u64) -> u64 {
     (left.rotate_left(23) ^ right).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -533,23 +533,14 @@ impl Builder {
                 upper |= 1 << index;
             }
         }
-        let mut node = match self.gazetteer.roots.get(&first.hash) {
-            Some(&node) => node,
-            None => {
-                let node = self.node();
-                self.gazetteer.roots.insert(first.hash, node);
-                node
-            }
-        };
+        let known = self.gazetteer.roots.get(&first.hash).copied();
+        let mut node = known.unwrap_or_else(|| self.node());
+        self.gazetteer.roots.insert(first.hash, node);
         for atom in &atoms[1..] {
-            node = match self.gazetteer.edges.get(&(node, atom.hash)) {
-                Some(&deeper) => deeper,
-                None => {
-                    let deeper = self.node();
-                    self.gazetteer.edges.insert((node, atom.hash), deeper);
-                    deeper
-                }
-            };
+            let edge = (node, atom.hash);
+            let known = self.gazetteer.edges.get(&edge).copied();
+            node = known.unwrap_or_else(|| self.node());
+            self.gazetteer.edges.insert(edge, node);
         }
         let senses = &mut self.senses_of[node as usize];
         let known = senses.iter().any(|sense| sense.record == record && sense.form == form);

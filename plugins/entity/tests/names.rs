@@ -14,7 +14,7 @@ fn stage() -> EntityStage {
 fn stage_with(settings: EntitySettings) -> EntityStage {
     let pipeline_dir = env!("CARGO_MANIFEST_DIR").into();
     let context = StartContext { stage: "entity".into(), pipeline_dir };
-    EntityStage::start(settings, &context).unwrap()
+    EntityStage::start(settings, &context).expect("the settings are right")
 }
 
 fn document(text: &str, published: Option<&str>) -> Document<'static> {
