@@ -213,7 +213,8 @@ impl Run {
             let sink = outlet.step.name.clone();
             self.sinks.spawn(async move {
                 if let Err(source) = outlet.feed().await {
-                    error!(sink, error = %source, "sink failed; the pipeline ends");
+                    // Whoever ran the pipeline finds it in the summary and knows whether it is one.
+                    debug!(sink, error = %source, "sink failed; the pipeline ends");
                     report(&chain.errors, RunError::Sink { sink, source });
                     chain.shutdown.drain();
                 }
