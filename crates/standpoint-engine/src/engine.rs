@@ -10,7 +10,7 @@ use tokio::pin;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::chain::{Chain, Errors, Exit, report};
 use crate::flight::Flights;
