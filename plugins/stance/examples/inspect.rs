@@ -14,7 +14,8 @@ use standpoint_stance::judge::{Judge, RulesAndWeights, Sentence, trace};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lexicon = Lexicon::standard()?;
     let judge =
-        RulesAndWeights::new(lexicon.clone(), include_bytes!("../model/stance.bin").as_slice()).ok();
+        RulesAndWeights::new(lexicon.clone(), include_bytes!("../model/stance.bin").as_slice())
+            .ok();
     for line in std::io::stdin().lines() {
         let line = line?;
         let mut text = String::new();

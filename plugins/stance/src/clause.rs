@@ -100,6 +100,8 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
             Part::Negation => negated = true,
             Part::To => infinitive = true,
             Part::Adverb => {}
+            // "Nor did she say": the subject stands behind its auxiliary.
+            Part::Pronoun if negated && auxiliaries.last() == Some(&(index.wrapping_sub(1))) => {}
             Part::Verb(_) => break index,
             _ => {
                 // Nothing follows the auxiliaries: "is its ally", "has doubts".
@@ -195,7 +197,25 @@ fn set_until(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     let from = groups[number].end;
     let mut until = words.len();
     if let Some(next) = groups.get(number + 1) {
-        until = clause_start(reading, from, next);
+        let object_only = words[from..next.start.max(from)]
+            .iter()
+            .all(|word| matches!(word.part, Part::Name(_) | Part::Determiner | Part::Adverb));
+        // "The refusal to back X angered Y": what stands between belongs to the infinitive.
+        // "The story that X expelled Y is untrue": the clause behind the noun has its own object.
+        let of_noun = groups[number].cue.is_some_and(|cue| cue.score.abs() >= 1.0)
+            && words[..groups[number].start].windows(2).any(|pair| {
+                pair[0].part == Part::Noun
+                    && pair[1].lower == "that"
+                    && pair[1].part == Part::Subordinator
+            })
+            && next.copula;
+        until = if of_noun {
+            next.start.max(from)
+        } else if object_only && !groups[number].finite && !groups[number].copula {
+            next.start.max(from)
+        } else {
+            clause_start(reading, from, next)
+        };
     }
     let strong =
         words.iter().take(until).skip(from).position(|word| {
@@ -260,8 +280,32 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     {
         group.passive = true;
     }
-    group.no_subject |= subject_is_none(reading, floor, group.start);
+    let clause = words[floor..group.start]
+        .iter()
+        .rposition(|word| matches!(word.part, Part::Stop | Part::Quote | Part::Subordinator))
+        .map_or(floor, |at| floor + at + 1);
+    // "X was not, and it did": the negation belongs to the verb before.
+    let taken = earlier.last().is_some_and(|previous| previous.copula && previous.end == clause)
+        && words.get(clause).is_some_and(|word| word.part == Part::Negation);
+    let clause = (clause + usize::from(taken)).min(group.start);
+    group.no_subject |= subject_is_none(reading, clause, group.start);
     group.mood = mood_of(reading, earlier, group, floor);
+    let would =
+        words[group.start..group.head].iter().any(|word| matches!(&*word.lower, "would" | "'d"));
+    if would && group.mood == Mood::Unreal && !words.iter().any(|word| word.lower == "if") {
+        // "Would not let him pass" is a refusal; in past reports "would" is a promise.
+        let refusal = group.negated && group.finite;
+        group.mood = if refusal { Mood::Real } else { group.mood };
+    }
+    if would
+        && let Some(previous) = earlier.last()
+        && previous.past
+        && !previous.negated
+        && (previous.subjects == group.subjects || earlier.len() == 1)
+        && announces(&words[previous.head].lower)
+    {
+        group.mood = Mood::Will;
+    }
 }
 
 fn find_subject(
@@ -277,6 +321,44 @@ fn find_subject(
     {
         group.relative = true;
         group.subjects = last_party_before(reading, joint).into_iter().collect();
+        return;
+    }
+    // "Praised X and has shut Y", "nor did it say": nobody stands behind the joint, so what stands
+    // before it is the object of the verb before.
+    let elided = joint.is_some_and(|joint| words[joint].part == Part::Coordinator)
+        || matches!(&*words[group.start].lower, "nor" | "neither");
+    if elided
+        && let Some(previous) = earlier.iter().rev().find(|previous| {
+            // ", which is at war with Z, and flies": a comma closes the relative clause.
+            let closed =
+                joint.is_some_and(|joint| joint > 0 && words[joint - 1].part == Part::Comma);
+            previous.finite && !previous.subjects.is_empty() && !(closed && previous.relative)
+        })
+    {
+        group.subjects.clone_from(&previous.subjects);
+        group.no_subject |= previous.no_subject;
+        return;
+    }
+    // "Were Lima to expel": the subject stands behind the auxiliary.
+    let inverted = group.start == group.head
+        && words[group.head].part == Part::Auxiliary
+        && words[floor..group.start].iter().all(|word| {
+            matches!(word.part, Part::Quote | Part::Coordinator | Part::Comma | Part::Stop)
+        });
+    if inverted {
+        group.subjects = subjects_in(reading, group.end, (group.end + 4).min(group.until)).0;
+        return;
+    }
+    // "The refusal to back X angered Y": X is the object of the infinitive, not the subject.
+    let of_infinitive = earlier.last().is_some_and(|previous| {
+        !previous.finite
+            && previous.end == floor
+            && !previous.copula
+            && words[floor..group.start]
+                .iter()
+                .all(|word| matches!(word.part, Part::Name(_) | Part::Determiner | Part::Adverb))
+    });
+    if of_infinitive {
         return;
     }
     let (found, blocked) = subjects_in(reading, floor, group.start);
@@ -321,6 +403,9 @@ fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> (Vec<Doer>,
             continue;
         }
         if words[start].part == Part::Preposition {
+            if let Some(party) = bare_name_before(reading, start, to) {
+                return (vec![Doer::Party(party)], false);
+            }
             continue;
         }
         if words[start..to].iter().all(|word| matches!(word.part, Part::Adverb | Part::Negation)) {
@@ -338,17 +423,21 @@ fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> (Vec<Doer>,
         return head_of(reading, start, to, from);
     }
     // "In 1978 Albania broke ...": a name right before the verb that no preposition governs.
-    let last =
-        (from..to).rev().find(|&at| !matches!(words[at].part, Part::Adverb | Part::Negation));
-    if let Some(at) = last
-        && let Some(party) = words[at].name()
-        && at > from
-        && !matches!(words[at - 1].part, Part::Preposition | Part::Determiner | Part::To)
-        && !reading.parties[party as usize].inert
-    {
-        return (vec![Doer::Party(party)], false);
-    }
-    (Vec::new(), false)
+    (bare_name_before(reading, from, to).map(Doer::Party).into_iter().collect(), false)
+}
+
+/// A name right before the verb at `to` that no preposition governs: "in 1978 Albania broke".
+fn bare_name_before(reading: &Reading<'_, '_>, from: usize, to: usize) -> Option<u16> {
+    let words = &reading.words;
+    let at =
+        (from..to).rev().find(|&at| !matches!(words[at].part, Part::Adverb | Part::Negation))?;
+    let party = words[at].name()?;
+    let governed = at == from
+        || matches!(
+            words[at - 1].part,
+            Part::Preposition | Part::Determiner | Part::To | Part::Coordinator
+        );
+    (!governed && !reading.parties[party as usize].inert).then_some(party)
 }
 
 fn skip_joints(reading: &Reading<'_, '_>, mut start: usize, to: usize) -> usize {
@@ -451,7 +540,9 @@ fn joined(reading: &Reading<'_, '_>, party: u16, at: usize, to: usize, floor: us
                 doers.push(Doer::Party(next));
                 linked = false;
             }
-            Part::Coordinator | Part::Comma => linked = true,
+            Part::Coordinator => linked = true,
+            // "Of X, it says" is no list; "A, B and C" is.
+            Part::Comma if linked || doers.len() > 1 => linked = true,
             Part::Determiner => {}
             _ => break,
         }
@@ -468,7 +559,27 @@ fn find_parent(
     joint: Option<usize>,
 ) {
     let words = &reading.words;
-    let Some(parent) = number.checked_sub(1) else { return };
+    // "Kenya's refusal to back": the owner of the noun acts.
+    if let Some(joint) = joint
+        && words[group.start].part == Part::To
+        && let Some(owner) = owner_of(reading, joint, floor)
+    {
+        group.subjects = vec![Doer::Party(owner)];
+        group.negated ^= matches!(
+            &*words[joint].lower,
+            "refusal" | "failure" | "reluctance" | "unwillingness" | "inability"
+        );
+        return;
+    }
+    let Some(mut parent) = number.checked_sub(1) else { return };
+    // "To censure X and to praise it": both depend on the same verb.
+    let coordinated = words[floor..group.start].iter().any(|word| word.part == Part::Coordinator);
+    if coordinated
+        && !earlier[parent].finite
+        && let Some(shared) = earlier[parent].parent
+    {
+        parent = shared;
+    }
     group.parent = Some(parent);
     let previous = &earlier[parent];
     let between = floor..group.start;
@@ -493,6 +604,20 @@ fn find_parent(
     group.subjects.clone_from(&previous.subjects);
 }
 
+/// Who owns the noun at `noun`: "Kenya's firm refusal", "the refusal of Kenya".
+fn owner_of(reading: &Reading<'_, '_>, noun: usize, floor: usize) -> Option<u16> {
+    let words = &reading.words;
+    if words[noun].part != Part::Noun {
+        return None;
+    }
+    let from = floor.max(noun.saturating_sub(5));
+    let mark = (from..noun).rev().find(|&at| words[at].part == Part::Possessive)?;
+    let between = words[mark + 1..noun]
+        .iter()
+        .all(|word| matches!(word.part, Part::Adjective | Part::Noun | Part::Adverb));
+    words[mark.checked_sub(1)?].name().filter(|_| between)
+}
+
 fn last_party_before(reading: &Reading<'_, '_>, index: usize) -> Option<Doer> {
     reading.words[..index]
         .iter()
@@ -500,6 +625,29 @@ fn last_party_before(reading: &Reading<'_, '_>, index: usize) -> Option<Doer> {
         .take(6)
         .find_map(super::reading::Word::name)
         .map(Doer::Party)
+}
+
+/// Verbs behind which "would" is what their subject means to do.
+fn announces(word: &str) -> bool {
+    matches!(
+        word,
+        "said"
+            | "warned"
+            | "vowed"
+            | "promised"
+            | "pledged"
+            | "announced"
+            | "declared"
+            | "threatened"
+            | "told"
+            | "insisted"
+            | "added"
+            | "swore"
+            | "confirmed"
+            | "assured"
+            | "signalled"
+            | "signaled"
+    )
 }
 
 /// "No official", "none of", "not a single", "neither", "nobody" in `from..to`.
@@ -525,7 +673,7 @@ fn mood_of(reading: &Reading<'_, '_>, earlier: &[Group], group: &Group, floor: u
         || reading.runs.iter().any(|&(at, bits)| {
             bits & class::CONDITIONAL != 0 && (floor..group.start).contains(&(at as usize))
         });
-    if condition {
+    if condition && !is_comparison(reading, group, floor) {
         return Mood::Unreal;
     }
     let Some(parent) = group.parent.and_then(|parent| earlier.get(parent)) else {
@@ -542,6 +690,22 @@ fn mood_of(reading: &Reading<'_, '_>, earlier: &[Group], group: &Group, floor: u
         return Mood::Will;
     }
     if group.mood == Mood::Real { parent.mood } else { group.mood }
+}
+
+/// "If A was cautious, B was not": two facts side by side, for what was is no condition unless
+/// something would follow from it.
+fn is_comparison(reading: &Reading<'_, '_>, group: &Group, floor: usize) -> bool {
+    let words = &reading.words;
+    let opens = words[floor..group.start].iter().any(|word| word.lower == "if" && word.capital);
+    let simple_past = group.past
+        && group.copula
+        && !words[group.start..=group.head]
+            .iter()
+            .any(|word| matches!(&*word.lower, "were" | "had"));
+    let follows = words[group.end..]
+        .iter()
+        .any(|word| word.is(class::HYPOTHETICAL) || matches!(&*word.lower, "will" | "'d" | "'ll"));
+    opens && simple_past && !follows && !reading.question
 }
 
 /// The words that belong to an owner: "Russia's brutal war", "Kazakh officials".

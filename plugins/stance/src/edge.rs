@@ -36,6 +36,11 @@ pub(crate) struct Edges {
     pub(crate) groups: Vec<Group>,
 }
 
+/// The rule of an attitude that the voice says is untrue.
+pub(crate) const REJECTED: &str = "rejected claim";
+/// The rule of whoever turns away from blame and praise alike.
+pub(crate) const BETWEEN: &str = "between the sides";
+
 /// More attitudes than this are not kept of one sentence.
 const MAX_EDGES: usize = 256;
 
@@ -56,6 +61,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
         }
     }
     finder.of_free_nouns();
+    finder.of_aid();
     let mut list = finder.list;
     list.truncate(MAX_EDGES);
     Edges { list, speaker, groups }
@@ -74,7 +80,7 @@ fn speakers(
         let reports =
             group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report);
         let Some(&doer) = group.subjects.first() else { continue };
-        if !reports || group.passive || group.negated {
+        if !reports || group.passive || group.negated || !group.finite {
             continue;
         }
         let next = words.get(group.end);
@@ -151,6 +157,13 @@ impl Finder<'_, '_, '_> {
             let cue = parent.cue;
             chain.negations += u32::from(parent.negated);
             negative_subject |= parent.no_subject;
+            // "Voiced opposition to plans to punish X".
+            let against = (parent.end..group.start.max(parent.end)).any(|at| {
+                noun_cue(self.reading, at)
+                    .is_some_and(|(cue, _)| cue.score < 0.0 && matches!(cue.kind, Kind::Attitude))
+            });
+            let neutral = cue.is_none_or(|cue| cue.score == 0.0 && cue.carry != Carry::Turn);
+            chain.turns += u32::from(against && neutral && steps == 0 && !group.finite);
             match cue.map(|cue| cue.carry) {
                 Some(Carry::Turn) if !group_is_adjunct(self.reading, group) => chain.turns += 1,
                 Some(Carry::Cut) if parent.cue.is_some_and(|cue| cue.kind == Kind::Wish) => {
@@ -200,10 +213,56 @@ impl Finder<'_, '_, '_> {
             self.of_address(group, cue);
             return;
         }
-        let own = if cue.score == 0.0 { 0.0 } else { Self::turned(cue.score, chain) };
+        let mut own = if cue.score == 0.0 { 0.0 } else { Self::turned(cue.score, chain) };
+        if own != 0.0 && own * cue.score < 0.0 && self.is_answered(number, cue.score) {
+            self.of_balance(group, cue);
+            return;
+        }
+        // "Would not let the ship dock": a refusal by whoever could permit.
+        let permits = matches!(
+            &*self.reading.words[group.head].lower,
+            "let" | "allow" | "allowed" | "permit" | "permitted" | "admit" | "admitted"
+        );
+        if permits && group.negated && !chain.cut {
+            own = -1.0;
+        }
         self.scan(group, cue, own, chain);
         self.of_verdict(group, cue);
         self.of_joint_act(group, chain);
+    }
+
+    /// "Neither blamed nor defended": whoever is named stands between the sides.
+    fn of_balance(&mut self, group: &Group, cue: Cue) {
+        for index in group.end..group.until {
+            if let Some(party) = self.reading.words[index].name() {
+                self.give(group, party, 0.0, (cue, group.head, group.end), BETWEEN);
+            }
+        }
+    }
+
+    /// Whom an object pronoun means, if nobody has said: whoever was named last before the
+    /// clause and is not its subject.
+    fn antecedent(&self, group: &Group, at: usize) -> Option<u16> {
+        let words = &self.reading.words;
+        if words[at].part != Part::Pronoun || !matches!(&*words[at].lower, "it" | "him" | "them") {
+            return None;
+        }
+        (0..group.start).rev().filter_map(|index| words[index].name()).find(|&party| {
+            !group.subjects.contains(&Doer::Party(party))
+                && !self.reading.parties[party as usize].inert
+        })
+    }
+
+    /// Whether the same subject turns away from the opposite, too.
+    fn is_answered(&self, number: usize, score: f32) -> bool {
+        let group = &self.groups[number];
+        self.groups.iter().enumerate().any(|(other, found)| {
+            let opposite = found.cue.is_some_and(|cue| cue.score * score < 0.0);
+            other != number && opposite && found.subjects == group.subjects && {
+                let chain = self.chain(found);
+                !chain.cut && (chain.turns + chain.negations) % 2 == 1
+            }
+        })
     }
 
     /// "Y was condemned by X".
@@ -296,6 +355,13 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
+            if let Some(party) = self.antecedent(group, index) {
+                if current != 0.0 {
+                    self.give(group, party, current, cue_now, "pronoun");
+                }
+                index += 1;
+                continue;
+            }
             if let Some(party) = word.name() {
                 if let Some(run) = owned_run(reading, index)
                     && run.start < group.until
@@ -367,6 +433,9 @@ impl Finder<'_, '_, '_> {
         carries: &dyn Fn(f32, Carry) -> f32,
         cue: Cue,
     ) {
+        if self.reading.words[run.start..run.end].iter().any(|word| word.is(class::CULTURE)) {
+            return;
+        }
         let noun = run.cue(self.reading);
         if let Some((noun, at, end)) = noun {
             match noun.kind {
@@ -413,13 +482,14 @@ impl Finder<'_, '_, '_> {
             return;
         }
         let words = &self.reading.words;
-        let Some(at) = (group.end..group.until).find(|&at| words[at].name().is_some()) else {
+        let named = |at: usize| words[at].name().or_else(|| self.antecedent(group, at));
+        let Some(at) = (group.end..group.until).find(|&at| named(at).is_some()) else {
             return;
         };
-        let Some(party) = words[at].name() else { return };
+        let Some(party) = named(at) else { return };
         // The verdict may run on behind the next noun phrase, but not into another clause.
         let found = (at + 1..group.until)
-            .find_map(|at| evaluation(self.reading, at).map(|(score, end, _)| (score, at, end)));
+            .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
         if let Some((score, first, end)) = found {
             let score = if group.negated { -score * 0.5 } else { score };
             self.give(group, party, score, (Cue { score, ..cue }, first, end), "verdict");
@@ -439,16 +509,32 @@ impl Finder<'_, '_, '_> {
                     Part::Determiner | Part::Preposition | Part::Adverb | Part::Adjective
                 ) && word.lower != "by"
                     && word.lower != "in"
+                    || word.is(class::AGENT)
             });
         let Some(party) = words[at].name().filter(|_| direct) else { return };
         let said = (0..words.len()).filter(|&index| index > at || words[index].quoted);
-        let found = said.take(60).find_map(|index| {
-            evaluation(self.reading, index).map(|(score, end, _)| (score, index, end))
-        });
+        let found = said
+            .clone()
+            .take(60)
+            .find_map(|index| {
+                evaluation(self.reading, index).map(|(score, end, _)| (score, index, end))
+            })
+            .or_else(|| self.said_verb(said));
         if let Some((score, first, end)) = found {
             let score = if group.negated { 0.0 } else { score };
             self.give(group, party, score, (Cue { score, ..cue }, first, end), "said to or of");
         }
+    }
+
+    /// The first verb that takes a side among the words that are said.
+    fn said_verb(&self, mut said: impl Iterator<Item = usize>) -> Option<(f32, usize, usize)> {
+        said.find_map(|index| {
+            let spoken = self.groups.iter().find(|group| group.head == index)?;
+            let cue = spoken.cue.filter(|cue| cue.score != 0.0 && cue.kind != Kind::Report)?;
+            let score = Self::turned(cue.score, self.chain(spoken));
+            let real = spoken.mood != Mood::Unreal && score != 0.0;
+            real.then_some((score.clamp(-1.0, 1.0), spoken.head, spoken.end))
+        })
     }
 
     /// "Iran and Russia sealed a pact": each of the subjects toward each other.
@@ -585,6 +671,29 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// Whoever arms a side stands against whom that side fights, where the sentence says both.
+    fn of_aid(&mut self) {
+        let found: Vec<(Edge, Edge)> = self
+            .list
+            .iter()
+            .filter(|aid| aid.kind == Kind::Aid && aid.score > 1.0)
+            .flat_map(|aid| self.list.iter().map(move |fight| (*aid, *fight)))
+            .filter(|(aid, fight)| {
+                fight.holder == Doer::Party(aid.target)
+                    && fight.score <= -1.0
+                    && Doer::Party(fight.target) != aid.holder
+            })
+            .take(8)
+            .collect();
+        for (aid, fight) in found {
+            let edge =
+                Edge { target: fight.target, score: -1.5, rule: "aid to the opponent", ..aid };
+            if self.list.len() < MAX_EDGES {
+                self.list.push(edge);
+            }
+        }
+    }
+
     /// "Condemnation of X by Y", "an alliance between X and Y", "aggression by X against Y".
     fn of_free_nouns(&mut self) {
         let reading = self.reading;
@@ -612,13 +721,26 @@ impl Finder<'_, '_, '_> {
                     .filter_map(super::reading::Word::name)
                     .take(4)
                     .collect();
+                // "Relations between A and B soured", "the souring of relations between".
+                let sours = |cue: Cue| cue.carry == Carry::Turn;
+                let soured = self.groups.iter().any(|group| {
+                    group.start >= stop
+                        && group.start < stop + 4
+                        && group.cue.is_some_and(sours)
+                        && !group.negated
+                }) || index > 0
+                    && self
+                        .groups
+                        .iter()
+                        .any(|group| group.end == index && group.cue.is_some_and(sours));
+                let score = if soured { -1.0 } else { cue.score };
                 for &one in &names {
                     for &other in &names {
                         if one != other {
                             self.push_nominal(
                                 Doer::Party(one),
                                 other,
-                                cue.score,
+                                score,
                                 cue,
                                 (index, end),
                                 "between",
@@ -627,7 +749,8 @@ impl Finder<'_, '_, '_> {
                     }
                 }
             }
-            if let Some(by) = name_behind("by") {
+            let from = || name_behind("from").filter(|_| matches!(cue.kind, Kind::Attitude));
+            if let Some(by) = name_behind("by").or_else(from) {
                 for preposition in ["of", "on", "against", "for", "to"] {
                     if let Some(goal) = name_behind(preposition)
                         && goal != by
@@ -664,14 +787,20 @@ impl Finder<'_, '_, '_> {
             start -= 1;
         }
         let voice = self.speaker.get(index).copied().flatten().unwrap_or(Doer::First);
+        // "Russia's closest friend" is said of the friend.
+        let relation = owned_run(reading, index)
+            .and_then(|run| run.cue(reading))
+            .is_some_and(|(cue, ..)| cue.kind == Kind::Relation);
+        let run_end = if relation { index + 1 } else { run_end };
         for at in (start..index).chain(index + 1..run_end) {
             if let Some((score, end, lemma)) = evaluation(reading, at) {
                 let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };
                 self.push_nominal(voice, party, score, cue, (at, end), "evaluation");
             }
         }
-        for group in self.groups.iter().filter(|group| group.subjects.contains(&Doer::Party(party)))
-        {
+        for group in self.groups.iter().filter(|group| {
+            group.subjects.contains(&Doer::Party(party)) || is_deed_of(reading, group, index)
+        }) {
             let Some(cue) = group.cue else { continue };
             let accuses = matches!(cue.kind, Kind::Bad | Kind::War) && !group.passive;
             if accuses && !group.negated {
@@ -680,7 +809,7 @@ impl Finder<'_, '_, '_> {
             }
             if group.copula || cue.score == 0.0 {
                 for (at, word) in words.iter().enumerate().take(group.until).skip(group.end) {
-                    if word.name().is_some() && !group.copula {
+                    if word.name().is_some() {
                         break;
                     }
                     if let Some((score, end, lemma)) = evaluation(reading, at) {
@@ -774,6 +903,7 @@ impl Finder<'_, '_, '_> {
         };
         let rejected = alleged && self.reading.words.iter().any(|word| word.is(class::REJECTED));
         let time = if rejected || self.reading.question { Time::Hypothetical } else { time };
+        let rule = if rejected { REJECTED } else { rule };
         let cue_span = (at.0 as u16, at.1.max(at.0 + 1) as u16);
         self.list.push(Edge {
             holder,
@@ -802,6 +932,17 @@ impl Finder<'_, '_, '_> {
     }
 }
 
+/// "What Russia is doing there is butchery": the clause is the subject of its verdict.
+fn is_deed_of(reading: &Reading<'_, '_>, group: &Group, party_at: usize) -> bool {
+    let words = &reading.words;
+    group.copula
+        && group.subjects.is_empty()
+        && group.start > party_at
+        && group.start - party_at < 12
+        && party_at > 0
+        && matches!(&*words[party_at - 1].lower, "what" | "whatever")
+}
+
 /// Whether a group only adds a circumstance: "condemned X, saying", "by doing", "after doing".
 fn group_is_adjunct(reading: &Reading<'_, '_>, group: &Group) -> bool {
     group.start > 0
@@ -809,6 +950,18 @@ fn group_is_adjunct(reading: &Reading<'_, '_>, group: &Group) -> bool {
             &*reading.words[group.start - 1].lower,
             "," | "by" | "after" | "before" | "while" | "for" | "of" | "without"
         )
+}
+
+/// The verdict that begins at `index`: an evaluation or a noun that is one, such as "ally".
+fn verdict(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, usize)> {
+    evaluation(reading, index).map(|(score, end, _)| (score, end)).or_else(|| {
+        let (cue, end) = noun_cue(reading, index)?;
+        let judges = match cue.kind {
+            Kind::Relation | Kind::Attitude | Kind::Act | Kind::War => true,
+            _ => cue.score < 0.0,
+        };
+        (judges && cue.score.abs() > 1.5).then_some((cue.score, end))
+    })
 }
 
 /// The evaluation that begins at `index`: score, word behind it, line of its list.

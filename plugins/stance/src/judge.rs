@@ -7,7 +7,7 @@ use standpoint_document::{Annotation, Span, Time, Voice};
 use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::clause::Doer;
-use crate::edge::{Edge, Edges, edges};
+use crate::edge::{BETWEEN, Edge, Edges, REJECTED, edges};
 use crate::feature::{Pair, RECIPE, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::reading::{Party, Reading, read};
@@ -102,7 +102,8 @@ impl Judge for RulesAndWeights {
                 }
                 let pair = Pair { holder, target };
                 extract(&reading, &found, pair, &mut features);
-                let scores = with_pattern(&reading, &found, pair, self.model.scores(&features));
+                let scores = self.model.scores(&features).map(|score| score * SHARPNESS);
+                let scores = with_pattern(&reading, &found, pair, scores);
                 let probabilities = self.model.probabilities(scores);
                 conclude(&reading, &found, pair, probabilities)
             })
@@ -138,9 +139,7 @@ pub fn bonuses_of(
     let (reading, found) = understand(lexicon, sentence);
     pairs
         .iter()
-        .map(|&(holder, target)| {
-            with_pattern(&reading, &found, Pair { holder, target }, [0.0; 3])
-        })
+        .map(|&(holder, target)| with_pattern(&reading, &found, Pair { holder, target }, [0.0; 3]))
         .collect()
 }
 
@@ -239,6 +238,10 @@ fn strongest(
         .copied()
 }
 
+/// What log-odds are worth on text that the model has not seen: fitted on `attitudes` dev, where
+/// names are denser than in training.
+const SHARPNESS: f32 = 0.8;
+
 /// What a pattern adds to the model's log-odds of its class: the sentences that the model learnt
 /// from are fewer than the ways to say a thing.
 const PATTERN_BONUS: f32 = 1.2;
@@ -251,6 +254,10 @@ fn with_pattern(
     mut scores: [f32; 3],
 ) -> [f32; 3] {
     let Some(edge) = strongest(reading, found, pair, None) else { return scores };
+    if matches!(edge.rule, REJECTED | BETWEEN) {
+        scores[1] += 3.0 * PATTERN_BONUS;
+        return scores;
+    }
     if edge.time == Time::Hypothetical {
         scores[1] += PATTERN_BONUS;
         return scores;
@@ -264,13 +271,15 @@ fn with_pattern(
             | "apposition"
             | "noun of the object"
             | "joint act"
+            | "pronoun"
+            | "aid to the opponent"
             | "predicate"
             | "verdict"
             | "said to or of"
     );
     if by_itself && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
-        scores[class] += PATTERN_BONUS * edge.score.abs().min(1.5);
+        scores[class] += PATTERN_BONUS * edge.score.abs().clamp(0.8, 1.5);
     }
     scores
 }
@@ -342,6 +351,70 @@ impl Judgement {
             rule: "none",
             force: Force::None,
             weighs: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Party;
+
+    /// What the patterns say of the first name toward the second, in our own sentences.
+    #[test]
+    fn patterns_read_who_stands_where() {
+        let cases: [(&str, &str, f32); 22] = [
+            ("verb", "[Kenya] censured [Spain] .", -1.0),
+            ("phrase", "[Kenya] turned its back on [Spain] .", -1.0),
+            ("praise", "[Kenya] spoke highly of [Spain] .", 1.0),
+            ("passive", "[Kenya] was accused by [Spain] of theft .", 0.0),
+            ("order", "[Kenya] was ordered out of the hall by [Spain] .", 0.0),
+            ("refusal", "[Kenya] would not let the [Spanish] ferry dock .", -1.0),
+            ("refusal of", "[Kenya] 's refusal to back [Spain] angered many .", -1.0),
+            ("promise", "[Kenya] said that it would expel the [Spanish] envoy .", -1.0),
+            ("condition", "Were [Kenya] to expel the [Spanish] envoy , prices would rise .", 0.0),
+            ("both", "[Kenya] neither faulted nor defended [Spain] .", 0.0),
+            ("nor", "[Kenya] did not praise [Spain] , nor did he say a word against it .", 0.0),
+            ("calls", "[Kenya] has resisted every call to condemn and to praise [Spain] .", 0.0),
+            ("verdict", "[Kenya] called [Spain] a predator .", -1.0),
+            ("from", "Support for the bid came late , but [Kenya] backed [Spain] .", 1.0),
+            ("soured", "Relations between [Kenya] and [Spain] soured .", -1.0),
+            ("thawed", "The alliance between [Kenya] and [Spain] grew .", 1.0),
+            ("ballot", "[Kenya] cast its ballot with [Spain] .", 1.0),
+            ("culture", "[Kenya] is proud of its [Spanish] churches .", 0.0),
+            ("address", "[Kenya] told the president of [Spain] that this was indefensible .", -1.0),
+            ("rejected", "The story that [Kenya] expelled the [Spanish] envoy is untrue .", 0.0),
+            ("elided", "[Kenya] praised the harvest and has denounced [Spain] .", -1.0),
+            ("aid", "[Kenya] ships rifles to the men of [Togo] .", 1.0),
+        ];
+        let lexicon = Lexicon::standard().unwrap();
+        for (case, marked, expected) in cases {
+            let mut text = String::new();
+            let mut parties: Vec<Party> = Vec::new();
+            let mut tokens = Vec::new();
+            for word in marked.split(' ') {
+                let bare = word.trim_matches(['[', ']']);
+                if !text.is_empty() {
+                    text.push(' ');
+                }
+                let start = text.len() as u32;
+                text.push_str(bare);
+                let span = Span::new(start, text.len() as u32);
+                tokens.push(Annotation::new(span));
+                if word.starts_with('[') {
+                    parties.push(Party { span, actor: parties.len() as u32, inert: false });
+                }
+            }
+            let sentence = Sentence {
+                text: &text,
+                tokens: &tokens,
+                parties: &parties,
+                in_quotes: false,
+                speaker: None,
+            };
+            let (score, rule) = rules_of(&lexicon, &sentence, &[(Some(0), 1)])[0];
+            let sign = if score == 0.0 { 0.0 } else { score.signum() };
+            assert_eq!(sign, expected, "{case}: {text} ({score} {rule})");
         }
     }
 }

@@ -66,6 +66,7 @@ pub(crate) mod class {
         PRONOUN = 19, "pronoun";
         ADVERB = 20, "adverb";
         WEIGHING = 21, "weighing";
+        CULTURE = 22, "culture";
     }
 }
 

@@ -387,6 +387,9 @@ impl Reading<'_, '_> {
         if word.entry.is_some_and(|entry| !entry.nouns.is_empty()) || word.is(class::AGENT) {
             return Part::Noun;
         }
+        if word.is(class::PRESENT | class::PAST | class::FUTURE) && lower != "old" {
+            return Part::Adverb;
+        }
         if !lower.starts_with(char::is_alphabetic) {
             return if lower.starts_with(|c: char| c.is_ascii_digit()) {
                 Part::Adjective
@@ -508,7 +511,8 @@ impl Reading<'_, '_> {
         }
         if name_before {
             let possessive = index > 0 && self.words[index - 1].part == Part::Possessive;
-            let agrees = if forms & form::S != 0 { true } else { self.is_coordinated(index) };
+            // "Cut" and "cast" are their own past.
+            let agrees = forms & (form::S | form::PAST) != 0 || self.is_coordinated(index);
             let verb = !possessive && object_next && agrees;
             return Some(if verb { Part::Verb(forms) } else { Part::Noun });
         }

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use data::Labelled;
 use standpoint_linear::train::{Example, Report, Settings, cross_validate, train};
 use standpoint_stance::Lexicon;
-use standpoint_stance::judge::{Judge, RulesAndWeights, Sentence, bonuses_of, features_of, recipe, rules_of};
+use standpoint_stance::judge::{
+    Judge, RulesAndWeights, Sentence, bonuses_of, features_of, recipe, rules_of,
+};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -43,14 +45,14 @@ fn main() {
     }
     let mut examples = Vec::new();
     push_examples(&lexicon, &attitudes, weight("ATT", 3.0), 1, &mut examples);
-    push_examples(&lexicon, &directed, weight("DSE", 0.5), 2, &mut examples);
-    push_examples(&lexicon, &contrast::contrasts(), weight("CON", 0.5), 3, &mut examples);
+    push_examples(&lexicon, &directed, weight("DSE", 0.7), 2, &mut examples);
+    push_examples(&lexicon, &contrast::contrasts(), weight("CON", 0.2), 3, &mut examples);
     println!("{} examples", examples.len());
     let settings = Settings {
         bits: 19,
-        l2: weight("L2", 2e-5),
-        balance: weight("BALANCE", 0.3),
-        learning_rate: weight("RATE", 0.05),
+        l2: weight("L2", 1e-5),
+        balance: weight("BALANCE", 0.6),
+        learning_rate: weight("RATE", 0.03),
         max_rows: Some(220_000),
         min_count: 2,
         ..Settings::default()
