@@ -654,24 +654,20 @@ fn measure_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
         .map(|index| tokens[index].span)
 }
 
+/// Nouns for what an attacker does.
+const EVENTS: [&str; 7] =
+    ["invasion", "war", "aggression", "occupation", "annexation", "onslaught", "offensive"];
+
 /// "The invasion", "this war": what the target does, without its name.
 fn event_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
-    let word = |index: usize| document.slice(tokens[index].span).to_lowercase();
+    let word = |index: usize| document.slice(tokens[index].span);
+    let is_one_of = |index: usize, words: &[&str]| {
+        words.iter().any(|known| word(index).eq_ignore_ascii_case(known))
+    };
     for (index, token) in tokens.iter().enumerate().take(256).skip(1) {
-        let is_event = matches!(
-            word(index).as_str(),
-            "invasion"
-                | "war"
-                | "aggression"
-                | "occupation"
-                | "annexation"
-                | "onslaught"
-                | "offensive"
-        );
-        if is_event {
-            let first = index.saturating_sub(3);
-            let definite = (first..index)
-                .any(|at| matches!(word(at).as_str(), "the" | "this" | "that" | "its"));
+        if is_one_of(index, &EVENTS) {
+            let definite = (index.saturating_sub(3)..index)
+                .any(|at| is_one_of(at, &["the", "this", "that", "its"]));
             if definite {
                 return Some(token.span);
             }
