@@ -1,4 +1,4 @@
-//! Makes the tagger's weights: `cargo run --release -p standpoint-entity --example train -- DATA`
+//! Makes the tagger's weights: `cargo run --release -p standpoint-entity --example train-names -- DATA`
 //! reads the data folder described in `model/CARD.md`, prints figures on the dev sets and writes
 //! `model/tagger.bin`. The same data give the same bytes.
 
