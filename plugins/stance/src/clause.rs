@@ -209,9 +209,7 @@ fn set_until(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
                     && pair[1].part == Part::Subordinator
             })
             && next.copula;
-        until = if of_noun {
-            next.start.max(from)
-        } else if object_only && !groups[number].finite && !groups[number].copula {
+        until = if of_noun || object_only && !groups[number].finite && !groups[number].copula {
             next.start.max(from)
         } else {
             clause_start(reading, from, next)
