@@ -92,7 +92,8 @@ fn teller(progress: Progress, with_passed_over: bool) -> Listener {
         }
         Report::PassedOver { .. } => {}
         Report::Failed { path, failure } => progress.say(&format!("failed {path}: {failure}")),
-        Report::Returned { path } => progress.say(&format!("not finished {path}: stopped")),
+        // Counted at the end: a run that was stopped would name all that it had read ahead.
+        Report::Returned { .. } => {}
     })
 }
 
@@ -171,8 +172,11 @@ fn ending(summary: &Summary, progress: &Progress) -> Exit {
     if !errors.is_empty() {
         return Exit::Failed;
     }
-    if summary.counts.failed > 0 {
-        let counts = &summary.counts;
+    let counts = &summary.counts;
+    if summary.errors.is_empty() && counts.returned > 0 {
+        progress.say(&format!("stopped: {} documents were not finished", counts.returned));
+    }
+    if counts.failed > 0 {
         progress.say(&format!("{} of {} documents failed", counts.failed, counts.read));
         return Exit::SomeFailed;
     }
