@@ -90,10 +90,10 @@ fn teller(progress: Progress, with_passed_over: bool) -> Listener {
         Report::PassedOver { path, reason } if with_passed_over => {
             progress.say(&format!("passed over {path}: {reason}"));
         }
-        Report::PassedOver { .. } => {}
         Report::Failed { path, failure } => progress.say(&format!("failed {path}: {failure}")),
-        // Counted at the end: a run that was stopped would name all that it had read ahead.
-        Report::Returned { .. } => {}
+        // What was returned is counted at the end: a run that was stopped would name all that it
+        // had read ahead.
+        Report::PassedOver { .. } | Report::Returned { .. } => {}
     })
 }
 
