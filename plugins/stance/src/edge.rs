@@ -31,6 +31,8 @@ pub(crate) struct Edge {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edges {
     pub(crate) list: Vec<Edge>,
+    /// Attitudes toward what no party of the sentence is; their target is [`NAMELESS`].
+    pub(crate) nameless: Vec<Edge>,
     /// Whoever speaks at each word; `None` for the voice of the text.
     pub(crate) speaker: Vec<Option<Doer>>,
     pub(crate) groups: Vec<Group>,
@@ -41,6 +43,9 @@ pub(crate) const REJECTED: &str = "rejected claim";
 /// The rule of whoever turns away from blame and praise alike.
 pub(crate) const BETWEEN: &str = "between the sides";
 
+/// The target of an attitude toward what the sentence does not name.
+pub(crate) const NAMELESS: u16 = u16::MAX;
+
 /// More attitudes than this are not kept of one sentence.
 const MAX_EDGES: usize = 256;
 
@@ -50,7 +55,13 @@ const MAX_EDGES: usize = 256;
 pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     let groups = groups(reading);
     let speaker = speakers(reading, &groups, outside);
-    let mut finder = Finder { reading, groups: &groups, speaker: &speaker, list: Vec::new() };
+    let mut finder = Finder {
+        reading,
+        groups: &groups,
+        speaker: &speaker,
+        list: Vec::new(),
+        nameless: Vec::new(),
+    };
     for number in 0..groups.len() {
         finder.of_group(number);
     }
@@ -62,9 +73,9 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     }
     finder.of_free_nouns();
     finder.of_aid();
-    let mut list = finder.list;
+    let Finder { mut list, nameless, .. } = finder;
     list.truncate(MAX_EDGES);
-    Edges { list, speaker, groups }
+    Edges { list, nameless, speaker, groups }
 }
 
 /// Marks whose words each word is in: behind "X said", before ", X said", inside quotes.
@@ -145,6 +156,7 @@ struct Finder<'a, 't, 'l> {
     groups: &'a [Group],
     speaker: &'a [Option<Doer>],
     list: Vec<Edge>,
+    nameless: Vec<Edge>,
 }
 
 impl Finder<'_, '_, '_> {
@@ -416,6 +428,42 @@ impl Finder<'_, '_, '_> {
                 continue;
             }
             index += 1;
+        }
+        let named =
+            words[group.end..group.until.max(group.end)].iter().any(|word| word.name().is_some());
+        if !named && own <= -1.0 {
+            self.of_nameless(group, own, cue);
+        }
+    }
+
+    /// Blame whose object is nobody in the sentence: "Berlin condemned the verdict".
+    fn of_nameless(&mut self, group: &Group, score: f32, cue: Cue) {
+        let words = &self.reading.words;
+        let speaker = self.speaker.get(group.head).copied().flatten();
+        let alleged = words[..group.head].iter().any(|word| word.is(class::ALLEGED));
+        for number in 0..group.subjects.len() {
+            let holder = match (group.subjects[number], speaker) {
+                (Doer::First, Some(speaker)) => speaker,
+                (holder, _) => holder,
+            };
+            if self.nameless.len() >= MAX_EDGES {
+                return;
+            }
+            self.nameless.push(Edge {
+                holder,
+                target: NAMELESS,
+                score,
+                kind: cue.kind,
+                lemma: cue.lemma,
+                cue: (group.head as u16, group.end as u16),
+                voice: match (alleged, speaker) {
+                    (true, _) => Voice::Reported,
+                    (false, Some(_)) => Voice::Quoted,
+                    (false, None) => Voice::Author,
+                },
+                time: self.time_of(group),
+                rule: "implied target",
+            });
         }
     }
 
@@ -833,13 +881,7 @@ impl Finder<'_, '_, '_> {
         group: &Group,
         rule: &'static str,
     ) {
-        let past = self.says_past(group);
-        let time = match group.mood {
-            Mood::Unreal => Time::Hypothetical,
-            Mood::Will => Time::Future,
-            Mood::Real if past => Time::Past,
-            Mood::Real => Time::Present,
-        };
+        let time = self.time_of(group);
         self.add(holder, target, score, cue, at, time, rule);
     }
 
@@ -916,6 +958,16 @@ impl Finder<'_, '_, '_> {
             time,
             rule,
         });
+    }
+
+    fn time_of(&self, group: &Group) -> Time {
+        match group.mood {
+            Mood::Unreal => Time::Hypothetical,
+            Mood::Will => Time::Future,
+            Mood::Real if self.says_past(group) => Time::Past,
+            Mood::Real if self.reading.question => Time::Hypothetical,
+            Mood::Real => Time::Present,
+        }
     }
 
     fn says_past(&self, group: &Group) -> bool {

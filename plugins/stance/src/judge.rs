@@ -69,6 +69,10 @@ pub trait Judge: Send + Sync {
     ///   sentence's parties; an index that is not there gets a neutral answer without confidence;
     /// - returns one judgement for each pair, in order.
     fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement>;
+
+    /// Blame for what a sentence does not name, with its holders (`None` for the voice of the
+    /// text): only the document knows whom it meets.
+    fn blame(&self, sentence: &Sentence<'_>) -> Vec<(Option<u16>, Judgement)>;
 }
 
 /// Patterns over the cue lists, weighed by a linear model.
@@ -109,7 +113,35 @@ impl Judge for RulesAndWeights {
             })
             .collect()
     }
+
+    fn blame(&self, sentence: &Sentence<'_>) -> Vec<(Option<u16>, Judgement)> {
+        let (reading, found) = understand(&self.lexicon, sentence);
+        found
+            .nameless
+            .iter()
+            .map(|edge| {
+                let holder = match edge.holder {
+                    Doer::First => None,
+                    Doer::Party(party) => Some(party),
+                };
+                let judgement = Judgement {
+                    probabilities: [BLAME, 1.0 - BLAME, 0.0],
+                    score: edge.score / 2.0,
+                    confidence: BLAME,
+                    voice: edge.voice,
+                    time: edge.time,
+                    cue: cue_span(&reading, edge),
+                    rule: edge.rule,
+                    ..Judgement::unsure()
+                };
+                (holder, judgement)
+            })
+            .collect()
+    }
 }
+
+/// How often blame without a name meets whom the text speaks of.
+const BLAME: f32 = 0.65;
 
 /// The features of pairs, for training: the same that [`RulesAndWeights`] weighs.
 #[must_use]
@@ -312,11 +344,7 @@ fn conclude(
     let speaker = found.speaker.get(target_at).copied().flatten();
     let voice = edge
         .map_or(if speaker.is_some() { Voice::Quoted } else { Voice::Author }, |edge| edge.voice);
-    let cue = agrees.and_then(|edge| {
-        let first = reading.words.get(edge.cue.0 as usize)?;
-        let last = reading.words.get((edge.cue.1 as usize).max(1) - 1)?;
-        Some(Span::new(first.span.start, last.span.end.max(first.span.end)))
-    });
+    let cue = agrees.and_then(|edge| cue_span(reading, &edge));
     let weighs = reading.words.iter().any(|word| word.is(class::WEIGHING))
         || reading.runs.iter().any(|&(_, bits)| bits & class::WEIGHING != 0);
     let force = match agrees.map(|edge| edge.kind) {
@@ -335,6 +363,13 @@ fn conclude(
         force,
         weighs,
     }
+}
+
+/// Where the words of an edge's cue stand.
+fn cue_span(reading: &Reading<'_, '_>, edge: &Edge) -> Option<Span> {
+    let first = reading.words.get(edge.cue.0 as usize)?;
+    let last = reading.words.get((edge.cue.1 as usize).max(1) - 1)?;
+    Some(Span::new(first.span.start, last.span.end.max(first.span.end)))
 }
 
 impl Judgement {

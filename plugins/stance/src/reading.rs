@@ -117,12 +117,13 @@ pub(crate) fn read<'t, 'l>(
     let mut next_party = 0;
     let mut name_until = 0;
     let mut quoted = in_quotes;
-    for token in tokens {
+    for (index, token) in tokens.iter().enumerate() {
         if words.len() >= MAX_WORDS {
             break;
         }
         // Parties that begin at or before this token and are not yet placed.
         let mut begun = None;
+        let bound = is_bound_pronoun(lexicon, text, &tokens[index..], &parties, words.last());
         while let Some(party) = parties.get(next_party)
             && party.span.start < token.span.end
         {
@@ -130,7 +131,7 @@ pub(crate) fn read<'t, 'l>(
                 let inside = token.span.start < name_until;
                 let at = if inside { words.len().saturating_sub(1) } else { words.len() };
                 word_of[next_party] = at as u16;
-                if !inside && begun.is_none() {
+                if !inside && !bound && begun.is_none() {
                     begun = Some(next_party as u16);
                 }
             }
@@ -166,6 +167,49 @@ pub(crate) fn read<'t, 'l>(
     reading.find_runs();
     reading.guess_parts();
     reading
+}
+
+/// Whether a pronoun of somebody whom the sentence names is read as a word rather than a name.
+///
+/// "Cast its ballot with" is a phrase only with its pronoun, and in "X praised Y, Z cursed it" the
+/// clause shows better whom the object means than whoever looked for a name before it.
+fn is_bound_pronoun(
+    lexicon: &Lexicon,
+    text: &str,
+    tokens: &[Annotation],
+    parties: &[Party],
+    previous: Option<&Word<'_, '_>>,
+) -> bool {
+    let Some(span) = tokens.first().map(|token| token.span) else { return false };
+    let is_pronoun = |span: Span| {
+        span.len() <= 5
+            && text.get(span.range()).is_some_and(|raw| {
+                let any = |words: &[&str]| words.iter().any(|word| raw.eq_ignore_ascii_case(word));
+                any(&["it", "him", "her", "them", "its", "his", "their", "he", "she", "they"])
+            })
+    };
+    if !is_pronoun(span) {
+        return false;
+    }
+    let Some(party) = parties.iter().find(|party| party.span == span) else { return false };
+    let named = parties.iter().any(|other| other.actor == party.actor && !is_pronoun(other.span));
+    // "Its ministry" is somebody who acts.
+    let acts = tokens.get(1..).unwrap_or_default().iter().take(3).any(|token| {
+        let word = text.get(token.span.range()).unwrap_or_default();
+        lexicon.get(word).is_some_and(|entry| entry.classes & class::AGENT != 0)
+    });
+    let possessive = !acts
+        && text.get(span.range()).is_some_and(|raw| {
+            ["its", "his", "their"].iter().any(|word| raw.eq_ignore_ascii_case(word))
+        });
+    let governed = previous.is_some_and(|word| {
+        !matches!(word.part, Part::Comma | Part::Stop | Part::Quote)
+            && lexicon
+                .get(&word.lower)
+                .is_some_and(|entry| entry.forms != 0 || entry.classes & class::PREPOSITION != 0)
+            && !word.is(class::SUBORDINATOR | class::COORDINATOR | class::AUXILIARY)
+    });
+    named && (possessive || governed)
 }
 
 fn push_word<'t, 'l>(

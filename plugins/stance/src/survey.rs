@@ -19,6 +19,8 @@ use crate::target::{Target, find, is_state_id};
 const TARGET: u32 = 0;
 /// The number of sanctions on the target, where they stand for it.
 const MEASURE: u32 = u32::MAX;
+/// A target is the topic where at least every so manieth sentence names it.
+const TOPIC_SHARE: usize = 3;
 /// How many holders of one sentence are judged.
 const MAX_HOLDERS: usize = 12;
 /// How many sentences of a document are judged; of a longer one the beginning counts.
@@ -45,6 +47,7 @@ pub(crate) fn survey(
         opponents: FxHashMap::default(),
         assaults: Vec::new(),
         speaks_of_measures: false,
+        names_target: Vec::new(),
         crowded: false,
     };
     survey.first_pass(notes);
@@ -101,6 +104,8 @@ struct Survey<'d> {
     assaults: Vec<(u32, Piece)>,
     /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
     speaks_of_measures: bool,
+    /// For each sentence whether it names the target.
+    names_target: Vec<bool>,
     crowded: bool,
 }
 
@@ -124,6 +129,7 @@ impl Survey<'_> {
                 notes.push(format!("stance: only the first {MAX_SENTENCES} sentences were read"));
                 break;
             }
+            self.names_target.push(false);
             if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
                 continue;
             }
@@ -135,6 +141,7 @@ impl Survey<'_> {
             let opens = quotes_after(self.document, tokens, in_quotes);
             let scene = self.scene(sentence.span, tokens, in_quotes);
             if scene.parties.iter().any(|party| party.actor == TARGET) {
+                self.names_target[index] = true;
                 self.judge_scene(&scene, last_speaker);
                 self.speaks_of_measures |= measure_in(self.document, tokens).is_some();
             }
@@ -155,11 +162,23 @@ impl Survey<'_> {
         for (entity, piece) in assaults {
             self.keep(Holder::Entity(entity), piece);
         }
-        if self.opponents.is_empty() && !self.speaks_of_measures {
+        let named = self.names_target.iter().filter(|&&named| named).count();
+        if named == 0 && self.opponents.is_empty() && !self.speaks_of_measures {
             return;
         }
+        let is_topic = named >= 2 && named * TOPIC_SHARE >= self.names_target.len();
         let mut in_quotes = false;
-        for sentence in self.document.sentences().iter().take(MAX_SENTENCES) {
+        let mut last_speaker = None;
+        // How many sentences ago the paragraph named the target.
+        let mut since_named = u32::MAX;
+        for (index, sentence) in self.document.sentences().iter().enumerate().take(MAX_SENTENCES) {
+            if sentence.has(sentence::PARAGRAPH) {
+                since_named = u32::MAX;
+            }
+            since_named = since_named.saturating_add(1);
+            if self.names_target.get(index).copied().unwrap_or(false) {
+                since_named = 0;
+            }
             if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
                 continue;
             }
@@ -171,6 +190,12 @@ impl Survey<'_> {
             let mut scene = self.scene(sentence.span, tokens, in_quotes);
             in_quotes = opens;
             self.judge_proxies(&scene);
+            let speaker_before = last_speaker;
+            if let Some(speaker) = self.speaker_of(&scene) {
+                last_speaker = Some(speaker);
+            } else if sentence.has(sentence::PARAGRAPH) && !starts_quoted(self.document, tokens) {
+                last_speaker = None;
+            }
             if scene.parties.iter().any(|party| party.actor == TARGET) {
                 continue;
             }
@@ -186,8 +211,50 @@ impl Survey<'_> {
                 && Self::insert(&mut scene, event, TARGET)
             {
                 self.judge_scene(&scene, None);
+                continue;
+            }
+            if is_topic || since_named <= 2 {
+                self.judge_blame(&scene, speaker_before);
             }
         }
+    }
+
+    /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
+    fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>) {
+        let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
+        for (holder, judgement) in self.judge.blame(&self.sentence(scene)) {
+            let others = scene.parties.iter().enumerate().any(|(index, party)| {
+                !party.inert
+                    && holder
+                        .is_none_or(|holder| scene.parties[holder as usize].actor != party.actor)
+                    && !self.speaks_for_same(scene, holder, index)
+            });
+            if others || judgement.time == Time::Hypothetical {
+                continue;
+            }
+            let piece = self.piece(scene, holder, None, &judgement);
+            match (holder, last_speaker) {
+                (Some(holder), _) => {
+                    self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
+                }
+                (None, Some(speaker)) if quoted => self.keep(Holder::Entity(speaker), piece),
+                (None, _) if !quoted && self.document.metadata().author.is_some() => {
+                    self.keep(Holder::Author, piece);
+                }
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// Whether a party of a scene speaks for the state of the holder, or the other way round.
+    fn speaks_for_same(&self, scene: &Scene<'_>, holder: Option<u16>, other: usize) -> bool {
+        let country = |index: usize| {
+            let entity = self.document.entities().get(scene.entities[index] as usize)?;
+            entity.country.as_deref()
+        };
+        holder.is_some_and(|holder| {
+            country(holder as usize).is_some_and(|state| country(other) == Some(state))
+        })
     }
 
     /// Lets a common noun be a party of a scene, if no name stands there.
@@ -233,14 +300,17 @@ impl Survey<'_> {
     }
 
     fn judge_pairs(&self, scene: &Scene<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
-        let sentence = Sentence {
+        self.judge.judge(&self.sentence(scene), pairs)
+    }
+
+    fn sentence<'s>(&'s self, scene: &'s Scene<'_>) -> Sentence<'s> {
+        Sentence {
             text: self.document.text(),
             tokens: scene.tokens,
             parties: &scene.parties,
             in_quotes: scene.in_quotes,
             speaker: None,
-        };
-        self.judge.judge(&sentence, pairs)
+        }
     }
 
     fn scene<'s>(&mut self, span: Span, tokens: &'s [Annotation], in_quotes: bool) -> Scene<'s> {
@@ -452,7 +522,7 @@ impl Survey<'_> {
         &self,
         scene: &Scene<'_>,
         holder: Option<u16>,
-        target: u16,
+        target: impl Into<Option<u16>>,
         judgement: &Judgement,
     ) -> Piece {
         // Without a pattern nobody knows whether the weights read the condition or what it is of.
@@ -469,7 +539,7 @@ impl Survey<'_> {
             voice: judgement.voice,
             time,
             holder: holder.map(|holder| scene.parties[holder as usize].span),
-            target: Some(scene.parties[target as usize].span),
+            target: target.into().map(|target| scene.parties[target as usize].span),
             cue: judgement.cue,
             rule: judgement.rule,
             weighs: judgement.weighs,
