@@ -1,12 +1,15 @@
 //! What is installed: the connectors and plugins that a pipeline file can name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Fault, listed, nearest, quoted};
-use crate::pipeline::{PipelineFile, PluginReference};
+use crate::diagnostic::{Diagnostic, Fault, Origin, Place, listed, nearest, quoted};
+use crate::own::OwnSettings;
+use crate::pipeline::PluginReference;
 use crate::settings::FileSettings;
+use crate::tree::{Kind, Meaning, Node, join};
 use crate::typed::{SINK_KEYS, SOURCE_KEYS};
 
 /// The JSON Schema of the settings of every source type, sink type and plugin there is.
@@ -23,72 +26,68 @@ pub struct Catalogue {
     pub plugins: BTreeMap<String, Value>,
 }
 
-impl PipelineFile {
-    /// Checks the settings of each connector and plugin against its schema in `catalogue`.
-    ///
-    /// A source type, sink type or plugin name that the catalogue lacks is a finding. A plugin
-    /// given by its path is checked if the catalogue has that path: whether its library can be
-    /// read is for the program to say.
-    #[must_use]
-    pub fn check_settings(&self, catalogue: &Catalogue) -> Diagnostics {
-        let mut findings = Vec::new();
-        for source in &self.sources {
-            let path = format!("sources.{}.type", source.name);
-            match catalogue.sources.get(&source.kind) {
-                Some(schema) => {
-                    let schema = with_common_keys(schema, &SOURCE_KEYS);
-                    source.settings.check(&schema, &mut findings);
-                }
-                None => findings.push(self.unknown(
-                    "source type",
-                    &source.kind,
-                    &path,
-                    &catalogue.sources,
-                )),
+/// Checks the settings of each connector and plugin of `tree` against its schema.
+///
+/// Works on the tree, not on types, so that it can be done whatever else is wrong with the file.
+pub(crate) fn check(
+    tree: &Node,
+    origin: &Arc<Origin>,
+    catalogue: &Catalogue,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let sections = [
+        ("sources", "source type", &SOURCE_KEYS[..], &catalogue.sources),
+        ("sinks", "sink type", &SINK_KEYS[..], &catalogue.sinks),
+    ];
+    for (section, what, common, known) in sections {
+        for entry in tree.get(section).map_or(&[][..], Node::entries) {
+            let Some(kind) = name_at(&entry.value, "type") else { continue };
+            let path = join(section, &entry.key);
+            if let Some(schema) = known.get(&kind.1) {
+                let schema = with_common_keys(schema, common);
+                OwnSettings::without(&entry.value, common, path, origin).check(&schema, findings);
+            } else {
+                let fault = unknown(what, &kind.1, known);
+                findings.push(origin.diagnostic(kind.0, &join(&path, "type"), fault));
             }
         }
-        for sink in &self.sinks {
-            let path = format!("sinks.{}.type", sink.name);
-            match catalogue.sinks.get(&sink.kind) {
-                Some(schema) => {
-                    let schema = with_common_keys(schema, &SINK_KEYS);
-                    sink.settings.check(&schema, &mut findings);
-                }
-                None => {
-                    findings.push(self.unknown("sink type", &sink.kind, &path, &catalogue.sinks));
-                }
-            }
-        }
-        for (index, stage) in self.stages.iter().enumerate() {
-            match (catalogue.plugins.get(&stage.plugin.to_string()), &stage.plugin) {
-                (Some(schema), _) => {
-                    stage.settings.check(schema, &mut findings);
-                }
-                (None, PluginReference::Path(_)) => {}
-                (None, PluginReference::Name(name)) => {
-                    let path = format!("stages[{index}].use");
-                    findings.push(self.unknown("plugin", name, &path, &catalogue.plugins));
-                }
-            }
-        }
-        findings.into()
     }
+    for (index, stage) in tree.get("stages").map_or(&[][..], Node::items).iter().enumerate() {
+        let Some((place, name)) = name_at(stage, "use") else { continue };
+        let plugin = PluginReference::new(&name, origin);
+        let known = catalogue.plugins.get(&plugin.to_string());
+        match (known, &plugin) {
+            (Some(schema), _) => {
+                // That it is no map at all was said before.
+                if stage.get("with").is_none_or(|with| matches!(with.kind, Kind::Map(_))) {
+                    let path = format!("stages[{index}].with");
+                    OwnSettings::of_stage(stage, path, origin).check(schema, findings);
+                }
+            }
+            (None, PluginReference::Path(_)) => {}
+            (None, PluginReference::Name(name)) => {
+                let fault = unknown("plugin", name, &catalogue.plugins);
+                findings.push(origin.diagnostic(place, &format!("stages[{index}].use"), fault));
+            }
+        }
+    }
+}
 
-    fn unknown(
-        &self,
-        what: &str,
-        name: &str,
-        key_path: &str,
-        known: &BTreeMap<String, Value>,
-    ) -> Diagnostic {
-        let names: Vec<&str> = known.keys().map(String::as_str).collect();
-        let message = format!("unknown {what} {}", quoted(name));
-        let fault = match nearest(name, names.iter().copied()) {
-            Some(meant) => Fault::new(format!("{message}; did you mean {}?", quoted(meant))),
-            None if names.is_empty() => Fault::new(message).help("none is installed"),
-            None => Fault::new(message).help(format!("installed: {}", listed(&names, "and"))),
-        };
-        self.diagnostic(key_path, fault.message, fault.help)
+/// The name at `key` of a map, if there is one.
+fn name_at<'t>(node: &'t Node, key: &str) -> Option<(&'t Place, String)> {
+    let value = node.get(key)?;
+    let scalar = value.scalar().filter(|scalar| !scalar.broken)?;
+    let says_something = scalar.meaning() != Meaning::Nothing && !scalar.text.is_empty();
+    says_something.then(|| (&value.place, scalar.text.clone()))
+}
+
+fn unknown(what: &str, name: &str, known: &BTreeMap<String, Value>) -> Fault {
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    let message = format!("unknown {what} {}", quoted(name));
+    match nearest(name, names.iter().copied()) {
+        Some(meant) => Fault::new(format!("{message}; did you mean {}?", quoted(meant))),
+        None if names.is_empty() => Fault::new(message).help("none is installed"),
+        None => Fault::new(message).help(format!("installed: {}", listed(&names, "and"))),
     }
 }
 

@@ -298,7 +298,18 @@ impl<'a> Checker<'a> {
             if known.is_none() && others == &Value::Bool(false) {
                 let known: Vec<&str> =
                     properties.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-                self.report_at(&entry.place, &path, unknown_key(&entry.key, &known));
+                let mut fault = unknown_key(&entry.key, &known);
+                if nearest(&entry.key, known.iter().copied()).is_none()
+                    && let Some((section, meant)) = self.nearest_below(&entry.key, keywords)
+                {
+                    fault = Fault::new(format!(
+                        "unknown key {}; did you mean {} under {}?",
+                        quoted(&entry.key),
+                        quoted(meant),
+                        quoted(&format!("{section}:"))
+                    ));
+                }
+                self.report_at(&entry.place, &path, fault);
                 continue;
             }
             let value = self.check(&entry.value, &path, known.unwrap_or(others), depth + 1);
@@ -317,6 +328,19 @@ impl<'a> Checker<'a> {
             self.report(node, &join(path, key), fault);
         }
         Value::Object(values)
+    }
+
+    /// A key one level further down that `key` was probably meant to be, and the key above it.
+    fn nearest_below(
+        &self,
+        key: &str,
+        keywords: &'a Map<String, Value>,
+    ) -> Option<(&'a str, &'a str)> {
+        let sections = keywords.get("properties")?.as_object()?;
+        sections.iter().find_map(|(section, schema)| {
+            let inner = self.followed(schema).get("properties")?.as_object()?;
+            Some((section.as_str(), nearest(key, inner.keys().map(String::as_str))?))
+        })
     }
 
     /// The first sentence of what a schema says about itself.

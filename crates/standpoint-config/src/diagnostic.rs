@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::secret::without_secrets;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -234,9 +236,10 @@ impl Origin {
             Place::Override(name) => (name.clone(), None, None, 1),
             Place::Nowhere => (self.name.clone(), None, None, 1),
         };
-        let excerpt = line.and_then(|line| self.lines.get(line.checked_sub(1)?)).cloned();
+        let excerpt = line.and_then(|line| self.lines.get(line.checked_sub(1)?));
+        let excerpt = excerpt.map(|line| without_secrets(line));
         Diagnostic {
-            severity: Severity::Error,
+            severity: fault.severity,
             file,
             line,
             column,
@@ -252,13 +255,18 @@ impl Origin {
 /// What is wrong, before it is known where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
+    pub(crate) severity: Severity,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
 }
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self { severity: Severity::Error, message: message.into(), help: None }
+    }
+
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(message) }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

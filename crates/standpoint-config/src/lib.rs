@@ -67,15 +67,14 @@
 //! # Settings of connectors and plugins
 //!
 //! What an `inbox` or a stage takes is not known here. The program collects the JSON Schema of each
-//! in a [`Catalogue`]; [`PipelineFile::check_settings`] reports what is wrong, and
+//! in a [`Catalogue`]; [`Draft::check_settings`] adds what is wrong to the file's own mistakes, and
 //! [`OwnSettings::conform`] gives the settings as JSON, to be read into the owner's type:
 //!
 //! ```
 //! # use std::path::Path;
-//! # use standpoint_config::{Catalogue, Environment, PipelineFile};
+//! # use standpoint_config::{Catalogue, Draft, Environment};
 //! # let text = "version: 1\nstages:\n  - use: stance\n    with: { target: Russia }\n";
 //! # let none = Environment::empty();
-//! # let pipeline = PipelineFile::parse(text, "stance.yaml", Path::new("/srv"), &none, &[])?;
 //! #[derive(schemars::JsonSchema, serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
 //! struct StanceSettings {
@@ -85,7 +84,11 @@
 //! let schema = schemars::schema_for!(StanceSettings).to_value();
 //! let mut catalogue = Catalogue::default();
 //! catalogue.plugins.insert("stance".to_owned(), schema.clone());
-//! assert!(pipeline.check_settings(&catalogue).is_empty());
+//!
+//! let mut draft = Draft::parse(text, "stance.yaml", Path::new("/srv"), &none, &[]);
+//! draft.check_settings(&catalogue);
+//! let (pipeline, warnings) = draft.finish()?;
+//! assert!(warnings.is_empty());
 //!
 //! let settings = pipeline.stages[0].settings.conform(&schema)?;
 //! let settings: StanceSettings = serde_json::from_value(settings).unwrap();
@@ -100,9 +103,11 @@
 mod catalogue;
 mod check;
 mod diagnostic;
+mod draft;
 mod layers;
 mod own;
 mod pipeline;
+mod routing;
 mod rules;
 mod secret;
 mod settings;
@@ -116,9 +121,13 @@ mod yaml;
 
 pub use catalogue::{Catalogue, schema};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use draft::{Draft, DraftStage};
 pub use layers::{ENVIRONMENT_PREFIX, Environment, Override};
 pub use own::OwnSettings;
 pub use pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings};
+pub use routing::{
+    ActorExpectation, Expectations, ExpectedDegree, ExpectedLabel, PipelineTest, Route,
+};
 pub use settings::{
     Batch, Commit, Concurrency, Dedupe, Durability, Limits, OnError, Ordering, PluginSettings,
     QuarantineSettings, Retry, Runtime, StageDefaults,

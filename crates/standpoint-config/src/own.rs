@@ -87,7 +87,7 @@ impl OwnSettings {
         } else {
             join(&self.key_path, key_path)
         };
-        self.origin.diagnostic(&place, &key_path, Fault { message, help })
+        self.origin.diagnostic(&place, &key_path, Fault { help, ..Fault::new(message) })
     }
 }
 

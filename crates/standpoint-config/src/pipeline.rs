@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin, Place};
-use crate::layers::{self, Environment, Override};
+use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin};
+use crate::draft::Draft;
+use crate::layers::{Environment, Override};
 use crate::own::OwnSettings;
+use crate::routing::{PipelineTest, Route};
 use crate::settings::{
     Batch, Commit, Concurrency, Dedupe, Limits, OnError, Ordering, PluginSettings,
-    QuarantineSettings, Retry, StageDefaults, defaults,
+    QuarantineSettings, Retry, StageDefaults,
 };
-use crate::substitute::substitute;
-use crate::tree::{Entry, Kind, Node};
-use crate::{typed, yaml};
+use crate::tree::Node;
 
 /// A pipeline file that was read, checked and resolved.
 ///
 /// Settings of connectors and plugins are checked by
-/// [`check_settings`](PipelineFile::check_settings), once the program knows their schemas.
+/// [`Draft::check_settings`], once the program knows their schemas.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PipelineFile {
@@ -45,6 +45,10 @@ pub struct PipelineFile {
     pub commit: Commit,
     /// How long documents that are on their way may take to finish after a request to stop.
     pub shutdown_timeout: Duration,
+    /// Which documents go to which sinks; empty when every document goes to every sink.
+    pub routes: Vec<Route>,
+    /// Texts, and what the pipeline should say about them.
+    pub tests: Vec<PipelineTest>,
 
     pub(crate) tree: Node,
     pub(crate) origin: Arc<Origin>,
@@ -129,14 +133,7 @@ impl PipelineFile {
         environment: &Environment,
         overrides: &[Override],
     ) -> Result<Self, Diagnostics> {
-        let name = path.display().to_string();
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let fail = |fault| {
-            let origin = Origin::new(name.clone(), folder.clone(), "");
-            Diagnostics::from(vec![origin.diagnostic(&Place::Nowhere, "", fault)])
-        };
-        let text = read_text(path).map_err(fail)?;
-        Self::parse(&text, &name, &folder, environment, overrides)
+        Draft::load(path, environment, overrides).finish().map(|(file, _)| file)
     }
 
     /// Reads a pipeline from `text`.
@@ -154,24 +151,8 @@ impl PipelineFile {
         environment: &Environment,
         overrides: &[Override],
     ) -> Result<Self, Diagnostics> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let origin = Arc::new(Origin::new(name.to_owned(), folder.to_owned(), text));
-        let mut findings = Vec::new();
-        let tree = yaml::read(text, &origin, &mut findings);
-        let pipeline = tree.and_then(|tree| {
-            let tree = layered(tree, environment, overrides, &origin, &mut findings)?;
-            typed::pipeline(tree, &origin, &mut findings)
-        });
-        let findings = Diagnostics::from(findings);
-        match pipeline {
-            Some(pipeline) if !findings.has_errors() => Ok(pipeline),
-            _ if findings.is_empty() => {
-                let fault = Fault::new("the file is empty")
-                    .help("a pipeline needs at least `version: 1` and `stages`");
-                Err(Diagnostics::from(vec![origin.diagnostic(&Place::Nowhere, "", fault)]))
-            }
-            _ => Err(findings),
-        }
+        let draft = Draft::parse(text, name, folder, environment, overrides);
+        draft.finish().map(|(file, _)| file)
     }
 
     /// What `path` means in this file: relative paths start from the file's folder.
@@ -188,7 +169,7 @@ impl PipelineFile {
     #[must_use]
     pub fn diagnostic(&self, key_path: &str, message: String, help: Option<String>) -> Diagnostic {
         let place = self.tree.place_of(key_path);
-        self.origin.diagnostic(&place, key_path, Fault { message, help })
+        self.origin.diagnostic(&place, key_path, Fault { help, ..Fault::new(message) })
     }
 }
 
@@ -237,67 +218,4 @@ impl std::fmt::Display for PluginReference {
 fn is_library(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("so" | "dylib" | "dll" | "wasm"))
-}
-
-/// The text of a pipeline file, if that is what it is.
-fn read_text(path: &Path) -> Result<String, Fault> {
-    let failed = |error: std::io::Error| Fault::new(format!("cannot read the file: {error}"));
-    // Asked before it is opened: opening a FIFO would wait for a writer.
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(Fault::new("cannot read the file: it is not a file"));
-    }
-    let largest = yaml::MAX_FILE_BYTES as u64;
-    if metadata.len() > largest {
-        let fault = format!("the file has {} bytes, above the limit of 1MiB", metadata.len());
-        return Err(Fault::new(fault));
-    }
-    let bytes = std::fs::read(path).map_err(failed)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
-        Fault::new(format!("the file is not UTF-8: byte {} (line {line}) is no text", valid + 1))
-            .help("save it as UTF-8")
-    })
-}
-
-/// Substitutions, defaults, environment and flags, and the long form of stages.
-fn layered(
-    mut tree: Node,
-    environment: &Environment,
-    overrides: &[Override],
-    origin: &Origin,
-    findings: &mut Vec<Diagnostic>,
-) -> Option<Node> {
-    if !matches!(tree.kind, Kind::Map(_)) {
-        if tree.scalar().is_some_and(|scalar| scalar.plain && scalar.text.is_empty()) {
-            return None;
-        }
-        let fault = Fault::new("expected a map with keys such as `version` and `stages`");
-        findings.push(origin.diagnostic(&tree.place, "", fault));
-        return None;
-    }
-    substitute(&mut tree, environment, origin, findings);
-    let defaults = Node::from_json(&defaults());
-    let mut tree = layers::merge(defaults, tree, environment, overrides, origin, findings);
-    unfold_stages(&mut tree);
-    Some(tree)
-}
-
-/// `- tokenise` becomes `- use: tokenise`.
-fn unfold_stages(tree: &mut Node) {
-    let Kind::Map(entries) = &mut tree.kind else { return };
-    let stages = entries.iter_mut().filter(|entry| entry.key == "stages");
-    for Entry { value, .. } in stages {
-        let Kind::List(stages) = &mut value.kind else { continue };
-        for stage in stages {
-            if stage.scalar().is_some_and(|scalar| !scalar.text.is_empty()) {
-                let place = stage.place.clone();
-                let long = Node::map(place.clone(), Vec::new());
-                let value = std::mem::replace(stage, long);
-                let entry = Entry { key: "use".to_owned(), place, value };
-                stage.kind = Kind::Map(vec![entry]);
-            }
-        }
-    }
 }

@@ -17,6 +17,7 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
     check_names(tree, &mut report);
     check_stage_ids(tree, origin, &mut report);
     check_plugin_pins(tree, &mut report);
+    check_strictness(tree, &mut report);
 }
 
 fn check_version(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
@@ -119,6 +120,25 @@ fn check_plugin_pins(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) 
             let fault = Fault::new("a SHA-256 digest has 64 hexadecimal digits");
             report(&node.place, &format!("stages[{index}].sha256"), fault);
         }
+    }
+}
+
+/// `plugins.strict` loads nothing that the file does not pin.
+fn check_strictness(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
+    let strict = tree.get("plugins").and_then(|plugins| plugins.get("strict"));
+    let is_strict = strict
+        .and_then(Node::scalar)
+        .is_some_and(|scalar| scalar.meaning() == Meaning::Boolean(true));
+    if !is_strict {
+        return;
+    }
+    for (index, stage) in tree.get("stages").map_or(&[][..], Node::items).iter().enumerate() {
+        let Some(used) = stage.get("use").filter(|_| stage.get("sha256").is_none()) else {
+            continue;
+        };
+        let fault = Fault::new("`plugins.strict` asks for the `sha256` of each plugin")
+            .help("`sha256sum` prints the digest of the plugin's library");
+        report(&used.place, &format!("stages[{index}].sha256"), fault);
     }
 }
 

@@ -26,6 +26,45 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     !is_path && !is_count && SECRETS.iter().any(|secret| key.contains(secret))
 }
 
+/// A line of a pipeline file without the values of its secret keys, as an excerpt may show it.
+///
+/// Each character of a value becomes `*`, so that columns stay where they are. It goes by the text
+/// alone: the line may be one that could not be read.
+pub(crate) fn without_secrets(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(colon) = rest.find(':') {
+        let (before, after) = rest.split_at(colon + 1);
+        shown.push_str(before);
+        let is_key_character = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        let key = before[..colon].trim_end().trim_end_matches(['"', '\'']);
+        let key = key.rsplit(|c| !is_key_character(c)).next().unwrap_or_default();
+        rest = after;
+        if is_secret_key(key) {
+            let end = end_of_value(after, shown.contains('{'));
+            let hidden = after[..end].chars().map(|c| if c.is_whitespace() { c } else { '*' });
+            shown.extend(hidden);
+            rest = &after[end..];
+        }
+    }
+    shown.push_str(rest);
+    without_credentials(&shown).unwrap_or(shown)
+}
+
+/// Where the value at the start of `text` ends: at its closing quote; in `{ ... }` at the next comma
+/// or bracket; else with the line. Rather too late than too early.
+fn end_of_value(text: &str, in_braces: bool) -> usize {
+    let start = text.len() - text.trim_start().len();
+    match text[start..].chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            let inside = start + 1;
+            text[inside..].rfind(quote).map_or(text.len(), |end| inside + end + 1)
+        }
+        _ if in_braces => text.find([',', '}']).unwrap_or(text.len()),
+        _ => text.len(),
+    }
+}
+
 /// Hides every secret below `node`.
 pub(crate) fn hide(node: &mut Node) {
     hide_below(node, false);
@@ -105,6 +144,22 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(without_credentials(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn excerpts_hide_the_values_of_secret_keys() {
+        let cases = [
+            ("  token: hunter2", "  token: *******"),
+            ("out: { tpye: x, password: a b, url: y }", "out: { tpye: x, password: * *, url: y }"),
+            ("  \"api_key\": \"a, b\" # mine", "  \"api_key\": *** ** # mine"),
+            ("  password: a,b", "  password: ***"),
+            ("  token_file: ./token", "  token_file: ./token"),
+            ("  url: https://ann:pw@host/", "  url: https://ann:***@host/"),
+            ("no colon", "no colon"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(without_secrets(line), expected, "{line}");
         }
     }
 }

@@ -11,7 +11,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use crate::units::{DurationRange, duration_text, optional_duration_text, path_schema, size_text};
+use crate::routing::{PipelineTest, Route};
+use crate::units::{
+    DurationRange, duration_text, optional_duration_text, optional_path_schema, path_schema,
+    size_text,
+};
 
 /// Where plugins are looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -352,7 +356,8 @@ pub(crate) struct FileSettings {
     #[schemars(schema_with = "stages_schema")]
     pub(crate) stages: Vec<StageEntry>,
 
-    /// Where results go, by a name of your choice. Every result goes to every sink.
+    /// Where results go, by a name of your choice. Every result goes to every sink, unless `routes`
+    /// say otherwise.
     #[serde(default)]
     pub(crate) sinks: BTreeMap<String, SinkEntry>,
 
@@ -377,13 +382,15 @@ pub(crate) struct FileSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<ServerSettings>,
 
-    /// Which documents go to which sinks.
+    /// Which documents go to which sinks. A document goes to the sinks of every route whose
+    /// condition holds; left out, every document goes to every sink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) routes: Option<Value>,
+    #[schemars(schema_with = "routes_schema")]
+    pub(crate) routes: Option<Vec<Route>>,
 
-    /// Texts and what the pipeline should say about them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) tests: Option<Value>,
+    /// Texts and what the pipeline should say about them; `standpoint test` runs them.
+    #[serde(default)]
+    pub(crate) tests: Vec<PipelineTest>,
 
     /// Several daemons that share the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -512,8 +519,9 @@ fn paths_schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": path })
 }
 
-fn optional_path_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": ["string", "null"], "format": crate::units::PATH_FORMAT })
+fn routes_schema(generator: &mut SchemaGenerator) -> Schema {
+    let route = generator.subschema_for::<Route>();
+    json_schema!({ "type": "array", "minItems": 1, "items": route })
 }
 
 /// The short form is unfolded before a file is checked, so the schema knows both.
@@ -543,13 +551,13 @@ pub(crate) fn defaults() -> Value {
         shutdown_timeout: default_shutdown_timeout(),
         server: None,
         routes: None,
-        tests: None,
+        tests: Vec::new(),
         cluster: None,
     };
     let mut defaults = serde_json::to_value(file).unwrap_or_default();
     if let Some(fields) = defaults.as_object_mut() {
         // These have no default: a file must say them, or is named after itself.
-        for key in ["version", "name", "stages"] {
+        for key in ["version", "name", "stages", "tests"] {
             fields.remove(key);
         }
     }

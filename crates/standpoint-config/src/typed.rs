@@ -6,33 +6,36 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::check;
-use crate::diagnostic::{Diagnostic, Fault, Origin, Place, Severity};
+use crate::diagnostic::{Diagnostic, Fault, Origin, Place};
 use crate::own::OwnSettings;
 use crate::pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings};
 use crate::settings::{
     FileSettings, Retry, SinkEntry, SourceEntry, StageDefaults, StageEntry, Use,
 };
 use crate::tree::{Entry, Node, join};
-use crate::{rules, unsupported};
+use crate::{routing, rules, unsupported};
 
-/// The typed pipeline; `None` when `findings` say why there is none.
+/// What the pipeline's own schema makes of `tree`; what cannot be read in it is null.
+pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>) -> Value {
+    let schema = schemars::schema_for!(FileSettings).to_value();
+    let checked = check::check(tree, "", &schema, origin, findings);
+    rules::check(tree, origin, findings);
+    routing::check(tree, origin, findings);
+    unsupported::check(tree, origin, findings);
+    checked
+}
+
+/// The typed pipeline of a tree without mistakes; `None` when `findings` say why there is none.
 pub(crate) fn pipeline(
     tree: Node,
+    checked: &Value,
     origin: &Arc<Origin>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<PipelineFile> {
-    let schema = schemars::schema_for!(FileSettings).to_value();
-    let before = findings.len();
-    let checked = check::check(&tree, "", &schema, origin, findings);
-    rules::check(&tree, origin, findings);
-    unsupported::check(&tree, origin, findings);
-    if findings[before..].iter().any(|finding| finding.severity == Severity::Error) {
-        return None;
-    }
     let mut read = Reading { origin, findings };
-    let file: FileSettings = read.section(&checked, &Place::Nowhere, "")?;
-    let sources = source_settings(&tree, &checked, &mut read);
-    let sinks = sink_settings(&tree, &checked, &mut read);
+    let file: FileSettings = read.section(checked, &Place::Nowhere, "")?;
+    let sources = source_settings(&tree, checked, &mut read);
+    let sinks = sink_settings(&tree, checked, &mut read);
     let stages = tree.get("stages").map_or(&[][..], Node::items);
     let stages = stages
         .iter()
@@ -52,6 +55,8 @@ pub(crate) fn pipeline(
         limits: file.limits,
         commit: file.commit,
         shutdown_timeout: file.shutdown_timeout,
+        routes: file.routes.unwrap_or_default(),
+        tests: file.tests,
         tree,
         origin: Arc::clone(origin),
     })

@@ -329,6 +329,11 @@ pub(crate) fn path_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": PATH_FORMAT, "minLength": 1 })
 }
 
+/// The schema of a path that may be left out.
+pub(crate) fn optional_path_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "format": PATH_FORMAT })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

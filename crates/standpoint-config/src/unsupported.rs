@@ -4,15 +4,12 @@
 //! Whoever builds one of these removes its row.
 
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
-use crate::tree::{Kind, Meaning, Node, join};
+use crate::tree::{Kind, Node, join};
 
 /// The keys that are refused; `[]` stands for any item of a list, `*` for any key.
 const UNSUPPORTED: &[Unsupported] = &[
     Unsupported { key: "server", value: Any, instead: "remove it" },
-    Unsupported { key: "routes", value: Any, instead: "every result goes to every sink" },
-    Unsupported { key: "tests", value: Any, instead: "remove it" },
     Unsupported { key: "cluster", value: Any, instead: "remove it" },
-    Unsupported { key: "plugins.strict", value: True, instead: "set it to `false`" },
     Unsupported {
         key: "stages[].use",
         value: List,
@@ -40,18 +37,15 @@ struct Unsupported {
 enum Which {
     Any,
     Text(&'static str),
-    /// A boolean that is on, however it is spelt.
-    True,
     List,
 }
-use Which::{Any, List, Text, True};
+use Which::{Any, List, Text};
 
 impl Which {
     fn matches(&self, node: &Node) -> bool {
         match self {
             Any => true,
             Text(text) => node.scalar().is_some_and(|scalar| scalar.text == *text),
-            True => node.scalar().is_some_and(|s| s.meaning() == Meaning::Boolean(true)),
             List => matches!(node.kind, Kind::List(_)),
         }
     }
@@ -68,7 +62,6 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
             let what = match row.value {
                 Any => quoted(key),
                 Text(text) => quoted(&format!("{key}: {text}")),
-                True => quoted(&format!("{key}: true")),
                 List => "a command as a plugin".to_owned(),
             };
             let fault =

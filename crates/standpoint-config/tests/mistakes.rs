@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use standpoint_config::{Environment, PipelineFile};
+use serde_json::json;
+use standpoint_config::{Catalogue, Draft, Environment, PipelineFile};
 
 /// What is said about `text`; nothing when it is right.
 fn mistakes(text: &str) -> String {
@@ -17,6 +18,67 @@ fn mistakes(text: &str) -> String {
 /// What is said about a file that is right but for `rest`.
 fn mistakes_beside(rest: &str) -> String {
     mistakes(&format!("version: 1\nstages: [tokenise]\n{rest}"))
+}
+
+#[test]
+fn mistakes_of_every_kind_are_told_together() {
+    let text = "\
+version: 2
+timout: 5s
+sources:
+  news: { type: inbx, path: ./inbox }
+  wire: { type: inbox, settle: 500 }
+stages:
+  - tokenize
+  - use: stance
+    with: { targt: Russia }
+    concurrency: 0
+sinks:
+  out: { type: jsonl }
+";
+    let own = |properties: serde_json::Value, required: serde_json::Value| {
+        json!({
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        })
+    };
+    let path = json!({ "type": "string" });
+    let inbox = own(
+        json!({ "path": path, "settle": { "type": "string", "format": "duration" } }),
+        json!(["path"]),
+    );
+    let catalogue = Catalogue {
+        sources: [("inbox".to_owned(), inbox)].into(),
+        sinks: [("jsonl".to_owned(), own(json!({ "path": path }), json!(["path"])))].into(),
+        plugins: [
+            ("tokenise".to_owned(), own(json!({}), json!([]))),
+            ("stance".to_owned(), own(json!({ "target": path }), json!([]))),
+        ]
+        .into(),
+    };
+    let none = Environment::empty();
+    let mut draft = Draft::parse(text, "pipeline.yaml", Path::new(""), &none, &[]);
+    draft.check_settings(&catalogue);
+    draft.report("stages[1].concurrency", "the program has a word to say, too".to_owned(), None);
+    let found = draft.finish().unwrap_err();
+    let lines: Vec<String> = found
+        .iter()
+        .map(|found| format!("{}:{} {}", found.line.unwrap(), found.column.unwrap(), found.message))
+        .collect();
+    assert_snapshot!(lines.join("\n"), @r"
+    1:10 version 2 of the format is not known
+    2:1 unknown key `timout`; did you mean `timeout` under `defaults:`?
+    4:17 unknown source type `inbx`; did you mean `inbox`?
+    5:3 the key `path` is missing
+    5:32 `500`: a bare number has no unit; write it like `10s`
+    7:5 unknown plugin `tokenize`; did you mean `tokenise`?
+    9:13 unknown key `targt`; did you mean `target`?
+    10:18 must be at least 1, found `0`
+    10:18 the program has a word to say, too
+    12:3 the key `path` is missing
+    ");
 }
 
 #[test]
@@ -334,20 +396,14 @@ fn what_cannot_be_meant_is_refused() {
 
 #[test]
 fn what_this_build_cannot_do_is_said() {
-    assert_snapshot!(mistakes_beside("server: { listen: 127.0.0.1:8686 }\nroutes: []\n"), @r"
+    assert_snapshot!(mistakes_beside("server: { listen: 127.0.0.1:8686 }\n"), @r"
     pipeline.yaml:3:1: error: `server` is not supported by this build
       3 | server: { listen: 127.0.0.1:8686 }
         | ^^^^^^
         = help: remove it
-
-    pipeline.yaml:4:1: error: `routes` is not supported by this build
-      4 | routes: []
-        | ^^^^^^
-        = help: every result goes to every sink
     ");
     let text = "\
 version: 1
-plugins: { strict: True }
 stages:
   - use: [python3, hedge.py]
     id: hedge
@@ -355,26 +411,135 @@ stages:
     limits: { memory: 1GiB }
 ";
     assert_snapshot!(mistakes(text), @r"
-    pipeline.yaml:2:12: error: `strict: true` is not supported by this build
-      2 | plugins: { strict: True }
-        |            ^^^^^^
-        = help: set it to `false`
-
-    pipeline.yaml:4:5: error: a command as a plugin is not supported by this build
-      4 |   - use: [python3, hedge.py]
+    pipeline.yaml:3:5: error: a command as a plugin is not supported by this build
+      3 |   - use: [python3, hedge.py]
         |     ^^^
         = help: name a plugin, or the path of its library
 
-    pipeline.yaml:6:5: error: `runtime: process` is not supported by this build
-      6 |     runtime: process
+    pipeline.yaml:5:5: error: `runtime: process` is not supported by this build
+      5 |     runtime: process
         |     ^^^^^^^
         = help: use `native`
 
-    pipeline.yaml:7:5: error: `limits` is not supported by this build
-      7 |     limits: { memory: 1GiB }
+    pipeline.yaml:6:5: error: `limits` is not supported by this build
+      6 |     limits: { memory: 1GiB }
         |     ^^^^^^
         = help: a native plugin has no limits; remove it
     ");
+}
+
+#[test]
+fn routes_lead_to_sinks_that_there_are() {
+    let text = "\
+version: 1
+stages: [tokenise]
+sinks:
+  results: { type: jsonl, path: r.jsonl }
+  rest: { type: jsonl, path: rest.jsonl }
+routes:
+  - to: [resluts]
+  - { when: length > 3, to: [nowhere, results], name: long }
+";
+    assert_snapshot!(mistakes(text), @r"
+    pipeline.yaml:5:3: warning: no route leads to the sink `rest`
+      5 |   rest: { type: jsonl, path: rest.jsonl }
+        |   ^^^^
+        = help: name it in `to` of a route, or remove it
+
+    pipeline.yaml:6:1: warning: a document that no route takes goes to no sink
+      6 | routes:
+        | ^^^^^^
+        = help: end the list with a route without `when`, such as `- { to: [results] }`, or with `- { to: [] }` to say that it is meant
+
+    pipeline.yaml:7:5: error: a route without `when` takes what no other takes
+      7 |   - to: [resluts]
+        |     ^
+        = help: move it to the end, or give it a condition
+
+    pipeline.yaml:7:10: error: there is no sink `resluts`; did you mean `results`?
+      7 |   - to: [resluts]
+        |          ^^^^^^^
+
+    pipeline.yaml:8:30: error: there is no sink `nowhere`
+      8 |   - { when: length > 3, to: [nowhere, results], name: long }
+        |                              ^^^^^^^
+        = help: known sinks: `results` and `rest`
+
+    pipeline.yaml:8:49: error: unknown key `name`
+      8 |   - { when: length > 3, to: [nowhere, results], name: long }
+        |                                                 ^^^^
+        = help: known keys: `to` and `when`
+    ");
+}
+
+#[test]
+fn tests_say_what_they_read_and_expect() {
+    let text = "\
+version: 1
+stages: [tokenise]
+tests:
+  - { expect: { author: { label: angry } } }
+  - { text: a, path: b.txt, expect: {} }
+";
+    assert_snapshot!(mistakes(text), @r"
+    pipeline.yaml:4:5: error: the test says neither `text` nor `path`
+      4 |   - { expect: { author: { label: angry } } }
+        |     ^^
+        = help: give it a `text`, or the `path` of a file with one document
+
+    pipeline.yaml:4:34: error: unknown value `angry`; expected `opposed`, `neutral` or `supportive`
+      4 |   - { expect: { author: { label: angry } } }
+        |                                  ^^^^^
+
+    pipeline.yaml:5:5: warning: the test expects nothing, so that it cannot fail
+      5 |   - { text: a, path: b.txt, expect: {} }
+        |     ^^
+
+    pipeline.yaml:5:22: error: a test reads its `text` or its `path`, not both
+      5 |   - { text: a, path: b.txt, expect: {} }
+        |                      ^^^^^
+    ");
+}
+
+#[test]
+fn a_strict_file_pins_every_plugin() {
+    let pin = "0123456789abcdef".repeat(4);
+    let text = format!(
+        "version: 1\nplugins: {{ strict: true }}\nstages:\n  - tokenise\n  \
+         - {{ use: entity, sha256: {pin} }}\n"
+    );
+    assert_snapshot!(mistakes(&text), @r"
+    pipeline.yaml:4:5: error: `plugins.strict` asks for the `sha256` of each plugin
+      4 |   - tokenise
+        |     ^^^^^^^^
+        = help: `sha256sum` prints the digest of the plugin's library
+    ");
+}
+
+#[test]
+fn a_key_that_belongs_elsewhere_is_sent_there() {
+    assert_snapshot!(mistakes_beside("timout: 5s\nmax_jsn_depth: 3\n"), @r"
+    pipeline.yaml:3:1: error: unknown key `timout`; did you mean `timeout` under `defaults:`?
+      3 | timout: 5s
+        | ^^^^^^
+
+    pipeline.yaml:4:1: error: unknown key `max_jsn_depth`; did you mean `max_json_depth` under `limits:`?
+      4 | max_jsn_depth: 3
+        | ^^^^^^^^^^^^^
+    ");
+}
+
+#[test]
+fn an_excerpt_shows_no_secret() {
+    let text = "\
+version: 1
+stages:
+  - use: stance
+    with: { token: hunter2, taget: x }
+    password: hunter2
+";
+    let told = mistakes(text);
+    assert!(told.contains("    password: *******") && !told.contains("hunter2"), "{told}");
 }
 
 #[test]

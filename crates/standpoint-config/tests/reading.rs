@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde_json::json;
 use standpoint_config::{
-    Catalogue, Concurrency, Dedupe, Diagnostics, Durability, Environment, OnError, Override,
+    Catalogue, Concurrency, Dedupe, Diagnostics, Draft, Durability, Environment, OnError, Override,
     PipelineFile, PluginReference, schema,
 };
 
@@ -241,11 +241,17 @@ fn catalogue() -> Catalogue {
     }
 }
 
+fn checked(text: &str) -> Result<(PipelineFile, Diagnostics), Diagnostics> {
+    let none = Environment::empty();
+    let mut draft = Draft::parse(text, "pipeline.yaml", Path::new("conf"), &none, &[]);
+    draft.check_settings(&catalogue());
+    draft.finish()
+}
+
 #[test]
 fn settings_of_connectors_and_plugins_fit_their_schemas() {
-    let pipeline = parse(FULL);
-    let found = pipeline.check_settings(&catalogue());
-    assert!(found.is_empty(), "{found}");
+    let (pipeline, warnings) = checked(FULL).expect("the settings fit");
+    assert!(warnings.is_empty(), "{warnings}");
     let settings = pipeline.sources[0].settings.conform(&catalogue().sources["inbox"]).unwrap();
     assert_eq!(settings["path"], "conf/inbox");
     assert_eq!(settings["on_success"]["archive"], "conf/archive");
@@ -274,7 +280,7 @@ stages:
 sinks:
   out: { type: jsonl, path: [a] }
 ";
-    let found = parse(text).check_settings(&catalogue());
+    let found = checked(text).unwrap_err();
     assert_snapshot!(found, @r"
     pipeline.yaml:3:3: error: the key `path` is missing
       3 |   news:
@@ -445,7 +451,7 @@ proptest! {
         let end = (at..=FULL.len()).filter(|index| FULL.is_char_boundary(*index)).nth(cut).unwrap_or(FULL.len());
         let text = format!("{}{put}{}", &FULL[..at], &FULL[end..]);
         if let Ok(pipeline) = parse_in(&text, &[], &[]) {
-            let _ = (pipeline.resolved_yaml(), pipeline.check_settings(&catalogue()));
+            let _ = (pipeline.resolved_yaml(), checked(&text));
         }
     }
 

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
-    Catalogue, Concurrency, Diagnostics, Durability, Environment, OnError, Override, PipelineFile,
-    PluginReference, StageSettings,
+    Catalogue, Concurrency, Diagnostics, Draft, DraftStage, Durability, Environment, OnError,
+    Override, PipelineFile, PluginReference, StageSettings,
 };
 use standpoint_connectors::files::{FilesSettings, FilesSource, Input, Listener, StdinSettings};
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
@@ -24,7 +24,8 @@ use standpoint_stage::{StartContext, check_chain};
 use crate::cli::PipelineChoice;
 use crate::condition::Condition;
 use crate::exit;
-use crate::plugins::{Installed, Plugin};
+use crate::plugins::{Installed, Plugin, trusted};
+use crate::routes::Routes;
 
 /// The pipeline that the program carries.
 pub(crate) const EMBEDDED: &str = include_str!("../../../config/fast.yaml");
@@ -46,33 +47,35 @@ impl Assembly {
     pub(crate) fn of(choice: &PipelineChoice) -> Result<Self> {
         let overrides = overrides(&choice.set)?;
         Self::check(choice.config.as_deref(), &overrides)
+            .map(|(assembly, _)| assembly)
             .map_err(|findings| exit::usage(findings.render(false)))
     }
 
-    /// Reads and checks a pipeline file, or the pipeline that the program carries.
+    /// Reads and checks a pipeline file, or the pipeline that the program carries; gives warnings
+    /// beside it.
     ///
     /// # Errors
     ///
     /// Every mistake in it.
-    pub(crate) fn check(path: Option<&Path>, overrides: &[Override]) -> Result<Self, Diagnostics> {
+    pub(crate) fn check(
+        path: Option<&Path>,
+        overrides: &[Override],
+    ) -> Result<(Self, Diagnostics), Diagnostics> {
         let environment = Environment::of_process();
-        let file = if let Some(path) = path {
-            PipelineFile::load(path, &environment, overrides)?
+        let mut draft = if let Some(path) = path {
+            Draft::load(path, &environment, overrides)
         } else {
             let name = "the embedded pipeline";
-            PipelineFile::parse(EMBEDDED, name, Path::new("."), &environment, overrides)?
+            Draft::parse(EMBEDDED, name, Path::new("."), &environment, overrides)
         };
-        let installed = Installed::look(&file.plugins.paths);
-        let mut findings: Vec<_> =
-            file.check_settings(&catalogue(&file, &installed)).iter().cloned().collect();
-        findings.extend(check_plugins(&file, &installed));
-        findings.extend(check_conditions(&file));
-        let findings = Diagnostics::from(findings);
-        if findings.has_errors() {
-            Err(findings)
-        } else {
-            Ok(Self { file, installed, plugin_cache: None })
-        }
+        let stages = draft.stages();
+        let installed = Installed::look(&draft.plugin_paths());
+        let plugins = stages.iter().map(|stage| &stage.plugin);
+        draft.check_settings(&catalogue(plugins, &installed));
+        check_plugins(&mut draft, &stages, &installed);
+        check_conditions(&mut draft);
+        let (file, warnings) = draft.finish()?;
+        Ok((Self { file, installed, plugin_cache: None }, warnings))
     }
 
     /// Loads plugins from private copies in the data folder from now on, so that what was checked
@@ -118,6 +121,9 @@ impl Assembly {
             stage: stage.id.clone(),
             pipeline_dir: self.file.resolve(Path::new("")),
         };
+        if self.file.plugins.strict {
+            trusted(&plugin.path).map_err(|reason| anyhow!(reason))?;
+        }
         let policy =
             LoadPolicy { sha256: stage.sha256.clone(), cache_dir: self.plugin_cache.clone() };
         let loaded = plugin.load(&policy, &settings, &context)?;
@@ -204,6 +210,7 @@ impl Assembly {
     ///
     /// Why one cannot be opened.
     pub(crate) fn sinks(&self) -> Result<Vec<SinkStep>> {
+        let routes = Routes::compile(&self.file.routes).map_err(exit::usage)?;
         let mut steps = Vec::new();
         for sink in &self.file.sinks {
             let schema = sink_schemas().remove(sink.kind.as_str()).unwrap_or_default();
@@ -224,7 +231,9 @@ impl Assembly {
                 }
                 other => return Err(anyhow!("sink type `{other}` has no implementation")),
             };
-            steps.push(self.sink_step(&sink.name, made));
+            let mut step = self.sink_step(&sink.name, made);
+            step.when = routes.condition(&sink.name);
+            steps.push(step);
         }
         Ok(steps)
     }
@@ -302,15 +311,20 @@ fn when(source: &str) -> Result<When> {
 }
 
 /// What a pipeline file can name, with the schema of its settings.
-pub(crate) fn catalogue(file: &PipelineFile, installed: &Installed) -> Catalogue {
+///
+/// - `used`: plugins that the file names; those given by their paths are in no list.
+pub(crate) fn catalogue<'p>(
+    used: impl Iterator<Item = &'p PluginReference>,
+    installed: &Installed,
+) -> Catalogue {
     let mut plugins: BTreeMap<String, Value> = installed
         .plugins()
         .iter()
         .map(|plugin| (plugin.name().to_owned(), plugin.settings_schema().clone()))
         .collect();
-    for stage in &file.stages {
-        if let Ok(plugin) = installed.find(&stage.plugin) {
-            plugins.insert(stage.plugin.to_string(), plugin.settings_schema().clone());
+    for reference in used {
+        if let Ok(plugin) = installed.find(reference) {
+            plugins.insert(reference.to_string(), plugin.settings_schema().clone());
         }
     }
     let owned = |schemas: BTreeMap<&str, Value>| {
@@ -337,40 +351,38 @@ fn sink_schemas() -> BTreeMap<&'static str, Value> {
 }
 
 /// Checks that every plugin can be read, and that each stage finds what it reads.
-fn check_plugins(file: &PipelineFile, installed: &Installed) -> Vec<standpoint_config::Diagnostic> {
-    let mut findings = Vec::new();
+fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed: &Installed) {
     let mut chain = Vec::new();
-    for (index, stage) in file.stages.iter().enumerate() {
+    for stage in stages {
         match installed.find(&stage.plugin) {
             Ok(Plugin { manifest, .. }) => {
                 chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
             }
             // A name that is not installed is among the findings of the settings already.
             Err(error) if matches!(stage.plugin, PluginReference::Path(_)) => {
-                let key = format!("stages[{index}].use");
-                findings.push(file.diagnostic(&key, error, None));
+                draft.report(&format!("stages[{}].use", stage.index), error, None);
             }
             Err(_) => {}
         }
     }
-    if chain.len() < file.stages.len() {
-        return findings;
+    // What an unknown plugin writes is unknown.
+    if chain.len() < draft.stage_count() {
+        return;
     }
     let others: Vec<_> = installed
         .plugins()
         .iter()
         .map(|plugin| (plugin.name().to_owned(), plugin.manifest.writes.clone()))
         .collect();
-    findings.extend(check_chain(&chain, &others).into_iter().map(|mistake| {
-        file.diagnostic(&format!("stages[{}]", mistake.index), mistake.to_string(), None)
-    }));
-    findings
+    for mistake in check_chain(&chain, &others) {
+        draft.report(&format!("stages[{}]", mistake.index), mistake.to_string(), None);
+    }
 }
 
-fn check_conditions(file: &PipelineFile) -> Vec<standpoint_config::Diagnostic> {
-    let conditions = file.stages.iter().enumerate().filter_map(|(index, stage)| {
-        let error = Condition::compile(stage.when.as_deref()?).err()?;
-        Some(file.diagnostic(&format!("stages[{index}].when"), error, None))
-    });
-    conditions.collect()
+fn check_conditions(draft: &mut Draft) {
+    for (key_path, condition) in draft.conditions() {
+        if let Err(error) = Condition::compile(&condition) {
+            draft.report(&key_path, error, None);
+        }
+    }
 }

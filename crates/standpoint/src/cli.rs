@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Daemon(Daemon),
     /// Show every mistake of pipeline files, with positions.
     Validate(Validate),
+    /// Run the tests that are written in a pipeline file.
+    Test(Test),
     /// Print a document with its entities and each piece of evidence marked.
     Explain(Explain),
     /// Measure a task on labelled data: precision, recall, F1.
@@ -142,6 +144,21 @@ pub(crate) struct Validate {
     pub(crate) files: Vec<PathBuf>,
 
     /// How to print what is found.
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The pipeline file; its `tests` are run, its sources and sinks are not used.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Change one setting, such as `defaults.timeout=5s`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// How to print what passed and what failed.
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub(crate) format: ReportFormat,
 }

@@ -9,14 +9,14 @@ use standpoint_config::schema;
 
 use crate::assemble::{Assembly, catalogue};
 use crate::cli::{
-    Cli, Command, ConfigCommand, Evaluate, Explain, Graph, GraphFormat, PipelineChoice,
-    PluginCommand, ReportFormat, Validate,
+    Cli, Command, ConfigCommand, Evaluate, Explain, Graph, GraphFormat, PluginCommand,
+    ReportFormat, Validate,
 };
 use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{evaluate, run};
+use crate::{evaluate, run, trials};
 
 /// Answers a command.
 ///
@@ -28,6 +28,11 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Run(arguments) => run::run(&arguments, cli.color),
         Command::Daemon(arguments) => run::daemon(&arguments),
         Command::Validate(arguments) => validate(&arguments, cli.color),
+        Command::Test(arguments) => {
+            let (told, exit) = trials::run(&arguments, Style::of_stdout(cli.color))?;
+            print(&told)?;
+            Ok(exit)
+        }
         Command::Explain(arguments) => explained(&arguments, cli.color),
         Command::Evaluate(arguments) => evaluated(&arguments),
         Command::Plugin(command) => plugin(command),
@@ -59,21 +64,25 @@ fn validate(arguments: &Validate, colour: ColorChoice) -> Result<Exit> {
     let mut exit = Exit::Done;
     let mut reports = Vec::new();
     for path in &arguments.files {
-        let findings = Assembly::check(Some(path), &[]).err();
-        if findings.is_some() {
-            exit = Exit::Usage;
-        }
+        let findings = match Assembly::check(Some(path), &[]) {
+            Ok((_, warnings)) => warnings,
+            Err(findings) => {
+                exit = Exit::Usage;
+                findings
+            }
+        };
         match arguments.format {
             ReportFormat::Text => {
-                let told = findings.map_or_else(
-                    || format!("{}: no mistakes", path.display()),
-                    |findings| findings.render(style.colour),
-                );
+                let mut told = findings.render(style.colour);
+                if !findings.has_errors() {
+                    let gap = if told.is_empty() { "" } else { "\n\n" };
+                    told.push_str(&format!("{gap}{}: no mistakes", path.display()));
+                }
                 print(&format!("{}\n", told.trim_end()))?;
             }
             ReportFormat::Json => reports.push(json!({
                 "file": path,
-                "findings": findings.map_or_else(|| json!([]), |findings| findings.to_json()),
+                "findings": findings.to_json(),
             })),
         }
     }
@@ -123,55 +132,83 @@ fn plugin(command: PluginCommand) -> Result<Exit> {
 }
 
 fn schema_of_everything() -> Result<Exit> {
-    let none = PipelineChoice { config: None, set: Vec::new() };
-    let file = Assembly::of(&none)?.file;
     let installed = Installed::look(&[]);
-    print(&format!("{:#}\n", schema(&catalogue(&file, &installed))))
+    print(&format!("{:#}\n", schema(&catalogue(std::iter::empty(), &installed))))
 }
 
 fn graph(arguments: &Graph) -> Result<Exit> {
     let file = Assembly::of(&arguments.pipeline)?.file;
-    let mut nodes: Vec<(String, String)> = Vec::new();
-    let mut edges: Vec<(String, String)> = Vec::new();
+    let mut graph = Drawing::default();
     let stages: Vec<String> = (0..file.stages.len()).map(|index| format!("stage{index}")).collect();
     for (node, stage) in stages.iter().zip(&file.stages) {
         let condition =
             stage.when.as_ref().map(|when| format!("\nwhen {when}")).unwrap_or_default();
-        nodes.push((node.clone(), format!("{}{condition}", stage.id)));
+        graph.nodes.push((node.clone(), format!("{}{condition}", stage.id)));
     }
-    edges.extend(stages.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())));
+    for pair in stages.windows(2) {
+        graph.edge(&pair[0], &pair[1], "");
+    }
     let (first, last) =
         stages.first().zip(stages.last()).ok_or_else(|| anyhow!("the pipeline has no stages"))?;
     for (index, source) in file.sources.iter().enumerate() {
         let node = format!("source{index}");
-        nodes.push((node.clone(), format!("{} ({})", source.name, source.kind)));
-        edges.push((node, first.clone()));
+        graph.nodes.push((node.clone(), format!("{} ({})", source.name, source.kind)));
+        graph.edge(&node, first, "");
     }
     for (index, sink) in file.sinks.iter().enumerate() {
         let node = format!("sink{index}");
-        nodes.push((node.clone(), format!("{} ({})", sink.name, sink.kind)));
-        edges.push((last.clone(), node));
+        graph.nodes.push((node.clone(), format!("{} ({})", sink.name, sink.kind)));
+        if file.routes.is_empty() {
+            graph.edge(last, &node, "");
+        }
+        for route in file.routes.iter().filter(|route| route.to.contains(&sink.name)) {
+            graph.edge(last, &node, route.when.as_deref().unwrap_or("otherwise"));
+        }
     }
     print(&match arguments.format {
-        GraphFormat::Mermaid => mermaid(&nodes, &edges),
-        GraphFormat::Dot => dot(&file.name, &nodes, &edges),
+        GraphFormat::Mermaid => graph.mermaid(),
+        GraphFormat::Dot => graph.dot(&file.name),
     })
 }
 
-fn mermaid(nodes: &[(String, String)], edges: &[(String, String)]) -> String {
-    // Quotation marks would end a label; Mermaid knows HTML's name for them.
-    let label = |text: &str| text.replace('"', "&quot;").replace('\n', "<br/>");
-    let nodes = nodes.iter().map(|(id, text)| format!("  {id}[\"{}\"]\n", label(text)));
-    let edges = edges.iter().map(|(from, to)| format!("  {from} --> {to}\n"));
-    format!("flowchart LR\n{}", nodes.chain(edges).collect::<String>())
+/// Boxes and arrows.
+#[derive(Default)]
+struct Drawing {
+    /// An identifier and a label.
+    nodes: Vec<(String, String)>,
+    /// From, to, and a label that may be empty.
+    edges: Vec<(String, String, String)>,
 }
 
-fn dot(name: &str, nodes: &[(String, String)], edges: &[(String, String)]) -> String {
-    let quoted = |text: &str| {
-        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
-    };
-    let nodes = nodes.iter().map(|(id, text)| format!("  {id} [label={}];\n", quoted(text)));
-    let edges = edges.iter().map(|(from, to)| format!("  {from} -> {to};\n"));
-    let body: String = nodes.chain(edges).collect();
-    format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n{body}}}\n", quoted(name))
+impl Drawing {
+    fn edge(&mut self, from: &str, to: &str, label: &str) {
+        self.edges.push((from.to_owned(), to.to_owned(), label.to_owned()));
+    }
+
+    fn mermaid(&self) -> String {
+        // Quotation marks would end a label; Mermaid knows HTML's name for them.
+        let label = |text: &str| text.replace('"', "&quot;").replace('\n', "<br/>");
+        let nodes = self.nodes.iter().map(|(id, text)| format!("  {id}[\"{}\"]\n", label(text)));
+        let edges = self.edges.iter().map(|(from, to, text)| {
+            let text =
+                if text.is_empty() { String::new() } else { format!("|\"{}\"|", label(text)) };
+            format!("  {from} -->{text} {to}\n")
+        });
+        format!("flowchart LR\n{}", nodes.chain(edges).collect::<String>())
+    }
+
+    fn dot(&self, name: &str) -> String {
+        let quoted = |text: &str| {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+        };
+        let nodes =
+            self.nodes.iter().map(|(id, text)| format!("  {id} [label={}];\n", quoted(text)));
+        let edges = self.edges.iter().map(|(from, to, text)| {
+            let text =
+                if text.is_empty() { String::new() } else { format!(" [label={}]", quoted(text)) };
+            format!("  {from} -> {to}{text};\n")
+        });
+        let body: String = nodes.chain(edges).collect();
+        format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n{body}}}\n", quoted(name))
+    }
 }

@@ -13,10 +13,12 @@ mod explain;
 mod logging;
 mod plugins;
 mod progress;
+mod routes;
 mod run;
 mod signals;
 mod style;
 mod table;
+mod trials;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -201,6 +202,32 @@ impl Plugin {
     pub(crate) fn json(&self) -> Value {
         json!({ "path": self.path, "manifest": self.manifest })
     }
+}
+
+/// Whether nobody but root and this user can change a plugin's library: what `plugins.strict` asks
+/// of the file and of each folder above it.
+///
+/// # Errors
+///
+/// Who can, in words.
+pub(crate) fn trusted(library: &Path) -> Result<(), String> {
+    let told =
+        |path: &Path, reason: &str| Err(format!("`plugins.strict`: {} {reason}", path.display()));
+    // What a link points to is what is loaded.
+    let Ok(library) = library.canonicalize() else { return told(library, "cannot be found") };
+    let own = std::fs::metadata("/proc/self").map_or(0, |own| own.uid());
+    for path in library.ancestors() {
+        let Ok(found) = path.metadata() else { return told(path, "cannot be looked at") };
+        if found.uid() != 0 && found.uid() != own {
+            return told(path, "belongs to another user than root and the one that runs this");
+        }
+        // In a sticky folder such as /tmp nobody can rename or remove what is another's.
+        let is_sticky = found.is_dir() && found.mode() & 0o1000 != 0;
+        if found.mode() & 0o022 != 0 && !is_sticky {
+            return told(path, "can be written to by others; take the right away: chmod go-w");
+        }
+    }
+    Ok(())
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,0 +1,250 @@
+//! A pipeline file that was read and is still being checked.
+//!
+//! What is wrong with the shape of a file must not hide what is wrong with the settings of its
+//! connectors, its plugins or its conditions. So a draft gives what can be known of them whatever
+//! else is wrong, takes every finding, and becomes a pipeline only in the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::catalogue::{self, Catalogue};
+use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin, Place, Severity};
+use crate::layers::{self, Environment, Override};
+use crate::pipeline::{PipelineFile, PluginReference};
+use crate::settings::defaults;
+use crate::substitute::substitute;
+use crate::tree::{Entry, Kind, Meaning, Node};
+use crate::{typed, yaml};
+
+/// A pipeline file with the mistakes that were found in it so far.
+///
+/// [`PipelineFile::load`] is enough for whoever needs no more than the file's own mistakes. A
+/// program that knows connectors and plugins reads a draft, checks it against its [`Catalogue`],
+/// adds findings of its own, and [finishes](Self::finish) it.
+#[derive(Debug)]
+pub struct Draft {
+    /// `None` where the text has no shape at all.
+    tree: Option<Node>,
+    /// What the tree comes to in the pipeline's own schema.
+    checked: Value,
+    origin: Arc<Origin>,
+    findings: Vec<Diagnostic>,
+}
+
+/// A stage of a draft whose `use` can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DraftStage {
+    /// Its place in the chain.
+    pub index: usize,
+    /// What it is called.
+    pub id: String,
+    /// Which plugin it is.
+    pub plugin: PluginReference,
+}
+
+impl Draft {
+    /// Reads the pipeline file at `path`; the layers are those of [`PipelineFile::load`].
+    #[must_use]
+    pub fn load(path: &Path, environment: &Environment, overrides: &[Override]) -> Self {
+        let name = path.display().to_string();
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        match read_text(path) {
+            Ok(text) => Self::parse(&text, &name, &folder, environment, overrides),
+            Err(fault) => {
+                let origin = Arc::new(Origin::new(name, folder, ""));
+                let findings = vec![origin.diagnostic(&Place::Nowhere, "", fault)];
+                Self { tree: None, checked: Value::Null, origin, findings }
+            }
+        }
+    }
+
+    /// Reads a pipeline from `text`; the parameters are those of [`PipelineFile::parse`].
+    #[must_use]
+    pub fn parse(
+        text: &str,
+        name: &str,
+        folder: &Path,
+        environment: &Environment,
+        overrides: &[Override],
+    ) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let origin = Arc::new(Origin::new(name.to_owned(), folder.to_owned(), text));
+        let mut findings = Vec::new();
+        let tree = yaml::read(text, &origin, &mut findings)
+            .and_then(|tree| layered(tree, environment, overrides, &origin, &mut findings));
+        let checked = match &tree {
+            Some(tree) => typed::check(tree, &origin, &mut findings),
+            None => Value::Null,
+        };
+        if tree.is_none() && findings.is_empty() {
+            let fault = Fault::new("the file is empty")
+                .help("a pipeline needs at least `version: 1` and `stages`");
+            findings.push(origin.diagnostic(&Place::Nowhere, "", fault));
+        }
+        Self { tree, checked, origin, findings }
+    }
+
+    /// The folders of `plugins.paths`, as far as they can be read.
+    #[must_use]
+    pub fn plugin_paths(&self) -> Vec<PathBuf> {
+        let paths = self.checked.pointer("/plugins/paths").and_then(Value::as_array);
+        let paths = paths.into_iter().flatten().filter_map(Value::as_str);
+        paths.map(PathBuf::from).collect()
+    }
+
+    /// How many stages the chain has, those that cannot be read among them.
+    #[must_use]
+    pub fn stage_count(&self) -> usize {
+        self.list("stages").len()
+    }
+
+    /// The stages whose `use` is a name or a path.
+    #[must_use]
+    pub fn stages(&self) -> Vec<DraftStage> {
+        let stages = self.list("stages").iter().enumerate().filter_map(|(index, node)| {
+            let plugin = PluginReference::new(text_of(node.get("use")?)?, &self.origin);
+            let id = node.get("id").and_then(text_of);
+            let id = id.map_or_else(|| plugin.default_id(), str::to_owned);
+            Some(DraftStage { index, id, plugin })
+        });
+        stages.collect()
+    }
+
+    /// Every condition over documents in the file, with the path of its key.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<(String, String)> {
+        let mut conditions = Vec::new();
+        for section in ["stages", "routes"] {
+            for (index, item) in self.list(section).iter().enumerate() {
+                if let Some(text) = item.get("when").and_then(text_of) {
+                    conditions.push((format!("{section}[{index}].when"), text.to_owned()));
+                }
+            }
+        }
+        for (index, test) in self.list("tests").iter().enumerate() {
+            let holds = test.get("expect").and_then(|expect| expect.get("holds"));
+            for (item, node) in holds.map_or(&[][..], Node::items).iter().enumerate() {
+                if let Some(text) = text_of(node) {
+                    let key = format!("tests[{index}].expect.holds[{item}]");
+                    conditions.push((key, text.to_owned()));
+                }
+            }
+        }
+        conditions
+    }
+
+    /// Checks the settings of each connector and plugin against its schema in `catalogue`.
+    ///
+    /// A source type, sink type or plugin name that the catalogue lacks is a finding. A plugin
+    /// given by its path is checked if the catalogue has that path: whether its library can be
+    /// read is for the program to say.
+    pub fn check_settings(&mut self, catalogue: &Catalogue) {
+        if let Some(tree) = &self.tree {
+            catalogue::check(tree, &self.origin, catalogue, &mut self.findings);
+        }
+    }
+
+    /// Adds a mistake that the program found; see [`PipelineFile::diagnostic`].
+    pub fn report(&mut self, key_path: &str, message: String, help: Option<String>) {
+        let place = self.tree.as_ref().map_or(Place::Nowhere, |tree| tree.place_of(key_path));
+        self.findings.push(self.origin.diagnostic(
+            &place,
+            key_path,
+            Fault { help, ..Fault::new(message) },
+        ));
+    }
+
+    /// The pipeline, with what its author should know of it.
+    ///
+    /// # Errors
+    ///
+    /// Every finding, when one of them is a mistake.
+    pub fn finish(self) -> Result<(PipelineFile, Diagnostics), Diagnostics> {
+        let Self { tree, checked, origin, mut findings } = self;
+        let has_errors =
+            |findings: &[Diagnostic]| findings.iter().any(|f| f.severity == Severity::Error);
+        let pipeline = tree
+            .filter(|_| !has_errors(&findings))
+            .and_then(|tree| typed::pipeline(tree, &checked, &origin, &mut findings));
+        match pipeline {
+            Some(pipeline) if !has_errors(&findings) => Ok((pipeline, findings.into())),
+            _ => Err(findings.into()),
+        }
+    }
+
+    fn list(&self, key: &str) -> &[Node] {
+        self.tree.as_ref().and_then(|tree| tree.get(key)).map_or(&[], Node::items)
+    }
+}
+
+/// The text of a scalar that says something.
+fn text_of(node: &Node) -> Option<&str> {
+    let scalar = node.scalar().filter(|scalar| !scalar.broken)?;
+    (scalar.meaning() != Meaning::Nothing && !scalar.text.is_empty()).then_some(&scalar.text)
+}
+
+/// The text of a pipeline file, if that is what it is.
+fn read_text(path: &Path) -> Result<String, Fault> {
+    let failed = |error: std::io::Error| Fault::new(format!("cannot read the file: {error}"));
+    // Asked before it is opened: opening a FIFO would wait for a writer.
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(Fault::new("cannot read the file: it is not a file"));
+    }
+    let largest = yaml::MAX_FILE_BYTES as u64;
+    if metadata.len() > largest {
+        let fault = format!("the file has {} bytes, above the limit of 1MiB", metadata.len());
+        return Err(Fault::new(fault));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
+        Fault::new(format!("the file is not UTF-8: byte {} (line {line}) is no text", valid + 1))
+            .help("save it as UTF-8")
+    })
+}
+
+/// Substitutions, defaults, environment and flags, and the long form of stages.
+fn layered(
+    mut tree: Node,
+    environment: &Environment,
+    overrides: &[Override],
+    origin: &Origin,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<Node> {
+    if !matches!(tree.kind, Kind::Map(_)) {
+        if tree.scalar().is_some_and(|scalar| scalar.plain && scalar.text.is_empty()) {
+            return None;
+        }
+        let fault = Fault::new("expected a map with keys such as `version` and `stages`");
+        findings.push(origin.diagnostic(&tree.place, "", fault));
+        return None;
+    }
+    substitute(&mut tree, environment, origin, findings);
+    let defaults = Node::from_json(&defaults());
+    let mut tree = layers::merge(defaults, tree, environment, overrides, origin, findings);
+    unfold_stages(&mut tree);
+    Some(tree)
+}
+
+/// `- tokenise` becomes `- use: tokenise`.
+fn unfold_stages(tree: &mut Node) {
+    let Kind::Map(entries) = &mut tree.kind else { return };
+    let stages = entries.iter_mut().filter(|entry| entry.key == "stages");
+    for Entry { value, .. } in stages {
+        let Kind::List(stages) = &mut value.kind else { continue };
+        for stage in stages {
+            if stage.scalar().is_some_and(|scalar| !scalar.text.is_empty()) {
+                let place = stage.place.clone();
+                let long = Node::map(place.clone(), Vec::new());
+                let value = std::mem::replace(stage, long);
+                let entry = Entry { key: "use".to_owned(), place, value };
+                stage.kind = Kind::Map(vec![entry]);
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! `test`: runs the tests that are written in a pipeline file, and tells what differs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Result, anyhow};
+use serde::Serialize;
+use serde_json::json;
+use standpoint_config::{ActorExpectation, Expectations, PipelineTest};
+use standpoint_document::{Document, Metadata, Stance};
+use standpoint_engine::StageStep;
+
+use crate::assemble::Assembly;
+use crate::cli::{PipelineChoice, ReportFormat, Test};
+use crate::condition::Condition;
+use crate::exit::{self, Exit};
+use crate::run;
+use crate::style::{Paint, Style, harmless};
+
+/// What became of one test.
+#[derive(Debug, Serialize)]
+struct Trial {
+    name: String,
+    passed: bool,
+    differences: Vec<Difference>,
+}
+
+/// Where a result is not as expected.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Difference {
+    /// The key of the expectation, such as `actors.KAZ.label`.
+    key: String,
+    expected: String,
+    found: String,
+}
+
+/// Runs the tests of a file; gives what is to be printed and how the program ends.
+///
+/// # Errors
+///
+/// When the file has mistakes or no tests, or a document of a test cannot be read.
+pub(crate) fn run(arguments: &Test, style: Style) -> Result<(String, Exit)> {
+    let choice =
+        PipelineChoice { config: Some(arguments.file.clone()), set: arguments.set.clone() };
+    let assembly = Assembly::of(&choice)?;
+    if assembly.file.tests.is_empty() {
+        return Err(exit::usage(format!("{}: there are no `tests`", arguments.file.display())));
+    }
+    let mut stages_toward = BTreeMap::new();
+    let mut trials = Vec::new();
+    for test in &assembly.file.tests {
+        let stages = match stages_toward.get(&test.target) {
+            Some(stages) => stages,
+            None => {
+                let made = assembly.stages(test.target.as_slice())?;
+                stages_toward.entry(test.target.clone()).or_insert(made)
+            }
+        };
+        trials.push(trial(test, stages, &assembly)?);
+    }
+    let failed = trials.iter().filter(|trial| !trial.passed).count();
+    let told = match arguments.format {
+        ReportFormat::Text => text(&trials, failed, style),
+        ReportFormat::Json => format!("{:#}\n", json!({ "failed": failed, "tests": trials })),
+    };
+    Ok((told, if failed == 0 { Exit::Done } else { Exit::Failed }))
+}
+
+fn trial(test: &PipelineTest, stages: &[StageStep], assembly: &Assembly) -> Result<Trial> {
+    let name = name_of(test);
+    let document = document_of(test, assembly).map_err(|error| {
+        let exit_is_usage = exit::of(&error) == Exit::Usage;
+        let told = format!("test `{name}`: {error:#}");
+        if exit_is_usage { exit::usage(told) } else { anyhow!(told) }
+    })?;
+    let differences = match run::annotate(vec![document], stages.to_vec(), assembly)?.first() {
+        Some(document) => differences(document, &test.expect),
+        None => vec![Difference {
+            key: String::new(),
+            expected: "a result".to_owned(),
+            found: "a document that failed; the log says why".to_owned(),
+        }],
+    };
+    Ok(Trial { name, passed: differences.is_empty(), differences })
+}
+
+/// The name of a test, or how its text begins.
+fn name_of(test: &PipelineTest) -> String {
+    const LONGEST: usize = 60;
+    let beginning = || {
+        let text = test.text.as_deref()?;
+        let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some((end, _)) = words.char_indices().nth(LONGEST) {
+            words.truncate(end);
+            words.push('…');
+        }
+        Some(words)
+    };
+    let path = || test.path.as_ref().map(|path| path.display().to_string());
+    test.name.clone().or_else(beginning).or_else(path).unwrap_or_default()
+}
+
+fn document_of(test: &PipelineTest, assembly: &Assembly) -> Result<Document<'static>> {
+    let mut document = match (&test.text, &test.path) {
+        (Some(text), _) => Document::new("test", text.clone())?,
+        (None, Some(path)) => {
+            let mut documents = run::read(path, assembly)?;
+            match (documents.pop(), documents.len()) {
+                (Some(document), 0) => document,
+                (None, _) => return Err(anyhow!("{} has no document", path.display())),
+                (Some(_), others) => {
+                    let count = others + 1;
+                    return Err(anyhow!("{} has {count} documents, not one", path.display()));
+                }
+            }
+        }
+        (None, None) => return Err(anyhow!("it says neither `text` nor `path`")),
+    };
+    if let Some(author) = &test.author {
+        let metadata = Metadata { author: Some(author.clone()), ..document.metadata().clone() };
+        document = document.with_metadata(metadata);
+    }
+    Ok(document)
+}
+
+/// Everything in which `document` is not as expected, in the order of the settings.
+fn differences(document: &Document<'_>, expect: &Expectations) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let stance = document.stance().first();
+    let actors = stance.map_or(&[][..], |stance| &stance.actors);
+    for (id, expected) in &expect.actors {
+        let actor = actors.iter().find(|actor| actor.id == *id);
+        compare(&format!("actors.{id}"), expected, actor.map(|actor| &actor.stance), &mut found);
+    }
+    if let Some(expected) = &expect.author {
+        let author = stance.and_then(|stance| stance.author.as_ref());
+        compare("author", expected, author, &mut found);
+    }
+    for id in &expect.absent {
+        let listed = actors.iter().find(|actor| actor.id == *id);
+        let label = listed.map_or("neutral", |actor| actor.stance.label().name());
+        if label != "neutral" {
+            found.push(Difference {
+                key: "absent".to_owned(),
+                expected: format!("no stance of {id}"),
+                found: label.to_owned(),
+            });
+        }
+    }
+    let ids: Vec<&str> = document.entities().iter().map(|entity| entity.id.as_str()).collect();
+    for id in expect.entities.iter().filter(|id| !ids.contains(&id.as_str())) {
+        found.push(Difference {
+            key: "entities".to_owned(),
+            expected: id.clone(),
+            found: if ids.is_empty() { "none".to_owned() } else { ids.join(", ") },
+        });
+    }
+    for condition in &expect.holds {
+        let answer = Condition::compile(condition).and_then(|read| read.holds(document));
+        if answer != Ok(true) {
+            found.push(Difference {
+                key: "holds".to_owned(),
+                expected: condition.clone(),
+                found: answer.map_or_else(|error| error, |_| "false".to_owned()),
+            });
+        }
+    }
+    found
+}
+
+fn compare(
+    key: &str,
+    expected: &ActorExpectation,
+    stance: Option<&Stance>,
+    differences: &mut Vec<Difference>,
+) {
+    let label = stance.map(|stance| stance.label().name());
+    let degree = stance.map(|stance| stance.degree().name());
+    let pairs = [
+        ("label", expected.label.map(|label| label.name()), label),
+        ("degree", expected.degree.map(|degree| degree.name()), degree),
+    ];
+    let mut push = |key: String, expected: &str, found: Option<&str>| {
+        differences.push(Difference {
+            key,
+            expected: expected.to_owned(),
+            found: found.unwrap_or("no stance").to_owned(),
+        });
+    };
+    if expected.label.is_none() && expected.degree.is_none() && stance.is_none() {
+        push(key.to_owned(), "a stance", None);
+    }
+    for (part, expected, found) in pairs {
+        if let Some(expected) = expected.filter(|expected| Some(*expected) != found) {
+            push(format!("{key}.{part}"), expected, found);
+        }
+    }
+}
+
+/// One line a test, with what differs below it, and the sum at the end.
+fn text(trials: &[Trial], failed: usize, style: Style) -> String {
+    let mut told = String::new();
+    for trial in trials {
+        let (paint, word) =
+            if trial.passed { (Paint::For, "ok  ") } else { (Paint::Error, "FAIL") };
+        // Writing to a string cannot fail.
+        let _ = writeln!(told, "{}  {}", style.paint(paint, word), harmless(&trial.name));
+        for Difference { key, expected, found } in &trial.differences {
+            let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+            let line = format!("{key}expected {expected}, found {found}");
+            let _ = writeln!(told, "      {}", harmless(&line));
+        }
+    }
+    let tests = if trials.len() == 1 { "test" } else { "tests" };
+    let _ = writeln!(told, "{} {tests}, {failed} failed", trials.len());
+    told
+}
