@@ -3,6 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::thread;
+
+use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 
 use crate::harness::{Folder, becomes_true, command, finish, run, run_with_input};
 
@@ -77,20 +80,43 @@ fn a_line_of_fifty_megabytes_is_passed_over() {
 }
 
 #[test]
+fn a_text_of_one_line_of_fifty_megabytes_is_refused_by_its_size() {
+    let folder = Folder::new();
+    folder.write("in/huge.txt", vec![b'x'; 50_000_000]);
+    folder.write("in/good.txt", GOOD);
+    let ran = run(&["run", &folder.at("in")]).expect(3);
+    assert_eq!(ran.results().len(), 1);
+    let told = ran.stderr.lines().find(|line| line.contains("huge.txt")).unwrap();
+    assert!(told.contains("max_document_bytes is 16777216"), "{told}");
+}
+
+#[test]
 fn a_folder_without_rights_is_named() {
-    if rustix::process::geteuid().is_root() {
-        // Nobody can take rights away from root; as another user the test is a real one.
-        return;
-    }
     let folder = Folder::new();
     folder.write("in/shut/a.txt", GOOD);
     folder.write("in/good.txt", GOOD);
     let set = |mode: u32| fs::set_permissions(folder.at("in/shut"), Permissions::from_mode(mode));
     set(0).unwrap();
-    let ran = run(&["run", &folder.at("in")]).expect(3);
+    // A thread of its own, as what it gives up is gone for good.
+    let path = folder.at("in");
+    let ran = thread::spawn(move || {
+        obey_rights();
+        run(&["run", &path])
+    });
+    let ran = ran.join().unwrap().expect(3);
     set(0o700).unwrap();
     assert_eq!(ran.results().len(), 1);
     assert!(ran.stderr.contains("Permission denied"), "{}", ran.stderr);
+}
+
+/// Makes programs that this thread starts obey the rights of files even for root.
+fn obey_rights() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for capability in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::DAC_READ_SEARCH] {
+        remove_capability_from_bounding_set(capability).unwrap();
+    }
 }
 
 #[test]
@@ -156,6 +182,50 @@ sinks:
     for line in [3, 7, 8, 10, 11] {
         assert!(told.contains(&format!("p.yaml:{line}:")), "line {line}:\n{told}");
     }
+}
+
+#[test]
+fn mistakes_of_every_kind_are_told_in_one_run() {
+    let folder = Folder::new();
+    let text = "version: 2
+timout: 5s
+sources:
+  news: { type: inbox, path: ./inbox, setle: 500ms }
+stages:
+  - tokenise
+  - entty
+  - use: ./libabsent.so
+  - use: stance
+    with: { taget: Russia }
+    when: \"langage == 'en'\"
+    concurrency: 0
+sinks:
+  out: { type: jsnol, path: x }
+routes:
+  - { when: \"lenght > 3\", to: [outt] }
+  - { to: [] }
+";
+    let path = folder.write("p.yaml", text);
+    let told = run(&["validate", &path]).expect(2).stdout;
+    let places: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix(&format!("{path}:")))
+        .filter(|line| line.contains(": error: "))
+        .map(|line| line.split_once(": ").unwrap().0)
+        .collect();
+    let expected = [
+        "1:10", "2:1", "4:3", "4:39", "7:5", "8:10", "10:13", "11:11", "12:18", "14:16", "16:13",
+        "16:32",
+    ];
+    assert_eq!(places, expected, "{told}");
+
+    let told = run(&["validate", "--format", "json", &path]).expect(2).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let findings = told[0]["findings"].as_array().unwrap().iter();
+    let errors = findings.filter(|finding| finding["severity"] == "error");
+    let json: Vec<String> =
+        errors.map(|finding| format!("{}:{}", finding["line"], finding["column"])).collect();
+    assert_eq!(json, expected);
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod bad_input;
 mod commands;
 mod daemon;
 mod harness;
+mod pipeline_file;
 mod results;

@@ -95,6 +95,12 @@ impl Draft {
         paths.map(PathBuf::from).collect()
     }
 
+    /// Whether `plugins.strict` is on.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.checked.pointer("/plugins/strict") == Some(&Value::Bool(true))
+    }
+
     /// How many stages the chain has, those that cannot be read among them.
     #[must_use]
     pub fn stage_count(&self) -> usize {

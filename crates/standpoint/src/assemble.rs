@@ -355,7 +355,12 @@ fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed: &Installed
     let mut chain = Vec::new();
     for stage in stages {
         match installed.find(&stage.plugin) {
-            Ok(Plugin { manifest, .. }) => {
+            Ok(Plugin { manifest, path, .. }) => {
+                if draft.is_strict()
+                    && let Err(reason) = trusted(&path)
+                {
+                    draft.report(&format!("stages[{}].use", stage.index), reason, None);
+                }
                 chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
             }
             // A name that is not installed is among the findings of the settings already.

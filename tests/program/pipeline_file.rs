@@ -1,0 +1,188 @@
+//! What sections of a pipeline file do: routes, tests, and plugins that must be pinned.
+
+use serde_json::Value;
+
+use crate::harness::{Folder, plugins, run};
+
+const ARTICLE: &str = "Kazakhstan condemned Russia.";
+
+/// A pipeline that routes by stance and by length.
+const ROUTED: &str = "version: 1
+stages: [tokenise, entity, sentiment, stance]
+sources:
+  given: { type: files, path: ./in }
+sinks:
+  against: { type: jsonl, path: ./against.jsonl }
+  short: { type: jsonl, path: ./short.jsonl }
+  rest: { type: jsonl, path: ./rest.jsonl }
+routes:
+  - { when: \"stance.exists(s, s.actor == 'KAZ' && s.score < 0.0)\", to: [against] }
+  - { when: \"length < 40\", to: [short, against] }
+  - { to: [rest] }
+";
+
+/// The names of the files whose records a sink holds, in their order.
+fn paths(folder: &Folder, sink: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.at(sink)).unwrap();
+    let results = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut paths: Vec<String> =
+        results.map(|result| result["source"]["path"].as_str().unwrap().to_owned()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn routes_choose_the_sinks() {
+    let folder = Folder::new();
+    let file = folder.write("p.yaml", ROUTED);
+    let long = "The committee met on Tuesday and talked about the harvest for two hours.";
+    folder.write("in/both.txt", ARTICLE);
+    folder.write("in/long.txt", long);
+    folder.write("in/short.txt", "Rain fell.");
+    folder.write("in/stance.txt", format!("{ARTICLE} {long}"));
+    run(&["daemon", "--once", "-c", &file]).expect(0);
+    assert_eq!(paths(&folder, "against.jsonl"), ["both.txt", "short.txt", "stance.txt"]);
+    assert_eq!(paths(&folder, "short.jsonl"), ["both.txt", "short.txt"]);
+    assert_eq!(paths(&folder, "rest.jsonl"), ["long.txt"]);
+}
+
+#[test]
+fn a_document_that_no_route_takes_is_done_and_validate_warns() {
+    let folder = Folder::new();
+    let file = folder.write("p.yaml", ROUTED.replace("  - { to: [rest] }\n", ""));
+    folder.write("in/long.txt", "The committee met on Tuesday and talked about the harvest.");
+    let told = run(&["validate", &file]).expect(0).stdout;
+    assert!(told.contains("warning: a document that no route takes goes to no sink"), "{told}");
+    assert!(told.contains("warning: no route leads to the sink `rest`"), "{told}");
+    run(&["daemon", "--once", "-c", &file]).expect(0);
+    for sink in ["against.jsonl", "short.jsonl", "rest.jsonl"] {
+        assert!(paths(&folder, sink).is_empty(), "{sink}");
+    }
+}
+
+#[test]
+fn the_graph_shows_routes() {
+    let folder = Folder::new();
+    let file = folder.write("p.yaml", ROUTED);
+    let drawn = run(&["graph", "-c", &file]).expect(0).stdout;
+    for edge in [
+        "stage3 -->|\"length < 40\"| sink1",
+        "stage3 -->|\"length < 40\"| sink0",
+        "stage3 -->|\"otherwise\"| sink2",
+    ] {
+        assert!(drawn.contains(edge), "{edge}:\n{drawn}");
+    }
+    let drawn = run(&["graph", "-c", &file, "--format", "dot"]).expect(0).stdout;
+    assert!(drawn.contains("stage3 -> sink2 [label=\"otherwise\"];"), "{drawn}");
+}
+
+#[test]
+fn tests_in_a_pipeline_file_pass_and_fail() {
+    let folder = Folder::new();
+    folder.write("a.txt", ARTICLE);
+    let file = folder.write(
+        "p.yaml",
+        "version: 1
+stages: [tokenise, entity, sentiment, stance]
+tests:
+  - name: a state that condemns
+    path: a.txt
+    expect:
+      actors: { KAZ: { label: opposed } }
+      absent: [BLR]
+      entities: [KAZ, RUS]
+      holds: [\"stance.size() == 1\"]
+  - text: Kazakhstan condemned Turkey.
+    target: Turkey
+    expect: { actors: { KAZ: { label: opposed } } }
+",
+    );
+    let told = run(&["test", &file]).expect(0).stdout;
+    assert_eq!(
+        told,
+        "ok    a state that condemns\nok    Kazakhstan condemned Turkey.\n2 tests, 0 failed\n"
+    );
+
+    let file = folder.write(
+        "bad.yaml",
+        "version: 1
+stages: [tokenise, entity, sentiment, stance]
+tests:
+  - name: wrong in every way
+    path: a.txt
+    expect:
+      actors: { KAZ: { label: supportive }, BLR: { degree: leaning } }
+      absent: [KAZ]
+      entities: [FRA]
+      holds: [\"length > 1000\"]
+  - text: Rain fell.
+    expect: { absent: [KAZ] }
+",
+    );
+    let told = run(&["test", &file]).expect(1).stdout;
+    assert_eq!(
+        told,
+        "FAIL  wrong in every way
+      actors.BLR.degree: expected leaning, found no stance
+      actors.KAZ.label: expected supportive, found opposed
+      absent: expected no stance of KAZ, found opposed
+      entities: expected FRA, found KAZ, RUS
+      holds: expected length > 1000, found false
+ok    Rain fell.
+2 tests, 1 failed
+"
+    );
+    let told = run(&["test", "--format", "json", &file]).expect(1).stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["failed"], 1);
+    assert_eq!(told["tests"][0]["differences"][1]["key"], "actors.KAZ.label");
+    assert_eq!(told["tests"][1]["passed"], true);
+}
+
+#[test]
+fn a_test_that_cannot_be_run_is_wrong_usage() {
+    let folder = Folder::new();
+    let start = "version: 1\nstages: [tokenise]\n";
+    let cases = [
+        ("no tests", String::new(), "there are no `tests`"),
+        ("no file", "tests: [{ path: none.txt, expect: {} }]\n".to_owned(), "none.txt"),
+        (
+            "bad condition",
+            "tests: [{ text: a, expect: { holds: [lenght] } }]\n".to_owned(),
+            "lenght",
+        ),
+    ];
+    for (case, tests, reason) in cases {
+        let file = folder.write("p.yaml", format!("{start}{tests}"));
+        let ran = run(&["test", &file]).expect(2);
+        assert!(ran.stderr.contains(reason), "{case}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_strict_file_loads_only_what_it_pins_and_nobody_else_can_change() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let library = format!("libstandpoint_tokenise{}", std::env::consts::DLL_SUFFIX);
+    let copy = folder.write(&library, fs::read(plugins().join(&library)).unwrap());
+    fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+    let digest = std::process::Command::new("sha256sum").arg(&copy).output().unwrap().stdout;
+    let digest = String::from_utf8(digest).unwrap();
+    let digest = digest.split_whitespace().next().unwrap();
+    let start = "version: 1\nplugins: { strict: true }\nstages:\n";
+    let pinned = format!("{start}  - {{ use: ./{library}, sha256: {digest} }}\n");
+    folder.write("a.txt", ARTICLE);
+
+    let file = folder.write("p.yaml", format!("{start}  - ./{library}\n"));
+    let told = run(&["validate", &file]).expect(2).stdout;
+    assert!(told.contains("asks for the `sha256` of each plugin"), "{told}");
+
+    let file = folder.write("p.yaml", pinned);
+    run(&["run", "-c", &file, &folder.at("a.txt")]).expect(0);
+    fs::set_permissions(&copy, Permissions::from_mode(0o775)).unwrap();
+    let told = run(&["validate", &file]).expect(2).stdout;
+    assert!(told.contains("can be written to by others"), "{told}");
+    run(&["run", "-c", &file, &folder.at("a.txt")]).expect(2);
+}
