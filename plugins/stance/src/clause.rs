@@ -295,6 +295,10 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
         let refusal = group.negated && group.finite;
         group.mood = if refusal { Mood::Real } else { group.mood };
     }
+    // "I would like to thank": said so politely, it is done.
+    if would && words[group.head].lower == "like" && group.subjects == [Doer::First] {
+        group.mood = Mood::Real;
+    }
     if would
         && let Some(previous) = earlier.last()
         && previous.past
@@ -318,7 +322,17 @@ fn find_subject(
         && matches!(words[joint].part, Part::Relative)
     {
         group.relative = true;
-        group.subjects = last_party_before(reading, joint).into_iter().collect();
+        // "A and B are among those who": the clause says it of the subject.
+        let of_predicate = earlier.last().filter(|previous| {
+            previous.copula
+                && !previous.negated
+                && previous.end <= joint
+                && words[previous.end..joint].iter().all(|word| word.name().is_none())
+        });
+        group.subjects = match of_predicate {
+            Some(previous) => previous.subjects.clone(),
+            None => last_party_before(reading, joint).into_iter().collect(),
+        };
         return;
     }
     // "Praised X and has shut Y", "nor did it say": nobody stands behind the joint, so what stands
@@ -361,6 +375,13 @@ fn find_subject(
     }
     let (found, blocked) = subjects_in(reading, floor, group.start);
     group.subjects = found;
+    if group.subjects.is_empty()
+        && let Some(said) = earlier.last().filter(|said| is_report(said) && !said.negated)
+        && means_speaker(reading, floor, group.start)
+    {
+        group.subjects.clone_from(&said.subjects);
+        return;
+    }
     if !group.subjects.is_empty() || blocked {
         return;
     }
@@ -373,13 +394,37 @@ fn find_subject(
     });
     if shares
         && let Some(previous) = earlier.iter().rev().find(|previous| {
-            !previous.subjects.is_empty() && (!previous.relative || joint.is_none())
+            // Behind a closed relative clause its antecedent goes on: "X, who lives abroad, accused".
+            let closed = joint.is_some_and(|joint| words[joint].part == Part::Comma);
+            !previous.subjects.is_empty() && (!previous.relative || joint.is_none() || closed)
         })
     {
         group.subjects.clone_from(&previous.subjects);
         if joint.is_some_and(|joint| words[joint].part == Part::Coordinator) {
             group.no_subject |= previous.no_subject;
         }
+    }
+}
+
+fn is_report(group: &Group) -> bool {
+    group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report)
+}
+
+/// "Said that his country ...", "said it ...": the subject is whoever speaks.
+fn means_speaker(reading: &Reading<'_, '_>, from: usize, to: usize) -> bool {
+    let words = &reading.words;
+    let Some(start) = (from..to).find(|&at| {
+        !matches!(words[at].part, Part::Subordinator | Part::Comma | Part::Quote | Part::Relative)
+            && words[at].lower != "that"
+    }) else {
+        return false;
+    };
+    match &*words[start].lower {
+        "it" | "he" | "she" | "they" => to - start <= 2,
+        "his" | "her" | "its" | "their" => {
+            to - start <= 4 && words[start + 1..to].iter().any(|word| word.is(class::AGENT))
+        }
+        _ => false,
     }
 }
 
@@ -621,6 +666,8 @@ fn last_party_before(reading: &Reading<'_, '_>, index: usize) -> Option<Doer> {
         .iter()
         .rev()
         .take(6)
+        // "A abstained on the motion that condemns B": the motion does, not A.
+        .take_while(|word| !matches!(word.part, Part::Verb(_) | Part::Auxiliary))
         .find_map(super::reading::Word::name)
         .map(Doer::Party)
 }

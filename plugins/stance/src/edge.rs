@@ -356,6 +356,21 @@ impl Finder<'_, '_, '_> {
         while index < group.until {
             let word = &words[index];
             if word.lower == "by" && index > group.end {
+                // "Condemned the annexation by X": whoever did it meets the attitude to the deed.
+                let doer = words[index + 1..group.until.max(index + 1)]
+                    .iter()
+                    .take(3)
+                    .find_map(super::reading::Word::name);
+                let deed = (group.end..index).any(|at| words[at].part == Part::Noun);
+                if let Some(doer) = doer.filter(|_| deed && own != 0.0) {
+                    self.give(
+                        group,
+                        doer,
+                        own,
+                        (cue, group.head, group.end),
+                        "owner of the object",
+                    );
+                }
                 break;
             }
             if word.lower == "against"
@@ -396,7 +411,19 @@ impl Finder<'_, '_, '_> {
                     index = run.end;
                     continue;
                 }
-                self.give(group, party, current, cue_now, rule);
+                // "Calls on A and B to talk" blames neither.
+                if words[group.head].is(class::REQUEST)
+                    && self.is_one_of_several(index, group.until)
+                {
+                    self.give(group, party, 0.0, cue_now, BETWEEN);
+                } else if let Some((aid, at, end)) =
+                    self.aid_behind(index, group.until).filter(|_| cue.score == 0.0)
+                {
+                    let score = Self::turned(aid.score, chain);
+                    self.give(group, party, score, (aid, at, end), "noun of the object");
+                } else {
+                    self.give(group, party, current, cue_now, rule);
+                }
                 index += 1;
                 continue;
             }
@@ -432,12 +459,38 @@ impl Finder<'_, '_, '_> {
         let named =
             words[group.end..group.until.max(group.end)].iter().any(|word| word.name().is_some());
         if !named && own <= -1.0 {
-            self.of_nameless(group, own, cue);
+            self.of_nameless(group, own, (cue, group.head, group.end));
         }
     }
 
+    /// "Sent X two hundred missiles": arms right behind whoever gets them.
+    fn aid_behind(&self, index: usize, until: usize) -> Option<(Cue, usize, usize)> {
+        let words = &self.reading.words;
+        (index + 1..until)
+            .take(6)
+            .take_while(|&at| {
+                matches!(
+                    words[at].part,
+                    Part::Determiner | Part::Adjective | Part::Noun | Part::Adverb | Part::Other
+                )
+            })
+            .find_map(|at| noun_cue(self.reading, at).map(|(noun, end)| (noun, at, end)))
+            .filter(|(noun, ..)| noun.kind == Kind::Aid && noun.score > 0.0)
+    }
+
+    /// Whether the name at `index` is joined by "and" to another one.
+    fn is_one_of_several(&self, index: usize, until: usize) -> bool {
+        let words = &self.reading.words;
+        let joins = |joint: usize, other: usize| {
+            words.get(joint).is_some_and(|word| word.part == Part::Coordinator)
+                && words.get(other).is_some_and(|word| word.name().is_some())
+        };
+        index + 2 < until && joins(index + 1, index + 2)
+            || index >= 2 && joins(index - 1, index - 2)
+    }
+
     /// Blame whose object is nobody in the sentence: "Berlin condemned the verdict".
-    fn of_nameless(&mut self, group: &Group, score: f32, cue: Cue) {
+    fn of_nameless(&mut self, group: &Group, score: f32, cue: (Cue, usize, usize)) {
         let words = &self.reading.words;
         let speaker = self.speaker.get(group.head).copied().flatten();
         let alleged = words[..group.head].iter().any(|word| word.is(class::ALLEGED));
@@ -453,9 +506,9 @@ impl Finder<'_, '_, '_> {
                 holder,
                 target: NAMELESS,
                 score,
-                kind: cue.kind,
-                lemma: cue.lemma,
-                cue: (group.head as u16, group.end as u16),
+                kind: cue.0.kind,
+                lemma: cue.0.lemma,
+                cue: (cue.1 as u16, cue.2 as u16),
                 voice: match (alleged, speaker) {
                     (true, _) => Voice::Reported,
                     (false, Some(_)) => Voice::Quoted,
@@ -532,6 +585,14 @@ impl Finder<'_, '_, '_> {
         let words = &self.reading.words;
         let named = |at: usize| words[at].name().or_else(|| self.antecedent(group, at));
         let Some(at) = (group.end..group.until).find(|&at| named(at).is_some()) else {
+            let found = (group.end..group.until)
+                .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
+            if let Some((score, first, end)) = found
+                && score < 0.0
+                && !group.negated
+            {
+                self.of_nameless(group, score, (Cue { score, ..cue }, first, end));
+            }
             return;
         };
         let Some(party) = named(at) else { return };

@@ -70,9 +70,18 @@ pub trait Judge: Send + Sync {
     /// - returns one judgement for each pair, in order.
     fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement>;
 
-    /// Blame for what a sentence does not name, with its holders (`None` for the voice of the
-    /// text): only the document knows whom it meets.
-    fn blame(&self, sentence: &Sentence<'_>) -> Vec<(Option<u16>, Judgement)>;
+    /// What a sentence says that only its document can complete.
+    fn implied(&self, sentence: &Sentence<'_>) -> Implied;
+}
+
+/// Attitudes whose other end stands in another sentence.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Implied {
+    /// Blame for what the sentence does not name, with its holders; `None` for the voice of the
+    /// text.
+    pub blame: Vec<(Option<u16>, Judgement)>,
+    /// Whoever is named does or says what others do in the sentence before ("followed suit").
+    pub follows: bool,
 }
 
 /// Patterns over the cue lists, weighed by a linear model.
@@ -106,7 +115,14 @@ impl Judge for RulesAndWeights {
                 }
                 let pair = Pair { holder, target };
                 extract(&reading, &found, pair, &mut features);
-                let scores = self.model.scores(&features).map(|score| score * SHARPNESS);
+                let mut scores = self.model.scores(&features).map(|score| score * SHARPNESS);
+                if speaks_of(&reading, &found, pair) {
+                    let voice = Pair { holder: None, target };
+                    extract(&reading, &found, voice, &mut features);
+                    for (score, said) in scores.iter_mut().zip(self.model.scores(&features)) {
+                        *score += SPOKEN * (said * SHARPNESS - *score);
+                    }
+                }
                 let scores = with_pattern(&reading, &found, pair, scores);
                 let probabilities = self.model.probabilities(scores);
                 conclude(&reading, &found, pair, probabilities)
@@ -114,9 +130,11 @@ impl Judge for RulesAndWeights {
             .collect()
     }
 
-    fn blame(&self, sentence: &Sentence<'_>) -> Vec<(Option<u16>, Judgement)> {
+    fn implied(&self, sentence: &Sentence<'_>) -> Implied {
         let (reading, found) = understand(&self.lexicon, sentence);
-        found
+        let follows = reading.words.iter().any(|word| word.is(class::ALIKE))
+            || reading.runs.iter().any(|&(_, bits)| bits & class::ALIKE != 0);
+        let blame = found
             .nameless
             .iter()
             .map(|edge| {
@@ -136,7 +154,21 @@ impl Judge for RulesAndWeights {
                 };
                 (holder, judgement)
             })
-            .collect()
+            .collect();
+        Implied { blame, follows }
+    }
+}
+
+/// How much of a speaker's stance is read as if the words were the text's own.
+const SPOKEN: f32 = 0.4;
+
+/// Whether the holder is who speaks where the target is named.
+fn speaks_of(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
+    let at = reading.word_of[pair.target as usize] as usize;
+    let actor = |party: u16| reading.parties[party as usize].actor;
+    match (found.speaker.get(at).copied().flatten(), pair.holder) {
+        (Some(Doer::Party(speaker)), Some(holder)) => actor(speaker) == actor(holder),
+        _ => false,
     }
 }
 

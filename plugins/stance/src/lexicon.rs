@@ -67,6 +67,8 @@ pub(crate) mod class {
         ADVERB = 20, "adverb";
         WEIGHING = 21, "weighing";
         CULTURE = 22, "culture";
+        REQUEST = 23, "request";
+        ALIKE = 24, "alike";
     }
 }
 

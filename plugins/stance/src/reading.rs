@@ -388,7 +388,12 @@ impl Reading<'_, '_> {
                     (Some(Part::Noun), _) if next.is_some_and(|next| next.is(class::AUXILIARY)) => {
                         Part::Relative
                     }
-                    (Some(Part::Verb(_) | Part::Noun | Part::Adjective), _) => Part::Subordinator,
+                    // "Condemn that annexation" has no clause behind it.
+                    (Some(Part::Verb(_) | Part::Noun | Part::Adjective), _)
+                        if self.verb_soon(index) =>
+                    {
+                        Part::Subordinator
+                    }
                     _ => Part::Determiner,
                 };
             }
@@ -465,10 +470,10 @@ impl Reading<'_, '_> {
     fn verb_soon(&self, index: usize) -> bool {
         self.words[index + 1..]
             .iter()
-            .take(6)
+            .take(8)
             .take_while(|word| !matches!(word.part, Part::Comma | Part::Stop))
             .any(|word| {
-                word.is(class::AUXILIARY)
+                word.is(class::AUXILIARY) && !word.lower.starts_with(['\'', '’'])
                     || word.forms() & form::PAST != 0
                     || word.forms() & form::S != 0
                         && word.entry.is_none_or(|entry| entry.nouns.is_empty())
@@ -556,8 +561,11 @@ impl Reading<'_, '_> {
         if name_before {
             let possessive = index > 0 && self.words[index - 1].part == Part::Possessive;
             // "Cut" and "cast" are their own past.
-            let agrees = forms & (form::S | form::PAST) != 0 || self.is_coordinated(index);
-            let verb = !possessive && object_next && agrees;
+            // A body may be many: "the bloc firmly condemn".
+            let adverb_before = index > 0 && self.words[index - 1].part == Part::Adverb;
+            let agrees =
+                forms & (form::S | form::PAST) != 0 || self.is_coordinated(index) || adverb_before;
+            let verb = !possessive && agrees && (object_next || adverb_before);
             return Some(if verb { Part::Verb(forms) } else { Part::Noun });
         }
         if matches!(previous.map(|word| word.part), Some(Part::Noun)) {

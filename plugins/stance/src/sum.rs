@@ -88,7 +88,7 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let lonely = limits.alone_is_not_enough
         && winning.len() < 2
         && (sign > 0.0 || winning.iter().all(|piece| piece.rule == "accusation"));
-    if lonely || sign > 0.0 && !convinces(&winning) {
+    if lonely || !convinces(&winning) {
         return None;
     }
     // Strong passages speak louder than weak ones of the same sign: between the plain mean and
@@ -117,7 +117,7 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
 }
 
 /// How sure a passage must be that stands alone and that no pattern confirms.
-const ALONE: f32 = 0.6;
+const ALONE: f32 = 0.62;
 
 /// Whether passages of one sign are enough to name somebody: a clear one, or two that agree.
 fn convinces(winning: &[&Piece]) -> bool {

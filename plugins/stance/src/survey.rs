@@ -20,7 +20,7 @@ const TARGET: u32 = 0;
 /// The number of sanctions on the target, where they stand for it.
 const MEASURE: u32 = u32::MAX;
 /// A target is the topic where at least every so manieth sentence names it.
-const TOPIC_SHARE: usize = 3;
+const TOPIC_SHARE: usize = 5;
 /// How many holders of one sentence are judged.
 const MAX_HOLDERS: usize = 12;
 /// How many sentences of a document are judged; of a longer one the beginning counts.
@@ -214,15 +214,19 @@ impl Survey<'_> {
                 continue;
             }
             if is_topic || since_named <= 2 {
-                self.judge_blame(&scene, speaker_before);
+                self.judge_blame(&scene, speaker_before, is_topic);
             }
         }
     }
 
     /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
-    fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>) {
+    fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
         let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
-        for (holder, judgement) in self.judge.blame(&self.sentence(scene)) {
+        let implied = self.judge.implied(&self.sentence(scene));
+        if implied.follows {
+            self.follow(scene);
+        }
+        for (holder, judgement) in implied.blame {
             let others = scene.parties.iter().enumerate().any(|(index, party)| {
                 !party.inert
                     && holder
@@ -238,11 +242,46 @@ impl Survey<'_> {
                     self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
                 }
                 (None, Some(speaker)) if quoted => self.keep(Holder::Entity(speaker), piece),
-                (None, _) if !quoted && self.document.metadata().author.is_some() => {
+                (None, _) if !quoted && is_topic && self.document.metadata().author.is_some() => {
                     self.keep(Holder::Author, piece);
                 }
                 (None, _) => {}
             }
+        }
+    }
+
+    /// "The Netherlands made similar statements": as the sentence before says of somebody else.
+    fn follow(&mut self, scene: &Scene<'_>) {
+        let before = |piece: &&Piece| {
+            let gap = scene.span.start.checked_sub(piece.span.end);
+            gap.is_some_and(|gap| gap <= 8) && piece.time != Time::Hypothetical
+        };
+        let said = self
+            .pieces
+            .iter()
+            .filter(|(holder, _)| **holder != Holder::Author)
+            .flat_map(|(_, pieces)| pieces.iter().filter(before))
+            .max_by(|left, right| {
+                let strength = |piece: &Piece| piece.score.abs() * piece.confidence;
+                strength(left).total_cmp(&strength(right))
+            });
+        let Some(said) = said.filter(|said| said.score != 0.0).cloned() else { return };
+        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
+            if party.inert {
+                continue;
+            }
+            let piece = Piece {
+                span: scene.span,
+                words: self.words_of(scene.span),
+                score: said.score.clamp(-0.5, 0.5),
+                confidence: said.confidence * 0.8,
+                holder: Some(party.span),
+                target: None,
+                cue: None,
+                rule: "follows another actor",
+                ..said
+            };
+            self.keep(Holder::Entity(entity), piece);
         }
     }
 
@@ -529,11 +568,9 @@ impl Survey<'_> {
         let conditional = judgement.rule == "weights"
             && scene.tokens.first().is_some_and(|token| self.document.slice(token.span) == "If");
         let time = if conditional { Time::Hypothetical } else { judgement.time };
-        let mut hasher = FxHasher::default();
-        self.document.slice(scene.span).hash(&mut hasher);
         Piece {
             span: scene.span,
-            words: hasher.finish(),
+            words: self.words_of(scene.span),
             score: judgement.score,
             confidence: judgement.confidence,
             voice: judgement.voice,
@@ -544,6 +581,13 @@ impl Survey<'_> {
             rule: judgement.rule,
             weighs: judgement.weighs,
         }
+    }
+
+    /// A number that equal passages share.
+    fn words_of(&self, span: Span) -> u64 {
+        let mut hasher = FxHasher::default();
+        self.document.slice(span).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Files a piece under its holder, and under the state for which the holder speaks.
