@@ -6,11 +6,12 @@ use crate::harness::{Folder, command, finish, repository, run};
 
 #[test]
 fn validate_tells_people_and_programs() {
-    for name in ["minimal", "fast"] {
+    for name in ["minimal", "fast", "inbox", "routes"] {
         let file = repository(&format!("config/{name}.yaml"));
         let told = run(&["validate", &file]).expect(0).stdout;
         assert!(told.trim_end().ends_with(": no mistakes"), "{told}");
     }
+    run(&["test", &repository("config/routes.yaml")]).expect(0);
     let folder = Folder::new();
     let file = folder.write("p.yaml", "version: 1\nstages: [tokenise]\nnmae: x\n");
     let told = run(&["validate", "--format", "json", &file]).expect(2).stdout;
@@ -32,7 +33,9 @@ fn the_schema_has_the_settings_of_the_plugins() {
     let schema = run(&["schema"]).expect(0).stdout;
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let text = schema.to_string();
-    for word in ["targets", "inbox", "jsonl", "max_document_bytes"] {
+    for word in
+        ["targets", "inbox", "jsonl", "max_document_bytes", "routes", "expect", "token_file"]
+    {
         assert!(text.contains(word), "the schema lacks {word}");
     }
 }

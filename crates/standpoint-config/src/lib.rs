@@ -130,7 +130,7 @@ pub use routing::{
 };
 pub use settings::{
     Batch, Commit, Concurrency, Dedupe, Durability, Limits, OnError, Ordering, PluginSettings,
-    QuarantineSettings, Retry, Runtime, StageDefaults,
+    QuarantineSettings, Retry, Runtime, ServerSettings, StageDefaults,
 };
 pub use units::{
     DURATION_FORMAT, DURATION_RANGE_FORMAT, DurationRange, PATH_FORMAT, SIZE_FORMAT, UnitError,

@@ -12,7 +12,7 @@ use crate::own::OwnSettings;
 use crate::routing::{PipelineTest, Route};
 use crate::settings::{
     Batch, Commit, Concurrency, Dedupe, Limits, OnError, Ordering, PluginSettings,
-    QuarantineSettings, Retry, StageDefaults,
+    QuarantineSettings, Retry, ServerSettings, StageDefaults,
 };
 use crate::tree::Node;
 
@@ -45,6 +45,8 @@ pub struct PipelineFile {
     pub commit: Commit,
     /// How long documents that are on their way may take to finish after a request to stop.
     pub shutdown_timeout: Duration,
+    /// Where health and metrics are served over HTTP, if they are.
+    pub server: Option<ServerSettings>,
     /// Which documents go to which sinks; empty when every document goes to every sink.
     pub routes: Vec<Route>,
     /// Texts, and what the pipeline should say about them.

@@ -1,6 +1,7 @@
 //! What a schema cannot say: the version, names, and what must not occur twice.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
@@ -18,6 +19,7 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
     check_stage_ids(tree, origin, &mut report);
     check_plugin_pins(tree, &mut report);
     check_strictness(tree, &mut report);
+    check_server(tree, &mut report);
 }
 
 fn check_version(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
@@ -140,6 +142,23 @@ fn check_strictness(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
             .help("`sha256sum` prints the digest of the plugin's library");
         report(&used.place, &format!("stages[{index}].sha256"), fault);
     }
+}
+
+/// Whoever can reach the server can stop the pipeline, so that other machines must show a token.
+fn check_server(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
+    let Some(server) = tree.get("server") else { return };
+    let Some(listen) = server.get("listen") else { return };
+    let Some(scalar) = listen.scalar().filter(|scalar| !scalar.broken) else { return };
+    let fault = match scalar.text.parse::<SocketAddr>() {
+        Err(_) => Fault::new(format!("{} is not an address with a port", quoted(&scalar.text)))
+            .help("write it like `127.0.0.1:8686`"),
+        Ok(address) if !address.ip().is_loopback() && server.get("token_file").is_none() => {
+            Fault::new("an address that other machines can reach needs a `token_file`")
+                .help("listen on `127.0.0.1`, or keep a token in a file that only you can read")
+        }
+        Ok(_) => return,
+    };
+    report(&listen.place, "server.listen", fault);
 }
 
 /// A pipeline that does not name itself is called as its file is, as far as names allow.

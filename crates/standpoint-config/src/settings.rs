@@ -3,6 +3,7 @@
 //! The comment of a field is its reference documentation: `standpoint schema` prints it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -311,14 +312,16 @@ pub(crate) enum Use {
 /// Health, metrics and dashboard over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ServerSettings {
-    /// The address to listen on, such as `127.0.0.1:8686`.
-    listen: String,
+pub struct ServerSettings {
+    /// The address to listen on, such as `127.0.0.1:8686`. One that other machines can reach needs
+    /// a `token_file`.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
 
     /// A file that holds the token that callers must show.
     #[serde(default)]
     #[schemars(schema_with = "optional_path_schema")]
-    token_file: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
 }
 
 /// A pipeline: where documents come from, which stages read them, where results go.

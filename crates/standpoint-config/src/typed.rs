@@ -55,6 +55,7 @@ pub(crate) fn pipeline(
         limits: file.limits,
         commit: file.commit,
         shutdown_timeout: file.shutdown_timeout,
+        server: file.server,
         routes: file.routes.unwrap_or_default(),
         tests: file.tests,
         tree,

@@ -517,6 +517,26 @@ fn a_strict_file_pins_every_plugin() {
 }
 
 #[test]
+fn a_server_for_other_machines_needs_a_token() {
+    let cases = [
+        ("localhost", Some("`localhost` is not an address with a port")),
+        ("127.0.0.1", Some("is not an address with a port")),
+        ("0.0.0.0:8686", Some("needs a `token_file`")),
+        ("0.0.0.0:8686, token_file: ./token", None),
+        ("'[::1]:8686'", None),
+        ("127.0.0.1:8686", None),
+    ];
+    for (listen, expected) in cases {
+        let told = mistakes_beside(&format!("server: {{ listen: {listen} }}\n"));
+        let found = [" is not an address with a port", " needs a `token_file`"];
+        match expected {
+            Some(expected) => assert!(told.contains(expected), "{listen}: {told}"),
+            None => assert!(!found.iter().any(|found| told.contains(found)), "{listen}: {told}"),
+        }
+    }
+}
+
+#[test]
 fn a_key_that_belongs_elsewhere_is_sent_there() {
     assert_snapshot!(mistakes_beside("timout: 5s\nmax_jsn_depth: 3\n"), @r"
     pipeline.yaml:3:1: error: unknown key `timout`; did you mean `timeout` under `defaults:`?

@@ -210,7 +210,9 @@ impl Assembly {
     ///
     /// Why one cannot be opened.
     pub(crate) fn sinks(&self) -> Result<Vec<SinkStep>> {
-        let routes = Routes::compile(&self.file.routes).map_err(exit::usage)?;
+        let routes = self.file.routes.iter();
+        let routes = routes.map(|route| (route.when.as_deref(), route.to.as_slice()));
+        let routes = Routes::compile(routes).map_err(exit::usage)?;
         let mut steps = Vec::new();
         for sink in &self.file.sinks {
             let schema = sink_schemas().remove(sink.kind.as_str()).unwrap_or_default();

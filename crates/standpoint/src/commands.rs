@@ -73,12 +73,13 @@ fn validate(arguments: &Validate, colour: ColorChoice) -> Result<Exit> {
         };
         match arguments.format {
             ReportFormat::Text => {
-                let mut told = findings.render(style.colour);
-                if !findings.has_errors() {
-                    let gap = if told.is_empty() { "" } else { "\n\n" };
-                    told.push_str(&format!("{gap}{}: no mistakes", path.display()));
-                }
-                print(&format!("{}\n", told.trim_end()))?;
+                let told = findings.render(style.colour);
+                let verdict = match (findings.has_errors(), findings.is_empty()) {
+                    (true, _) => String::new(),
+                    (false, true) => format!("{}: no mistakes", path.display()),
+                    (false, false) => format!("\n\n{}: no mistakes", path.display()),
+                };
+                print(&format!("{told}{verdict}\n"))?;
             }
             ReportFormat::Json => reports.push(json!({
                 "file": path,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use standpoint_config::Route;
 use standpoint_document::Document;
 use standpoint_engine::Condition as When;
 
@@ -22,15 +21,19 @@ struct Compiled {
 impl Routes {
     /// Reads the conditions.
     ///
+    /// - `routes`: each a condition, or none for the default, and the names of its sinks.
+    ///
     /// # Errors
     ///
     /// What is wrong with one of them.
-    pub(crate) fn compile(routes: &[Route]) -> Result<Self, String> {
-        let compile = |route: &Route| {
-            let when = route.when.as_deref().map(Condition::compile).transpose()?;
-            Ok(Compiled { when, to: route.to.clone() })
+    pub(crate) fn compile<'r>(
+        routes: impl IntoIterator<Item = (Option<&'r str>, &'r [String])>,
+    ) -> Result<Self, String> {
+        let compile = |(when, to): (Option<&str>, &[String])| {
+            let when = when.map(Condition::compile).transpose()?;
+            Ok(Compiled { when, to: to.to_vec() })
         };
-        Ok(Self { routes: routes.iter().map(compile).collect::<Result<_, String>>()? })
+        Ok(Self { routes: routes.into_iter().map(compile).collect::<Result<_, String>>()? })
     }
 
     /// Whether a document goes to `sink`; `None` when every document does.
@@ -68,9 +71,14 @@ fn leads_to(routes: &[Compiled], sink: &str, document: &Document<'_>) -> Result<
 mod tests {
     use super::*;
 
-    fn route(when: Option<&str>, to: &[&str]) -> Route {
-        let route = serde_json::json!({ "when": when, "to": to });
-        serde_json::from_value(route).unwrap()
+    type Route = (Option<&'static str>, Vec<String>);
+
+    fn route(when: Option<&'static str>, to: &[&str]) -> Route {
+        (when, to.iter().map(|&name| name.to_owned()).collect())
+    }
+
+    fn compile(routes: &[&Route]) -> Routes {
+        Routes::compile(routes.iter().map(|(when, to)| (*when, to.as_slice()))).unwrap()
     }
 
     #[test]
@@ -87,8 +95,7 @@ mod tests {
             ("default only", vec![&rest], "a", &["rest"]),
         ];
         for (case, routes, text, expected) in cases {
-            let routes: Vec<Route> = routes.into_iter().cloned().collect();
-            let routes = Routes::compile(&routes).unwrap();
+            let routes = compile(&routes);
             let document = Document::new("d", text).unwrap();
             let goes = |sink: &&str| {
                 routes.condition(sink).is_none_or(|condition| condition(&document).unwrap())
@@ -100,8 +107,8 @@ mod tests {
 
     #[test]
     fn a_condition_without_an_answer_is_no_silent_no() {
-        let routes = [route(Some("attributes.missing > 1"), &["a"]), route(None, &["b"])];
-        let routes = Routes::compile(&routes).unwrap();
+        let missing = route(Some("attributes.missing > 1"), &["a"]);
+        let routes = compile(&[&missing, &route(None, &["b"])]);
         let document = Document::new("d", "text").unwrap();
         for sink in ["a", "b"] {
             assert!(routes.condition(sink).unwrap()(&document).is_err(), "{sink}");

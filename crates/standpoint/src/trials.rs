@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use serde::Serialize;
 use serde_json::json;
-use standpoint_config::{ActorExpectation, Expectations, PipelineTest};
+use standpoint_config::{
+    ActorExpectation, Expectations, ExpectedDegree, ExpectedLabel, PipelineTest,
+};
 use standpoint_document::{Document, Metadata, Stance};
-use standpoint_engine::StageStep;
 
 use crate::assemble::Assembly;
 use crate::cli::{PipelineChoice, ReportFormat, Test};
@@ -49,14 +50,19 @@ pub(crate) fn run(arguments: &Test, style: Style) -> Result<(String, Exit)> {
     let mut stages_toward = BTreeMap::new();
     let mut trials = Vec::new();
     for test in &assembly.file.tests {
-        let stages = match stages_toward.get(&test.target) {
-            Some(stages) => stages,
-            None => {
-                let made = assembly.stages(test.target.as_slice())?;
-                stages_toward.entry(test.target.clone()).or_insert(made)
-            }
+        if !stages_toward.contains_key(&test.target) {
+            let stages = assembly.stages(test.target.as_slice())?;
+            stages_toward.insert(test.target.clone(), stages);
+        }
+        let name = name_of(test);
+        let document = document_of(test, &assembly).map_err(|error| named_error(&name, &error))?;
+        let stages = stages_toward.get(&test.target).cloned().unwrap_or_default();
+        let results = run::annotate(vec![document], stages, &assembly)?;
+        let differences = match results.first() {
+            Some(document) => differences(document, &test.expect),
+            None => vec![Difference::failed()],
         };
-        trials.push(trial(test, stages, &assembly)?);
+        trials.push(Trial { name, passed: differences.is_empty(), differences });
     }
     let failed = trials.iter().filter(|trial| !trial.passed).count();
     let told = match arguments.format {
@@ -66,29 +72,28 @@ pub(crate) fn run(arguments: &Test, style: Style) -> Result<(String, Exit)> {
     Ok((told, if failed == 0 { Exit::Done } else { Exit::Failed }))
 }
 
-fn trial(test: &PipelineTest, stages: &[StageStep], assembly: &Assembly) -> Result<Trial> {
-    let name = name_of(test);
-    let document = document_of(test, assembly).map_err(|error| {
-        let exit_is_usage = exit::of(&error) == Exit::Usage;
-        let told = format!("test `{name}`: {error:#}");
-        if exit_is_usage { exit::usage(told) } else { anyhow!(told) }
-    })?;
-    let differences = match run::annotate(vec![document], stages.to_vec(), assembly)?.first() {
-        Some(document) => differences(document, &test.expect),
-        None => vec![Difference {
+/// An error with the name of its test; it ends the program with the code that it would have.
+fn named_error(name: &str, error: &Error) -> Error {
+    let told = format!("test `{name}`: {error:#}");
+    if exit::of(error) == Exit::Usage { exit::usage(told) } else { anyhow!(told) }
+}
+
+impl Difference {
+    /// The difference of a document that has no result.
+    fn failed() -> Self {
+        Self {
             key: String::new(),
             expected: "a result".to_owned(),
             found: "a document that failed; the log says why".to_owned(),
-        }],
-    };
-    Ok(Trial { name, passed: differences.is_empty(), differences })
+        }
+    }
 }
 
 /// The name of a test, or how its text begins.
-fn name_of(test: &PipelineTest) -> String {
+fn name_of(written: &PipelineTest) -> String {
     const LONGEST: usize = 60;
     let beginning = || {
-        let text = test.text.as_deref()?;
+        let text = written.text.as_deref()?;
         let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if let Some((end, _)) = words.char_indices().nth(LONGEST) {
             words.truncate(end);
@@ -96,12 +101,12 @@ fn name_of(test: &PipelineTest) -> String {
         }
         Some(words)
     };
-    let path = || test.path.as_ref().map(|path| path.display().to_string());
-    test.name.clone().or_else(beginning).or_else(path).unwrap_or_default()
+    let path = || written.path.as_ref().map(|path| path.display().to_string());
+    written.name.clone().or_else(beginning).or_else(path).unwrap_or_default()
 }
 
-fn document_of(test: &PipelineTest, assembly: &Assembly) -> Result<Document<'static>> {
-    let mut document = match (&test.text, &test.path) {
+fn document_of(written: &PipelineTest, assembly: &Assembly) -> Result<Document<'static>> {
+    let mut document = match (&written.text, &written.path) {
         (Some(text), _) => Document::new("test", text.clone())?,
         (None, Some(path)) => {
             let mut documents = run::read(path, assembly)?;
@@ -116,7 +121,7 @@ fn document_of(test: &PipelineTest, assembly: &Assembly) -> Result<Document<'sta
         }
         (None, None) => return Err(anyhow!("it says neither `text` nor `path`")),
     };
-    if let Some(author) = &test.author {
+    if let Some(author) = &written.author {
         let metadata = Metadata { author: Some(author.clone()), ..document.metadata().clone() };
         document = document.with_metadata(metadata);
     }
@@ -177,8 +182,8 @@ fn compare(
     let label = stance.map(|stance| stance.label().name());
     let degree = stance.map(|stance| stance.degree().name());
     let pairs = [
-        ("label", expected.label.map(|label| label.name()), label),
-        ("degree", expected.degree.map(|degree| degree.name()), degree),
+        ("label", expected.label.map(ExpectedLabel::name), label),
+        ("degree", expected.degree.map(ExpectedDegree::name), degree),
     ];
     let mut push = |key: String, expected: &str, found: Option<&str>| {
         differences.push(Difference {
