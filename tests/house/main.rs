@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("standpoint-document", &[]),
     ("standpoint-stage", &["standpoint-document"]),
     ("standpoint-linear", &[]),
+    ("standpoint-encoder", &[]),
     ("standpoint-config", &[]),
     ("standpoint-abi", &["standpoint-stage", "standpoint-document"]),
     ("standpoint-engine", &["standpoint-stage", "standpoint-document"]),
