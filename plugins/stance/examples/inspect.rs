@@ -6,16 +6,20 @@
 #[path = "train/tokens.rs"]
 mod tokens;
 
+use std::sync::Arc;
+
 use standpoint_document::Span;
 use standpoint_stance::Lexicon;
 use standpoint_stance::Party;
 use standpoint_stance::judge::{Judge, RulesAndWeights, Sentence, trace};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let lexicon = Lexicon::standard()?;
-    let judge =
-        RulesAndWeights::new(lexicon.clone(), include_bytes!("../model/stance.bin").as_slice())
-            .ok();
+    let lexicon = Arc::new(Lexicon::standard()?);
+    let judge = RulesAndWeights::new(
+        Arc::clone(&lexicon),
+        include_bytes!("../model/stance.bin").as_slice(),
+    )
+    .ok();
     for line in std::io::stdin().lines() {
         let line = line?;
         let mut text = String::new();

@@ -3,6 +3,8 @@
 //! Everything before (who is named where) and after (what a document says in all) knows only
 //! [`Judge`]; a neural judge would take the place of [`RulesAndWeights`].
 
+use std::sync::Arc;
+
 use standpoint_document::{Annotation, Span, Time, Voice};
 use standpoint_linear::{Features, LinearModel, LoadError};
 
@@ -87,7 +89,7 @@ pub struct Implied {
 /// Patterns over the cue lists, weighed by a linear model.
 #[derive(Debug)]
 pub struct RulesAndWeights {
-    lexicon: Lexicon,
+    lexicon: Arc<Lexicon>,
     model: LinearModel<3>,
 }
 
@@ -97,7 +99,7 @@ impl RulesAndWeights {
     /// # Errors
     ///
     /// [`LoadError`] when the weights are damaged or belong to other features.
-    pub fn new(lexicon: Lexicon, weights: &[u8]) -> Result<Self, LoadError> {
+    pub fn new(lexicon: Arc<Lexicon>, weights: &[u8]) -> Result<Self, LoadError> {
         Ok(Self { lexicon, model: LinearModel::from_bytes(weights, RECIPE)? })
     }
 }

@@ -69,7 +69,12 @@ pub(crate) mod class {
         CULTURE = 22, "culture";
         REQUEST = 23, "request";
         ALIKE = 24, "alike";
+        MEASURE = 25, "measure";
+        EVENT = 26, "event";
     }
+    /// Classes of words that mean something by themselves, as nouns and verbs do.
+    pub(crate) const OF_CONTENT: u32 =
+        AGENT | REJECTED | ALLEGED | REQUEST | ALIKE | MEASURE | EVENT;
 }
 
 /// Bits for the forms of a verb.

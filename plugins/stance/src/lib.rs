@@ -10,10 +10,12 @@
 //! - `lexicon`: the cue lists of the folder `cues/`, which an analyst can read and replace;
 //! - `reading`: a sentence as words with a guess of what each does in it;
 //! - `clause`: verb groups, their subjects, mood and dependence;
-//! - `edge`: attitudes composed from cues, negation, direction and speech;
+//! - `edge`: attitudes composed from cues, negation, direction and speech, by objects, nouns,
+//!   verdicts and whose words they are;
 //! - `feature` and [`judge`]: the linear model that weighs them, behind the seam [`judge::Judge`];
-//! - `target`, `survey`, `sum`: the whole document: who belongs to the target, who fights it,
-//!   whose words a passage is, and one stance from many passages;
+//! - `target`, `survey`, `sum`: the whole document: who belongs to the target, who is a candidate
+//!   in which sentence, what sentences say that do not name the target, and one stance from many
+//!   passages;
 //! - `pairs`: answers about given pairs, for whoever measures the stage.
 
 mod clause;
@@ -27,6 +29,8 @@ mod settings;
 mod sum;
 mod survey;
 mod target;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use judge::{Judge, RulesAndWeights};
@@ -45,6 +49,7 @@ const WEIGHTS: &[u8] = include_bytes!("../model/stance.bin");
 pub struct StanceStage {
     targets: Vec<String>,
     judge: Box<dyn Judge>,
+    lexicon: Arc<Lexicon>,
     limits: Limits,
 }
 
@@ -76,7 +81,8 @@ impl StageDefinition for StanceStage {
             None => Lexicon::standard(),
         };
         let lexicon = lexicon.map_err(|error| StageError::stage(chain(&error)))?;
-        let judge = RulesAndWeights::new(lexicon, WEIGHTS).map_err(|error| {
+        let lexicon = Arc::new(lexicon);
+        let judge = RulesAndWeights::new(Arc::clone(&lexicon), WEIGHTS).map_err(|error| {
             StageError::stage(format!("the stage's weights do not fit it: {error}"))
         })?;
         let limits = Limits {
@@ -84,7 +90,7 @@ impl StageDefinition for StanceStage {
             max_evidence: settings.max_evidence as usize,
             alone_is_not_enough: false,
         };
-        Ok(Self { targets, judge: Box::new(judge), limits })
+        Ok(Self { targets, judge: Box::new(judge), lexicon, limits })
     }
 }
 
@@ -113,7 +119,9 @@ impl Stage for StanceStage {
             if context.is_cancelled() {
                 return Err(StageError::cancelled());
             }
-            stances.push(survey::survey(document, &*self.judge, target, self.limits, &mut notes));
+            let (judge, limits) = (&*self.judge, self.limits);
+            let lexicon = &self.lexicon;
+            stances.push(survey::survey(document, judge, lexicon, target, limits, &mut notes));
         }
         let answers = pairs::answer(document, &*self.judge);
         document.set_stance(stances)?;

@@ -103,6 +103,7 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     if confidence < 0.8 * limits.minimum_confidence {
         return None;
     }
+    let confidence = calibrated(confidence, winning.len());
     let score = sign * strength * (0.4 + 0.6 * purity.sqrt());
     let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
         .into_iter()
@@ -110,7 +111,7 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
         .partition(|piece| piece.score * sign > 0.0);
     Some(Stance {
         score: Polarity::saturating(score),
-        confidence: Confidence::saturating(calibrated(confidence)),
+        confidence: Confidence::saturating(confidence),
         evidence: chosen(supporting, limits.max_evidence),
         counter_evidence: chosen(counter, limits.max_evidence),
     })
@@ -128,10 +129,13 @@ fn convinces(winning: &[&Piece]) -> bool {
 /// The share of right answers among stances of which the passages make so sure.
 ///
 /// Passages of a document are not independent, and who is meant may be mistaken, so that even sure
-/// passages leave doubt about the whole. Fitted by eye to the reliability diagrams of the project's
-/// sample documents and of the labelled development documents, so it is no held-out figure.
-fn calibrated(confidence: f32) -> f32 {
-    0.55 + 0.3 * confidence.powi(4)
+/// passages leave doubt about the whole, and a second one helps. A logistic regression (ridge 0.02)
+/// on the 79 actors that this chain named in the labelled development documents and the project's
+/// sample documents; in ten-fold cross-validation the expected calibration error was 0.01.
+fn calibrated(confidence: f32, passages: usize) -> f32 {
+    let second = if passages > 1 { 0.16 } else { 0.0 };
+    let log_odds = 0.82 + 0.83 * (confidence - 0.8) + second;
+    1.0 / (1.0 + (-log_odds).exp())
 }
 
 /// Hypothetical passages are no evidence and are not shown as such.
@@ -224,8 +228,8 @@ mod tests {
     fn surer_passages_make_a_surer_stance() {
         let mut last = 0.0;
         for step in 0..=20 {
-            let now = calibrated(step as f32 / 20.0);
-            assert!(now >= last && now <= 1.0, "at {step}");
+            let now = calibrated(step as f32 / 20.0, 1);
+            assert!(now >= last && now <= calibrated(step as f32 / 20.0, 2), "at {step}");
             last = now;
         }
     }

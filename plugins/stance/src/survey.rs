@@ -2,18 +2,23 @@
 //! they say. A judge answers for single sentences; here is what only the whole document knows:
 //! who belongs to the target, who is at war with it, and whose words a quotation is.
 
+mod actors;
+mod indirect;
+mod scene;
+
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 use standpoint_document::{
-    ActorStance, Annotation, Document, EntityKind, Span, StanceTarget, TargetStance, Time, Voice,
-    mention, sentence, within,
+    Document, EntityKind, Span, TargetStance, Time, Voice, sentence, within,
 };
 
-use crate::judge::{Force, Judge, Judgement, Sentence};
-use crate::reading::{MAX_PARTIES, Party};
-use crate::sum::{Limits, Piece, sum_up};
-use crate::target::{Target, find, is_state_id};
+use crate::judge::{Judge, Judgement};
+use crate::lexicon::Lexicon;
+use crate::reading::MAX_PARTIES;
+use crate::sum::{Limits, Piece};
+use crate::target::{Target, find};
+use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we, starts_quoted};
 
 /// The number of the target among the actors of a sentence.
 const TARGET: u32 = 0;
@@ -32,6 +37,7 @@ const MAX_PIECES: usize = 400;
 pub(crate) fn survey(
     document: &Document<'_>,
     judge: &dyn Judge,
+    lexicon: &Lexicon,
     wanted: &str,
     limits: Limits,
     notes: &mut Vec<String>,
@@ -41,6 +47,7 @@ pub(crate) fn survey(
     let mut survey = Survey {
         document,
         judge,
+        lexicon,
         target,
         author,
         pieces: FxHashMap::default(),
@@ -96,6 +103,7 @@ impl Author {
 struct Survey<'d> {
     document: &'d Document<'d>,
     judge: &'d dyn Judge,
+    lexicon: &'d Lexicon,
     target: Target,
     author: Author,
     pieces: FxHashMap<Holder, Vec<Piece>>,
@@ -107,16 +115,6 @@ struct Survey<'d> {
     /// For each sentence whether it names the target.
     names_target: Vec<bool>,
     crowded: bool,
-}
-
-/// The parties of a sentence with the entities behind them.
-struct Scene<'d> {
-    span: Span,
-    tokens: &'d [Annotation],
-    parties: Vec<Party>,
-    /// For each party its entity in the table; `u32::MAX` for what only stands for the target.
-    entities: Vec<u32>,
-    in_quotes: bool,
 }
 
 impl Survey<'_> {
@@ -143,7 +141,8 @@ impl Survey<'_> {
             if scene.parties.iter().any(|party| party.actor == TARGET) {
                 self.names_target[index] = true;
                 self.judge_scene(&scene, last_speaker);
-                self.speaks_of_measures |= measure_in(self.document, tokens).is_some();
+                self.speaks_of_measures |=
+                    measure_in(self.lexicon, self.document, tokens).is_some();
             }
             // Whoever is named outside quotation marks may go on speaking in the next sentence.
             if let Some(speaker) = self.speaker_of(&scene) {
@@ -155,230 +154,8 @@ impl Survey<'_> {
         }
     }
 
-    /// Judges sentences without the target: help for whom it fights, and "the invasion".
-    fn second_pass(&mut self) {
-        let assaults = std::mem::take(&mut self.assaults);
-        // Whoever is invaded stands against the invader, unless the text says otherwise.
-        for (entity, piece) in assaults {
-            self.keep(Holder::Entity(entity), piece);
-        }
-        let named = self.names_target.iter().filter(|&&named| named).count();
-        if named == 0 && self.opponents.is_empty() && !self.speaks_of_measures {
-            return;
-        }
-        let is_topic = named >= 2 && named * TOPIC_SHARE >= self.names_target.len();
-        let mut in_quotes = false;
-        let mut last_speaker = None;
-        // How many sentences ago the paragraph named the target.
-        let mut since_named = u32::MAX;
-        for (index, sentence) in self.document.sentences().iter().enumerate().take(MAX_SENTENCES) {
-            if sentence.has(sentence::PARAGRAPH) {
-                since_named = u32::MAX;
-            }
-            since_named = since_named.saturating_add(1);
-            if self.names_target.get(index).copied().unwrap_or(false) {
-                since_named = 0;
-            }
-            if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
-                continue;
-            }
-            if sentence.has(sentence::PARAGRAPH) {
-                in_quotes = false;
-            }
-            let tokens = within(self.document.tokens(), sentence.span);
-            let opens = quotes_after(self.document, tokens, in_quotes);
-            let mut scene = self.scene(sentence.span, tokens, in_quotes);
-            in_quotes = opens;
-            self.judge_proxies(&scene);
-            let speaker_before = last_speaker;
-            if let Some(speaker) = self.speaker_of(&scene) {
-                last_speaker = Some(speaker);
-            } else if sentence.has(sentence::PARAGRAPH) && !starts_quoted(self.document, tokens) {
-                last_speaker = None;
-            }
-            if scene.parties.iter().any(|party| party.actor == TARGET) {
-                continue;
-            }
-            if self.speaks_of_measures
-                && let Some(measure) = measure_in(self.document, tokens)
-                && Self::insert(&mut scene, measure, MEASURE)
-            {
-                self.judge_measure(&scene);
-                continue;
-            }
-            if !self.opponents.is_empty()
-                && let Some(event) = event_in(self.document, tokens)
-                && Self::insert(&mut scene, event, TARGET)
-            {
-                self.judge_scene(&scene, None);
-                continue;
-            }
-            if is_topic || since_named <= 2 {
-                self.judge_blame(&scene, speaker_before, is_topic);
-            }
-        }
-    }
-
-    /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
-    fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
-        let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
-        let implied = self.judge.implied(&self.sentence(scene));
-        if implied.follows {
-            self.follow(scene);
-        }
-        for (holder, judgement) in implied.blame {
-            let others = scene.parties.iter().enumerate().any(|(index, party)| {
-                !party.inert
-                    && holder
-                        .is_none_or(|holder| scene.parties[holder as usize].actor != party.actor)
-                    && !self.speaks_for_same(scene, holder, index)
-            });
-            if others || judgement.time == Time::Hypothetical {
-                continue;
-            }
-            let piece = self.piece(scene, holder, None, &judgement);
-            match (holder, last_speaker) {
-                (Some(holder), _) => {
-                    self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
-                }
-                (None, Some(speaker)) if quoted => self.keep(Holder::Entity(speaker), piece),
-                (None, _) if !quoted && is_topic && self.document.metadata().author.is_some() => {
-                    self.keep(Holder::Author, piece);
-                }
-                (None, _) => {}
-            }
-        }
-    }
-
-    /// "The Netherlands made similar statements": as the sentence before says of somebody else.
-    fn follow(&mut self, scene: &Scene<'_>) {
-        let before = |piece: &&Piece| {
-            let gap = scene.span.start.checked_sub(piece.span.end);
-            gap.is_some_and(|gap| gap <= 8) && piece.time != Time::Hypothetical
-        };
-        let said = self
-            .pieces
-            .iter()
-            .filter(|(holder, _)| **holder != Holder::Author)
-            .flat_map(|(_, pieces)| pieces.iter().filter(before))
-            .max_by(|left, right| {
-                let strength = |piece: &Piece| piece.score.abs() * piece.confidence;
-                strength(left).total_cmp(&strength(right))
-            });
-        let Some(said) = said.filter(|said| said.score != 0.0).cloned() else { return };
-        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
-            if party.inert {
-                continue;
-            }
-            let piece = Piece {
-                span: scene.span,
-                words: self.words_of(scene.span),
-                score: said.score.clamp(-0.5, 0.5),
-                confidence: said.confidence * 0.8,
-                holder: Some(party.span),
-                target: None,
-                cue: None,
-                rule: "follows another actor",
-                ..said
-            };
-            self.keep(Holder::Entity(entity), piece);
-        }
-    }
-
-    /// Whether a party of a scene speaks for the state of the holder, or the other way round.
-    fn speaks_for_same(&self, scene: &Scene<'_>, holder: Option<u16>, other: usize) -> bool {
-        let country = |index: usize| {
-            let entity = self.document.entities().get(scene.entities[index] as usize)?;
-            entity.country.as_deref()
-        };
-        holder.is_some_and(|holder| {
-            country(holder as usize).is_some_and(|state| country(other) == Some(state))
-        })
-    }
-
-    /// Lets a common noun be a party of a scene, if no name stands there.
-    fn insert(scene: &mut Scene<'_>, span: Span, actor: u32) -> bool {
-        let free = scene.parties.iter().all(|party| !party.span.overlaps(span))
-            && scene.parties.len() < MAX_PARTIES;
-        if free {
-            let at = scene.parties.partition_point(|party| party.span.start < span.start);
-            scene.parties.insert(at, Party { span, actor, inert: false });
-            scene.entities.insert(at, u32::MAX);
-        }
-        free
-    }
-
-    /// Whoever backs sanctions on the target stands against it, whoever fights them beside it.
-    fn judge_measure(&mut self, scene: &Scene<'_>) {
-        let parties = &scene.parties;
-        let Some(measure) = parties.iter().position(|party| party.actor == MEASURE) else { return };
-        let pairs: Vec<(Option<u16>, u16)> = (0..parties.len())
-            .filter(|&holder| holder != measure && !parties[holder].inert)
-            .take(MAX_HOLDERS)
-            .map(|holder| (Some(holder as u16), measure as u16))
-            .collect();
-        for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
-            let Some(holder) = holder else { continue };
-            if judgement.score == 0.0
-                || judgement.rule == "weights"
-                || judgement.time == Time::Hypothetical
-            {
-                continue;
-            }
-            let mut piece = self.piece(scene, Some(holder), measure as u16, &judgement);
-            let backs = judgement.score > 0.0;
-            piece.score = if backs { -0.75 } else { 0.5 };
-            piece.confidence *= 0.8;
-            piece.rule = if backs {
-                "backs measures against the target"
-            } else {
-                "resists measures against the target"
-            };
-            self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
-        }
-    }
-
     fn judge_pairs(&self, scene: &Scene<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
         self.judge.judge(&self.sentence(scene), pairs)
-    }
-
-    fn sentence<'s>(&'s self, scene: &'s Scene<'_>) -> Sentence<'s> {
-        Sentence {
-            text: self.document.text(),
-            tokens: scene.tokens,
-            parties: &scene.parties,
-            in_quotes: scene.in_quotes,
-            speaker: None,
-        }
-    }
-
-    fn scene<'s>(&mut self, span: Span, tokens: &'s [Annotation], in_quotes: bool) -> Scene<'s> {
-        let mut found: Vec<(Party, u32)> = Vec::new();
-        let mentions = within(self.document.mentions(), span);
-        for mention in mentions {
-            if mention.has(mention::NESTED) {
-                continue;
-            }
-            let entity = mention.link;
-            let kind = EntityKind::from_code(mention.label);
-            let own = self.target.owns(entity as usize);
-            let inert = mention.has(mention::NOT_AN_ACTOR)
-                || matches!(kind, Some(EntityKind::Place | EntityKind::Event | EntityKind::Other));
-            let actor = if own { TARGET } else { entity.saturating_add(1) };
-            if inert && own {
-                // Named, but not as somebody toward whom one can stand.
-                continue;
-            }
-            found.push((Party { span: mention.span, actor, inert }, entity));
-            if found.len() > MAX_PARTIES {
-                self.crowded = true;
-                break;
-            }
-        }
-        found.sort_by_key(|(party, _)| (party.span.start, std::cmp::Reverse(party.span.end)));
-        found.truncate(MAX_PARTIES);
-        let (parties, entities) = found.into_iter().unzip();
-        Scene { span, tokens, parties, entities, in_quotes }
     }
 
     /// The pairs of a scene: each actor's place nearest to the target, the author, and the
@@ -471,92 +248,6 @@ impl Survey<'_> {
         found.is_some_and(|found| found.kind == EntityKind::Country)
     }
 
-    /// Remembers on whom the target makes war.
-    fn note_assault(&mut self, scene: &Scene<'_>, target: u16, victim: u16, judgement: &Judgement) {
-        let entity = scene.entities[victim as usize];
-        let war = judgement.force == Force::War
-            && judgement.score < 0.0
-            && matches!(judgement.time, Time::Present | Time::Past);
-        if !(war && judgement.confidence >= 0.5) {
-            return;
-        }
-        let sure = self.opponents.entry(entity).or_insert(0.0);
-        *sure = sure.max(judgement.confidence);
-        let earlier = self.assaults.iter().filter(|(known, _)| *known == entity).count();
-        if earlier < 3 {
-            let mut piece = self.piece(scene, Some(victim), target, judgement);
-            piece.score = -0.8;
-            piece.confidence *= 0.65;
-            piece.rule = "under attack by the target";
-            self.assaults.push((entity, piece));
-        }
-    }
-
-    /// Help for an opponent of the target stands against the target.
-    fn judge_proxies(&mut self, scene: &Scene<'_>) {
-        let parties = &scene.parties;
-        let is_opponent = |index: u16| {
-            self.opponents.contains_key(&scene.entities[index as usize])
-                && !parties[index as usize].inert
-        };
-        let Some(opponent) = (0..parties.len() as u16).find(|&index| is_opponent(index)) else {
-            return;
-        };
-        let mut pairs: Vec<(Option<u16>, u16)> = vec![(None, opponent)];
-        for holder in 0..parties.len() as u16 {
-            let party = parties[holder as usize];
-            let is_new = pairs.iter().all(|(known, _)| {
-                known.is_none_or(|known| parties[known as usize].actor != party.actor)
-            });
-            if party.actor != TARGET
-                && !party.inert
-                && !is_opponent(holder)
-                && is_new
-                && pairs.len() <= MAX_HOLDERS
-            {
-                pairs.push((Some(holder), opponent));
-            }
-        }
-        for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
-            let aids = judgement.force == Force::Aid;
-            // Only what a pattern confirms: warm words alone do not reach the opponent's enemy.
-            let sides = judgement.score >= 0.75 && judgement.rule != "weights";
-            if judgement.score <= 0.0 || !(aids || sides) || judgement.time == Time::Hypothetical {
-                continue;
-            }
-            let mut piece = self.piece(scene, holder, opponent, &judgement);
-            piece.score = if aids { -0.9 } else { -0.6 };
-            piece.confidence *= if aids { 0.85 } else { 0.7 };
-            piece.rule = if aids {
-                "arms the target's opponent"
-            } else {
-                "sides with the target's opponent"
-            };
-            match holder {
-                Some(holder) => self.keep(Holder::Entity(scene.entities[holder as usize]), piece),
-                None if !scene.in_quotes && !starts_quoted(self.document, scene.tokens) => {
-                    self.keep(Holder::Author, piece);
-                }
-                None => {}
-            }
-        }
-    }
-
-    /// Who is named outside quotation marks and acts: the likely speaker of what follows.
-    fn speaker_of(&self, scene: &Scene<'_>) -> Option<u32> {
-        let mut quoted = scene.in_quotes;
-        let mut tokens = scene.tokens.iter().peekable();
-        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
-            while let Some(token) = tokens.next_if(|token| token.span.start < party.span.start) {
-                quoted = quote_state(self.document.slice(token.span), quoted);
-            }
-            if !quoted && !party.inert && entity != u32::MAX {
-                return Some(entity);
-            }
-        }
-        None
-    }
-
     fn piece(
         &self,
         scene: &Scene<'_>,
@@ -615,177 +306,4 @@ impl Survey<'_> {
             pieces.push(piece);
         }
     }
-
-    /// The state for which a person or body speaks.
-    fn state_of(&self, entity: u32) -> Option<Holder> {
-        let table = self.document.entities();
-        let found = table.get(entity as usize)?;
-        let country = found
-            .country
-            .as_deref()
-            .filter(|&country| found.speaks_for_country && found.id != country)?;
-        if country == self.target.shown.id {
-            return None;
-        }
-        match table.iter().position(|entity| entity.id == country) {
-            Some(state) => Some(Holder::Entity(state as u32)),
-            // One entry for all who speak for it: the first of them.
-            None => table
-                .iter()
-                .position(|other| {
-                    other.speaks_for_country && other.country.as_deref() == Some(country)
-                })
-                .map(|first| Holder::StateOf(first as u32)),
-        }
-    }
-
-    fn conclude(mut self, limits: Limits) -> TargetStance {
-        let author = if self.author.is_target {
-            None
-        } else {
-            // A reporter's turn of phrase is no stance; a speaker's single sentence is.
-            let alone_is_not_enough = self.document.metadata().author.is_none();
-            let limits = Limits { alone_is_not_enough, ..limits };
-            self.pieces.remove(&Holder::Author).and_then(|pieces| sum_up(pieces, limits))
-        };
-        self.pieces.remove(&Holder::Author);
-        let mut mentions: FxHashMap<u32, u32> = FxHashMap::default();
-        for mention in self.document.mentions() {
-            *mentions.entry(mention.link).or_insert(0) += 1;
-        }
-        let mut holders: Vec<(Holder, Vec<Piece>)> =
-            std::mem::take(&mut self.pieces).into_iter().collect();
-        holders.sort_by_key(|(holder, _)| *holder);
-        let mut actors: Vec<ActorStance> = Vec::new();
-        for (holder, pieces) in holders {
-            if let Some(stance) = sum_up(pieces, limits)
-                && let Some(actor) = self.actor(holder, stance, &mentions)
-            {
-                actors.push(actor);
-            }
-        }
-        let strength =
-            |actor: &ActorStance| actor.stance.score.get().abs() * actor.stance.confidence.get();
-        actors.sort_by(|left, right| {
-            strength(right).total_cmp(&strength(left)).then_with(|| left.id.cmp(&right.id))
-        });
-        let shown = StanceTarget { id: self.target.shown.id, name: self.target.shown.name };
-        TargetStance { target: shown, author, actors }
-    }
-
-    fn actor(
-        &self,
-        holder: Holder,
-        stance: standpoint_document::Stance,
-        mentions: &FxHashMap<u32, u32>,
-    ) -> Option<ActorStance> {
-        let table = self.document.entities();
-        match holder {
-            Holder::Author => None,
-            Holder::Entity(index) => {
-                let entity = table.get(index as usize)?;
-                Some(ActorStance {
-                    id: entity.id.clone(),
-                    name: entity.name.clone(),
-                    kind: entity.kind,
-                    country: entity
-                        .country
-                        .clone()
-                        .or_else(|| is_state_id(&entity.id).then(|| entity.id.clone())),
-                    mentions: mentions.get(&index).copied().unwrap_or(0),
-                    stance,
-                })
-            }
-            Holder::StateOf(index) => {
-                let country = table.get(index as usize)?.country.clone()?;
-                let count = |(at, entity): (usize, &standpoint_document::Entity)| {
-                    let speaks =
-                        entity.speaks_for_country && entity.country.as_ref() == Some(&country);
-                    if speaks { mentions.get(&(at as u32)).copied().unwrap_or(0) } else { 0 }
-                };
-                Some(ActorStance {
-                    id: country.clone(),
-                    name: country.clone(),
-                    kind: EntityKind::Country,
-                    mentions: table.iter().enumerate().map(count).sum(),
-                    country: Some(country),
-                    stance,
-                })
-            }
-        }
-    }
-}
-
-/// How many bytes lie between two spans.
-fn gap(left: Span, right: Span) -> u32 {
-    if left.start < right.start {
-        right.start.saturating_sub(left.end)
-    } else {
-        left.start.saturating_sub(right.end)
-    }
-}
-
-fn quote_state(token: &str, quoted: bool) -> bool {
-    match token {
-        "“" | "«" | "„" | "``" => true,
-        "”" | "»" | "''" => false,
-        "\"" => !quoted,
-        _ => quoted,
-    }
-}
-
-/// Whether a quotation is open behind `tokens`.
-fn quotes_after(document: &Document<'_>, tokens: &[Annotation], before: bool) -> bool {
-    tokens.iter().fold(before, |quoted, token| {
-        if token.span.len() > 3 { quoted } else { quote_state(document.slice(token.span), quoted) }
-    })
-}
-
-fn starts_quoted(document: &Document<'_>, tokens: &[Annotation]) -> bool {
-    tokens.first().is_some_and(|token| quote_state(document.slice(token.span), false))
-}
-
-/// Whether the text speaks of itself: "we", "our", "I".
-fn speaks_as_we(document: &Document<'_>, tokens: &[Annotation]) -> bool {
-    tokens.iter().take(256).any(|token| {
-        token.span.len() <= 3
-            && matches!(
-                document.slice(token.span),
-                "we" | "We" | "our" | "Our" | "us" | "I" | "my" | "My"
-            )
-    })
-}
-
-/// "Sanctions", "the embargo": what others do to the target.
-fn measure_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
-    let word = |index: usize| tokens.get(index).map(|token| document.slice(token.span));
-    // "Sanctions of the council" are others.
-    (0..tokens.len().min(256))
-        .find(|&index| {
-            matches!(word(index), Some("sanctions" | "embargo" | "cap"))
-                && word(index + 1) != Some("of")
-        })
-        .map(|index| tokens[index].span)
-}
-
-/// Nouns for what an attacker does.
-const EVENTS: [&str; 7] =
-    ["invasion", "war", "aggression", "occupation", "annexation", "onslaught", "offensive"];
-
-/// "The invasion", "this war": what the target does, without its name.
-fn event_in(document: &Document<'_>, tokens: &[Annotation]) -> Option<Span> {
-    let word = |index: usize| document.slice(tokens[index].span);
-    let is_one_of = |index: usize, words: &[&str]| {
-        words.iter().any(|known| word(index).eq_ignore_ascii_case(known))
-    };
-    for (index, token) in tokens.iter().enumerate().take(256).skip(1) {
-        if is_one_of(index, &EVENTS) {
-            let definite = (index.saturating_sub(3)..index)
-                .any(|at| is_one_of(at, &["the", "this", "that", "its"]));
-            if definite {
-                return Some(token.span);
-            }
-        }
-    }
-    None
 }

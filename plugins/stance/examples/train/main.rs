@@ -15,6 +15,7 @@ mod data;
 mod tokens;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use data::Labelled;
 use standpoint_linear::train::{Example, Report, Settings, cross_validate, train};
@@ -45,7 +46,7 @@ fn main() {
     }
     let mut examples = Vec::new();
     push_examples(&lexicon, &attitudes, weight("ATT", 3.0), 1, &mut examples);
-    push_examples(&lexicon, &directed, weight("DSE", 0.7), 2, &mut examples);
+    push_examples(&lexicon, &directed, weight("DSE", 1.2), 2, &mut examples);
     push_examples(&lexicon, &contrast::contrasts(), weight("CON", 0.2), 3, &mut examples);
     println!("{} examples", examples.len());
     let settings = Settings {
@@ -106,7 +107,7 @@ fn main() {
     std::fs::write(&out, &bytes).unwrap();
     println!("{} bytes to {}", bytes.len(), out.display());
 
-    let judge = RulesAndWeights::new(lexicon, &bytes).unwrap();
+    let judge = RulesAndWeights::new(Arc::new(lexicon), &bytes).unwrap();
     for (name, set) in [("attitudes dev", &attitudes_dev), ("directed dev", &directed_dev)] {
         let report = Report::<3>::new(set.iter().flat_map(|row| {
             let found = judge.judge(&sentence(row), &row.pairs);

@@ -1,0 +1,68 @@
+//! What belongs to a name: "Russia's brutal war", "Kazakh officials".
+
+use crate::lexicon::{Cue, Kind, class};
+use crate::reading::{Part, Reading};
+
+/// The words that belong to an owner: "Russia's brutal war", "Kazakh officials".
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnedRun {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) head: usize,
+}
+
+impl OwnedRun {
+    /// Whether what is owned acts as its owner, or is an act of its owner.
+    pub(crate) fn acts_for_owner(&self, reading: &Reading<'_, '_>) -> bool {
+        let word = &reading.words[self.head];
+        word.is(class::AGENT)
+            || self
+                .cue(reading)
+                .is_some_and(|(cue, ..)| matches!(cue.kind, Kind::War | Kind::Act | Kind::Thing))
+            || word.lower.ends_with("tion") && self.cue(reading).is_none()
+    }
+
+    /// The cue noun of the run, where it begins and the word behind it.
+    pub(crate) fn cue(&self, reading: &Reading<'_, '_>) -> Option<(Cue, usize, usize)> {
+        (self.start..self.end)
+            .find_map(|index| noun_cue(reading, index).map(|(cue, end)| (cue, index, end)))
+    }
+}
+
+/// The noun cue that begins at `index`.
+pub(crate) fn noun_cue(reading: &Reading<'_, '_>, index: usize) -> Option<(Cue, usize)> {
+    let word = &reading.words[index];
+    if !matches!(word.part, Part::Noun | Part::Adjective | Part::Other) {
+        return None;
+    }
+    let (phrase, end) = reading.longest(index, &word.entry?.nouns)?;
+    Some((phrase.cue, end))
+}
+
+/// What the name at `index` owns, if it is a possessive or stands as an adjective.
+pub(crate) fn owned_run(reading: &Reading<'_, '_>, index: usize) -> Option<OwnedRun> {
+    let words = &reading.words;
+    let possessive = words.get(index + 1).is_some_and(|word| word.part == Part::Possessive);
+    let start = index + 1 + usize::from(possessive);
+    let mut end = start;
+    let mut head = None;
+    while let Some(word) = words.get(end)
+        && end - start < 7
+    {
+        match word.part {
+            Part::Noun => head = Some(end),
+            Part::Adjective => {}
+            Part::Adverb if possessive => {}
+            Part::Coordinator | Part::Comma if possessive && head.is_none() => {}
+            _ if word.lower == "-" => {}
+            _ => break,
+        }
+        end += 1;
+    }
+    let head = head?;
+    // A bare name before a noun is an adjective only if the noun is not a sentence of its own.
+    if !possessive && words[start].part == Part::Adverb {
+        return None;
+    }
+    Some(OwnedRun { start, end: head + 1, head })
+}

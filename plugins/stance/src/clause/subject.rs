@@ -1,0 +1,368 @@
+//! Who does what a verb says: its subject, or the verb on which it depends.
+
+use super::owned::owned_run;
+use super::{Doer, Group};
+use crate::lexicon::{Carry, Kind, class};
+use crate::reading::{Part, Reading, Word};
+
+pub(super) fn find_subject(
+    reading: &Reading<'_, '_>,
+    earlier: &[Group],
+    group: &mut Group,
+    floor: usize,
+    joint: Option<usize>,
+) {
+    let words = &reading.words;
+    if let Some(joint) = joint
+        && matches!(words[joint].part, Part::Relative)
+    {
+        group.relative = true;
+        // "A and B are among those who": the clause says it of the subject.
+        let of_predicate = earlier.last().filter(|previous| {
+            previous.copula
+                && !previous.negated
+                && previous.end <= joint
+                && words[previous.end..joint].iter().all(|word| word.name().is_none())
+        });
+        group.subjects = match of_predicate {
+            Some(previous) => previous.subjects.clone(),
+            None => last_party_before(reading, joint).into_iter().collect(),
+        };
+        return;
+    }
+    // "Praised X and has shut Y", "nor did it say": nobody stands behind the joint, so what stands
+    // before it is the object of the verb before.
+    let elided = joint.is_some_and(|joint| words[joint].part == Part::Coordinator)
+        || matches!(&*words[group.start].lower, "nor" | "neither");
+    if elided
+        && let Some(previous) = earlier.iter().rev().find(|previous| {
+            // ", which is at war with Z, and flies": a comma closes the relative clause.
+            let closed =
+                joint.is_some_and(|joint| joint > 0 && words[joint - 1].part == Part::Comma);
+            previous.finite && !previous.subjects.is_empty() && !(closed && previous.relative)
+        })
+    {
+        group.subjects.clone_from(&previous.subjects);
+        group.no_subject |= previous.no_subject;
+        return;
+    }
+    // "Were Lima to expel": the subject stands behind the auxiliary.
+    let inverted = group.start == group.head
+        && words[group.head].part == Part::Auxiliary
+        && words[floor..group.start].iter().all(|word| {
+            matches!(word.part, Part::Quote | Part::Coordinator | Part::Comma | Part::Stop)
+        });
+    if inverted {
+        group.subjects = subjects_in(reading, group.end, (group.end + 4).min(group.until)).0;
+        return;
+    }
+    // "The refusal to back X angered Y": X is the object of the infinitive, not the subject.
+    let of_infinitive = earlier.last().is_some_and(|previous| {
+        !previous.finite
+            && previous.end == floor
+            && !previous.copula
+            && words[floor..group.start]
+                .iter()
+                .all(|word| matches!(word.part, Part::Name(_) | Part::Determiner | Part::Adverb))
+    });
+    if of_infinitive {
+        return;
+    }
+    let (found, blocked) = subjects_in(reading, floor, group.start);
+    group.subjects = found;
+    if group.subjects.is_empty()
+        && let Some(said) = earlier.last().filter(|said| is_report(said) && !said.negated)
+        && means_speaker(reading, floor, group.start)
+    {
+        group.subjects.clone_from(&said.subjects);
+        return;
+    }
+    if !group.subjects.is_empty() || blocked {
+        return;
+    }
+    // "... and refused": the subject of the verb before, if nobody else stands between.
+    let shares = joint.is_none_or(|joint| {
+        matches!(
+            words[joint].part,
+            Part::Coordinator | Part::Comma | Part::Pronoun | Part::Stop | Part::Subordinator
+        ) || words[joint].part == Part::Preposition
+    });
+    if shares
+        && let Some(previous) = earlier.iter().rev().find(|previous| {
+            // Behind a closed relative clause its antecedent goes on: "X, who lives abroad, accused".
+            let closed = joint.is_some_and(|joint| words[joint].part == Part::Comma);
+            !previous.subjects.is_empty() && (!previous.relative || joint.is_none() || closed)
+        })
+    {
+        group.subjects.clone_from(&previous.subjects);
+        if joint.is_some_and(|joint| words[joint].part == Part::Coordinator) {
+            group.no_subject |= previous.no_subject;
+        }
+    }
+}
+
+fn is_report(group: &Group) -> bool {
+    group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report)
+}
+
+/// "Said that his country ...", "said it ...": the subject is whoever speaks.
+fn means_speaker(reading: &Reading<'_, '_>, from: usize, to: usize) -> bool {
+    let words = &reading.words;
+    let Some(start) = (from..to).find(|&at| {
+        !matches!(words[at].part, Part::Subordinator | Part::Comma | Part::Quote | Part::Relative)
+            && words[at].lower != "that"
+    }) else {
+        return false;
+    };
+    match &*words[start].lower {
+        "it" | "he" | "she" | "they" => to - start <= 2,
+        "his" | "her" | "its" | "their" => {
+            to - start <= 4 && words[start + 1..to].iter().any(|word| word.is(class::AGENT))
+        }
+        _ => false,
+    }
+}
+
+/// The parties that are the subject in `from..to`, and whether another noun is it.
+pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> (Vec<Doer>, bool) {
+    let words = &reading.words;
+    // Behind the last joint, unless only an apposition or a name of a list stands there.
+    let mut starts: Vec<usize> = vec![from];
+    for (index, word) in words.iter().enumerate().take(to).skip(from) {
+        if matches!(word.part, Part::Comma | Part::Stop | Part::Subordinator | Part::Quote)
+            || word.is(class::SUBORDINATOR) && word.part != Part::Preposition
+        {
+            starts.push(index + 1);
+        }
+    }
+    for &start in starts.iter().rev() {
+        let start = skip_joints(reading, start, to);
+        if start >= to {
+            continue;
+        }
+        if words[start].part == Part::Preposition {
+            if let Some(party) = bare_name_before(reading, start, to) {
+                return (vec![Doer::Party(party)], false);
+            }
+            continue;
+        }
+        if words[start..to].iter().all(|word| matches!(word.part, Part::Adverb | Part::Negation)) {
+            continue;
+        }
+        if words[start].is(class::FIRST) && words[start].part == Part::Pronoun {
+            return (vec![Doer::First], false);
+        }
+        if words[start].is(class::FIRST) {
+            return (vec![Doer::First], false);
+        }
+        if words[start].part == Part::Pronoun {
+            return (Vec::new(), false);
+        }
+        return head_of(reading, start, to, from);
+    }
+    // "In 1978 Albania broke ...": a name right before the verb that no preposition governs.
+    (bare_name_before(reading, from, to).map(Doer::Party).into_iter().collect(), false)
+}
+
+/// A name right before the verb at `to` that no preposition governs: "in 1978 Albania broke".
+fn bare_name_before(reading: &Reading<'_, '_>, from: usize, to: usize) -> Option<u16> {
+    let words = &reading.words;
+    let at =
+        (from..to).rev().find(|&at| !matches!(words[at].part, Part::Adverb | Part::Negation))?;
+    let party = words[at].name()?;
+    let governed = at == from
+        || matches!(
+            words[at - 1].part,
+            Part::Preposition | Part::Determiner | Part::To | Part::Coordinator
+        );
+    (!governed && !reading.parties[party as usize].inert).then_some(party)
+}
+
+fn skip_joints(reading: &Reading<'_, '_>, mut start: usize, to: usize) -> usize {
+    while start < to
+        && matches!(
+            reading.words[start].part,
+            Part::Coordinator
+                | Part::Adverb
+                | Part::Determiner
+                | Part::Quote
+                | Part::Negation
+                | Part::Comma
+        )
+        && !reading.words[start].is(class::FIRST)
+    {
+        start += 1;
+    }
+    start
+}
+
+/// The party at the head of the noun phrase that begins at `start`, with the parties joined to it.
+fn head_of(reading: &Reading<'_, '_>, start: usize, to: usize, floor: usize) -> (Vec<Doer>, bool) {
+    let words = &reading.words;
+    let mut index = start;
+    let mut noun: Option<usize> = None;
+    while index < to {
+        let word = &words[index];
+        match word.part {
+            Part::Name(party) => {
+                let owns = owned_run(reading, index);
+                if let Some(run) = owns
+                    && !run.acts_for_owner(reading)
+                {
+                    // "Sanctions", "gas", "novels": it is not the owner who acts.
+                    let name_after = words.get(run.end).and_then(Word::name);
+                    return match name_after {
+                        Some(name) if run.end < to => {
+                            (joined(reading, name, run.end, to, floor), false)
+                        }
+                        _ => (Vec::new(), true),
+                    };
+                }
+                if reading.parties[party as usize].inert {
+                    return (Vec::new(), true);
+                }
+                return (joined(reading, party, index, to, floor), false);
+            }
+            Part::Noun => noun = Some(index),
+            Part::Preposition => {
+                // "Officials in Kazakhstan", "leaders of Poland", "the government of".
+                let agent = noun.is_none_or(|noun| {
+                    words[noun].is(class::AGENT)
+                        || matches!(
+                            &*words[noun].lower,
+                            "official" | "member" | "members" | "one" | "leadership"
+                        )
+                });
+                if !(agent && matches!(&*word.lower, "of" | "in" | "from" | "for" | "at")) {
+                    return (Vec::new(), noun.is_some());
+                }
+            }
+            Part::Adjective
+            | Part::Determiner
+            | Part::Adverb
+            | Part::Possessive
+            | Part::Coordinator => {}
+            Part::Verb(_) if noun.is_none() => {}
+            _ => return (Vec::new(), noun.is_some()),
+        }
+        index += 1;
+    }
+    (Vec::new(), noun.is_some())
+}
+
+/// A party and those coordinated with it: "A, B and C".
+fn joined(reading: &Reading<'_, '_>, party: u16, at: usize, to: usize, floor: usize) -> Vec<Doer> {
+    let words = &reading.words;
+    let mut doers = vec![Doer::Party(party)];
+    let mut index = at + 1;
+    let mut linked = false;
+    while index < to && doers.len() < 12 {
+        match words[index].part {
+            Part::Name(next) if linked => {
+                doers.push(Doer::Party(next));
+                linked = false;
+            }
+            Part::Coordinator | Part::Comma => linked = true,
+            Part::Possessive | Part::Determiner | Part::Adjective | Part::Noun => {}
+            _ => break,
+        }
+        index += 1;
+    }
+    // Backwards, when the last name of a list was found first.
+    let mut index = at;
+    let mut linked = false;
+    while index > floor && doers.len() < 12 {
+        index -= 1;
+        match words[index].part {
+            Part::Name(next) if linked => {
+                doers.push(Doer::Party(next));
+                linked = false;
+            }
+            Part::Coordinator => linked = true,
+            // "Of X, it says" is no list; "A, B and C" is.
+            Part::Comma if linked || doers.len() > 1 => linked = true,
+            Part::Determiner => {}
+            _ => break,
+        }
+    }
+    doers
+}
+
+pub(super) fn find_parent(
+    reading: &Reading<'_, '_>,
+    earlier: &[Group],
+    group: &mut Group,
+    number: usize,
+    floor: usize,
+    joint: Option<usize>,
+) {
+    let words = &reading.words;
+    // "Kenya's refusal to back": the owner of the noun acts.
+    if let Some(joint) = joint
+        && words[group.start].part == Part::To
+        && let Some(owner) = owner_of(reading, joint, floor)
+    {
+        group.subjects = vec![Doer::Party(owner)];
+        group.negated ^= matches!(
+            &*words[joint].lower,
+            "refusal" | "failure" | "reluctance" | "unwillingness" | "inability"
+        );
+        return;
+    }
+    let Some(mut parent) = number.checked_sub(1) else { return };
+    // "To censure X and to praise it": both depend on the same verb.
+    let coordinated = words[floor..group.start].iter().any(|word| word.part == Part::Coordinator);
+    if coordinated
+        && !earlier[parent].finite
+        && let Some(shared) = earlier[parent].parent
+    {
+        parent = shared;
+    }
+    group.parent = Some(parent);
+    let previous = &earlier[parent];
+    let between = floor..group.start;
+    let party_between = words[between].iter().rev().find_map(Word::name);
+    let joint_word = joint.map(|joint| &words[joint]);
+    let wish = previous.cue.is_some_and(|cue| {
+        cue.kind == Kind::Wish
+            || matches!(
+                &*words[previous.head].lower,
+                "allow" | "allowed" | "let" | "help" | "helped" | "force" | "forced" | "forcing"
+            )
+    });
+    let gerund_of_object = joint_word
+        .is_some_and(|word| matches!(&*word.lower, "for" | "of" | "from"))
+        && previous.cue.is_some_and(|cue| cue.score != 0.0);
+    if let Some(party) = party_between
+        && (wish || gerund_of_object)
+    {
+        group.subjects = vec![Doer::Party(party)];
+        return;
+    }
+    group.subjects.clone_from(&previous.subjects);
+}
+
+/// Who owns the noun at `noun`: "Kenya's firm refusal", "the refusal of Kenya".
+fn owner_of(reading: &Reading<'_, '_>, noun: usize, floor: usize) -> Option<u16> {
+    let words = &reading.words;
+    if words[noun].part != Part::Noun {
+        return None;
+    }
+    let from = floor.max(noun.saturating_sub(5));
+    let mark = (from..noun).rev().find(|&at| words[at].part == Part::Possessive)?;
+    let between = words[mark + 1..noun]
+        .iter()
+        .all(|word| matches!(word.part, Part::Adjective | Part::Noun | Part::Adverb));
+    words[mark.checked_sub(1)?].name().filter(|_| between)
+}
+
+fn last_party_before(reading: &Reading<'_, '_>, index: usize) -> Option<Doer> {
+    reading.words[..index]
+        .iter()
+        .rev()
+        .take(6)
+        // "A abstained on the motion that condemns B": the motion does, not A.
+        .take_while(|word| !matches!(word.part, Part::Verb(_) | Part::Auxiliary))
+        .find_map(Word::name)
+        .map(Doer::Party)
+}

@@ -1,0 +1,203 @@
+//! What nouns say by themselves: "X's support for Y", "an alliance between X and Y", arms.
+
+use super::{Edge, Finder, MAX_EDGES};
+use crate::clause::{Doer, noun_cue, owned_run};
+use crate::lexicon::{Carry, Cue, Kind};
+use crate::reading::{Part, Word};
+
+impl Finder<'_, '_, '_> {
+    /// "Russia's war on Ukraine", "Moscow's support for Minsk", "Russia's ally Belarus".
+    pub(super) fn of_owner(&mut self, index: usize, party: u16) {
+        let reading = self.reading;
+        let words = &reading.words;
+        let Some(run) = owned_run(reading, index) else { return };
+        let Some((cue, at, end)) = run.cue(reading) else { return };
+        let behind = words.get(run.end);
+        if cue.kind == Kind::Relation {
+            // A name in apposition, with or without a comma; or before: "Belarus, Russia's ally".
+            let mut next = run.end;
+            if behind.is_some_and(|word| word.part == Part::Comma) {
+                next += 1;
+            }
+            let beside = words.get(next).and_then(Word::name);
+            let comma_before = index > 1
+                && words[index - 1].part == Part::Comma
+                && words[index - 2].name().is_some()
+                && behind.is_none_or(|word| matches!(word.part, Part::Comma | Part::Stop));
+            let name = if comma_before { words[index - 2].name() } else { beside };
+            if let Some(name) = name
+                && name != party
+            {
+                self.push_nominal(
+                    Doer::Party(name),
+                    party,
+                    cue.score,
+                    cue,
+                    (at, end),
+                    "apposition",
+                );
+                return;
+            }
+        }
+        let mut goals = 0;
+        let mut next = run.end;
+        let mut open = false;
+        while let Some(word) = words.get(next)
+            && next < run.end + 12
+        {
+            match word.part {
+                Part::Preposition | Part::To
+                    if matches!(
+                        &*word.lower,
+                        "of" | "on"
+                            | "against"
+                            | "for"
+                            | "to"
+                            | "with"
+                            | "toward"
+                            | "towards"
+                            | "in"
+                            | "over"
+                            | "at"
+                            | "from"
+                    ) =>
+                {
+                    open = true;
+                }
+                Part::Name(goal) if open => {
+                    let score = if cue.kind == Kind::Thing
+                        || cue.kind == Kind::Relation && cue.score < 1.5
+                    {
+                        0.0
+                    } else {
+                        cue.score
+                    };
+                    if goal != party {
+                        self.push_nominal(
+                            Doer::Party(party),
+                            goal,
+                            score,
+                            cue,
+                            (at, end),
+                            "owner and goal",
+                        );
+                        if cue.kind == Kind::Relation {
+                            self.push_nominal(
+                                Doer::Party(goal),
+                                party,
+                                score,
+                                cue,
+                                (at, end),
+                                "owner and goal",
+                            );
+                        }
+                        goals += 1;
+                    }
+                    if goals > 3 {
+                        break;
+                    }
+                }
+                Part::Coordinator | Part::Comma if goals > 0 => {}
+                Part::Determiner | Part::Adjective | Part::Possessive | Part::Noun => {}
+                _ => break,
+            }
+            next += 1;
+        }
+    }
+
+    /// Whoever arms a side stands against whom that side fights, where the sentence says both.
+    pub(super) fn of_aid(&mut self) {
+        let found: Vec<(Edge, Edge)> = self
+            .list
+            .iter()
+            .filter(|aid| aid.kind == Kind::Aid && aid.score > 1.0)
+            .flat_map(|aid| self.list.iter().map(move |fight| (*aid, *fight)))
+            .filter(|(aid, fight)| {
+                fight.holder == Doer::Party(aid.target)
+                    && fight.score <= -1.0
+                    && Doer::Party(fight.target) != aid.holder
+            })
+            .take(8)
+            .collect();
+        for (aid, fight) in found {
+            let edge =
+                Edge { target: fight.target, score: -1.5, rule: "aid to the opponent", ..aid };
+            if self.list.len() < MAX_EDGES {
+                self.list.push(edge);
+            }
+        }
+    }
+
+    /// "Condemnation of X by Y", "an alliance between X and Y", "aggression by X against Y".
+    pub(super) fn of_free_nouns(&mut self) {
+        let reading = self.reading;
+        let words = &reading.words;
+        for index in 0..words.len() {
+            if words[index].name().is_some() {
+                continue;
+            }
+            let Some((cue, end)) = noun_cue(reading, index) else { continue };
+            let window = end..(end + 10).min(words.len());
+            let stop = window
+                .clone()
+                .find(|&at| matches!(words[at].part, Part::Stop | Part::Verb(_) | Part::Auxiliary))
+                .unwrap_or(window.end);
+            let name_behind = |word: &str| {
+                (end..stop)
+                    .find(|&at| words[at].lower == word)
+                    .and_then(|at| words[at + 1..stop].iter().take(4).find_map(Word::name))
+            };
+            if cue.kind == Kind::Relation
+                && let Some(between) = (end..stop).find(|&at| words[at].lower == "between")
+            {
+                let names: Vec<u16> =
+                    words[between..stop].iter().filter_map(Word::name).take(4).collect();
+                // "Relations between A and B soured", "the souring of relations between".
+                let sours = |cue: Cue| cue.carry == Carry::Turn;
+                let soured = self.groups.iter().any(|group| {
+                    group.start >= stop
+                        && group.start < stop + 4
+                        && group.cue.is_some_and(sours)
+                        && !group.negated
+                }) || index > 0
+                    && self
+                        .groups
+                        .iter()
+                        .any(|group| group.end == index && group.cue.is_some_and(sours));
+                let score = if soured { -1.0 } else { cue.score };
+                for &one in &names {
+                    for &other in &names {
+                        if one != other {
+                            self.push_nominal(
+                                Doer::Party(one),
+                                other,
+                                score,
+                                cue,
+                                (index, end),
+                                "between",
+                            );
+                        }
+                    }
+                }
+            }
+            let from = || name_behind("from").filter(|_| matches!(cue.kind, Kind::Attitude));
+            if let Some(by) = name_behind("by").or_else(from) {
+                for preposition in ["of", "on", "against", "for", "to"] {
+                    if let Some(goal) = name_behind(preposition)
+                        && goal != by
+                        && cue.kind != Kind::Thing
+                    {
+                        self.push_nominal(
+                            Doer::Party(by),
+                            goal,
+                            cue.score,
+                            cue,
+                            (index, end),
+                            "by",
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

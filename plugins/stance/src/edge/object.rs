@@ -1,0 +1,385 @@
+//! What a verb says of its objects: who does it, toward whom, and how what stands between turns it.
+
+use standpoint_document::Voice;
+
+use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS};
+use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
+use crate::lexicon::{Carry, Cue, Kind, class};
+use crate::reading::{Part, Word};
+
+impl Finder<'_, '_, '_> {
+    pub(super) fn of_group(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let Some(cue) = group.cue else { return };
+        let chain = self.chain(group);
+        if group.passive {
+            self.of_passive(group, cue, chain);
+            return;
+        }
+        if group.subjects.is_empty() {
+            return;
+        }
+        if cue.carry == Carry::Report && cue.score == 0.0 {
+            self.of_address(group, cue);
+            return;
+        }
+        let mut own = if cue.score == 0.0 { 0.0 } else { Self::turned(cue.score, chain) };
+        if own != 0.0 && own * cue.score < 0.0 && self.is_answered(number, cue.score) {
+            self.of_balance(group, cue);
+            return;
+        }
+        // "Would not let the ship dock": a refusal by whoever could permit.
+        let permits = matches!(
+            &*self.reading.words[group.head].lower,
+            "let" | "allow" | "allowed" | "permit" | "permitted" | "admit" | "admitted"
+        );
+        if permits && group.negated && !chain.cut {
+            own = -1.0;
+        }
+        self.scan(group, cue, own, chain);
+        self.of_verdict(group, cue);
+        self.of_joint_act(group, chain);
+    }
+
+    /// "Neither blamed nor defended": whoever is named stands between the sides.
+    pub(super) fn of_balance(&mut self, group: &Group, cue: Cue) {
+        for index in group.end..group.until {
+            if let Some(party) = self.reading.words[index].name() {
+                self.give(group, party, 0.0, (cue, group.head, group.end), BETWEEN);
+            }
+        }
+    }
+
+    /// Whether the same subject turns away from the opposite, too.
+    pub(super) fn is_answered(&self, number: usize, score: f32) -> bool {
+        let group = &self.groups[number];
+        self.groups.iter().enumerate().any(|(other, found)| {
+            let opposite = found.cue.is_some_and(|cue| cue.score * score < 0.0);
+            other != number && opposite && found.subjects == group.subjects && {
+                let chain = self.chain(found);
+                !chain.cut && (chain.turns + chain.negations) % 2 == 1
+            }
+        })
+    }
+
+    /// "Y was condemned by X".
+    pub(super) fn of_passive(&mut self, group: &Group, cue: Cue, chain: Chain) {
+        let words = &self.reading.words;
+        let by = (group.end..group.until.max(group.end)).find(|&index| words[index].lower == "by");
+        let Some(by) = by else { return };
+        let Some(agent) =
+            words[by + 1..group.until.max(by + 1)].iter().take(6).find_map(Word::name)
+        else {
+            return;
+        };
+        let mut goals: Vec<u16> = Vec::new();
+        for doer in &group.subjects {
+            if let Doer::Party(party) = doer {
+                goals.push(*party);
+            }
+        }
+        if goals.is_empty() {
+            // "A request by Moscow was rebuffed": whoever is named in the subject.
+            let floor = self
+                .groups
+                .iter()
+                .filter(|other| other.end <= group.start)
+                .map(|other| other.end)
+                .max();
+            goals.extend(words[floor.unwrap_or(0)..group.start].iter().filter_map(Word::name));
+        }
+        // "Was given a warm welcome by": the noun says it.
+        let noun =
+            (group.end..by).find_map(|at| noun_cue(self.reading, at)).map(|(noun, _)| noun.score);
+        let score = match noun {
+            Some(score) if cue.score == 0.0 && cue.carry == Carry::Keep => score,
+            _ => cue.score,
+        };
+        let own = Self::turned(score, chain);
+        for goal in goals {
+            self.push(
+                Doer::Party(agent),
+                goal,
+                own,
+                cue,
+                (group.head, group.end),
+                group,
+                "passive",
+            );
+        }
+    }
+
+    /// Walks over the objects of a verb and gives each party its share of the attitude.
+    pub(super) fn scan(&mut self, group: &Group, cue: Cue, own: f32, chain: Chain) {
+        let reading = self.reading;
+        let words = &reading.words;
+        // What a party at this place would get, and which cue gives it.
+        let mut current = own;
+        let mut cue_now = (cue, group.head, group.end);
+        let mut rule = "object";
+        let carries = |score: f32, carry: Carry| Self::carried(own, score, carry, chain);
+        let mut index = group.end;
+        while index < group.until {
+            let word = &words[index];
+            if word.lower == "by" && index > group.end {
+                self.of_agent(group, cue, own, index);
+                break;
+            }
+            if word.lower == "against"
+                && !matches!(cue_now.0.kind, Kind::War | Kind::Act)
+                && index > group.end
+            {
+                current = -current.abs().max(if cue.score > 0.0 || own != 0.0 { 1.0 } else { 0.0 });
+                rule = "against";
+                index += 1;
+                continue;
+            }
+            if let Some(party) = self.antecedent(group, index) {
+                if current != 0.0 {
+                    self.give(group, party, current, cue_now, "pronoun");
+                }
+                index += 1;
+                continue;
+            }
+            if let Some(party) = word.name() {
+                if let Some(run) = owned_run(reading, index)
+                    && run.start < group.until
+                {
+                    self.owner_as_goal(
+                        group, party, index, run, current, own, cue_now, &carries, cue,
+                    );
+                    // What follows belongs to the owned noun: "Russia's invasion of Ukraine".
+                    if let Some((noun, at, end)) = run.cue(reading)
+                        && noun.kind != Kind::Relation
+                    {
+                        current = if own == 0.0 {
+                            0.0
+                        } else {
+                            -own.signum() * if noun.score < 0.0 { 1.0 } else { 0.0 }
+                        };
+                        cue_now = (noun, at, end);
+                        rule = "of the object";
+                    }
+                    index = run.end;
+                    continue;
+                }
+                self.of_plain_object(group, party, index, chain, (current, cue_now, rule));
+                index += 1;
+                continue;
+            }
+            if let Some((noun, end)) = noun_cue(reading, index) {
+                let preposition = words.get(end).is_some_and(|next| {
+                    next.part == Part::Preposition
+                        || next.part == Part::To
+                        || next.part == Part::Comma
+                }) || words.get(end).is_some_and(|next| next.name().is_some());
+                if noun.kind != Kind::Thing && preposition && group.until > end {
+                    let negated_noun = index > group.end
+                        && words[group.end..index]
+                            .iter()
+                            .any(|word| word.part == Part::Negation || word.lower == "no");
+                    current = if negated_noun {
+                        Self::turned(noun.score, Chain { turns: 0, negations: 1, cut: false })
+                    } else {
+                        carries(noun.score, cue.carry)
+                    };
+                    cue_now = (noun, index, end);
+                    rule = "noun of the object";
+                }
+                index = end.max(index + 1);
+                continue;
+            }
+            index += 1;
+        }
+        let named =
+            words[group.end..group.until.max(group.end)].iter().any(|word| word.name().is_some());
+        if !named && own <= -1.0 {
+            self.of_nameless(group, own, (cue, group.head, group.end));
+        }
+    }
+
+    /// What a noun inside the object says, when its verb says `own`.
+    fn carried(own: f32, score: f32, carry: Carry, chain: Chain) -> f32 {
+        let side = if own > 0.0 { 1.0 } else { -1.0 };
+        match carry {
+            Carry::Keep if own == 0.0 => Self::turned(score, chain),
+            Carry::Keep => score.signum() * score.abs().max(own.abs()) * side,
+            Carry::Turn if own == 0.0 => {
+                Self::turned(score, Chain { turns: chain.turns + 1, ..chain })
+            }
+            // The turn and its negation are in `own` already.
+            Carry::Turn => score * side * own.abs().min(1.0),
+            Carry::Cut | Carry::Report => 0.0,
+        }
+    }
+
+    /// "Condemned the annexation by X": whoever did it meets the attitude to the deed.
+    fn of_agent(&mut self, group: &Group, cue: Cue, own: f32, by: usize) {
+        let words = &self.reading.words;
+        let doer = words[by + 1..group.until.max(by + 1)].iter().take(3).find_map(Word::name);
+        let deed = (group.end..by).any(|at| words[at].part == Part::Noun);
+        if let Some(doer) = doer.filter(|_| deed && own != 0.0) {
+            self.give(group, doer, own, (cue, group.head, group.end), "owner of the object");
+        }
+    }
+
+    /// A party that is the object by itself.
+    fn of_plain_object(
+        &mut self,
+        group: &Group,
+        party: u16,
+        index: usize,
+        chain: Chain,
+        (current, cue_now, rule): (f32, (Cue, usize, usize), &'static str),
+    ) {
+        let says_nothing = group.cue.is_some_and(|cue| cue.score == 0.0);
+        // "Calls on A and B to talk" blames neither.
+        if self.reading.words[group.head].is(class::REQUEST)
+            && self.is_one_of_several(index, group.until)
+        {
+            self.give(group, party, 0.0, cue_now, BETWEEN);
+        } else if let Some((aid, at, end)) =
+            self.aid_behind(index, group.until).filter(|_| says_nothing)
+        {
+            let score = Self::turned(aid.score, chain);
+            self.give(group, party, score, (aid, at, end), "noun of the object");
+        } else {
+            self.give(group, party, current, cue_now, rule);
+        }
+    }
+
+    /// A party that owns a part of the object: "condemned Russia's war", "is Russia's ally".
+    #[expect(clippy::too_many_arguments, reason = "the state of the walk over the objects")]
+    pub(super) fn owner_as_goal(
+        &mut self,
+        group: &Group,
+        party: u16,
+        index: usize,
+        run: OwnedRun,
+        current: f32,
+        own: f32,
+        cue_now: (Cue, usize, usize),
+        carries: &dyn Fn(f32, Carry) -> f32,
+        cue: Cue,
+    ) {
+        if self.reading.words[run.start..run.end].iter().any(|word| word.is(class::CULTURE)) {
+            return;
+        }
+        let noun = run.cue(self.reading);
+        if let Some((noun, at, end)) = noun {
+            match noun.kind {
+                Kind::Relation if own == 0.0 => {
+                    let score = carries(noun.score, cue.carry);
+                    self.give(group, party, score, (noun, at, end), "owner of the relation");
+                    return;
+                }
+                // Whoever is for or against an ally of somebody hardly says more.
+                Kind::Relation => {
+                    self.give(group, party, own * 0.5, cue_now, "owner of the relation");
+                    return;
+                }
+                Kind::Attitude if noun.score < 0.0 && own > 0.0 => {
+                    // "Welcomed Russia's condemnation" is with Russia.
+                    self.give(group, party, own, cue_now, "owner of the object");
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let _ = index;
+        // An embargo on Russian gas is meant for Russia.
+        self.give(group, party, current, cue_now, "owner of the object");
+    }
+
+    /// "Sent X two hundred missiles": arms right behind whoever gets them.
+    pub(super) fn aid_behind(&self, index: usize, until: usize) -> Option<(Cue, usize, usize)> {
+        let words = &self.reading.words;
+        (index + 1..until)
+            .take(6)
+            .take_while(|&at| {
+                matches!(
+                    words[at].part,
+                    Part::Determiner | Part::Adjective | Part::Noun | Part::Adverb | Part::Other
+                )
+            })
+            .find_map(|at| noun_cue(self.reading, at).map(|(noun, end)| (noun, at, end)))
+            .filter(|(noun, ..)| noun.kind == Kind::Aid && noun.score > 0.0)
+    }
+
+    /// Whether the name at `index` is joined by "and" to another one.
+    pub(super) fn is_one_of_several(&self, index: usize, until: usize) -> bool {
+        let words = &self.reading.words;
+        let joins = |joint: usize, other: usize| {
+            words.get(joint).is_some_and(|word| word.part == Part::Coordinator)
+                && words.get(other).is_some_and(|word| word.name().is_some())
+        };
+        index + 2 < until && joins(index + 1, index + 2)
+            || index >= 2 && joins(index - 1, index - 2)
+    }
+
+    /// Blame whose object is nobody in the sentence: "Berlin condemned the verdict".
+    pub(super) fn of_nameless(&mut self, group: &Group, score: f32, cue: (Cue, usize, usize)) {
+        let words = &self.reading.words;
+        let speaker = self.speaker.get(group.head).copied().flatten();
+        let alleged = words[..group.head].iter().any(|word| word.is(class::ALLEGED));
+        for number in 0..group.subjects.len() {
+            let holder = match (group.subjects[number], speaker) {
+                (Doer::First, Some(speaker)) => speaker,
+                (holder, _) => holder,
+            };
+            if self.nameless.len() >= MAX_EDGES {
+                return;
+            }
+            self.nameless.push(Edge {
+                holder,
+                target: NAMELESS,
+                score,
+                kind: cue.0.kind,
+                lemma: cue.0.lemma,
+                cue: (cue.1 as u16, cue.2 as u16),
+                voice: match (alleged, speaker) {
+                    (true, _) => Voice::Reported,
+                    (false, Some(_)) => Voice::Quoted,
+                    (false, None) => Voice::Author,
+                },
+                time: self.time_of(group),
+                rule: "implied target",
+            });
+        }
+    }
+
+    /// "Iran and Russia sealed a pact": each of the subjects toward each other.
+    pub(super) fn of_joint_act(&mut self, group: &Group, chain: Chain) {
+        if group.subjects.len() < 2 || group.subjects.len() > 6 {
+            return;
+        }
+        let objects = group.end..group.until.max(group.end);
+        let relation = objects.clone().find_map(|index| {
+            noun_cue(self.reading, index)
+                .filter(|(cue, _)| cue.kind == Kind::Relation)
+                .map(|(cue, end)| (cue, index, end))
+        });
+        let each_other = self.reading.words[objects.clone()]
+            .iter()
+            .any(|word| matches!(&*word.lower, "other" | "mutual" | "jointly" | "mutually"));
+        let verb = group.cue.filter(|cue| cue.score != 0.0 && each_other);
+        let no_goal = !self.reading.words[objects].iter().any(|word| word.name().is_some());
+        let found =
+            relation.filter(|_| no_goal).or_else(|| verb.map(|cue| (cue, group.head, group.end)));
+        let Some((cue, at, end)) = found else { return };
+        let carry = group.cue.map_or(Carry::Keep, |cue| cue.carry);
+        let score = match carry {
+            Carry::Turn => -Self::turned(cue.score, chain),
+            _ => Self::turned(cue.score, chain),
+        };
+        for &holder in &group.subjects {
+            for &other in &group.subjects {
+                if let Doer::Party(target) = other
+                    && holder != other
+                {
+                    self.push(holder, target, score, cue, (at, end), group, "joint act");
+                }
+            }
+        }
+    }
+}

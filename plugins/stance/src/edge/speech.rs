@@ -1,0 +1,117 @@
+//! Whose words are which, and what is said to or of somebody.
+
+use super::Finder;
+use super::verdict::evaluation;
+use crate::clause::{Doer, Group, Mood};
+use crate::lexicon::{Carry, Cue, Kind, class};
+use crate::reading::{Part, Reading, Word};
+
+/// Marks whose words each word is in: behind "X said", before ", X said", inside quotes.
+pub(super) fn speakers(
+    reading: &Reading<'_, '_>,
+    groups: &[Group],
+    outside: Option<Doer>,
+) -> Vec<Option<Doer>> {
+    let words = &reading.words;
+    let mut speaker: Vec<Option<Doer>> =
+        words.iter().map(|word| if word.quoted { outside } else { None }).collect();
+    for group in groups {
+        let reports =
+            group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report);
+        let Some(&doer) = group.subjects.first() else { continue };
+        if !reports || group.passive || group.negated || !group.finite {
+            continue;
+        }
+        let next = words.get(group.end);
+        let opens = next.is_none_or(|word| {
+            matches!(
+                word.part,
+                Part::Subordinator | Part::Comma | Part::Stop | Part::Quote | Part::Pronoun
+            ) || matches!(&*word.lower, "that" | "the" | "it")
+                || word.name().is_some()
+        });
+        let quote_behind = words[group.end..].iter().any(|word| word.quoted);
+        if opens || quote_behind {
+            for place in speaker.iter_mut().skip(group.end) {
+                *place = Some(doer);
+            }
+        }
+        // "..., X said": what stands before is X's, back to the beginning.
+        let subject_at = group.subjects.iter().filter_map(|doer| match doer {
+            Doer::Party(party) => Some(reading.word_of[*party as usize] as usize),
+            Doer::First => None,
+        });
+        let front = subject_at.min().unwrap_or(group.start).min(group.start);
+        let front = words[..front].iter().rposition(|word| {
+            !matches!(word.part, Part::Determiner | Part::Noun | Part::Adjective | Part::Possessive)
+        });
+        if let Some(mark) = front
+            && matches!(words[mark].part, Part::Comma | Part::Quote)
+            && mark > 1
+        {
+            for (place, word) in speaker.iter_mut().zip(words).take(mark) {
+                if place.is_none() && (word.quoted || words[mark].part == Part::Comma) {
+                    *place = Some(doer);
+                }
+            }
+        }
+    }
+    // "According to X".
+    for index in 0..words.len().saturating_sub(2) {
+        if words[index].lower == "according"
+            && words[index + 1].lower == "to"
+            && let Some(party) = words[index + 2..].iter().take(4).find_map(Word::name)
+        {
+            for place in &mut speaker {
+                place.get_or_insert(Doer::Party(party));
+            }
+        }
+    }
+    speaker
+}
+
+impl Finder<'_, '_, '_> {
+    /// "Told Moscow that it was unforgivable", "said of Russia": who is spoken to or of, and the
+    /// judgement in what is said.
+    pub(super) fn of_address(&mut self, group: &Group, cue: Cue) {
+        let words = &self.reading.words;
+        let near = (group.end + 4).min(words.len());
+        let Some(at) = (group.end..near).find(|&at| words[at].name().is_some()) else { return };
+        let direct = at == group.end
+            || words[group.end..at].iter().all(|word| {
+                matches!(
+                    word.part,
+                    Part::Determiner | Part::Preposition | Part::Adverb | Part::Adjective
+                ) && word.lower != "by"
+                    && word.lower != "in"
+                    || word.is(class::AGENT)
+            });
+        let Some(party) = words[at].name().filter(|_| direct) else { return };
+        let said = (0..words.len()).filter(|&index| index > at || words[index].quoted);
+        let found = said
+            .clone()
+            .take(60)
+            .find_map(|index| {
+                evaluation(self.reading, index).map(|(score, end, _)| (score, index, end))
+            })
+            .or_else(|| self.said_verb(said));
+        if let Some((score, first, end)) = found {
+            let score = if group.negated { 0.0 } else { score };
+            self.give(group, party, score, (Cue { score, ..cue }, first, end), "said to or of");
+        }
+    }
+
+    /// The first verb that takes a side among the words that are said.
+    pub(super) fn said_verb(
+        &self,
+        mut said: impl Iterator<Item = usize>,
+    ) -> Option<(f32, usize, usize)> {
+        said.find_map(|index| {
+            let spoken = self.groups.iter().find(|group| group.head == index)?;
+            let cue = spoken.cue.filter(|cue| cue.score != 0.0 && cue.kind != Kind::Report)?;
+            let score = Self::turned(cue.score, self.chain(spoken));
+            let real = spoken.mood != Mood::Unreal && score != 0.0;
+            real.then_some((score.clamp(-1.0, 1.0), spoken.head, spoken.end))
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Who is called what: "X is a menace", "Warsaw calls it a predator", "brutal war".
+
+use super::Finder;
+use crate::clause::{Doer, Group, noun_cue, owned_run};
+use crate::lexicon::{Carry, Cue, Kind};
+use crate::reading::{Part, Reading};
+
+impl Finder<'_, '_, '_> {
+    /// The voice's judgement of a party: "brutal war", "X is a menace", "X bullies Y".
+    pub(super) fn of_evaluation(&mut self, index: usize, party: u16) {
+        let reading = self.reading;
+        let words = &reading.words;
+        let run_end = owned_run(reading, index).map_or(index + 1, |run| run.end);
+        let mut start = index;
+        while start > 0
+            && index - start < 4
+            && matches!(
+                words[start - 1].part,
+                Part::Adjective | Part::Noun | Part::Adverb | Part::Verb(_)
+            )
+            && words[start - 1].name().is_none()
+        {
+            start -= 1;
+        }
+        let voice = self.speaker.get(index).copied().flatten().unwrap_or(Doer::First);
+        // "Russia's closest friend" is said of the friend.
+        let relation = owned_run(reading, index)
+            .and_then(|run| run.cue(reading))
+            .is_some_and(|(cue, ..)| cue.kind == Kind::Relation);
+        let run_end = if relation { index + 1 } else { run_end };
+        for at in (start..index).chain(index + 1..run_end) {
+            if let Some((score, end, lemma)) = evaluation(reading, at) {
+                let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };
+                self.push_nominal(voice, party, score, cue, (at, end), "evaluation");
+            }
+        }
+        for group in self.groups.iter().filter(|group| {
+            group.subjects.contains(&Doer::Party(party)) || is_deed_of(reading, group, index)
+        }) {
+            let Some(cue) = group.cue else { continue };
+            let accuses = matches!(cue.kind, Kind::Bad | Kind::War) && !group.passive;
+            if accuses && !group.negated {
+                let score = if cue.kind == Kind::Bad { -2.0 } else { -1.0 };
+                self.push(voice, party, score, cue, (group.head, group.end), group, "accusation");
+            }
+            if group.copula || cue.score == 0.0 {
+                for (at, word) in words.iter().enumerate().take(group.until).skip(group.end) {
+                    if word.name().is_some() {
+                        break;
+                    }
+                    if let Some((score, end, lemma)) = evaluation(reading, at) {
+                        let score = if group.negated { -score * 0.5 } else { score };
+                        let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };
+                        self.push(voice, party, score, cue, (at, end), group, "predicate");
+                    }
+                }
+            }
+        }
+    }
+
+    /// "Warsaw calls it a predator", "treats X as a partner": the verdict behind the object.
+    pub(super) fn of_verdict(&mut self, group: &Group, cue: Cue) {
+        if cue.kind != Kind::Judge || group.passive {
+            return;
+        }
+        let words = &self.reading.words;
+        let named = |at: usize| words[at].name().or_else(|| self.antecedent(group, at));
+        let Some(at) = (group.end..group.until).find(|&at| named(at).is_some()) else {
+            let found = (group.end..group.until)
+                .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
+            if let Some((score, first, end)) = found
+                && score < 0.0
+                && !group.negated
+            {
+                self.of_nameless(group, score, (Cue { score, ..cue }, first, end));
+            }
+            return;
+        };
+        let Some(party) = named(at) else { return };
+        // The verdict may run on behind the next noun phrase, but not into another clause.
+        let found = (at + 1..group.until)
+            .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
+        if let Some((score, first, end)) = found {
+            let score = if group.negated { -score * 0.5 } else { score };
+            self.give(group, party, score, (Cue { score, ..cue }, first, end), "verdict");
+        }
+    }
+}
+
+/// "What Russia is doing there is butchery": the clause is the subject of its verdict.
+pub(super) fn is_deed_of(reading: &Reading<'_, '_>, group: &Group, party_at: usize) -> bool {
+    let words = &reading.words;
+    group.copula
+        && group.subjects.is_empty()
+        && group.start > party_at
+        && group.start - party_at < 12
+        && party_at > 0
+        && matches!(&*words[party_at - 1].lower, "what" | "whatever")
+}
+
+/// The verdict that begins at `index`: an evaluation or a noun that is one, such as "ally".
+pub(super) fn verdict(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, usize)> {
+    evaluation(reading, index).map(|(score, end, _)| (score, end)).or_else(|| {
+        let (cue, end) = noun_cue(reading, index)?;
+        let judges = match cue.kind {
+            Kind::Relation | Kind::Attitude | Kind::Act | Kind::War => true,
+            _ => cue.score < 0.0,
+        };
+        (judges && cue.score.abs() > 1.5).then_some((cue.score, end))
+    })
+}
+
+/// The evaluation that begins at `index`: score, word behind it, line of its list.
+pub(crate) fn evaluation(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, usize, u16)> {
+    let word = &reading.words[index];
+    let (phrase, end) = reading.longest(index, &word.entry?.evaluations)?;
+    let negated = index > 0
+        && (reading.words[index - 1].part == Part::Negation
+            || index > 1 && reading.words[index - 2].part == Part::Negation);
+    let score = if negated { -phrase.cue.score * 0.5 } else { phrase.cue.score };
+    Some((score, end, phrase.cue.lemma))
+}

@@ -1,0 +1,342 @@
+//! What each word does in its sentence, guessed from the lists and from its neighbours.
+
+use super::{Part, Reading};
+use crate::lexicon::{class, form};
+
+impl Reading<'_, '_> {
+    pub(super) fn guess_parts(&mut self) {
+        for index in 0..self.words.len() {
+            if self.words[index].part == Part::Other {
+                let part = self.guess_part(index);
+                self.words[index].part = part;
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one question after the other, each short")]
+    fn guess_part(&self, index: usize) -> Part {
+        let word = &self.words[index];
+        let lower = &*word.lower;
+        let previous = self.before(index).map(|at| &self.words[at]);
+        let previous_part = previous.map(|word| word.part);
+        let next = self.words.get(index + 1);
+        match lower {
+            "to" => {
+                let verb_next = self.words[index + 1..]
+                    .iter()
+                    .find(|word| !word.is(class::ADVERB) && !word.lower.ends_with("ly"))
+                    .is_some_and(|word| word.forms() & form::BASE != 0 || word.lower == "be");
+                return if verb_next { Part::To } else { Part::Preposition };
+            }
+            "'s" | "'" => {
+                let owner = index > 0
+                    && matches!(
+                        self.words[index - 1].part,
+                        Part::Name(_) | Part::Noun | Part::Adjective | Part::Other
+                    );
+                // "It's" and "Russia's about to" are rare in edited text.
+                return if owner {
+                    Part::Possessive
+                } else if lower == "'s" {
+                    Part::Auxiliary
+                } else {
+                    Part::Quote
+                };
+            }
+            "that" => {
+                return match (previous_part, next.map(|next| next.forms() & (form::S | form::PAST)))
+                {
+                    (Some(Part::Noun | Part::Name(_)), Some(forms)) if forms != 0 => Part::Relative,
+                    (Some(Part::Noun), _) if next.is_some_and(|next| next.is(class::AUXILIARY)) => {
+                        Part::Relative
+                    }
+                    // "Condemn that annexation" has no clause behind it.
+                    (Some(Part::Verb(_) | Part::Noun | Part::Adjective), _)
+                        if self.verb_soon(index) =>
+                    {
+                        Part::Subordinator
+                    }
+                    _ => Part::Determiner,
+                };
+            }
+            _ => {}
+        }
+        if word.is(class::NEGATION) {
+            return Part::Negation;
+        }
+        if word.is(class::AUXILIARY) {
+            return Part::Auxiliary;
+        }
+        if word.forms() != 0 && !(word.is(class::PREPOSITION) && lower != "like") {
+            let part = self.verb_or_noun(index);
+            if part.is_some() {
+                return part.unwrap_or(Part::Noun);
+            }
+        }
+        let closed = [
+            (class::RELATIVE, Part::Relative),
+            (class::COORDINATOR, Part::Coordinator),
+            (class::PRONOUN, Part::Pronoun),
+            (class::DETERMINER, Part::Determiner),
+            (class::SUBORDINATOR, Part::Subordinator),
+            (class::PREPOSITION, Part::Preposition),
+            (class::ADVERB, Part::Adverb),
+        ];
+        for (bit, part) in closed {
+            if word.is(bit) {
+                // "Since the war" opens a phrase, "since Russia attacked" a clause.
+                if bit == class::SUBORDINATOR && word.is(class::PREPOSITION) {
+                    return if self.verb_soon(index) {
+                        Part::Subordinator
+                    } else {
+                        Part::Preposition
+                    };
+                }
+                return part;
+            }
+        }
+        if word.entry.is_some_and(|entry| !entry.nouns.is_empty()) || word.is(class::AGENT) {
+            return Part::Noun;
+        }
+        if word.is(class::PRESENT | class::PAST | class::FUTURE) && lower != "old" {
+            return Part::Adverb;
+        }
+        if !lower.starts_with(char::is_alphabetic) {
+            return if lower.starts_with(|c: char| c.is_ascii_digit()) {
+                Part::Adjective
+            } else {
+                Part::Other
+            };
+        }
+        if lower.len() > 4 && lower.ends_with("ly") {
+            return Part::Adverb;
+        }
+        if let Some(part) = self.unknown_verb(index) {
+            return part;
+        }
+        let adjective = ["ous", "ive", "ful", "less", "able", "ible", "ish", "ary"];
+        if lower.len() > 5
+            && (adjective.iter().any(|ending| lower.ends_with(ending))
+                || ["al", "ic", "ant", "ent"].iter().any(|ending| lower.ends_with(ending))
+                    && next.is_some_and(|next| {
+                        next.lower.starts_with(char::is_alphabetic)
+                            && next.classes & (class::PREPOSITION | class::COORDINATOR) == 0
+                    }))
+        {
+            return Part::Adjective;
+        }
+        Part::Noun
+    }
+
+    /// The nearest word before `index` that is not an adverb or negation.
+    fn before(&self, index: usize) -> Option<usize> {
+        (0..index).rev().find(|&at| !matches!(self.words[at].part, Part::Adverb | Part::Negation))
+    }
+
+    /// Whether a finite verb stands within the next six words, before a comma.
+    fn verb_soon(&self, index: usize) -> bool {
+        self.words[index + 1..]
+            .iter()
+            .take(8)
+            .take_while(|word| !matches!(word.part, Part::Comma | Part::Stop))
+            .any(|word| {
+                word.is(class::AUXILIARY) && !word.lower.starts_with(['\'', '’'])
+                    || word.forms() & form::PAST != 0
+                    || word.forms() & form::S != 0
+                        && word.entry.is_none_or(|entry| entry.nouns.is_empty())
+            })
+    }
+
+    /// Whether a word that may be a verb is one here; `None` leaves it to the other lists.
+    fn verb_or_noun(&self, index: usize) -> Option<Part> {
+        let word = &self.words[index];
+        let forms = word.forms();
+        let entry = word.entry?;
+        let is_noun_too = !entry.nouns.is_empty();
+        let previous = self.before(index).map(|at| &self.words[at]);
+        let next = self.words.get(index + 1);
+        let nominal_before = matches!(
+            previous.map(|word| word.part),
+            Some(Part::Determiner | Part::Possessive | Part::Adjective)
+        ) || previous
+            .is_some_and(|word| matches!(&*word.lower, "its" | "his" | "their" | "our" | "my"));
+        // A name used as an adjective: "Russian attacks on", "Israeli strikes".
+        let name_before = matches!(previous.map(|word| word.part), Some(Part::Name(_)));
+        let object_next = next.is_some_and(|next| {
+            next.name().is_some()
+                || next.is(class::DETERMINER | class::PRONOUN | class::NEGATION)
+                || next.lower == "to"
+        });
+        if forms & form::ING != 0 && forms & (form::BASE | form::S) == 0 {
+            return Some(
+                if nominal_before && (is_noun_too || next.is_some_and(|next| next.lower == "of")) {
+                    Part::Noun
+                } else if nominal_before && !object_next {
+                    Part::Adjective
+                } else {
+                    Part::Verb(form::ING)
+                },
+            );
+        }
+        let pasts = forms & (form::PAST | form::PARTICIPLE);
+        if pasts != 0 && forms & (form::BASE | form::S) == 0 {
+            let noun_next = next.is_some_and(|next| {
+                next.classes & !class::OF_CONTENT == 0
+                    && next.lower.starts_with(char::is_alphabetic)
+            });
+            return Some(if nominal_before && noun_next {
+                Part::Adjective
+            } else {
+                Part::Verb(pasts)
+            });
+        }
+        let verbal_before = match previous {
+            None => false,
+            Some(previous) => {
+                previous.part == Part::To
+                    || previous.part == Part::Relative
+                    || previous.part == Part::Auxiliary
+                        && !matches!(
+                            &*previous.lower,
+                            "be" | "is" | "are" | "was" | "were" | "been" | "being" | "am"
+                        )
+                    || previous.part == Part::Pronoun
+            }
+        };
+        if verbal_before {
+            return Some(Part::Verb(forms));
+        }
+        // "Were put": a form that is its own participle.
+        if previous.is_some_and(|word| word.part == Part::Auxiliary)
+            && forms & (form::PARTICIPLE | form::ING) != 0
+        {
+            return Some(Part::Verb(forms));
+        }
+        if nominal_before {
+            return Some(Part::Noun);
+        }
+        if !is_noun_too && forms & form::S != 0 {
+            return Some(Part::Verb(forms));
+        }
+        // "Stands with", "backs away from": the words of the phrase leave no doubt.
+        let phrase =
+            self.longest(index, &entry.verbs).is_some_and(|(phrase, _)| !phrase.rest.is_empty());
+        let after_noun = name_before || matches!(previous.map(|word| word.part), Some(Part::Noun));
+        if phrase && after_noun && forms & form::S != 0 {
+            return Some(Part::Verb(forms));
+        }
+        if name_before {
+            let possessive = index > 0 && self.words[index - 1].part == Part::Possessive;
+            // "Cut" and "cast" are their own past.
+            // A body may be many: "the bloc firmly condemn".
+            let adverb = index > 0 && self.words[index - 1].part == Part::Adverb;
+            let agrees = forms & (form::S | form::PAST) != 0 || self.is_coordinated(index);
+            let verb = !possessive && (adverb || agrees && object_next);
+            return Some(if verb { Part::Verb(forms) } else { Part::Noun });
+        }
+        if matches!(previous.map(|word| word.part), Some(Part::Noun)) {
+            let plural_before = previous.is_some_and(|word| word.lower.ends_with('s'));
+            let agrees = if plural_before { forms & form::BASE != 0 } else { forms & form::S != 0 };
+            return Some(if agrees && object_next { Part::Verb(forms) } else { Part::Noun });
+        }
+        if matches!(previous.map(|word| word.part), Some(Part::Coordinator | Part::Comma)) {
+            // "Welcomes and supports": like the last verb.
+            let last = self.words[..index].iter().rev().find(|word| word.is_verb());
+            let like =
+                last.is_some_and(|last| matches!(last.part, Part::Verb(bits) if bits & forms != 0));
+            return Some(if like && object_next { Part::Verb(forms) } else { Part::Noun });
+        }
+        if is_noun_too
+            || matches!(previous.map(|word| word.part), Some(Part::Preposition | Part::Verb(_)))
+        {
+            return Some(Part::Noun);
+        }
+        if forms & form::BASE != 0 && previous.is_some() && !object_next {
+            return None;
+        }
+        Some(Part::Verb(forms))
+    }
+
+    /// Whether the name before `index` ends a list of names, so that a bare form is a plural verb.
+    fn is_coordinated(&self, index: usize) -> bool {
+        self.words[..index]
+            .iter()
+            .rev()
+            .skip(1)
+            .take(3)
+            .any(|word| matches!(&*word.lower, "and" | "or"))
+    }
+
+    fn unknown_verb(&self, index: usize) -> Option<Part> {
+        let word = &self.words[index];
+        let lower = &*word.lower;
+        let previous = self.before(index).map(|at| &self.words[at]);
+        let next = self.words.get(index + 1);
+        let nominal_before = matches!(
+            previous.map(|word| word.part),
+            Some(Part::Determiner | Part::Possessive | Part::Adjective | Part::Preposition)
+        );
+        if word.capital && index > 0 {
+            return None;
+        }
+        if lower.len() > 4 && lower.ends_with("ed") && !lower.ends_with("eed") {
+            return Some(if nominal_before {
+                Part::Adjective
+            } else {
+                Part::Verb(form::PAST | form::PARTICIPLE)
+            });
+        }
+        if lower.len() > 5 && lower.ends_with("ing") {
+            let verb = matches!(
+                previous.map(|word| word.part),
+                Some(
+                    Part::Auxiliary
+                        | Part::Comma
+                        | Part::Preposition
+                        | Part::Verb(_)
+                        | Part::Subordinator
+                )
+            );
+            return Some(if verb { Part::Verb(form::ING) } else { Part::Noun });
+        }
+        let subject_before = matches!(
+            previous.map(|word| word.part),
+            Some(Part::Name(_) | Part::Pronoun | Part::Relative)
+        ) && index > 0
+            && self.words[index - 1].part != Part::Possessive;
+        let object_next = next.is_some_and(|next| {
+            next.name().is_some()
+                || next.is(class::DETERMINER | class::PREPOSITION)
+                || next.lower == "to"
+        });
+        if lower.len() > 3
+            && lower.ends_with('s')
+            && !lower.ends_with("ss")
+            && subject_before
+            && object_next
+        {
+            return Some(Part::Verb(form::S));
+        }
+        let modal_before = previous.is_some_and(|word| {
+            word.part == Part::To
+                || word.part == Part::Auxiliary
+                    && matches!(
+                        &*word.lower,
+                        "will"
+                            | "would"
+                            | "can"
+                            | "could"
+                            | "may"
+                            | "might"
+                            | "must"
+                            | "should"
+                            | "shall"
+                            | "do"
+                            | "does"
+                            | "did"
+                            | "'ll"
+                    )
+        });
+        modal_before.then_some(Part::Verb(form::BASE))
+    }
+}

@@ -1,0 +1,259 @@
+//! Sentences that do not name the target and still speak of it: help for whom it fights, measures
+//! against it, "the invasion", blame whose object stands in the sentence before.
+
+use standpoint_document::{Time, sentence, within};
+
+use super::scene::{Scene, event_in, measure_in, quotes_after, starts_quoted};
+use super::{Holder, MAX_HOLDERS, MAX_SENTENCES, MEASURE, Survey, TARGET, TOPIC_SHARE};
+use crate::judge::{Force, Judgement};
+use crate::sum::Piece;
+
+impl Survey<'_> {
+    /// Judges sentences without the target: help for whom it fights, and "the invasion".
+    pub(super) fn second_pass(&mut self) {
+        let assaults = std::mem::take(&mut self.assaults);
+        // Whoever is invaded stands against the invader, unless the text says otherwise.
+        for (entity, piece) in assaults {
+            self.keep(Holder::Entity(entity), piece);
+        }
+        let named = self.names_target.iter().filter(|&&named| named).count();
+        if named == 0 && self.opponents.is_empty() && !self.speaks_of_measures {
+            return;
+        }
+        let is_topic = named >= 2 && named * TOPIC_SHARE >= self.names_target.len();
+        let mut in_quotes = false;
+        let mut last_speaker = None;
+        // How many sentences ago the paragraph named the target.
+        let mut since_named = u32::MAX;
+        for (index, sentence) in self.document.sentences().iter().enumerate().take(MAX_SENTENCES) {
+            if sentence.has(sentence::PARAGRAPH) {
+                since_named = u32::MAX;
+            }
+            since_named = since_named.saturating_add(1);
+            if self.names_target.get(index).copied().unwrap_or(false) {
+                since_named = 0;
+            }
+            if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
+                continue;
+            }
+            if sentence.has(sentence::PARAGRAPH) {
+                in_quotes = false;
+            }
+            let tokens = within(self.document.tokens(), sentence.span);
+            let opens = quotes_after(self.document, tokens, in_quotes);
+            let mut scene = self.scene(sentence.span, tokens, in_quotes);
+            in_quotes = opens;
+            self.judge_proxies(&scene);
+            let speaker_before = last_speaker;
+            if let Some(speaker) = self.speaker_of(&scene) {
+                last_speaker = Some(speaker);
+            } else if sentence.has(sentence::PARAGRAPH) && !starts_quoted(self.document, tokens) {
+                last_speaker = None;
+            }
+            if scene.parties.iter().any(|party| party.actor == TARGET) {
+                continue;
+            }
+            if self.speaks_of_measures
+                && let Some(measure) = measure_in(self.lexicon, self.document, tokens)
+                && Self::insert(&mut scene, measure, MEASURE)
+            {
+                self.judge_measure(&scene);
+                continue;
+            }
+            if !self.opponents.is_empty()
+                && let Some(event) = event_in(self.lexicon, self.document, tokens)
+                && Self::insert(&mut scene, event, TARGET)
+            {
+                self.judge_scene(&scene, None);
+                continue;
+            }
+            if is_topic || since_named <= 2 {
+                self.judge_blame(&scene, speaker_before, is_topic);
+            }
+        }
+    }
+
+    /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
+    fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
+        let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
+        let implied = self.judge.implied(&self.sentence(scene));
+        if implied.follows {
+            self.follow(scene);
+        }
+        for (holder, judgement) in implied.blame {
+            let others = scene.parties.iter().enumerate().any(|(index, party)| {
+                !party.inert
+                    && holder
+                        .is_none_or(|holder| scene.parties[holder as usize].actor != party.actor)
+                    && !self.speaks_for_same(scene, holder, index)
+            });
+            if others || judgement.time == Time::Hypothetical {
+                continue;
+            }
+            let piece = self.piece(scene, holder, None, &judgement);
+            match (holder, last_speaker) {
+                (Some(holder), _) => {
+                    self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
+                }
+                (None, Some(speaker)) if quoted => self.keep(Holder::Entity(speaker), piece),
+                (None, _) if !quoted && is_topic && self.document.metadata().author.is_some() => {
+                    self.keep(Holder::Author, piece);
+                }
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// "The Netherlands made similar statements": as the sentence before says of somebody else.
+    fn follow(&mut self, scene: &Scene<'_>) {
+        let before = |piece: &&Piece| {
+            let gap = scene.span.start.checked_sub(piece.span.end);
+            gap.is_some_and(|gap| gap <= 8) && piece.time != Time::Hypothetical
+        };
+        let said = self
+            .pieces
+            .iter()
+            .filter(|(holder, _)| **holder != Holder::Author)
+            .flat_map(|(_, pieces)| pieces.iter().filter(before))
+            .max_by(|left, right| {
+                let strength = |piece: &Piece| piece.score.abs() * piece.confidence;
+                strength(left).total_cmp(&strength(right))
+            });
+        let Some(said) = said.filter(|said| said.score != 0.0).cloned() else { return };
+        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
+            if party.inert {
+                continue;
+            }
+            let piece = Piece {
+                span: scene.span,
+                words: self.words_of(scene.span),
+                score: said.score.clamp(-0.5, 0.5),
+                confidence: said.confidence * 0.8,
+                holder: Some(party.span),
+                target: None,
+                cue: None,
+                rule: "follows another actor",
+                ..said
+            };
+            self.keep(Holder::Entity(entity), piece);
+        }
+    }
+
+    /// Whether a party of a scene speaks for the state of the holder, or the other way round.
+    fn speaks_for_same(&self, scene: &Scene<'_>, holder: Option<u16>, other: usize) -> bool {
+        let country = |index: usize| {
+            let entity = self.document.entities().get(scene.entities[index] as usize)?;
+            entity.country.as_deref()
+        };
+        holder.is_some_and(|holder| {
+            country(holder as usize).is_some_and(|state| country(other) == Some(state))
+        })
+    }
+
+    /// Whoever backs sanctions on the target stands against it, whoever fights them beside it.
+    fn judge_measure(&mut self, scene: &Scene<'_>) {
+        let parties = &scene.parties;
+        let Some(measure) = parties.iter().position(|party| party.actor == MEASURE) else { return };
+        let pairs: Vec<(Option<u16>, u16)> = (0..parties.len())
+            .filter(|&holder| holder != measure && !parties[holder].inert)
+            .take(MAX_HOLDERS)
+            .map(|holder| (Some(holder as u16), measure as u16))
+            .collect();
+        for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
+            let Some(holder) = holder else { continue };
+            if judgement.score == 0.0
+                || judgement.rule == "weights"
+                || judgement.time == Time::Hypothetical
+            {
+                continue;
+            }
+            let mut piece = self.piece(scene, Some(holder), measure as u16, &judgement);
+            let backs = judgement.score > 0.0;
+            piece.score = if backs { -0.75 } else { 0.5 };
+            piece.confidence *= 0.8;
+            piece.rule = if backs {
+                "backs measures against the target"
+            } else {
+                "resists measures against the target"
+            };
+            self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
+        }
+    }
+
+    /// Remembers on whom the target makes war.
+    pub(super) fn note_assault(
+        &mut self,
+        scene: &Scene<'_>,
+        target: u16,
+        victim: u16,
+        judgement: &Judgement,
+    ) {
+        let entity = scene.entities[victim as usize];
+        let war = judgement.force == Force::War
+            && judgement.score < 0.0
+            && matches!(judgement.time, Time::Present | Time::Past);
+        if !(war && judgement.confidence >= 0.5) {
+            return;
+        }
+        let sure = self.opponents.entry(entity).or_insert(0.0);
+        *sure = sure.max(judgement.confidence);
+        let earlier = self.assaults.iter().filter(|(known, _)| *known == entity).count();
+        if earlier < 3 {
+            let mut piece = self.piece(scene, Some(victim), target, judgement);
+            piece.score = -0.8;
+            piece.confidence *= 0.65;
+            piece.rule = "under attack by the target";
+            self.assaults.push((entity, piece));
+        }
+    }
+
+    /// Help for an opponent of the target stands against the target.
+    fn judge_proxies(&mut self, scene: &Scene<'_>) {
+        let parties = &scene.parties;
+        let is_opponent = |index: u16| {
+            self.opponents.contains_key(&scene.entities[index as usize])
+                && !parties[index as usize].inert
+        };
+        let Some(opponent) = (0..parties.len() as u16).find(|&index| is_opponent(index)) else {
+            return;
+        };
+        let mut pairs: Vec<(Option<u16>, u16)> = vec![(None, opponent)];
+        for holder in 0..parties.len() as u16 {
+            let party = parties[holder as usize];
+            let is_new = pairs.iter().all(|(known, _)| {
+                known.is_none_or(|known| parties[known as usize].actor != party.actor)
+            });
+            if party.actor != TARGET
+                && !party.inert
+                && !is_opponent(holder)
+                && is_new
+                && pairs.len() <= MAX_HOLDERS
+            {
+                pairs.push((Some(holder), opponent));
+            }
+        }
+        for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
+            let aids = judgement.force == Force::Aid;
+            // Only what a pattern confirms: warm words alone do not reach the opponent's enemy.
+            let sides = judgement.score >= 0.75 && judgement.rule != "weights";
+            if judgement.score <= 0.0 || !(aids || sides) || judgement.time == Time::Hypothetical {
+                continue;
+            }
+            let mut piece = self.piece(scene, holder, opponent, &judgement);
+            piece.score = if aids { -0.9 } else { -0.6 };
+            piece.confidence *= if aids { 0.85 } else { 0.7 };
+            piece.rule = if aids {
+                "arms the target's opponent"
+            } else {
+                "sides with the target's opponent"
+            };
+            match holder {
+                Some(holder) => self.keep(Holder::Entity(scene.entities[holder as usize]), piece),
+                None if !scene.in_quotes && !starts_quoted(self.document, scene.tokens) => {
+                    self.keep(Holder::Author, piece);
+                }
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Who is named in a sentence: the candidates, and whether somebody's quotation is open.
+
+use standpoint_document::{Annotation, Document, EntityKind, Span, mention, within};
+
+use super::{Survey, TARGET};
+use crate::judge::Sentence;
+use crate::lexicon::{Lexicon, class};
+use crate::reading::{MAX_PARTIES, Party};
+
+/// The parties of a sentence with the entities behind them.
+pub(super) struct Scene<'d> {
+    pub(super) span: Span,
+    pub(super) tokens: &'d [Annotation],
+    pub(super) parties: Vec<Party>,
+    /// For each party its entity in the table; `u32::MAX` for what only stands for the target.
+    pub(super) entities: Vec<u32>,
+    pub(super) in_quotes: bool,
+}
+
+impl Survey<'_> {
+    /// Lets a common noun be a party of a scene, if no name stands there.
+    pub(super) fn insert(scene: &mut Scene<'_>, span: Span, actor: u32) -> bool {
+        let free = scene.parties.iter().all(|party| !party.span.overlaps(span))
+            && scene.parties.len() < MAX_PARTIES;
+        if free {
+            let at = scene.parties.partition_point(|party| party.span.start < span.start);
+            scene.parties.insert(at, Party { span, actor, inert: false });
+            scene.entities.insert(at, u32::MAX);
+        }
+        free
+    }
+
+    pub(super) fn sentence<'s>(&'s self, scene: &'s Scene<'_>) -> Sentence<'s> {
+        Sentence {
+            text: self.document.text(),
+            tokens: scene.tokens,
+            parties: &scene.parties,
+            in_quotes: scene.in_quotes,
+            speaker: None,
+        }
+    }
+
+    pub(super) fn scene<'s>(
+        &mut self,
+        span: Span,
+        tokens: &'s [Annotation],
+        in_quotes: bool,
+    ) -> Scene<'s> {
+        let mut found: Vec<(Party, u32)> = Vec::new();
+        let mentions = within(self.document.mentions(), span);
+        for mention in mentions {
+            if mention.has(mention::NESTED) {
+                continue;
+            }
+            let entity = mention.link;
+            let kind = EntityKind::from_code(mention.label);
+            let own = self.target.owns(entity as usize);
+            let inert = mention.has(mention::NOT_AN_ACTOR)
+                || matches!(kind, Some(EntityKind::Place | EntityKind::Event | EntityKind::Other));
+            let actor = if own { TARGET } else { entity.saturating_add(1) };
+            if inert && own {
+                // Named, but not as somebody toward whom one can stand.
+                continue;
+            }
+            found.push((Party { span: mention.span, actor, inert }, entity));
+            if found.len() > MAX_PARTIES {
+                self.crowded = true;
+                break;
+            }
+        }
+        found.sort_by_key(|(party, _)| (party.span.start, std::cmp::Reverse(party.span.end)));
+        found.truncate(MAX_PARTIES);
+        let (parties, entities) = found.into_iter().unzip();
+        Scene { span, tokens, parties, entities, in_quotes }
+    }
+
+    /// Who is named outside quotation marks and acts: the likely speaker of what follows.
+    pub(super) fn speaker_of(&self, scene: &Scene<'_>) -> Option<u32> {
+        let mut quoted = scene.in_quotes;
+        let mut tokens = scene.tokens.iter().peekable();
+        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
+            while let Some(token) = tokens.next_if(|token| token.span.start < party.span.start) {
+                quoted = quote_state(self.document.slice(token.span), quoted);
+            }
+            if !quoted && !party.inert && entity != u32::MAX {
+                return Some(entity);
+            }
+        }
+        None
+    }
+}
+
+/// How many bytes lie between two spans.
+pub(super) fn gap(left: Span, right: Span) -> u32 {
+    if left.start < right.start {
+        right.start.saturating_sub(left.end)
+    } else {
+        left.start.saturating_sub(right.end)
+    }
+}
+
+fn quote_state(token: &str, quoted: bool) -> bool {
+    match token {
+        "“" | "«" | "„" | "``" => true,
+        "”" | "»" | "''" => false,
+        "\"" => !quoted,
+        _ => quoted,
+    }
+}
+
+/// Whether a quotation is open behind `tokens`.
+pub(super) fn quotes_after(document: &Document<'_>, tokens: &[Annotation], before: bool) -> bool {
+    tokens.iter().fold(before, |quoted, token| {
+        if token.span.len() > 3 { quoted } else { quote_state(document.slice(token.span), quoted) }
+    })
+}
+
+pub(super) fn starts_quoted(document: &Document<'_>, tokens: &[Annotation]) -> bool {
+    tokens.first().is_some_and(|token| quote_state(document.slice(token.span), false))
+}
+
+/// Whether the text speaks of itself: "we", "our", "I".
+pub(super) fn speaks_as_we(document: &Document<'_>, tokens: &[Annotation]) -> bool {
+    tokens.iter().take(256).any(|token| {
+        token.span.len() <= 3
+            && matches!(
+                document.slice(token.span),
+                "we" | "We" | "our" | "Our" | "us" | "I" | "my" | "My"
+            )
+    })
+}
+
+/// "Sanctions", "the embargo": what others do to the target.
+pub(super) fn measure_in(
+    lexicon: &Lexicon,
+    document: &Document<'_>,
+    tokens: &[Annotation],
+) -> Option<Span> {
+    let word = |index: usize| tokens.get(index).map(|token| document.slice(token.span));
+    // "Sanctions of the council" are others.
+    (0..tokens.len().min(256))
+        .find(|&index| {
+            word(index).is_some_and(|word| is_of(lexicon, word, class::MEASURE))
+                && word(index + 1) != Some("of")
+        })
+        .map(|index| tokens[index].span)
+}
+
+/// "The invasion", "this war": what the target does, without its name.
+pub(super) fn event_in(
+    lexicon: &Lexicon,
+    document: &Document<'_>,
+    tokens: &[Annotation],
+) -> Option<Span> {
+    let word = |index: usize| document.slice(tokens[index].span);
+    (1..tokens.len().min(256))
+        .find(|&index| {
+            is_of(lexicon, word(index), class::EVENT)
+                && (index.saturating_sub(3)..index).any(|at| {
+                    ["the", "this", "that", "its"]
+                        .iter()
+                        .any(|known| word(at).eq_ignore_ascii_case(known))
+                })
+        })
+        .map(|index| tokens[index].span)
+}
+
+fn is_of(lexicon: &Lexicon, word: &str, bits: u32) -> bool {
+    let has = |word: &str| lexicon.get(word).is_some_and(|entry| entry.classes & bits != 0);
+    has(word)
+        || word.starts_with(|first: char| first.is_ascii_uppercase()) && {
+            has(&word.to_ascii_lowercase())
+        }
+}
