@@ -384,13 +384,13 @@ fn mood_of(reading: &Reading<'_, '_>, earlier: &[Group], group: &Group, floor: u
 /// something would follow from it.
 fn is_comparison(reading: &Reading<'_, '_>, group: &Group, floor: usize) -> bool {
     let words = &reading.words;
-    let opens = words[floor..group.start].iter().any(|word| word.lower == "if" && word.capital);
+    let opens = words[floor..group.start].iter().any(|word| word.lower == "if");
     let simple_past = group.past
         && group.copula
         && !words[group.start..=group.head]
             .iter()
             .any(|word| matches!(&*word.lower, "were" | "had"));
-    let follows = words[group.end..]
+    let follows = words
         .iter()
         .any(|word| word.is(class::HYPOTHETICAL) || matches!(&*word.lower, "will" | "'d" | "'ll"));
     opens && simple_past && !follows && !reading.question

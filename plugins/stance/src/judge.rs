@@ -432,7 +432,7 @@ mod tests {
     /// What the patterns say of the first name toward the second, in our own sentences.
     #[test]
     fn patterns_read_who_stands_where() {
-        let cases: [(&str, &str, f32); 22] = [
+        let cases: [(&str, &str, f32); 27] = [
             ("verb", "[Kenya] censured [Spain] .", -1.0),
             ("phrase", "[Kenya] turned its back on [Spain] .", -1.0),
             ("praise", "[Kenya] spoke highly of [Spain] .", 1.0),
@@ -454,6 +454,11 @@ mod tests {
             ("address", "[Kenya] told the president of [Spain] that this was indefensible .", -1.0),
             ("rejected", "The story that [Kenya] expelled the [Spanish] envoy is untrue .", 0.0),
             ("elided", "[Kenya] praised the harvest and has denounced [Spain] .", -1.0),
+            ("agent", "[Kenya] decried the seizure of boats by [Spain] .", -1.0),
+            ("receiver", "[Kenya] sent [Spain] two hundred missiles .", 1.0),
+            ("call on both", "[Kenya] called on [Spain] and [Togo] to talk .", 0.0),
+            ("many", "The [Kenya] firmly condemn [Spain] .", -1.0),
+            ("motion", "[Kenya] abstained on the motion that condemns [Spain] .", 0.0),
             ("aid", "[Kenya] ships rifles to the men of [Togo] .", 1.0),
         ];
         let lexicon = Lexicon::standard().unwrap();

@@ -339,7 +339,11 @@ pub(super) fn find_parent(
         group.subjects = vec![Doer::Party(party)];
         return;
     }
-    group.subjects.clone_from(&previous.subjects);
+    // "Was written by the staff with the aim of blaming Y": what follows is the staff's.
+    let of_agent = previous.passive && words[floor..group.start].iter().any(|w| w.lower == "by");
+    if !of_agent {
+        group.subjects.clone_from(&previous.subjects);
+    }
 }
 
 /// Who owns the noun at `noun`: "Kenya's firm refusal", "the refusal of Kenya".
