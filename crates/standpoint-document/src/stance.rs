@@ -107,7 +107,7 @@ pub struct Evidence {
     pub time: Time,
     /// Where the holder is named; `None` for the author's own voice.
     pub holder: Option<Span>,
-    /// Where the target is named.
+    /// Where the target is named; `None` where only the sentences around it name it.
     pub target: Option<Span>,
     /// The words that decided it.
     pub cue: Option<Span>,
