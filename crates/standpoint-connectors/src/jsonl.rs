@@ -1,6 +1,6 @@
 //! The sinks `jsonl` and `stdout`: one result line for each document.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -55,8 +55,8 @@ impl Maker {
 ///
 /// A document counts as written once its line is synced to the disk. What a crash left behind the
 /// last whole line is cut off at the start, and a document whose line is among the last
-/// [`JsonlSink::REMEMBERED`] of the file is not written again: so a document that was written and
-/// whose input could not be archived before a crash stands there once.
+/// [`JsonlSink::REMEMBERED`] of the file is not written again: so a document that comes twice, or
+/// that was written and whose input could not be archived before a crash, stands there once.
 #[derive(Debug)]
 pub struct JsonlSink {
     /// `None` while a blocking thread has it, and after a call that was dropped half way.
@@ -75,8 +75,7 @@ struct Output {
     file: Option<File>,
     /// Bytes up to the end of the last line that counts as written.
     good: u64,
-    /// Ids of lines that may come again after a crash.
-    remembered: HashSet<String>,
+    written: Recent,
 }
 
 /// Why a JSONL file cannot be used.
@@ -94,9 +93,10 @@ pub enum OpenError {
 }
 
 impl JsonlSink {
-    /// How many of the last lines are remembered over a restart. No more documents than a
-    /// pipeline has in flight can have been written and not archived, and it has fewer.
-    pub const REMEMBERED: usize = 4096;
+    /// How many of the last lines are remembered, also over a restart. A file of records is
+    /// archived when all of its records are written, so after a crash as many may come again as
+    /// one file holds; 131,072 ids take about 8 MB.
+    pub const REMEMBERED: usize = 1 << 17;
 
     /// Opens the file to append to it, or makes it.
     ///
@@ -144,7 +144,7 @@ impl JsonlSink {
             sync: sync && is_file,
             file: is_file.then_some(file),
             good: recovered.good,
-            remembered: recovered.ids,
+            written: recovered.written,
         };
         Ok(Self { output: Some(output), path })
     }
@@ -154,7 +154,40 @@ impl JsonlSink {
 #[derive(Debug, Default)]
 struct Recovered {
     good: u64,
-    ids: HashSet<String>,
+    written: Recent,
+}
+
+/// The ids of the last lines, each as a digest of 16 bytes.
+#[derive(Debug, Default)]
+struct Recent {
+    known: HashSet<[u8; 16]>,
+    /// The oldest first.
+    order: VecDeque<[u8; 16]>,
+}
+
+impl Recent {
+    fn contains(&self, id: &str) -> bool {
+        self.known.contains(&Self::digest(id))
+    }
+
+    fn add(&mut self, id: &str) {
+        let digest = Self::digest(id);
+        if !self.known.insert(digest) {
+            return;
+        }
+        self.order.push_back(digest);
+        if self.order.len() > JsonlSink::REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    fn digest(id: &str) -> [u8; 16] {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        digest
+    }
 }
 
 /// How much of a file's end is looked at for ids, in bytes.
@@ -167,7 +200,7 @@ fn recover(file: &mut File, path: &Path) -> io::Result<Recovered> {
     file.seek(SeekFrom::Start(from))?;
     let mut lines = BufReader::new(&mut *file);
     let mut good = from;
-    let mut recent = std::collections::VecDeque::new();
+    let mut written = Recent::default();
     let mut line = Vec::new();
     // In the middle of a long file the first line is a part of one.
     let mut is_whole = from == 0;
@@ -179,10 +212,7 @@ fn recover(file: &mut File, path: &Path) -> io::Result<Recovered> {
         }
         good += count as u64;
         if let Some(id) = id_of(&line).filter(|_| is_whole) {
-            if recent.len() == JsonlSink::REMEMBERED {
-                recent.pop_front();
-            }
-            recent.push_back(id);
+            written.add(&id);
         }
         is_whole = true;
     }
@@ -197,7 +227,7 @@ fn recover(file: &mut File, path: &Path) -> io::Result<Recovered> {
         file.set_len(good)?;
     }
     file.seek(SeekFrom::Start(good))?;
-    Ok(Recovered { good, ids: recent.into_iter().collect() })
+    Ok(Recovered { good, written })
 }
 
 /// The id in a result line.
@@ -211,21 +241,25 @@ fn id_of(line: &[u8]) -> Option<String> {
 
 impl Output {
     fn write(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
+        let mut in_group = HashSet::new();
         let new: Vec<_> = documents
             .iter()
-            .filter(|document| !self.remembered.contains(document.id()))
+            .filter(|one| !self.written.contains(one.id()) && in_group.insert(one.id()))
             .cloned()
             .collect();
         if new.len() < documents.len() {
             let known = documents.len() - new.len();
-            info!(known, "documents that were written before the restart are not written again");
+            info!(known, "documents that were written before are not written again");
         }
         let lines = self.maker.lines(&new)?;
-        let result = self.put(&lines);
-        if result.is_err() {
+        if let Err(error) = self.put(&lines) {
             self.file = None;
+            return Err(error);
         }
-        result
+        for document in new {
+            self.written.add(document.id());
+        }
+        Ok(())
     }
 
     fn put(&mut self, lines: &[u8]) -> io::Result<()> {
@@ -357,6 +391,27 @@ mod tests {
         let results = sink.write(&group(&["b", "c"])).await.unwrap();
         assert_eq!(results, [Ok(()), Ok(())]);
         assert_eq!(ids(&path), ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_document_that_comes_again_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let mut sink = JsonlSink::append(&path, maker(), false).unwrap();
+        sink.write(&group(&["a", "b", "a"])).await.unwrap();
+        sink.write(&group(&["b", "c"])).await.unwrap();
+        assert_eq!(ids(&path), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn only_the_oldest_ids_are_forgotten() {
+        let mut recent = Recent::default();
+        for number in 0..=JsonlSink::REMEMBERED {
+            recent.add(&number.to_string());
+        }
+        assert!(!recent.contains("0"));
+        assert!(recent.contains("1"));
+        assert_eq!(recent.known.len(), JsonlSink::REMEMBERED);
     }
 
     #[tokio::test]
