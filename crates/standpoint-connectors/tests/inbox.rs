@@ -115,6 +115,32 @@ async fn a_file_that_is_done_is_archived_and_replaces_none() {
     assert_eq!(house.files(), ["archive/a.txt", "archive/a~2.txt", "archive/sub/b.txt"]);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_archive_on_another_file_system_loses_and_replaces_nothing() {
+    use std::os::unix::fs::MetadataExt;
+
+    let house = House::new();
+    // Memory is a file system of its own on nearly every Linux.
+    let archive = tempfile::tempdir_in("/dev/shm").unwrap();
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    assert_ne!(device(archive.path()), device(house.0.path()), "/dev/shm is no file system");
+    for text in ["One.", "Another."] {
+        house.drop_in("a.txt", text);
+        let mut source = house.open(&json!({ "on_success": { "archive": archive.path() } }));
+        while let Some(delivery) = source.next().await.unwrap() {
+            delivery.receipt.settle(Outcome::Done);
+        }
+        source.close().await.unwrap();
+    }
+    assert_eq!(house.files(), Vec::<String>::new());
+    let mut archived = Vec::new();
+    collect(archive.path(), archive.path(), &mut archived);
+    archived.sort();
+    assert_eq!(archived, ["a.txt", "a~2.txt"]);
+    assert_eq!(fs::read_to_string(archive.path().join("a~2.txt")).unwrap(), "Another.");
+}
+
 #[tokio::test]
 async fn what_fails_is_quarantined_with_its_reason_and_the_others_go_on() {
     let house = House::new();

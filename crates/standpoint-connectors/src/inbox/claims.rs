@@ -153,6 +153,7 @@ impl Claims {
         match fs::rename(self.inbox.join(relative), claim.path()) {
             Ok(()) => {
                 self.sync_folder(parent_of(&claim.path()));
+                self.sync_folder(&self.claimed);
                 Ok(Some(claim))
             }
             Err(error) => {
@@ -229,20 +230,35 @@ impl Claims {
         fs::create_dir_all(parent_of(&wanted))?;
         let mut target = wanted.clone();
         for copy in 2_u64.. {
-            match rename_without_replacing(&claim.path(), &target) {
+            match self.move_across(claim, &target) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     target = numbered(&wanted, copy);
                 }
-                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                    copy_and_remove(&claim.path(), &target)?;
-                    break;
-                }
                 Err(error) => return Err(error),
             }
         }
-        self.sync_folder(parent_of(&target));
         Ok(target)
+    }
+
+    /// Moves a claimed file to `target`, which must be free, on this file system or another.
+    fn move_across(&self, claim: &Claim, target: &Path) -> io::Result<()> {
+        match rename_without_replacing(&claim.path(), target) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                // Named after the claim, because another daemon may bring a file of the same name.
+                let name = claim.folder.file_name().unwrap_or_default().to_string_lossy();
+                let draft = with_ending(target, &format!(".{}-{name}.part", std::process::id()));
+                copy(&claim.path(), &draft, target)?;
+                // The new name must be on the disk before the old one goes.
+                self.sync_folder(parent_of(target));
+                fs::remove_file(claim.path())
+            }
+            result => {
+                result?;
+                self.sync_folder(parent_of(target));
+                Ok(())
+            }
+        }
     }
 
     fn sync_folder(&self, folder: &Path) {
@@ -307,14 +323,16 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Moves a file to another file system: the copy is whole and on the disk before it gets its name,
-/// and only then the original goes.
-fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
-    let draft = with_ending(to, ".part");
-    fs::copy(from, &draft)?;
-    File::open(&draft)?.sync_all()?;
-    rename_without_replacing(&draft, to)?;
-    fs::remove_file(from)
+/// Copies a file to another file system: the copy is whole and on the disk before it gets its name.
+fn copy(from: &Path, draft: &Path, to: &Path) -> io::Result<()> {
+    let copied = fs::copy(from, draft)
+        .and_then(|_| File::open(draft)?.sync_all())
+        .and_then(|()| rename_without_replacing(draft, to));
+    if copied.is_err() {
+        // What is left of the draft would be mistaken for a file of the archive.
+        let _ = fs::remove_file(draft);
+    }
+    copied
 }
 
 /// The number and attempt in the name of a claim's folder.
