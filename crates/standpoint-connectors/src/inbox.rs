@@ -266,10 +266,13 @@ struct Closed;
 
 impl Worker {
     fn run(mut self) {
-        if self.take_up().is_err() {
+        if self.take_up(self.claims.left_behind()).is_err() {
             return;
         }
         loop {
+            if self.take_up(self.claims.abandoned()).is_err() {
+                return;
+            }
             let found = self.scanner.scan(&self.hints.take(), self.until_drained);
             for path in &found.ready {
                 if self.hints.is_stopped() || self.file(path).is_err() {
@@ -290,9 +293,9 @@ impl Worker {
         }
     }
 
-    /// Takes up the claims of an earlier run, which ended while they were in work.
-    fn take_up(&self) -> Result<(), Closed> {
-        let left = match self.claims.left_behind() {
+    /// Takes up claims of a run that ended while they were in work.
+    fn take_up(&self, left: io::Result<Vec<Claim>>) -> Result<(), Closed> {
+        let left = match left {
             Ok(left) => left,
             Err(error) => {
                 warn!(error = %error, "cannot look for files that an earlier run left");

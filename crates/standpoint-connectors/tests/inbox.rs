@@ -72,11 +72,11 @@ impl House {
         texts
     }
 
-    /// All files below the house, by their paths, reasons left out.
+    /// All files below the house, by their paths, reasons and locks left out.
     fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
         collect(self.0.path(), self.0.path(), &mut files);
-        files.retain(|file| !file.ends_with(".reason.json"));
+        files.retain(|file| !file.ends_with(".reason.json") && !file.ends_with("/lock"));
         files.sort();
         files
     }
@@ -211,6 +211,29 @@ async fn a_file_that_ends_the_process_is_quarantined_after_three_times() {
         "the process ended 3 times while this was in work; max_attempts is 3"
     );
     assert!(!claims.join("9.1").exists());
+}
+
+#[tokio::test]
+async fn the_claims_of_a_dead_instance_are_taken_over_and_those_of_a_living_one_are_not() {
+    let house = House::new();
+    let claimed = house.at("inbox/.standpoint/claimed");
+    let claim = |instance: &str, name: &str| {
+        let folder = claimed.join(instance).join("mail");
+        fs::create_dir_all(folder.join("4.1")).unwrap();
+        fs::write(folder.join("4.1").join(name), name).unwrap();
+        fs::File::create(folder.join("lock")).unwrap()
+    };
+    claim("1111111111111111", "dead.txt");
+    let living = claim("2222222222222222", "living.txt");
+    living.lock().unwrap();
+
+    assert_eq!(house.run(|_| Outcome::Done).await, ["dead.txt"]);
+    let kept = "inbox/.standpoint/claimed/2222222222222222/mail/4.1/living.txt";
+    assert_eq!(house.files(), ["archive/dead.txt", kept]);
+
+    drop(living);
+    assert_eq!(house.run(|_| Outcome::Done).await, ["living.txt"]);
+    assert_eq!(house.files(), ["archive/dead.txt", "archive/living.txt"]);
 }
 
 #[tokio::test]

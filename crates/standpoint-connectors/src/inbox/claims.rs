@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use serde::Serialize;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{InboxError, InboxSettings, OnSuccess, Places};
 
@@ -26,6 +26,8 @@ pub(super) struct Claims {
     quarantine: PathBuf,
     sync: bool,
     next_number: AtomicU64,
+    /// Held while this instance lives, however it ends: others leave its claims alone.
+    _lock: File,
 }
 
 /// A file that this instance has claimed.
@@ -133,7 +135,12 @@ impl Claims {
         }
         let quarantine = places.quarantine.clone();
         fs::create_dir_all(&quarantine).map_err(fail("quarantine", &quarantine))?;
-        let next_number = AtomicU64::new(highest_number(&claimed).map_or(0, |highest| highest + 1));
+        // Waits for an instance that is just taking over what an earlier run left.
+        let lock = lock_file(&claimed)
+            .and_then(|lock| lock.lock().map(|()| lock))
+            .map_err(fail("inbox", &inbox))?;
+        let next_number =
+            AtomicU64::new(highest_number(&claimed).map_or(0, |highest| highest.saturating_add(1)));
         Ok(Self {
             inbox,
             claimed,
@@ -141,6 +148,7 @@ impl Claims {
             quarantine,
             sync: places.sync,
             next_number,
+            _lock: lock,
         })
     }
 
@@ -174,14 +182,66 @@ impl Claims {
                 remove_tree_of_folders(&folder);
                 continue;
             };
-            let next = self.claimed.join(format!("{number}.{}", attempt + 1));
+            let attempt = attempt.saturating_add(1);
+            let next = self.claimed.join(format!("{number}.{attempt}"));
             fs::rename(&folder, &next)?;
-            left.push(Claim { folder: next, relative, attempt: attempt + 1 });
+            left.push(Claim { folder: next, relative, attempt });
         }
         // The attempt must be counted before it is made.
         self.sync_folder(&self.claimed);
         left.sort_by(|one, other| one.folder.cmp(&other.folder));
         Ok(left)
+    }
+
+    /// Takes over the claims of other instances of this inbox that live no more, each counted as
+    /// one more attempt.
+    ///
+    /// Whether one lives is told by its lock. On a network file system without locks across
+    /// machines a living one may be robbed: its documents are then read twice, and none is lost.
+    pub(super) fn abandoned(&self) -> io::Result<Vec<Claim>> {
+        let mut taken = Vec::new();
+        for instance in fs::read_dir(self.inbox.join(OWN_FOLDER).join("claimed"))? {
+            let instance = instance?;
+            if !instance.file_type()?.is_dir() {
+                continue;
+            }
+            for source in fs::read_dir(instance.path())? {
+                let source = source?;
+                if source.file_type()?.is_dir() && source.path() != self.claimed {
+                    // A folder that strangers made must not keep the others waiting.
+                    if let Err(error) = self.take_over(&source.path(), &mut taken) {
+                        debug!(folder = ?source.path(), error = %error, "cannot take over claims");
+                    }
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes over the claims in `theirs` if no instance holds its lock.
+    fn take_over(&self, theirs: &Path, taken: &mut Vec<Claim>) -> io::Result<()> {
+        if highest_number(theirs).is_none() {
+            return Ok(());
+        }
+        let lock = lock_file(theirs)?;
+        if lock.try_lock().is_err() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(theirs)? {
+            let folder = entry?.path();
+            let Some((_, attempt)) = number_and_attempt(&folder) else { continue };
+            let Some(relative) = only_file_in(&folder, Path::new(""))? else {
+                remove_tree_of_folders(&folder);
+                continue;
+            };
+            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+            let attempt = attempt.saturating_add(1);
+            let ours = self.claimed.join(format!("{number}.{attempt}"));
+            fs::rename(&folder, &ours)?;
+            taken.push(Claim { folder: ours, relative, attempt });
+        }
+        self.sync_folder(&self.claimed);
+        Ok(())
     }
 
     /// Moves a claimed file to where it belongs.
@@ -269,6 +329,18 @@ impl Claims {
             warn!(folder = %folder.display(), error = %error, "cannot sync a folder to the disk");
         }
     }
+}
+
+/// The file whose lock an instance holds while it lives, in the folder of its claims.
+fn lock_file(claimed: &Path) -> io::Result<File> {
+    // Strangers can write below the inbox: neither follow a link nor wait for a pipe.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(flags.cast_signed())
+        .open(claimed.join("lock"))
 }
 
 fn parent_of(path: &Path) -> &Path {
