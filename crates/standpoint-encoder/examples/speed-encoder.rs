@@ -1,4 +1,4 @@
-//! Times a model: `cargo run --release -p standpoint-encoder --example speed -- MODEL_FOLDER`.
+//! Times a model: `cargo run --release -p standpoint-encoder --example speed-encoder -- MODEL_FOLDER`.
 #![expect(clippy::print_stdout, reason = "printing the figures is what it is for")]
 
 use std::path::Path;
