@@ -179,6 +179,50 @@ async fn a_file_with_bad_records_is_quarantined_with_the_reason_of_each() {
 }
 
 #[tokio::test]
+async fn daemons_that_share_a_quarantine_keep_each_file_with_its_reason() {
+    let root = tempfile::tempdir().unwrap();
+    let quarantine = root.path().join("quarantine");
+    let names: Vec<_> = (0..4).map(|number| format!("source-{number}")).collect();
+    let open = |name: &String| {
+        let inbox = root.path().join(name);
+        fs::create_dir(&inbox).unwrap();
+        for number in 0..50 {
+            fs::write(inbox.join(format!("{number}.txt")), name).unwrap();
+        }
+        let settings = json!({ "path": inbox, "settle": "1ms", "on_success": "delete" });
+        let places = Places {
+            instance: "0123456789abcdef".into(),
+            quarantine: quarantine.clone(),
+            max_attempts: NonZeroU32::MIN,
+            sync: false,
+        };
+        let settings: InboxSettings = serde_json::from_value(settings).unwrap();
+        InboxSource::open(name, &settings, &places, ReadLimits::default(), true).unwrap()
+    };
+    // Each has threads of its own, which move the files while the others do.
+    let mut running = tokio::task::JoinSet::new();
+    for name in &names {
+        let mut source = open(name);
+        running.spawn(async move {
+            while let Some(delivery) = source.next().await.unwrap() {
+                delivery.receipt.settle(failed());
+            }
+            source.close().await.unwrap();
+        });
+    }
+    running.join_all().await;
+    let mut files = Vec::new();
+    collect(&quarantine, &quarantine, &mut files);
+    files.retain(|file| !file.ends_with(".reason.json"));
+    assert_eq!(files.len(), 200);
+    for file in files {
+        let reason = fs::read(quarantine.join(format!("{file}.reason.json"))).unwrap();
+        let reason: Value = serde_json::from_slice(&reason).unwrap();
+        assert_eq!(reason["source"], fs::read_to_string(quarantine.join(&file)).unwrap(), "{file}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_not_decided_goes_back_to_the_inbox() {
     let house = House::new();
     house.drop_in("sub/a.txt", "One.");

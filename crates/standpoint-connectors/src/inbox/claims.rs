@@ -272,6 +272,12 @@ impl Claims {
         // The reason first: a crash between the two leaves a reason without a file, which the next
         // attempt writes over, and never a file without a reason.
         let json = serde_json::to_vec_pretty(&reason)?;
+        // Another daemon may use the same quarantine: none may take the name in between. Where
+        // folders have no locks, as on some network file systems, the file is kept all the same.
+        let folder = File::open(&self.quarantine)?;
+        if let Err(error) = folder.lock() {
+            debug!(folder = ?self.quarantine, error = %error, "cannot lock the quarantine");
+        }
         let place = free_place(&self.quarantine, &claim.relative, ".reason.json")?;
         let mut file = File::create(with_ending(&place, ".reason.json"))?;
         file.write_all(&json)?;
