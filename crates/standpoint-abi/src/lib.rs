@@ -120,8 +120,3 @@ pub mod export {
     };
     pub use crate::plugin::table;
 }
-
-/// The stage that the README shows must compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

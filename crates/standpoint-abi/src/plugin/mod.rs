@@ -88,3 +88,8 @@ macro_rules! export_stage {
         };
     };
 }
+
+/// The stage that the README shows must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;
