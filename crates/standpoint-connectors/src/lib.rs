@@ -8,7 +8,7 @@
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`]; [`jsonl`] has the sinks that write result
-//! lines.
+//! lines, [`sqlite`] the store that analysts query.
 
 pub mod encoding;
 pub mod files;
@@ -20,3 +20,4 @@ pub mod jsonl;
 pub mod limits;
 pub mod read;
 pub mod refusal;
+pub mod sqlite;

@@ -296,6 +296,12 @@ impl<'a> Document<'a> {
         self.attributes.insert(name.into(), value);
     }
 
+    /// `complete`, or `partial` when a note says what was skipped.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        if self.notes().is_empty() { "complete" } else { "partial" }
+    }
+
     /// What was skipped, and why; a document with notes is partial.
     #[must_use]
     pub fn notes(&self) -> &[String] {

@@ -276,7 +276,7 @@ impl Serialize for ResultLine<'_> {
             language: metadata.language.as_deref(),
             published: metadata.published.as_deref(),
             author: metadata.author.as_deref(),
-            status: if document.notes().is_empty() { "complete" } else { "partial" },
+            status: document.status(),
             notes: document.notes(),
             text: document.text(),
             sentences: Rows {

@@ -37,6 +37,18 @@ pub enum SentimentLabel {
     Positive,
 }
 
+impl SentimentLabel {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Neutral => "neutral",
+            Self::Positive => "positive",
+        }
+    }
+}
+
 /// The sentiment of a document and its parts; `None` where nothing in the text speaks.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SentimentRecord {

@@ -127,6 +127,18 @@ pub enum Voice {
     Reported,
 }
 
+impl Voice {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Author => "author",
+            Self::Quoted => "quoted",
+            Self::Reported => "reported",
+        }
+    }
+}
+
 /// When a passage's stance holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +151,19 @@ pub enum Time {
     Future,
     /// Only supposed; never counts into a score.
     Hypothetical,
+}
+
+impl Time {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Past => "past",
+            Self::Present => "present",
+            Self::Future => "future",
+            Self::Hypothetical => "hypothetical",
+        }
+    }
 }
 
 /// A stance in three.

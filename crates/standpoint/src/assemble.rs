@@ -16,6 +16,7 @@ use standpoint_connectors::files::{FilesSettings, FilesSource, Input, Listener, 
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
 use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
 use standpoint_connectors::limits::ReadLimits;
+use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
 use standpoint_engine::{
     Backoff, Condition as When, Group, Limits, Retry, SinkStep, SourceStep, StageStep,
 };
@@ -228,6 +229,13 @@ impl Assembly {
                         .with_context(|| format!("cannot open sink `{}`", sink.name))?;
                     Box::new(file)
                 }
+                "sqlite" => {
+                    let settings: SqliteSettings = serde_json::from_value(settings)?;
+                    let sync = self.file.commit.durability != Durability::Os;
+                    let store = SqliteSink::open(&settings.path, self.maker(), sync)
+                        .with_context(|| format!("cannot open sink `{}`", sink.name))?;
+                    Box::new(store)
+                }
                 "stdout" => {
                     Box::new(StreamSink::new(std::io::stdout(), "standard output", self.maker()))
                 }
@@ -348,6 +356,7 @@ fn source_schemas() -> BTreeMap<&'static str, Value> {
 fn sink_schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
+        ("sqlite", schemars::schema_for!(SqliteSettings).to_value()),
         ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
     ])
 }
