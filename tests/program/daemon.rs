@@ -128,3 +128,39 @@ fn sigterm_drains_and_a_second_instance_is_refused() {
     finish(child).expect(0);
     assert_eq!(station.counts(), BTreeMap::from([("a.txt".to_owned(), 1)]));
 }
+
+#[test]
+fn the_store_holds_every_document_once_beside_the_result_lines() {
+    let station = Station::new();
+    let with_store = fs::read_to_string(&station.pipeline).unwrap().replace(
+        "quarantine:",
+        "  store: { type: sqlite, path: ./out/standpoint.db }\nquarantine:",
+    );
+    fs::write(&station.pipeline, with_store).unwrap();
+    for round in 0..2 {
+        for name in ["a.txt", "b.txt"] {
+            station.drop_in(name, "Kazakhstan condemned Russia on Monday.");
+        }
+        run(&["daemon", "--once", "-c", &station.pipeline]).expect(0);
+        let store = rusqlite::Connection::open(station.folder.at("out/standpoint.db")).unwrap();
+        let query = "SELECT group_concat(path || ' ' || actor_id || ' ' || label, ', ')
+             FROM (SELECT * FROM actor_stance JOIN documents ON id = document_id ORDER BY path)";
+        let told: String = store.query_row(query, [], |row| row.get(0)).unwrap();
+        assert_eq!(told, "a.txt KAZ opposed, b.txt KAZ opposed", "round {round}");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_used_ends_the_daemon_with_a_message() {
+    let station = Station::new();
+    let store = station.folder.write("not-a-store", "some notes\n".repeat(500));
+    let with_store = fs::read_to_string(&station.pipeline)
+        .unwrap()
+        .replace("quarantine:", "  store: { type: sqlite, path: ./not-a-store }\nquarantine:");
+    fs::write(&station.pipeline, with_store).unwrap();
+    station.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    let told = run(&["daemon", "--once", "-c", &station.pipeline]).expect(1).stderr;
+    assert!(told.contains("is not a store of Standpoint (not a SQLite database)"), "{told}");
+    assert!(fs::exists(station.folder.at("inbox/a.txt")).unwrap());
+    assert!(fs::read_to_string(store).unwrap().starts_with("some notes"));
+}
