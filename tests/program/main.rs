@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod chaos;
 mod commands;
 mod daemon;
 mod harness;

@@ -1,0 +1,41 @@
+//! A plugin for the tests of the program: misbehaves where the text says so, and marks the others.
+
+#![allow(clippy::panic, reason = "it panics when asked to, to test what follows")]
+
+use std::thread;
+
+use standpoint_abi::prelude::*;
+
+export_stage!(Mischief);
+
+/// Does what the first word of the text says.
+struct Mischief;
+
+impl StageDefinition for Mischief {
+    const NAME: &'static str = "mischief";
+    const CONTRACT: Contract = Contract { reads: &[], writes: &["well_behaved"] };
+    type Settings = NoSettings;
+
+    fn start(_: NoSettings, _: &StartContext) -> Result<Self, StageError> {
+        Ok(Self)
+    }
+}
+
+#[async_trait]
+impl Stage for Mischief {
+    async fn process(
+        &self,
+        document: &mut Document<'_>,
+        _: &StageContext<'_>,
+    ) -> Result<(), StageError> {
+        match document.text().split_whitespace().next() {
+            Some("Panic") => panic!("asked to panic"),
+            // For ever: nothing unparks it, and nothing can stop it from outside.
+            Some("Block") => loop {
+                thread::park();
+            },
+            _ => document.set_attribute("well_behaved", true.into()),
+        }
+        Ok(())
+    }
+}
