@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::entity::Entity;
 use crate::layer::{Annotation, Layer, LayerError, layers};
-use crate::metadata::Metadata;
+use crate::metadata::{HeldMetadata, LendMetadata, Metadata};
 use crate::sentiment::SentimentRecord;
 use crate::span::Span;
 use crate::stance::TargetStance;
@@ -24,7 +24,7 @@ use crate::stance::TargetStance;
 pub struct Document<'a> {
     id: Cow<'a, str>,
     text: Cow<'a, str>,
-    metadata: Metadata,
+    metadata: HeldMetadata<'a>,
     /// Few enough that a search beats a map.
     layers: Vec<(Cow<'static, str>, Layer<'a>)>,
     entities: Vec<Entity>,
@@ -92,25 +92,32 @@ impl<'a> Document<'a> {
     /// What is known besides the text.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        &self.metadata
+        self.metadata.get()
     }
 
     /// Sets what is known besides the text; for sources, before the first stage.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
-        self.metadata = metadata;
+        self.metadata = metadata.into();
         self
+    }
+
+    /// Has the metadata copied from `lender` if it is asked for; see [`Document::lend_layer`].
+    pub fn lend_metadata(&mut self, lender: &'a dyn LendMetadata) {
+        self.metadata = HeldMetadata::lent(lender);
     }
 
     /// The document's language, as ISO 639-1 code.
     #[must_use]
     pub fn language(&self) -> Option<&str> {
-        self.metadata.language.as_deref()
+        self.metadata().language.as_deref()
     }
 
     /// Sets the language that a stage found, an ISO 639-1 code.
     pub fn set_language(&mut self, code: impl Into<String>) {
-        self.metadata.language = Some(code.into());
+        let mut metadata = std::mem::take(&mut self.metadata).into_inner();
+        metadata.language = Some(code.into());
+        self.metadata = metadata.into();
         self.mark_written(layers::LANGUAGE.into());
     }
 
@@ -348,7 +355,7 @@ impl<'a> Document<'a> {
         Document {
             id: Cow::Owned(self.id.into_owned()),
             text: Cow::Owned(self.text.into_owned()),
-            metadata: self.metadata,
+            metadata: self.metadata.into_inner().into(),
             layers: self
                 .layers
                 .into_iter()
@@ -394,6 +401,8 @@ impl std::error::Error for TextError {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::entity::EntityKind;
     use crate::layer::NO_LINK;
@@ -409,6 +418,35 @@ mod tests {
         let outside = vec![Annotation::new(Span::new(0, 99))];
         assert!(document.set_layer(layers::TOKENS, outside).is_err());
         assert_eq!(document.tokens(), [Annotation::new(Span::new(0, 6))]);
+    }
+
+    #[test]
+    fn lent_metadata_is_copied_once_and_when_asked_for() {
+        #[derive(Debug, Default)]
+        struct Lender(AtomicUsize);
+        impl LendMetadata for Lender {
+            fn to_metadata(&self) -> Metadata {
+                let asked = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+                Metadata { title: Some(format!("asked {asked}")), ..Metadata::default() }
+            }
+        }
+        let (first, second) = (Lender::default(), Lender::default());
+        let mut document = document();
+        document.lend_metadata(&first);
+        document.set_attribute("hedges", Value::from(2));
+        assert_eq!(first.0.load(Ordering::Relaxed), 0);
+        assert_eq!(document.language(), None);
+        document.set_language("en");
+        let known = document.metadata();
+        assert_eq!(
+            (known.title.as_deref(), known.language.as_deref()),
+            (Some("asked 1"), Some("en"))
+        );
+
+        document.lend_metadata(&second);
+        let document = document.into_owned();
+        assert_eq!(document.metadata().title.as_deref(), Some("asked 1"));
+        assert_eq!((first.0.into_inner(), second.0.into_inner()), (1, 1));
     }
 
     #[test]

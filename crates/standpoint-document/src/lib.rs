@@ -54,7 +54,7 @@ mod stance;
 pub use document::{Document, StageRecord, TextError};
 pub use entity::{Entity, EntityKind, mention};
 pub use layer::{Annotation, Layer, LayerError, NO_LINK, Vectors, layers, sentence, within};
-pub use metadata::{Metadata, SourceRef};
+pub use metadata::{LendMetadata, Metadata, SourceRef};
 pub use result::{RESULT_VERSION, ResultLine};
 pub use score::{Confidence, Polarity, ScoreError};
 pub use sentiment::{Sentiment, SentimentLabel, SentimentRecord};

@@ -1,5 +1,8 @@
 //! What is known of a document besides its text.
 
+use std::fmt;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 /// What is known of a document besides its text; a field without a value is `None`.
@@ -27,4 +30,43 @@ pub struct SourceRef {
     pub path: Option<String>,
     /// The id that the input itself gave.
     pub id: Option<String>,
+}
+
+/// Whoever lends a document and has its metadata, too, in a form of its own.
+pub trait LendMetadata: fmt::Debug + Sync {
+    /// A copy of the metadata, made when somebody asks for it; most stages never do.
+    fn to_metadata(&self) -> Metadata;
+}
+
+/// Metadata that is there, or is copied from its lender by the first who asks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeldMetadata<'a> {
+    /// In a box, so that a document that is lent stays small.
+    copied: OnceLock<Box<Metadata>>,
+    /// `None` when there is nothing but the copy.
+    lender: Option<&'a dyn LendMetadata>,
+}
+
+impl<'a> HeldMetadata<'a> {
+    pub(crate) fn lent(lender: &'a dyn LendMetadata) -> Self {
+        Self { copied: OnceLock::new(), lender: Some(lender) }
+    }
+
+    pub(crate) fn get(&self) -> &Metadata {
+        self.copied.get_or_init(|| Box::new(lent_by(self.lender)))
+    }
+
+    pub(crate) fn into_inner(self) -> Metadata {
+        self.copied.into_inner().map_or_else(|| lent_by(self.lender), |copied| *copied)
+    }
+}
+
+impl From<Metadata> for HeldMetadata<'_> {
+    fn from(metadata: Metadata) -> Self {
+        Self { copied: OnceLock::from(Box::new(metadata)), lender: None }
+    }
+}
+
+fn lent_by(lender: Option<&dyn LendMetadata>) -> Metadata {
+    lender.map(LendMetadata::to_metadata).unwrap_or_default()
 }

@@ -117,11 +117,14 @@ pub(super) unsafe extern "C" fn process<S: StageDefinition>(
         let work = async move {
             // SAFETY: the host lends document and context until the call is over, and drops the
             // future, which alone keeps them, before that.
-            let view = unsafe { lent.document(S::CONTRACT.reads) };
+            let mut document = match unsafe { lent.document(S::CONTRACT.reads) } {
+                Ok(document) => document,
+                Err(error) => return settle(call, None, Err(error)),
+            };
             // SAFETY: as above.
-            let (mut document, context) = match (view, unsafe { lent.context() }) {
-                (Ok(document), Ok(context)) => (document, context),
-                (Err(error), _) | (_, Err(error)) => return settle(call, None, Err(error)),
+            let context = match unsafe { lent.context() } {
+                Ok(context) => context,
+                Err(error) => return settle(call, None, Err(error)),
             };
             let result = instance.stage.process(&mut document, &context).await;
             settle(call, Some(&document), result)

@@ -1,9 +1,10 @@
 //! The document that the host lends, as the stage's own type: borrowed, not copied.
 
 use std::borrow::Cow;
+use std::ptr;
 use std::sync::atomic::AtomicBool;
 
-use standpoint_document::{Document, Layer, Metadata, SourceRef, Vectors, layers};
+use standpoint_document::{Document, Layer, LendMetadata, Metadata, SourceRef, Vectors, layers};
 use standpoint_stage::{StageContext, StageError};
 
 use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0};
@@ -31,23 +32,12 @@ pub(super) unsafe fn document<'a>(
     let raw: &'a RawDocument = unsafe { &*raw };
     // SAFETY: the host's texts are UTF-8 and stay for 'a.
     let text = |raw: Str| unsafe { optional(raw) };
-    let owned = |raw: Str| text(raw).map(str::to_owned);
 
-    let metadata = Metadata {
-        source: SourceRef {
-            name: owned(raw.source_name).unwrap_or_default(),
-            path: owned(raw.source_path),
-            id: owned(raw.source_id),
-        },
-        title: owned(raw.title),
-        author: owned(raw.author),
-        published: owned(raw.published),
-        language: owned(raw.language),
-    };
     let id = text(raw.id).unwrap_or_default();
     let mut document = Document::new(id, text(raw.text).unwrap_or_default())
-        .map_err(|error| StageError::document(error.to_string()))?
-        .with_metadata(metadata);
+        .map_err(|error| StageError::document(error.to_string()))?;
+    // SAFETY: the same struct under another name, lent for 'a like all that it points to.
+    document.lend_metadata(unsafe { &*ptr::from_ref(raw).cast::<Lender>() });
 
     // SAFETY: the host's arrays hold what their counts say and stay for 'a.
     let (layers, records, attributes) = unsafe {
@@ -75,6 +65,34 @@ pub(super) unsafe fn document<'a>(
         document.lend_attribute(name, value);
     }
     Ok(document)
+}
+
+/// The host's document, asked for its metadata.
+// Invariant: made by `document` only, so that its texts are UTF-8 and stay as long as it does.
+#[repr(transparent)]
+#[derive(Debug)]
+struct Lender(RawDocument);
+
+// SAFETY: the host changes neither the document that it lends nor what that points to.
+unsafe impl Sync for Lender {}
+
+impl LendMetadata for Lender {
+    fn to_metadata(&self) -> Metadata {
+        // SAFETY: the invariant.
+        let owned = |raw: Str| unsafe { optional(raw) }.map(str::to_owned);
+        let Self(raw) = self;
+        Metadata {
+            source: SourceRef {
+                name: owned(raw.source_name).unwrap_or_default(),
+                path: owned(raw.source_path),
+                id: owned(raw.source_id),
+            },
+            title: owned(raw.title),
+            author: owned(raw.author),
+            published: owned(raw.published),
+            language: owned(raw.language),
+        }
+    }
 }
 
 /// # Safety
