@@ -39,7 +39,7 @@ pub trait LendMetadata: fmt::Debug + Sync {
 }
 
 /// Metadata that is there, or is copied from its lender by the first who asks.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct HeldMetadata<'a> {
     /// In a box, so that a document that is lent stays small.
     copied: OnceLock<Box<Metadata>>,
@@ -58,6 +58,13 @@ impl<'a> HeldMetadata<'a> {
 
     pub(crate) fn into_inner(self) -> Metadata {
         self.copied.into_inner().map_or_else(|| lent_by(self.lender), |copied| *copied)
+    }
+}
+
+impl fmt::Debug for HeldMetadata<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The same whether somebody has asked or not.
+        self.get().fmt(f)
     }
 }
 
