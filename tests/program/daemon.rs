@@ -55,7 +55,7 @@ quarantine: { path: ./quarantine }
     }
 }
 
-fn signal(child: &Child, signal: rustix::process::Signal) {
+pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
     let process = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(process, signal).unwrap();
 }

@@ -15,3 +15,4 @@ mod daemon;
 mod harness;
 mod pipeline_file;
 mod results;
+mod server;

@@ -186,3 +186,12 @@ fn a_strict_file_loads_only_what_it_pins_and_nobody_else_can_change() {
     assert!(told.contains("can be written to by others"), "{told}");
     run(&["run", "-c", &file, &folder.at("a.txt")]).expect(2);
 }
+
+#[test]
+fn a_file_with_every_part_has_no_mistakes() {
+    let folder = Folder::new();
+    let pipeline = folder.write("pipeline.yaml", include_str!("every-part.yaml"));
+    folder.write("plugins/.keep", "");
+    let ran = run(&["validate", &pipeline]).expect(0);
+    assert_eq!(ran.stdout, format!("{pipeline}: no mistakes\n"));
+}

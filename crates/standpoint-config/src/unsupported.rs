@@ -8,7 +8,6 @@ use crate::tree::{Kind, Node, join};
 
 /// The keys that are refused; `[]` stands for any item of a list, `*` for any key.
 const UNSUPPORTED: &[Unsupported] = &[
-    Unsupported { key: "server", value: Any, instead: "remove it" },
     Unsupported { key: "cluster", value: Any, instead: "remove it" },
     Unsupported {
         key: "stages[].use",

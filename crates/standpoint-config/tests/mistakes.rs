@@ -396,12 +396,6 @@ fn what_cannot_be_meant_is_refused() {
 
 #[test]
 fn what_this_build_cannot_do_is_said() {
-    assert_snapshot!(mistakes_beside("server: { listen: 127.0.0.1:8686 }\n"), @r"
-    pipeline.yaml:3:1: error: `server` is not supported by this build
-      3 | server: { listen: 127.0.0.1:8686 }
-        | ^^^^^^
-        = help: remove it
-    ");
     let text = "\
 version: 1
 stages:

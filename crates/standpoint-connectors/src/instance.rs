@@ -11,6 +11,7 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct Instance {
     name: String,
+    folder: PathBuf,
     /// Holds the lock, which ends with the process however it ends.
     _lock: File,
 }
@@ -66,13 +67,20 @@ impl Instance {
             Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
         write_pid(&mut lock).map_err(fail)?;
-        Ok(Self { name: name_of(folder).map_err(fail)?, _lock: lock })
+        let name = name_of(folder).map_err(fail)?;
+        Ok(Self { name, folder: folder.to_owned(), _lock: lock })
     }
 
     /// The instance's name: the same at every start with this data folder, and no other's.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

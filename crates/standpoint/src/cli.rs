@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Run the sources of a pipeline file, for ever or until they are drained.
     Daemon(Daemon),
+    /// Print what a running daemon is doing.
+    Status(Status),
     /// Show every mistake of pipeline files, with positions.
     Validate(Validate),
     /// Run the tests that are written in a pipeline file.
@@ -135,6 +137,28 @@ pub(crate) struct Daemon {
     /// Process what the sources hold now, then end.
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The pipeline file of the daemon.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        required_unless_present = "data_dir",
+        conflicts_with = "data_dir"
+    )]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Its data folder, in place of the pipeline file.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// How to print it.
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
 }
 
 #[derive(Debug, Args)]

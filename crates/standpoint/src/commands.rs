@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{evaluate, run, trials};
+use crate::{control, evaluate, run, trials};
 
 /// Answers a command.
 ///
@@ -27,6 +27,7 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, cli.color),
         Command::Daemon(arguments) => run::daemon(&arguments),
+        Command::Status(arguments) => print(&control::status(&arguments)?),
         Command::Validate(arguments) => validate(&arguments, cli.color),
         Command::Test(arguments) => {
             let (told, exit) = trials::run(&arguments, Style::of_stdout(cli.color))?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use async_trait::async_trait;
 use standpoint_connectors::files::{FilesSource, Input, Listener, Report, with_causes};
 use standpoint_connectors::instance::{Instance, InstanceError};
-use standpoint_connectors::jsonl::{JsonlSink, StreamSink};
+use standpoint_connectors::jsonl::{JsonlSink, Maker, StreamSink};
 use standpoint_document::Document;
 use standpoint_engine::{
     Delivery, Engine, Outcome, Pipeline, Receipt, RunError, Sink, SinkError, SinkStep, Source,
@@ -21,7 +21,9 @@ use crate::assemble::Assembly;
 use crate::cli::{self, PipelineChoice, ResultFormat};
 use crate::exit::{self, Exit};
 use crate::progress::Progress;
+use crate::server::Server;
 use crate::signals;
+use crate::status::View;
 use crate::style::Style;
 use crate::table::TableSink;
 
@@ -40,7 +42,7 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     }
     let sources = vec![SourceStep { name: "run".to_owned(), source: Box::new(source) }];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
-    let summary = execute(pipeline, &progress)?;
+    let summary = execute(pipeline, &progress, None)?;
     Ok(ending(&summary, &progress))
 }
 
@@ -120,8 +122,9 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     let sources =
         assembly.sources(instance.name(), arguments.once, &teller(progress.clone(), false))?;
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
+    let server = Server::bind(assembly.file.server.as_ref(), instance.folder())?;
     info!(pipeline = assembly.maker().pipeline, "started");
-    let summary = execute(pipeline, &progress)?;
+    let summary = execute(pipeline, &progress, Some((server, assembly.maker())))?;
     let counts = &summary.counts;
     info!(
         read = counts.read,
@@ -134,11 +137,17 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     Ok(ending(&summary, &progress))
 }
 
-/// Runs a pipeline to its end, with signals and a progress bar.
-fn execute(pipeline: Pipeline, progress: &Progress) -> Result<Summary> {
+/// Runs a pipeline to its end, with signals, a progress bar, and the server of a daemon.
+fn execute(
+    pipeline: Pipeline,
+    progress: &Progress,
+    server: Option<(Server, Maker)>,
+) -> Result<Summary> {
     let runtime = io_runtime()?;
     let summary = runtime.block_on(async {
         let engine = Engine::new(pipeline);
+        let view = |maker| View::new(maker, engine.stats(), engine.shutdown());
+        let _answering = server.map(|(server, maker)| server.answer(view(maker))).transpose()?;
         let signals = signals::listen(engine.shutdown())?;
         let bar = progress.follow(engine.stats());
         let summary = engine.run().await;
@@ -218,7 +227,7 @@ pub(crate) fn annotate(
         limits: assembly.limits(),
     };
     let progress = Progress::new(true);
-    let summary = execute(pipeline, &progress)?;
+    let summary = execute(pipeline, &progress, None)?;
     if let Some(error) = summary.errors.into_iter().next() {
         return Err(error.into());
     }

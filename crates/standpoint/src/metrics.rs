@@ -1,0 +1,170 @@
+//! The state of a daemon for Prometheus, in its text format 0.0.4.
+//!
+//! Labels are names from the pipeline file. Nothing that a document says becomes a label: whoever
+//! can write to an inbox could otherwise make as many series as he likes.
+
+use std::fmt::{Display, Write as _};
+
+use crate::status::Status;
+
+/// The `Content-Type` of what [`render`] gives.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Writes every metric.
+pub(crate) fn render(status: &Status) -> String {
+    let mut page = Page::default();
+    let documents = &status.documents;
+    page.family("build_info", Kind::Gauge, "The program's version and its pipeline; always 1.");
+    page.sample(&[("version", &status.standpoint), ("pipeline", &status.pipeline)], 1);
+    page.family("uptime_seconds", Kind::Gauge, "Time since the pipeline was started.");
+    page.sample(&[], status.uptime_seconds);
+    page.family("ready", Kind::Gauge, "1 where /readyz answers 200, else 0.");
+    page.sample(&[], u8::from(status.ready));
+    page.family("documents_read_total", Kind::Counter, "Documents that sources delivered.");
+    page.sample(&[], documents.read);
+    page.family("documents_settled_total", Kind::Counter, "Documents by what became of them.");
+    page.sample(&[("outcome", "done")], documents.done);
+    page.sample(&[("outcome", "failed")], documents.failed);
+    page.sample(&[("outcome", "returned")], documents.returned);
+    page.family("documents_in_flight", Kind::Gauge, "Documents in the pipeline now.");
+    page.sample(&[], documents.in_flight);
+    page.family("in_flight_bytes", Kind::Gauge, "Their memory, as counted against the limit.");
+    page.sample(&[], documents.bytes_in_flight);
+    page.family("oldest_in_flight_seconds", Kind::Gauge, "Age of the oldest document in flight.");
+    page.sample(&[], Seconds(documents.oldest_in_flight_ms));
+    page.family("stuck_workers", Kind::Gauge, "Workers that are blocked in a stage now.");
+    page.sample(&[], documents.stuck_workers);
+    stages(&mut page, status);
+    sinks(&mut page, status);
+    page.0
+}
+
+fn stages(page: &mut Page, status: &Status) {
+    page.family("stage_documents_total", Kind::Counter, "Documents of a stage by outcome.");
+    for stage in &status.stages {
+        page.sample(&[("stage", &stage.id), ("outcome", "done")], stage.done);
+        page.sample(&[("stage", &stage.id), ("outcome", "failed")], stage.failed);
+        page.sample(&[("stage", &stage.id), ("outcome", "skipped")], stage.skipped);
+    }
+    page.family("stage_retries_total", Kind::Counter, "Attempts that failed and were repeated.");
+    for stage in &status.stages {
+        page.sample(&[("stage", &stage.id)], stage.retried);
+    }
+    page.family("stage_stuck_calls_total", Kind::Counter, "Calls that blocked past the timeout.");
+    for stage in &status.stages {
+        page.sample(&[("stage", &stage.id)], stage.stuck);
+    }
+    page.family("stage_seconds_total", Kind::Counter, "Time in a stage, summed over its calls.");
+    for stage in &status.stages {
+        page.sample(&[("stage", &stage.id)], Seconds(stage.time_ms));
+    }
+}
+
+fn sinks(page: &mut Page, status: &Status) {
+    page.family("sink_documents_total", Kind::Counter, "Documents of a sink by outcome.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name), ("outcome", "done")], sink.done);
+        page.sample(&[("sink", &sink.name), ("outcome", "failed")], sink.failed);
+    }
+    page.family("sink_groups_total", Kind::Counter, "Groups of documents that a sink wrote.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name)], sink.groups);
+    }
+    page.family("sink_errors_total", Kind::Counter, "Errors after which a sink tried again.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name)], sink.errors);
+    }
+    page.family("sink_waiting", Kind::Gauge, "1 while a sink waits out an error, else 0.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name)], u8::from(sink.paused_by.is_some()));
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+}
+
+/// Milliseconds, written as seconds.
+struct Seconds(u64);
+
+impl Display for Seconds {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
+}
+
+/// A page of metrics, and the name of the family that is being written.
+#[derive(Default)]
+struct Page(String, String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: Kind, help: &str) {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        self.1 = format!("standpoint_{name}");
+        let name = &self.1;
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
+        self.0.push_str(&self.1);
+        for (index, (label, text)) in labels.iter().enumerate() {
+            let opening = if index == 0 { '{' } else { ',' };
+            let _ = write!(self.0, "{opening}{label}=\"{}\"", escaped(text));
+        }
+        let closing = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.0, "{closing} {value}");
+    }
+}
+
+/// A label's value, in which the format escapes three characters.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::tests::{snapshot, status};
+
+    #[test]
+    fn every_family_is_introduced_and_labels_are_escaped() {
+        let page = render(&status(snapshot(), false));
+        let samples: Vec<_> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        insta::assert_snapshot!(samples.join("\n"), @r#"
+        standpoint_build_info{version="0.1.0",pipeline="news@abc"} 1
+        standpoint_uptime_seconds 3661
+        standpoint_ready 1
+        standpoint_documents_read_total 12
+        standpoint_documents_settled_total{outcome="done"} 9
+        standpoint_documents_settled_total{outcome="failed"} 1
+        standpoint_documents_settled_total{outcome="returned"} 0
+        standpoint_documents_in_flight 2
+        standpoint_in_flight_bytes 4096
+        standpoint_oldest_in_flight_seconds 1.500
+        standpoint_stuck_workers 0
+        standpoint_stage_documents_total{stage="stance",outcome="done"} 10
+        standpoint_stage_documents_total{stage="stance",outcome="failed"} 0
+        standpoint_stage_documents_total{stage="stance",outcome="skipped"} 1
+        standpoint_stage_retries_total{stage="stance"} 2
+        standpoint_stage_stuck_calls_total{stage="stance"} 0
+        standpoint_stage_seconds_total{stage="stance"} 0.040
+        standpoint_sink_documents_total{sink="results \"a\"",outcome="done"} 9
+        standpoint_sink_documents_total{sink="results \"a\"",outcome="failed"} 0
+        standpoint_sink_groups_total{sink="results \"a\""} 3
+        standpoint_sink_errors_total{sink="results \"a\""} 1
+        standpoint_sink_waiting{sink="results \"a\""} 0
+        "#);
+        for sample in samples {
+            let name = sample.split(['{', ' ']).next().unwrap_or_default();
+            for comment in ["HELP", "TYPE"] {
+                assert!(page.contains(&format!("# {comment} {name} ")), "{comment} of {name}");
+            }
+        }
+        assert_eq!(escaped("a\\b\"c\nd"), r#"a\\b\"c\nd"#);
+    }
+}

@@ -1,0 +1,395 @@
+//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, to be read only.
+//!
+//! It listens on the address of `server.listen` and, for the program's own commands, on a socket in
+//! the data folder. It shows the engine's counters and names from the pipeline file; nothing of a
+//! document.
+
+use std::convert::Infallible;
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use standpoint_config::ServerSettings;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::exit;
+use crate::metrics;
+use crate::status::View;
+
+/// The name of the socket in the data folder.
+pub(crate) const CONTROL_SOCKET: &str = "control.sock";
+
+/// How many connections a listener serves at a time; the others wait in the system's queue.
+const CONNECTIONS: usize = 64;
+
+/// How long a connection may take, from its first byte to its last.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The most bytes of a request's line and headers.
+const MAX_REQUEST_BYTES: usize = 16 * 1024;
+
+/// How long to wait after the system refused a connection, as when no file can be opened.
+const AFTER_REFUSAL: Duration = Duration::from_millis(200);
+
+/// The fewest characters of a token.
+const MIN_TOKEN: usize = 16;
+
+/// Listeners that are bound but do not answer yet.
+pub(crate) struct Server {
+    web: Option<(std::net::TcpListener, Guard)>,
+    control: Option<(StdUnixListener, SocketFile)>,
+}
+
+/// Answers until it is dropped.
+pub(crate) struct Answering {
+    _tasks: JoinSet<()>,
+    _socket: Option<SocketFile>,
+}
+
+/// The control socket's file, removed when dropped.
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // A file that stays is replaced at the next start.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Server {
+    /// Binds the listeners.
+    ///
+    /// - `data_dir`: the data folder, which this process holds.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound, or the token not read. A data folder that cannot hold a
+    /// socket is only warned of: documents matter more than `standpoint status`.
+    pub(crate) fn bind(settings: Option<&ServerSettings>, data_dir: &Path) -> Result<Self> {
+        let web = settings.map(web).transpose()?;
+        let path = data_dir.join(CONTROL_SOCKET);
+        let control = control(&path).inspect_err(|error| {
+            warn!(path = %path.display(), %error, "no control socket: `standpoint status` cannot reach this daemon");
+        });
+        Ok(Self { web, control: control.ok() })
+    }
+
+    /// Begins to show `view`, on the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime cannot watch a listener.
+    pub(crate) fn answer(self, view: View) -> Result<Answering> {
+        let view = Arc::new(view);
+        let mut tasks = JoinSet::new();
+        if let Some((listener, guard)) = self.web {
+            let address = listener.local_addr().context("cannot name the server's address")?;
+            let door =
+                Door::Web(TcpListener::from_std(listener).context("cannot start the server")?);
+            tasks.spawn(receive(door, Arc::new(guard), Arc::clone(&view)));
+            info!(%address, "listening");
+        }
+        let mut socket = None;
+        if let Some((listener, file)) = self.control {
+            let listener =
+                UnixListener::from_std(listener).context("cannot start the control socket")?;
+            tasks.spawn(receive(Door::Control(listener), Arc::new(Guard::Owner), view));
+            socket = Some(file);
+        }
+        Ok(Answering { _tasks: tasks, _socket: socket })
+    }
+}
+
+fn web(settings: &ServerSettings) -> Result<(std::net::TcpListener, Guard)> {
+    let address = settings.listen;
+    let guard = match &settings.token_file {
+        Some(path) => Guard::Token(blake3::hash(token(path)?.as_bytes())),
+        None => Guard::Hosts(address.ip()),
+    };
+    let listener = std::net::TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .with_context(|| format!("cannot listen on {address} (`server.listen`)"))?;
+    Ok((listener, guard))
+}
+
+fn token(path: &Path) -> Result<String> {
+    let name = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| exit::usage(format!("{name}: cannot read the server's token: {error}")))?;
+    let token = text.trim();
+    if token.len() < MIN_TOKEN || token.contains(char::is_whitespace) {
+        return Err(exit::usage(format!(
+            "{name}: found a token of {} bytes, expected one word of at least {MIN_TOKEN}; \
+             `head -c 24 /dev/urandom | base64` makes one",
+            token.len()
+        )));
+    }
+    Ok(token.to_owned())
+}
+
+/// Makes the control socket, open to this user alone.
+fn control(path: &Path) -> io::Result<(StdUnixListener, SocketFile)> {
+    // Whoever left it there is gone, for its data folder is ours.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = StdUnixListener::bind(path)?;
+    let file = SocketFile(path.to_owned());
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok((listener, file))
+}
+
+/// Where connections come in.
+enum Door {
+    Web(TcpListener),
+    Control(UnixListener),
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Door {
+    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Web(listener) => Box::new(listener.accept().await?.0),
+            Self::Control(listener) => Box::new(listener.accept().await?.0),
+        })
+    }
+}
+
+/// Takes connections in, for ever.
+async fn receive(door: Door, guard: Arc<Guard>, view: Arc<View>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+        while connections.try_join_next().is_some() {}
+        match door.accept().await {
+            Ok(stream) => {
+                let (guard, view) = (Arc::clone(&guard), Arc::clone(&view));
+                connections.spawn(async move {
+                    converse(stream, &guard, &view).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                sleep(AFTER_REFUSAL).await;
+            }
+        }
+    }
+}
+
+/// Answers the one request of a connection.
+async fn converse(stream: Box<dyn Stream>, guard: &Guard, view: &View) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = answer(&request, guard, view);
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(MAX_REQUEST_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(PATIENCE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "a connection broke off"),
+        Err(_) => debug!("a connection took too long"),
+    }
+}
+
+/// Who may ask.
+enum Guard {
+    /// Whoever could open the control socket.
+    Owner,
+    /// Programs on this machine. A page in a browser here can be led to this address under a name
+    /// of its own (DNS rebinding), so that the host it asks for must be this one.
+    Hosts(IpAddr),
+    /// Whoever shows the token with this hash; health may be asked without.
+    Token(blake3::Hash),
+}
+
+impl Guard {
+    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Page> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        match self {
+            Self::Owner => Ok(()),
+            Self::Hosts(own) => {
+                let host = text(header::HOST).map(host_of).unwrap_or_default();
+                let is_own = host.eq_ignore_ascii_case("localhost")
+                    || host.parse().is_ok_and(|ip: IpAddr| ip == *own || ip.is_loopback());
+                let refusal = "this server answers to its own address and `localhost` only\n";
+                is_own
+                    .then_some(())
+                    .ok_or_else(|| Page::text(StatusCode::MISDIRECTED_REQUEST, refusal))
+            }
+            Self::Token(_) if path == "/livez" || path == "/readyz" => Ok(()),
+            Self::Token(token) => {
+                let shown = text(header::AUTHORIZATION)
+                    .and_then(|value| value.split_once(' '))
+                    .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+                    .map(|(_, shown)| blake3::hash(shown.trim().as_bytes()));
+                // Hashes compare in constant time.
+                (shown == Some(*token)).then_some(()).ok_or_else(|| {
+                    let refusal =
+                        "send the token of `server.token_file`, as `Authorization: Bearer TOKEN`\n";
+                    let page = Page::text(StatusCode::UNAUTHORIZED, refusal);
+                    page.with(header::WWW_AUTHENTICATE, "Bearer")
+                })
+            }
+        }
+    }
+}
+
+/// The host of a `Host` header, without its port and without the brackets of an IPv6 address.
+fn host_of(value: &str) -> &str {
+    match value.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => value.split(':').next().unwrap_or_default(),
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+fn answer<Body>(request: &Request<Body>, guard: &Guard, view: &View) -> Answer {
+    let path = request.uri().path();
+    if let Err(refusal) = guard.admit(path, request.headers()) {
+        return refusal.into_answer();
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let refusal = "this server can be read only\n";
+        let page = Page::text(StatusCode::METHOD_NOT_ALLOWED, refusal);
+        return page.with(header::ALLOW, "GET, HEAD").into_answer();
+    }
+    let page = match path {
+        "/livez" => Page::text(StatusCode::OK, "alive\n"),
+        "/readyz" => {
+            let status = view.status();
+            if status.ready {
+                Page::text(StatusCode::OK, "ready\n")
+            } else {
+                let reasons = status.reasons.join("\n");
+                Page::text(StatusCode::SERVICE_UNAVAILABLE, format!("{reasons}\n"))
+            }
+        }
+        "/status" => match serde_json::to_string(&view.status()) {
+            Ok(json) => Page { kind: "application/json", ..Page::text(StatusCode::OK, json) },
+            Err(error) => Page::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        },
+        "/metrics" => {
+            let text = metrics::render(&view.status());
+            Page { kind: metrics::CONTENT_TYPE, ..Page::text(StatusCode::OK, text) }
+        }
+        _ => {
+            let pages = "there are /livez, /readyz, /status and /metrics\n";
+            Page::text(StatusCode::NOT_FOUND, pages)
+        }
+    };
+    page.into_answer()
+}
+
+/// An answer before it is one of hyper's.
+#[derive(Debug)]
+struct Page {
+    status: StatusCode,
+    kind: &'static str,
+    header: Option<(header::HeaderName, &'static str)>,
+    body: String,
+}
+
+impl Page {
+    fn text(status: StatusCode, body: impl Into<String>) -> Self {
+        Self { status, kind: "text/plain; charset=utf-8", header: None, body: body.into() }
+    }
+
+    fn with(self, name: header::HeaderName, value: &'static str) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    fn into_answer(self) -> Answer {
+        let mut answer = Response::new(Full::new(Bytes::from(self.body)));
+        *answer.status_mut() = self.status;
+        let usual = [
+            (header::CONTENT_TYPE, self.kind),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        for (name, value) in usual.into_iter().chain(self.header) {
+            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admitted(guard: &Guard, path: &str, name: header::HeaderName, value: &str) -> u16 {
+        let mut headers = HeaderMap::new();
+        if !value.is_empty() {
+            headers.insert(name, HeaderValue::from_str(value).expect("a header"));
+        }
+        guard.admit(path, &headers).map_or_else(|page| page.status.as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn only_its_own_names_are_answered_on_loopback() {
+        let guard = Guard::Hosts("127.0.0.2".parse().expect("an address"));
+        for (host, expected) in [
+            ("localhost", 200),
+            ("LOCALHOST:8686", 200),
+            ("127.0.0.1:8686", 200),
+            ("127.0.0.2", 200),
+            ("[::1]:8686", 200),
+            ("evil.example", 421),
+            ("localhost.evil.example:8686", 421),
+            ("127.0.0.1.evil.example", 421),
+            ("10.0.0.1", 421),
+            ("[::1", 200),
+            ("", 421),
+        ] {
+            assert_eq!(admitted(&guard, "/status", header::HOST, host), expected, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_opens_what_health_does_not_show() {
+        let guard = Guard::Token(blake3::hash(b"0123456789abcdef"));
+        for (path, value, expected) in [
+            ("/livez", "", 200),
+            ("/readyz", "", 200),
+            ("/status", "", 401),
+            ("/status", "Bearer 0123456789abcdef", 200),
+            ("/status", "bearer  0123456789abcdef", 200),
+            ("/status", "Basic 0123456789abcdef", 401),
+            ("/status", "Bearer 0123456789abcde", 401),
+            ("/metrics", "Bearer", 401),
+            ("/elsewhere", "", 401),
+        ] {
+            let found = admitted(&guard, path, header::AUTHORIZATION, value);
+            assert_eq!(found, expected, "{path} {value:?}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The daemon's window: health, status and metrics, and who may look through it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::Child;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::daemon::signal;
+use crate::harness::{Folder, Ran, becomes_true, command, run, wait};
+
+/// A daemon whose server listens on a port of the system's choice.
+struct Served {
+    folder: Folder,
+    pipeline: String,
+    child: Child,
+    address: String,
+    log: thread::JoinHandle<String>,
+}
+
+impl Served {
+    /// Starts it with `settings` beside the address, and further sinks.
+    fn start(settings: &str, sinks: &str) -> Self {
+        let folder = Folder::new();
+        folder.write("token", "a-token-of-this-test\n");
+        let pipeline = folder.write(
+            "p.yaml",
+            format!(
+                "version: 1
+data_dir: ./state
+sources:
+  news: {{ type: inbox, path: ./inbox, settle: 1ms, on_success: {{ archive: ./archive }} }}
+stages: [tokenise, entity, sentiment, stance]
+sinks:
+  results: {{ type: jsonl, path: ./out/results.jsonl }}
+{sinks}quarantine: {{ path: ./quarantine }}
+server: {{ listen: 127.0.0.1:0{settings} }}
+"
+            ),
+        );
+        fs::create_dir(folder.at("inbox")).unwrap();
+        let mut child =
+            command(&["--log-format", "json", "daemon", "-c", &pipeline]).spawn().unwrap();
+        let (sender, told) = sync_channel(1);
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            for line in stderr.lines().map(Result::unwrap) {
+                // What the program says to people is no event.
+                let event: Value = serde_json::from_str(&line).unwrap_or_default();
+                if event["fields"]["message"] == "listening" {
+                    sender.send(event["fields"]["address"].as_str().unwrap().to_owned()).unwrap();
+                }
+                log.push_str(&line);
+                log.push('\n');
+            }
+            log
+        });
+        let address = told.recv().expect("the daemon did not listen");
+        Self { folder, pipeline, child, address, log }
+    }
+
+    fn drop_in(&self, name: &str, text: &str) {
+        let draft = self.folder.write("draft", text);
+        fs::rename(draft, self.folder.at(&format!("inbox/{name}"))).unwrap();
+    }
+
+    /// Sends a request as it stands, and gives the status code and the whole answer.
+    fn ask(&self, request: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        (code.unwrap_or_else(|| panic!("no HTTP: {answer:?}")), answer)
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+
+    /// Waits for its end.
+    fn finish(mut self) -> (Folder, Ran) {
+        let code = wait(&mut self.child).code();
+        let stderr = self.log.join().unwrap();
+        assert!(!stderr.contains("panicked at"), "{stderr}");
+        (self.folder, Ran { code, stdout: String::new(), stderr })
+    }
+}
+
+#[test]
+fn it_tells_how_it_is_and_what_it_has_done() {
+    let daemon = Served::start("", "");
+    daemon.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    daemon.drop_in("empty.txt", " ");
+    let done = || daemon.get("/metrics").1.contains("settled_total{outcome=\"failed\"} 1");
+    assert!(becomes_true(done), "{}", daemon.get("/metrics").1);
+    assert!(becomes_true(|| daemon.get("/status").1.contains("\"done\":1,\"failed\":1")));
+
+    assert_eq!(daemon.get("/livez").0, 200);
+    assert_eq!(daemon.get("/readyz").0, 200);
+    let (code, answer) = daemon.get("/status");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status: Value = serde_json::from_str(body).unwrap();
+    assert_eq!((code, &status["version"], &status["ready"]), (200, &1.into(), &true.into()));
+    assert_eq!(status["stages"][3]["id"], "stance");
+    for header in ["x-content-type-options: nosniff", "content-security-policy: default-src 'none'"]
+    {
+        assert!(head.contains(header), "{head}");
+    }
+
+    let by_file = run(&["status", "-c", &daemon.pipeline]).expect(0);
+    assert!(by_file.stdout.contains("ready      yes\n"), "{}", by_file.stdout);
+    let state = daemon.folder.at("state");
+    let by_folder = run(&["status", "--data-dir", &state, "--format", "json"]).expect(0);
+    assert_eq!(by_folder.results()[0]["documents"], status["documents"]);
+
+    // Somebody who says nothing keeps nobody waiting.
+    let _silent = TcpStream::connect(&daemon.address).unwrap();
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    let gone = daemon.pipeline.clone();
+    let (folder, ran) = daemon.finish();
+    ran.expect(3);
+    assert!(!folder.files("state", true).contains(&"control.sock".to_owned()));
+    let told = run(&["status", "-c", &gone]).expect(1);
+    assert!(told.stderr.contains("no daemon answers"), "{}", told.stderr);
+}
+
+#[test]
+fn it_is_not_ready_while_it_stops() {
+    let daemon = Served::start("", "  store: { type: sqlite, path: ./out/standpoint.db }\n");
+    let path = daemon.folder.at("out/standpoint.db");
+    let store = rusqlite::Connection::open(path).unwrap();
+    store.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    daemon.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    assert!(becomes_true(|| daemon.get("/status").1.contains("\"in_flight\":1")));
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    assert!(becomes_true(|| daemon.get("/readyz").0 == 503));
+    assert!(daemon.get("/readyz").1.ends_with("\r\n\r\nstopping\n"));
+    assert_eq!(daemon.get("/livez").0, 200);
+    store.execute_batch("ROLLBACK").unwrap();
+    let (folder, ran) = daemon.finish();
+    ran.expect(0);
+    assert_eq!(folder.files("archive", false), ["a.txt"]);
+}
+
+#[test]
+fn strangers_are_turned_away() {
+    let daemon = Served::start("", "");
+    for (request, expected) in [
+        ("GET /status HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        ("GET /status HTTP/1.1\r\n\r\n", 421),
+        ("POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
+        ("GET /../lock HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        ("nonsense\r\n\r\n", 400),
+    ] {
+        assert_eq!(daemon.ask(request).0, expected, "{request:?}");
+    }
+    let long = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(32 * 1024));
+    assert!((400..500).contains(&daemon.ask(&long).0));
+    assert_eq!(daemon.get("/livez").0, 200);
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    daemon.finish().1.expect(0);
+}
+
+#[test]
+fn with_a_token_only_health_is_for_everybody() {
+    let daemon = Served::start(", token_file: ./token", "");
+    assert_eq!(daemon.get("/readyz").0, 200);
+    let (code, answer) = daemon.get("/metrics");
+    assert!(code == 401 && answer.contains("www-authenticate: Bearer"), "{answer}");
+    let shown =
+        "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a-token-of-this-test\r\n\r\n";
+    assert_eq!(daemon.ask(shown).0, 200);
+    run(&["status", "-c", &daemon.pipeline]).expect(0);
+
+    // The address is taken now, and a token must be worth its name.
+    let other = |server: &str| {
+        let text = fs::read_to_string(&daemon.pipeline).unwrap();
+        let text = text.replace("./state", "./other");
+        let server_line = text.lines().last().unwrap().to_owned();
+        let pipeline = daemon.folder.write("other.yaml", text.replace(&server_line, server));
+        run(&["daemon", "-c", &pipeline, "--once"])
+    };
+    let taken = other(&format!("server: {{ listen: {} }}", daemon.address)).expect(1);
+    assert!(taken.stderr.contains("cannot listen on"), "{}", taken.stderr);
+    daemon.folder.write("short", "secret");
+    let short = other("server: { listen: 127.0.0.1:0, token_file: ./short }").expect(2);
+    assert!(short.stderr.contains("expected one word of at least 16"), "{}", short.stderr);
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    daemon.finish().1.expect(0);
+}
