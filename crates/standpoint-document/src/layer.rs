@@ -126,30 +126,10 @@ impl Layer<'_> {
     /// Names the first annotation that is out of order, outside the text, inside a character,
     /// without a known label or with a score that is not a number; or vectors that do not fit.
     pub fn check(&self, name: &str, text: &str) -> Result<(), LayerError> {
-        let fail = |index, problem| {
-            let name = name.to_owned();
-            Err(LayerError { layer: name, index, problem })
-        };
-        let exclusive = matches!(name, layers::TOKENS | layers::SENTENCES);
-        let mut previous = Span::default();
-        for (index, annotation) in self.annotations.iter().enumerate() {
-            let span = annotation.span;
-            if !span.fits(text) {
-                return fail(index, SpanProblem::of(span, text));
-            }
-            let floor = if exclusive { previous.end } else { previous.start };
-            if span.start < floor {
-                return fail(index, SpanProblem::Order { span, previous });
-            }
-            if !self.labels.is_empty() && annotation.label as usize >= self.labels.len() {
-                let problem =
-                    SpanProblem::Label { label: annotation.label, known: self.labels.len() };
-                return fail(index, problem);
-            }
-            if !annotation.score.is_finite() {
-                return fail(index, SpanProblem::Score);
-            }
-            previous = span;
+        let fail = |index, problem| Err(LayerError { layer: name.to_owned(), index, problem });
+        if let Some(index) = self.first_misfit(name, text) {
+            let previous = index.checked_sub(1).map(|before| self.annotations[before].span);
+            return fail(index, self.problem(index, previous.unwrap_or_default(), text));
         }
         if let Some(vectors) = &self.vectors {
             let expected = vectors.width as usize * self.annotations.len();
@@ -159,6 +139,43 @@ impl Layer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The first annotation that is wrong by itself or comes before the one that it follows.
+    // By itself and short, because it runs for every annotation that crosses a plugin's boundary.
+    #[inline(never)]
+    fn first_misfit(&self, name: &str, text: &str) -> Option<usize> {
+        let text = text.as_bytes();
+        let is_exclusive = matches!(name, layers::TOKENS | layers::SENTENCES);
+        // Without names, any label may stand.
+        let highest_label = u32::try_from(self.labels.len()).unwrap_or(u32::MAX).wrapping_sub(1);
+        let mut floor = 0;
+        self.annotations.iter().position(|annotation| {
+            let Span { start, end } = annotation.span;
+            let fits = floor <= start
+                && start <= end
+                && begins_character(text, start)
+                && begins_character(text, end)
+                && annotation.label <= highest_label
+                && annotation.score.is_finite();
+            floor = if is_exclusive { end } else { start };
+            !fits
+        })
+    }
+
+    /// What is wrong with an annotation that is, which comes after one of `previous`.
+    fn problem(&self, index: usize, previous: Span, text: &str) -> SpanProblem {
+        let Annotation { span, label, score, .. } = self.annotations[index];
+        let known = self.labels.len();
+        if !span.fits(text) {
+            SpanProblem::of(span, text)
+        } else if known > 0 && label as usize >= known {
+            SpanProblem::Label { label, known }
+        } else if !score.is_finite() {
+            SpanProblem::Score
+        } else {
+            SpanProblem::Order { span, previous }
+        }
     }
 
     /// The same layer, borrowing nothing.
@@ -184,6 +201,16 @@ impl Layer<'_> {
 impl From<Vec<Annotation>> for Layer<'_> {
     fn from(annotations: Vec<Annotation>) -> Self {
         Self { annotations: Cow::Owned(annotations), ..Self::default() }
+    }
+}
+
+/// Whether a character begins at `offset`, or the text ends there.
+fn begins_character(text: &[u8], offset: u32) -> bool {
+    let offset = offset as usize;
+    match text.get(offset) {
+        // Inside of a character, bytes are 0b10xx_xxxx, which is below -64 when signed.
+        Some(byte) => byte.cast_signed() >= -64,
+        None => offset == text.len(),
     }
 }
 
