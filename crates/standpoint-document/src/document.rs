@@ -69,6 +69,16 @@ impl<'a> Document<'a> {
         Ok(Self { id, text, ..Self::default() })
     }
 
+    /// A view of a document that somebody else holds, without its annotation: how a host lends one
+    /// to a stage.
+    ///
+    /// The text is not too long, because the other document was checked.
+    #[must_use]
+    pub fn lent(id: &'a str, text: &'a str, metadata: &'a dyn LendMetadata) -> Self {
+        let (id, text) = (Cow::Borrowed(id), Cow::Borrowed(text));
+        Self { id, text, metadata: HeldMetadata::lent(metadata), ..Self::default() }
+    }
+
     /// The id that recognises the document when it comes again.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -100,11 +110,6 @@ impl<'a> Document<'a> {
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata.into();
         self
-    }
-
-    /// Has the metadata copied from `lender` if it is asked for; see [`Document::lend_layer`].
-    pub fn lend_metadata(&mut self, lender: &'a dyn LendMetadata) {
-        self.metadata = HeldMetadata::lent(lender);
     }
 
     /// The document's language, as ISO 639-1 code.
@@ -431,20 +436,16 @@ mod tests {
             }
         }
         let (first, second) = (Lender::default(), Lender::default());
-        let mut document = document();
-        document.lend_metadata(&first);
+        let mut document = Document::lent("d", "Astana refused.", &first);
         document.set_attribute("hedges", Value::from(2));
         assert_eq!(first.0.load(Ordering::Relaxed), 0);
         assert_eq!(document.language(), None);
         document.set_language("en");
         let known = document.metadata();
-        assert_eq!(
-            (known.title.as_deref(), known.language.as_deref()),
-            (Some("asked 1"), Some("en"))
-        );
+        let known = (known.title.as_deref(), known.language.as_deref());
+        assert_eq!(known, (Some("asked 1"), Some("en")));
 
-        document.lend_metadata(&second);
-        let document = document.into_owned();
+        let document = Document::lent("d", "Astana refused.", &second).into_owned();
         assert_eq!(document.metadata().title.as_deref(), Some("asked 1"));
         assert_eq!((first.0.into_inner(), second.0.into_inner()), (1, 1));
     }

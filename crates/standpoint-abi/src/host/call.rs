@@ -17,7 +17,8 @@ pub(super) struct Call<'d> {
     text: &'d str,
     /// The names that the stage may write.
     writable: &'static [&'static str],
-    writes: Writes,
+    /// By themselves, because they outlive the call, and are large to move out of it.
+    writes: &'d mut Writes,
     /// The first write that was refused; it fails the call whatever the plugin returns.
     refused: Option<StageError>,
     /// What the plugin said.
@@ -48,9 +49,13 @@ pub(super) struct LentLayer<'p> {
 }
 
 impl<'d> Call<'d> {
-    /// A call about `text`, in which the names in `writable` may be written.
-    pub(super) fn new(text: &'d str, writable: &'static [&'static str]) -> Self {
-        Self { text, writable, writes: Writes::default(), refused: None, error: None }
+    /// A call about `text`, in which the names in `writable` may be written, into `writes`.
+    pub(super) fn new(
+        text: &'d str,
+        writable: &'static [&'static str],
+        writes: &'d mut Writes,
+    ) -> Self {
+        Self { text, writable, writes, refused: None, error: None }
     }
 
     /// The pointer by which a plugin knows this call. It lasts as long as the call stays where it
@@ -59,12 +64,9 @@ impl<'d> Call<'d> {
         std::ptr::from_mut(self).cast()
     }
 
-    /// What was written, unless a write was refused.
-    pub(super) fn finish(self) -> Result<Writes, StageError> {
-        match self.refused {
-            Some(refusal) => Err(refusal),
-            None => Ok(self.writes),
-        }
+    /// Whether what was written may be committed: unless a write was refused.
+    pub(super) fn finish(self) -> Result<(), StageError> {
+        self.refused.map_or(Ok(()), Err)
     }
 
     /// Why the call failed. A refused write explains more than what the plugin made of it.
@@ -168,27 +170,27 @@ impl Writes {
     ///
     /// [`StageError`] when the parts do not fit each other: links that leave the table of
     /// entities, a sentiment without an entry for each sentence and mention.
-    pub(super) fn commit(self, document: &mut Document<'_>) -> Result<(), StageError> {
+    pub(super) fn commit(&mut self, document: &mut Document<'_>) -> Result<(), StageError> {
         self.check(document)?;
-        for (name, layer) in self.layers {
+        for (name, layer) in self.layers.drain(..) {
             document.lend_layer(name, layer);
         }
-        if let Some(entities) = self.entities {
+        if let Some(entities) = self.entities.take() {
             document.lend_entities(entities);
         }
-        if let Some(sentiment) = self.sentiment {
+        if let Some(sentiment) = self.sentiment.take() {
             document.lend_sentiment(Some(sentiment));
         }
-        if let Some(stance) = self.stance {
+        if let Some(stance) = self.stance.take() {
             document.lend_stance(stance);
         }
-        for (name, value) in self.attributes {
+        for (name, value) in self.attributes.drain(..) {
             document.lend_attribute(name, value);
         }
-        if let Some(language) = self.language {
+        if let Some(language) = self.language.take() {
             document.set_language(language);
         }
-        for note in self.notes {
+        for note in self.notes.drain(..) {
             document.add_note(note);
         }
         Ok(())
@@ -243,7 +245,8 @@ mod tests {
                 .map(|(start, end, label)| Annotation::new(Span::new(start, end)).with_label(label))
                 .collect();
             let mut document = Document::new("d", text.clone()).unwrap();
-            let mut call = Call::new(&text, &[layers::TOKENS]);
+            let mut writes = Writes::default();
+            let mut call = Call::new(&text, &[layers::TOKENS], &mut writes);
             let taken = call.set_layer(LentLayer {
                 name: b"tokens",
                 annotations: &annotations,
@@ -261,7 +264,8 @@ mod tests {
                 call.refuse(refusal);
                 prop_assert!(call.finish().is_err());
             } else {
-                call.finish().unwrap().commit(&mut document).unwrap();
+                call.finish().unwrap();
+                writes.commit(&mut document).unwrap();
                 prop_assert_eq!(document.tokens(), &annotations[..]);
             }
         }

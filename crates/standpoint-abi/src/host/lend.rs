@@ -1,6 +1,7 @@
 //! A document as a plugin sees it: pointers into the host's own, and JSON for what has no layout.
 
 use std::marker::PhantomData;
+use std::ptr;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
@@ -13,11 +14,11 @@ use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, v1_0};
 #[derive(Debug)]
 pub(super) struct View<'d> {
     raw: RawDocument,
-    /// What `raw` points to besides the document; never changed, so that the pointers hold.
-    _layers: Vec<RawLayer>,
-    _labels: Vec<Vec<Str>>,
-    _parts: Vec<RawJson>,
-    _json: Vec<String>,
+    /// What `raw` points to besides the document; unchanged since, so that the pointers hold.
+    layers: Vec<RawLayer>,
+    labels: Vec<Vec<Str>>,
+    parts: Vec<RawJson>,
+    json: Vec<String>,
     _document: PhantomData<&'d Document<'d>>,
 }
 
@@ -27,40 +28,9 @@ unsafe impl Send for View<'_> {}
 unsafe impl Sync for View<'_> {}
 
 impl<'d> View<'d> {
-    /// Lends `document` to a stage that reads the names in `reads`, and nothing that it does not
-    /// name: what is not declared cannot be relied on by mistake, and costs nothing.
-    pub(super) fn new(document: &'d Document<'_>, reads: &[&str]) -> Result<Self, StageError> {
-        let mut lent_layers = Vec::with_capacity(reads.len());
-        let mut labels = Vec::new();
-        for (name, layer) in document.layers().filter(|(name, _)| reads.contains(name)) {
-            lent_layers.push(lend_layer(name, layer, &mut labels));
-        }
-        let mut json = Vec::new();
-        let mut names: Vec<&str> = Vec::new();
-        for record in [layers::ENTITIES, layers::SENTIMENT, layers::STANCE] {
-            if reads.contains(&record) {
-                names.push(record);
-                json.push(match record {
-                    layers::ENTITIES => to_json(record, document.entities())?,
-                    layers::SENTIMENT => to_json(record, &document.sentiment())?,
-                    _ => to_json(record, document.stance())?,
-                });
-            }
-        }
-        let record_count = names.len();
-        for name in reads {
-            if let Some(value) = document.attribute(name) {
-                names.push(name);
-                json.push(to_json(name, value)?);
-            }
-        }
-        let parts: Vec<RawJson> = names
-            .iter()
-            .zip(&json)
-            .map(|(name, json)| RawJson { name: Str::new(name), json: Str::new(json) })
-            .collect();
-        let (records, attributes) = parts.split_at(record_count);
-
+    /// Lends `document`, without its annotation yet. Apart from [`View::annotate`], so that a view
+    /// is made where it stays.
+    pub(super) fn new(document: &'d Document<'_>) -> Self {
         let metadata = document.metadata();
         let raw = RawDocument {
             size: v1_0::DOCUMENT_SIZE,
@@ -74,21 +44,62 @@ impl<'d> View<'d> {
             source_name: Str::new(&metadata.source.name),
             source_path: Str::optional(metadata.source.path.as_deref()),
             source_id: Str::optional(metadata.source.id.as_deref()),
-            layers: lent_layers.as_ptr(),
-            layer_count: lent_layers.len(),
-            records: records.as_ptr(),
-            record_count,
-            attributes: attributes.as_ptr(),
-            attribute_count: attributes.len(),
+            layers: ptr::null(),
+            layer_count: 0,
+            records: ptr::null(),
+            record_count: 0,
+            attributes: ptr::null(),
+            attribute_count: 0,
         };
-        Ok(Self {
+        Self {
             raw,
-            _layers: lent_layers,
-            _labels: labels,
-            _parts: parts,
-            _json: json,
+            layers: Vec::new(),
+            labels: Vec::new(),
+            parts: Vec::new(),
+            json: Vec::new(),
             _document: PhantomData,
-        })
+        }
+    }
+
+    /// Lends the layers, records and attributes of the same document that `reads` names, and
+    /// nothing else: what is not declared cannot be relied on by mistake, and costs nothing.
+    pub(super) fn annotate(
+        &mut self,
+        document: &'d Document<'_>,
+        reads: &[&str],
+    ) -> Result<(), StageError> {
+        self.layers.reserve_exact(reads.len());
+        for name in reads {
+            if let Some(layer) = document.layer(name) {
+                self.layers.push(lend_layer(name, layer, &mut self.labels));
+            }
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for &name in reads {
+            self.json.push(match name {
+                layers::ENTITIES => to_json(name, document.entities())?,
+                layers::SENTIMENT => to_json(name, &document.sentiment())?,
+                layers::STANCE => to_json(name, document.stance())?,
+                _ => continue,
+            });
+            names.push(name);
+        }
+        let record_count = names.len();
+        for &name in reads {
+            if let Some(value) = document.attribute(name) {
+                names.push(name);
+                self.json.push(to_json(name, value)?);
+            }
+        }
+        let part =
+            |(name, json): (&&str, &String)| RawJson { name: Str::new(name), json: Str::new(json) };
+        self.parts = names.iter().zip(&self.json).map(part).collect();
+
+        let (records, attributes) = self.parts.split_at(record_count);
+        (self.raw.layers, self.raw.layer_count) = (self.layers.as_ptr(), self.layers.len());
+        (self.raw.records, self.raw.record_count) = (records.as_ptr(), records.len());
+        (self.raw.attributes, self.raw.attribute_count) = (attributes.as_ptr(), attributes.len());
+        Ok(())
     }
 
     /// The pointer to lend; it lasts as long as the view stays where it is.

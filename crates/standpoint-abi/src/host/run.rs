@@ -48,7 +48,8 @@ impl Instance {
             pipeline_dir: Str { ptr: folder.as_ptr(), len: folder.len() },
             settings: Str::new(settings),
         };
-        let mut call = Call::new("", &[]);
+        let mut writes = Writes::default();
+        let mut call = Call::new("", &[], &mut writes);
         let mut raw = ptr::null_mut();
         // SAFETY: all that is lent outlives the call, and the table stays for ever.
         let status = unsafe {
@@ -75,10 +76,12 @@ impl Instance {
         document: &mut Document<'_>,
         context: &StageContext<'_>,
     ) -> Result<(), StageError> {
-        let (status, call) = {
-            let view = View::new(document, self.plugin.reads)?;
+        let mut writes = Writes::default();
+        {
+            let mut view = View::new(document);
+            view.annotate(document, self.plugin.reads)?;
             let context = LentContext::new(context);
-            let mut call = Call::new(document.text(), self.plugin.writes);
+            let mut call = Call::new(document.text(), self.plugin.writes, &mut writes);
             let lent = Lent { call: call.lend(), document: view.raw() };
             let mut running = Running::new(self);
             let status = poll_fn(|task| {
@@ -100,9 +103,9 @@ impl Instance {
             })
             .await;
             drop(running);
-            (status, call)
-        };
-        finish(status, call)?.commit(document)
+            finish(status, call)?;
+        }
+        writes.commit(document)
     }
 }
 
@@ -114,10 +117,15 @@ impl Instance {
         context: &StageContext<'_>,
     ) -> Option<Vec<Result<(), StageError>>> {
         let process_batch = self.plugin.functions.process_batch?;
-        let (status, results, calls) = {
-            let reads = self.plugin.reads;
-            let views: Result<Vec<_>, _> =
-                documents.iter().map(|document| View::new(document, reads)).collect();
+        let mut writes: Vec<Writes> = documents.iter().map(|_| Writes::default()).collect();
+        let mut outcomes = {
+            let views: Result<Vec<_>, _> = documents
+                .iter()
+                .map(|document| {
+                    let mut view = View::new(document);
+                    view.annotate(document, self.plugin.reads).map(|()| view)
+                })
+                .collect();
             let views = match views {
                 Ok(views) => views,
                 Err(error) => return Some(vec![Err(error); documents.len()]),
@@ -125,7 +133,8 @@ impl Instance {
             let context = LentContext::new(context);
             let mut calls: Vec<Call<'_>> = documents
                 .iter()
-                .map(|document| Call::new(document.text(), self.plugin.writes))
+                .zip(&mut writes)
+                .map(|(document, writes)| Call::new(document.text(), self.plugin.writes, writes))
                 .collect();
             let mut results = vec![ERROR; documents.len()];
             let lent = LentBatch {
@@ -153,19 +162,21 @@ impl Instance {
             })
             .await;
             drop(running);
-            (status, results, calls)
+            let settle = |(result, call)| finish(if status == OK { result } else { status }, call);
+            let mut outcomes: Vec<_> = results.into_iter().zip(calls).map(settle).collect();
+            // Of a batch that failed as a whole, only the first call was told why.
+            if let (true, Some(Err(error))) = (status != OK, outcomes.first()) {
+                let error = error.clone();
+                outcomes.fill(Err(error));
+            }
+            outcomes
         };
-        let settle = |(result, call)| finish(if status == OK { result } else { status }, call);
-        let mut writes: Vec<_> = results.into_iter().zip(calls).map(settle).collect();
-        // Of a batch that failed as a whole, only the first call was told why.
-        if let (true, Some(Err(error))) = (status != OK, writes.first()) {
-            let error = error.clone();
-            for write in &mut writes {
-                *write = Err(error.clone());
+        for ((outcome, writes), document) in outcomes.iter_mut().zip(&mut writes).zip(documents) {
+            if outcome.is_ok() {
+                *outcome = writes.commit(document);
             }
         }
-        let commit = |(writes, document): (Result<Writes, _>, &mut _)| writes?.commit(document);
-        Some(writes.into_iter().zip(documents).map(commit).collect())
+        Some(outcomes)
     }
 }
 
@@ -177,8 +188,8 @@ impl Drop for Instance {
     }
 }
 
-/// What a call came to: its writes, or why there are none.
-fn finish(status: i32, call: Call<'_>) -> Result<Writes, StageError> {
+/// What a call came to: that its writes may be committed, or why not.
+fn finish(status: i32, call: Call<'_>) -> Result<(), StageError> {
     match status {
         OK => call.finish(),
         ERROR | PANIC => Err(call.into_error()),

@@ -117,15 +117,16 @@ pub(super) unsafe extern "C" fn process<S: StageDefinition>(
         let work = async move {
             // SAFETY: the host lends document and context until the call is over, and drops the
             // future, which alone keeps them, before that.
-            let mut document = match unsafe { lent.document(S::CONTRACT.reads) } {
-                Ok(document) => document,
+            let lent =
+                unsafe { lent.document().and_then(|document| Ok((document, lent.context()?))) };
+            let (lent, context) = match lent {
+                Ok(lent) => lent,
                 Err(error) => return settle(call, None, Err(error)),
             };
-            // SAFETY: as above.
-            let context = match unsafe { lent.context() } {
-                Ok(context) => context,
-                Err(error) => return settle(call, None, Err(error)),
-            };
+            let mut document = lent.view();
+            if let Err(error) = lent.annotate(&mut document, S::CONTRACT.reads) {
+                return settle(call, None, Err(error));
+            }
             let result = instance.stage.process(&mut document, &context).await;
             settle(call, Some(&document), result)
         };
@@ -147,10 +148,10 @@ unsafe impl Send for Lent {}
 impl Lent {
     /// # Safety
     ///
-    /// As for [`view::document`].
-    unsafe fn document<'a>(self, names: &[&'static str]) -> Result<Document<'a>, StageError> {
+    /// As for [`view::lent`].
+    unsafe fn document<'a>(self) -> Result<&'a view::LentDocument, StageError> {
         // SAFETY: this function's own condition.
-        unsafe { view::document(self.document, names) }
+        unsafe { view::lent(self.document) }
     }
 
     /// # Safety
@@ -188,8 +189,12 @@ pub(super) unsafe extern "C" fn process_batch<S: StageDefinition>(
     report(Some(first), || {
         // SAFETY: as in `process`.
         let lent = unsafe {
-            let views =
-                documents.iter().map(|&document| view::document(document, S::CONTRACT.reads));
+            let views = documents.iter().map(|&document| {
+                let lent = view::lent(document)?;
+                let mut view = lent.view();
+                lent.annotate(&mut view, S::CONTRACT.reads)?;
+                Ok(view)
+            });
             views.collect::<Result<Vec<_>, _>>().and_then(|d| Ok((d, view::context(context)?)))
         };
         let (mut documents, context) = match lent {

@@ -1,7 +1,6 @@
 //! The document that the host lends, as the stage's own type: borrowed, not copied.
 
 use std::borrow::Cow;
-use std::ptr;
 use std::sync::atomic::AtomicBool;
 
 use standpoint_document::{Document, Layer, LendMetadata, Metadata, SourceRef, Vectors, layers};
@@ -9,74 +8,87 @@ use standpoint_stage::{StageContext, StageError};
 
 use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0};
 
-/// A view of the host's document.
-///
-/// - `names`: names that the layers probably have, so that they need not be copied.
+/// The host's document, if it is what this side reads.
 ///
 /// # Errors
 ///
-/// [`StageError`] when the host lends what cannot be: a fault of the host.
+/// [`StageError`] for a host that says less: a fault of the host.
 ///
 /// # Safety
 ///
 /// `raw` and all that it points to stay readable and unchanged for `'a`, and its texts are UTF-8.
-pub(super) unsafe fn document<'a>(
-    raw: *const RawDocument,
-    names: &[&'static str],
-) -> Result<Document<'a>, StageError> {
+pub(super) unsafe fn lent<'a>(raw: *const RawDocument) -> Result<&'a LentDocument, StageError> {
     // SAFETY: `size` comes first in every version, and the caller lends the struct.
     if unsafe { (&raw const (*raw).size).read() } < v1_0::DOCUMENT_SIZE {
         return Err(broken("document"));
     }
-    // SAFETY: as large as this side knows it, lent for 'a.
-    let raw: &'a RawDocument = unsafe { &*raw };
-    // SAFETY: the host's texts are UTF-8 and stay for 'a.
-    let text = |raw: Str| unsafe { optional(raw) };
-
-    let id = text(raw.id).unwrap_or_default();
-    let mut document = Document::new(id, text(raw.text).unwrap_or_default())
-        .map_err(|error| StageError::document(error.to_string()))?;
-    // SAFETY: the same struct under another name, lent for 'a like all that it points to.
-    document.lend_metadata(unsafe { &*ptr::from_ref(raw).cast::<Lender>() });
-
-    // SAFETY: the host's arrays hold what their counts say and stay for 'a.
-    let (layers, records, attributes) = unsafe {
-        (
-            slice(raw.layers, raw.layer_count),
-            slice(raw.records, raw.record_count),
-            slice(raw.attributes, raw.attribute_count),
-        )
-    };
-    for raw in layers.ok_or_else(|| broken("layers"))? {
-        // SAFETY: as above.
-        let (name, layer) = unsafe { layer(raw) }?;
-        match names.iter().find(|known| **known == name) {
-            Some(known) => document.lend_layer(*known, layer),
-            None => document.lend_layer(name.to_owned(), layer),
-        }
-    }
-    for RawJson { name, json } in records.ok_or_else(|| broken("records"))? {
-        let (name, json) = (text(*name).unwrap_or_default(), text(*json).unwrap_or_default());
-        lend_record(&mut document, name, json)?;
-    }
-    for RawJson { name, json } in attributes.ok_or_else(|| broken("attributes"))? {
-        let (name, json) = (text(*name).unwrap_or_default(), text(*json).unwrap_or_default());
-        let value = serde_json::from_str(json).map_err(|_| broken(name))?;
-        document.lend_attribute(name, value);
-    }
-    Ok(document)
+    // SAFETY: as large as this side knows it, lent for 'a, under another name.
+    Ok(unsafe { &*raw.cast::<LentDocument>() })
 }
 
-/// The host's document, asked for its metadata.
-// Invariant: made by `document` only, so that its texts are UTF-8 and stay as long as it does.
+/// The host's document.
+// Invariant: made by `lent` only, so that whoever holds a reference may read all it points to.
 #[repr(transparent)]
 #[derive(Debug)]
-struct Lender(RawDocument);
+pub(super) struct LentDocument(RawDocument);
 
 // SAFETY: the host changes neither the document that it lends nor what that points to.
-unsafe impl Sync for Lender {}
+unsafe impl Sync for LentDocument {}
 
-impl LendMetadata for Lender {
+impl LentDocument {
+    /// A view of it, without annotation yet. Apart from [`LentDocument::annotate`], so that the view is
+    /// made where it stays: moving one costs more than filling it.
+    pub(super) fn view(&self) -> Document<'_> {
+        // SAFETY: the invariant.
+        let text = |raw: Str| unsafe { optional(raw) }.unwrap_or_default();
+        Document::lent(text(self.0.id), text(self.0.text), self)
+    }
+
+    /// Puts all that the host lends into the view.
+    ///
+    /// - `names`: names that the layers probably have, so that they need not be copied.
+    ///
+    /// # Errors
+    ///
+    /// [`StageError`] when the host lends what cannot be: a fault of the host.
+    pub(super) fn annotate<'a>(
+        &'a self,
+        document: &mut Document<'a>,
+        names: &[&'static str],
+    ) -> Result<(), StageError> {
+        let raw = &self.0;
+        // SAFETY: the invariant.
+        let text = |raw: Str| unsafe { optional::<'a>(raw) }.unwrap_or_default();
+        // SAFETY: the host's arrays hold what their counts say and stay for 'a.
+        let (layers, records, attributes) = unsafe {
+            (
+                slice(raw.layers, raw.layer_count),
+                slice(raw.records, raw.record_count),
+                slice(raw.attributes, raw.attribute_count),
+            )
+        };
+        for raw in layers.ok_or_else(|| broken("layers"))? {
+            // SAFETY: as above.
+            let (name, layer) = unsafe { layer(raw) }?;
+            match names.iter().find(|known| **known == name) {
+                Some(known) => document.lend_layer(*known, layer),
+                None => document.lend_layer(name.to_owned(), layer),
+            }
+        }
+        for RawJson { name, json } in records.ok_or_else(|| broken("records"))? {
+            let (name, json) = (text(*name), text(*json));
+            lend_record(document, name, json)?;
+        }
+        for RawJson { name, json } in attributes.ok_or_else(|| broken("attributes"))? {
+            let (name, json) = (text(*name), text(*json));
+            let value = serde_json::from_str(json).map_err(|_| broken(name))?;
+            document.lend_attribute(name, value);
+        }
+        Ok(())
+    }
+}
+
+impl LendMetadata for LentDocument {
     fn to_metadata(&self) -> Metadata {
         // SAFETY: the invariant.
         let owned = |raw: Str| unsafe { optional(raw) }.map(str::to_owned);
@@ -97,7 +109,7 @@ impl LendMetadata for Lender {
 
 /// # Safety
 ///
-/// As for [`document`].
+/// As for [`lent`].
 unsafe fn layer<'a>(raw: &RawLayer) -> Result<(&'a str, Layer<'a>), StageError> {
     // SAFETY: this function's own condition.
     let (name, annotations, labels) = unsafe {
@@ -149,7 +161,7 @@ fn lend_record(document: &mut Document<'_>, name: &str, json: &str) -> Result<()
 ///
 /// # Safety
 ///
-/// As for [`document`]; `cancelled` is only ever changed atomically, to 0 or 1.
+/// As for [`lent`]; `cancelled` is only ever changed atomically, to 0 or 1.
 pub(super) unsafe fn context<'a>(raw: *const RawContext) -> Result<StageContext<'a>, StageError> {
     // SAFETY: `size` comes first in every version, and the caller lends the struct.
     if unsafe { (&raw const (*raw).size).read() } < v1_0::CONTEXT_SIZE {
