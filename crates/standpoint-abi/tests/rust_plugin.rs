@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use common::{chaos, context, create, load, message, run, start};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use standpoint_abi::document::{Annotation, Document, Layer, Metadata, SourceRef,
 use standpoint_abi::document::{Polarity, layers, sentence};
 use standpoint_abi::stage::{Stage, StageErrorKind, testing};
 use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin, MAX_PANICS};
+use tokio::time::advance;
 
 #[test]
 fn a_stage_works_through_a_shared_library() {
@@ -173,19 +175,51 @@ fn panics_at_start_and_end_are_contained() {
 }
 
 #[test]
-fn a_stage_that_panicked_is_made_anew_until_it_only_panics() {
+fn a_stage_that_panicked_is_made_anew() {
     let chaos = chaos();
-    for _ in 0..2 {
+    for _ in 0..3 {
         for _ in 1..MAX_PANICS {
             assert!(message(&chaos, "panic").starts_with("panicked"));
         }
         run(&chaos, "fine").unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_only_panics_rests_and_is_tried_again() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let chaos = chaos();
+    let panics = |text: &str| message(&chaos, text).starts_with("panicked");
+    let resting = |panics: u32, rest: &str| {
+        let expected =
+            format!("it panicked {panics} times in a row and rests; it is tried again in {rest}");
+        assert_eq!(message(&chaos, "fine"), expected);
+    };
     for _ in 0..MAX_PANICS {
-        message(&chaos, "panic");
+        assert!(panics("panic"));
     }
-    let given_up = "plugin `chaos` is given up, because its last 32 calls panicked";
-    assert_eq!(message(&chaos, "fine"), given_up);
+    resting(32, "1s");
+    advance(SECOND).await;
+    assert!(panics("panic"));
+    resting(33, "2s");
+    advance(SECOND).await;
+    resting(33, "1s");
+    advance(SECOND).await;
+    assert!(panics("panic"));
+    resting(34, "4s");
+    // It does not rest for ever longer.
+    for _ in 0..40 {
+        advance(300 * SECOND).await;
+        assert!(panics("panic"));
+    }
+    resting(74, "300s");
+    advance(300 * SECOND).await;
+    run(&chaos, "fine").unwrap();
+    // And all is forgotten once it works.
+    for _ in 1..MAX_PANICS {
+        assert!(panics("panic"));
+    }
+    run(&chaos, "fine").unwrap();
 }
 
 /// Counts how often it is woken.

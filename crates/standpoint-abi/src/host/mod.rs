@@ -10,6 +10,7 @@ mod log;
 mod manifest;
 mod policy;
 mod run;
+mod seat;
 mod stage;
 mod table;
 
@@ -19,4 +20,5 @@ pub use inspect::inspect;
 pub use load::LoadedPlugin;
 pub use manifest::{AbiVersion, HOST_TARGET, Manifest, PanicStrategy};
 pub use policy::LoadPolicy;
-pub use stage::{HostedStage, MAX_PANICS};
+pub use seat::MAX_PANICS;
+pub use stage::HostedStage;

@@ -1,7 +1,6 @@
 //! A plugin's stage as the engine sees it: a [`Stage`] like any other.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use standpoint_document::Document;
@@ -11,22 +10,20 @@ use tokio::sync::Semaphore;
 use super::load::LoadedPlugin;
 use super::manifest::Manifest;
 use super::run::Instance;
-
-/// How many calls in a row may panic before a stage is given up. Each is followed by a new
-/// instance; one call that does not panic starts the count again.
-pub const MAX_PANICS: u32 = 32;
+use super::seat::Seat;
 
 /// A stage that runs in a plugin.
 ///
 /// After a panic, the instance in which it happened is left to the calls that are still in it,
-/// and the next call gets a new one, made with the same settings.
+/// and the next call gets a new one, made with the same settings. A stage of which
+/// [`MAX_PANICS`](super::MAX_PANICS) instances in a row have panicked rests: its calls fail at
+/// once, and it is tried again after a second, two, four, and so on up to five minutes.
 #[derive(Debug)]
 pub struct HostedStage {
     plugin: LoadedPlugin,
     settings: String,
     start: StartContext,
-    instance: RwLock<Arc<Instance>>,
-    panics_in_a_row: AtomicU32,
+    seat: Seat,
     /// How many calls may be in the plugin at once, where it sets a limit.
     permits: Option<Semaphore>,
 }
@@ -40,14 +37,7 @@ impl HostedStage {
     ) -> Self {
         let permits =
             plugin.manifest().concurrency.map(|limit| Semaphore::new(limit.get() as usize));
-        Self {
-            plugin,
-            settings,
-            start,
-            instance: RwLock::new(Arc::new(instance)),
-            panics_in_a_row: AtomicU32::new(0),
-            permits,
-        }
+        Self { plugin, settings, start, seat: Seat::new(instance), permits }
     }
 
     /// What the plugin says of itself: name, version, model, contract, settings' schema.
@@ -69,35 +59,11 @@ impl HostedStage {
         (&manifest.reads, &manifest.writes)
     }
 
-    /// An instance to call: the one there is, or a new one in place of one that panicked.
+    /// An instance to call.
     fn instance(&self) -> Result<Arc<Instance>, StageError> {
-        let current = Arc::clone(&self.instance.read().unwrap_or_else(PoisonError::into_inner));
-        if !current.is_poisoned() {
-            return Ok(current);
-        }
-        if self.panics_in_a_row.load(Ordering::Relaxed) >= MAX_PANICS {
-            return Err(StageError::stage(format!(
-                "plugin `{}` is given up, because its last {MAX_PANICS} calls panicked",
-                self.manifest().name
-            )));
-        }
-        let mut slot = self.instance.write().unwrap_or_else(PoisonError::into_inner);
-        // Another call may have been faster.
-        if slot.is_poisoned() {
-            let plugin = Arc::clone(self.plugin.loaded());
-            *slot = Arc::new(Instance::create(plugin, &self.settings, &self.start)?);
-            tracing::warn!(stage = self.start.stage, "restarted a stage that panicked");
-        }
-        Ok(Arc::clone(&slot))
-    }
-
-    /// Counts panics in a row.
-    fn note(&self, instance: &Instance) {
-        if instance.is_poisoned() {
-            self.panics_in_a_row.fetch_add(1, Ordering::Relaxed);
-        } else if self.panics_in_a_row.load(Ordering::Relaxed) > 0 {
-            self.panics_in_a_row.store(0, Ordering::Relaxed);
-        }
+        self.seat.instance(&self.start.stage, || {
+            Instance::create(Arc::clone(self.plugin.loaded()), &self.settings, &self.start)
+        })
     }
 }
 
@@ -115,7 +81,7 @@ impl Stage for HostedStage {
         };
         let instance = self.instance()?;
         let result = instance.process(document, context).await;
-        self.note(&instance);
+        self.seat.note_return(&self.start.stage, &instance);
         result
     }
 
@@ -133,7 +99,7 @@ impl Stage for HostedStage {
             Err(error) => return vec![Err(error); documents.len()],
         };
         if let Some(results) = instance.process_batch(documents, context).await {
-            self.note(&instance);
+            self.seat.note_return(&self.start.stage, &instance);
             return results;
         }
         drop(permit);
