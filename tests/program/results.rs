@@ -221,3 +221,43 @@ fn a_skipped_stage_leaves_a_note() {
     assert!(note.contains("stance") && note.contains("when"), "{note}");
     assert_eq!(result["stance"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn a_page_for_a_browser_shows_every_document() {
+    let folder = Folder::new();
+    folder.write("in/a.txt", "Kazakhstan condemned <b>Russia</b>.");
+    folder.write("in/b.txt", "Belarus praised Russia.");
+    let page = folder.at("page.html");
+    run(&["run", &folder.at("in"), "--format", "html", "-o", &page]).expect(0);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!doctype html>"), "{page}");
+    assert_eq!(page.matches("<article>").count(), 2);
+    assert_eq!(page.matches("<mark class=\"holder\"").count(), 2 + 1, "and one in the legend");
+    assert!(!page.contains("<b>"), "a document's markup is text");
+}
+
+#[test]
+fn a_pipeline_reads_a_file_of_lines_in_its_order() {
+    let folder = Folder::new();
+    let lines: Vec<_> = (0..40)
+        .map(|index| {
+            let times = if index % 2 == 0 { 30 } else { 1 };
+            format!(
+                "{{\"id\": \"{index}\", \"text\": \"{}\"}}",
+                "Minsk praised Russia. ".repeat(times)
+            )
+        })
+        .collect();
+    folder.write("feed", lines.join("\n"));
+    let pipeline = folder.write(
+        "p.yaml",
+        "version: 1
+sources: { feed: { type: jsonl, path: ./feed, ordering: per_source } }
+stages: [tokenise, entity, sentiment, stance]
+sinks: { results: { type: stdout } }
+",
+    );
+    let ran = run(&["daemon", "-c", &pipeline, "--once"]).expect(0);
+    let ids: Vec<_> = ran.results().iter().map(|result| result["source"]["id"].clone()).collect();
+    assert_eq!(ids, (0..40).map(|index| index.to_string()).collect::<Vec<_>>());
+}

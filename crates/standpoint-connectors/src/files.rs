@@ -1,8 +1,9 @@
 //! The source `files`: reads files and folders once, where they lie, and moves nothing.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -16,13 +17,26 @@ use tokio::sync::mpsc;
 
 use crate::formats::Format;
 use crate::limits::ReadLimits;
-use crate::read::{self, Origin};
+use crate::read::{self, Documents, Origin};
+use crate::refusal::ReadError;
 
 /// Settings of the `files` source, which reads a file or folder once and moves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilesSettings {
     /// The file or folder to read, relative to the pipeline file.
+    #[schemars(extend("format" = "path"))]
+    pub path: PathBuf,
+}
+
+/// Settings of the `jsonl` source, which reads a file of records once, from its first line, and
+/// leaves it where it is. A record keeps its id when lines are appended, so that a sink which knows
+/// what it has takes the file again without doubling anything.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinesSettings {
+    /// The file, relative to the pipeline file: a JSON object on each line, whatever the file is
+    /// called; compressed if its name ends in `.gz`.
     #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
 }
@@ -38,6 +52,8 @@ pub struct StdinSettings {}
 pub enum Input {
     /// A file, or a folder with all that is in it.
     Path(PathBuf),
+    /// A file with a JSON object on each line, whatever its name says.
+    Lines(PathBuf),
     /// Standard input.
     Stdin,
 }
@@ -111,6 +127,9 @@ impl Source for FilesSource {
     }
 }
 
+/// How a file is read.
+type Reading<Bytes> = fn(Bytes, &Origin, &ReadLimits) -> Result<Documents, ReadError>;
+
 /// What runs on the thread.
 struct Reader {
     name: String,
@@ -127,10 +146,8 @@ impl Reader {
         match input {
             Input::Stdin => self.stdin(),
             Input::Path(path) if path.is_dir() => self.folder(path, path),
-            Input::Path(path) => {
-                let name = path.file_name().unwrap_or(path.as_os_str());
-                self.file(path, &name.to_string_lossy())
-            }
+            Input::Path(path) => self.file(path, &name_of(path), read::documents),
+            Input::Lines(path) => self.file(path, &name_of(path), read::lines),
         }
     }
 
@@ -140,7 +157,7 @@ impl Reader {
             Ok(start) => stdin_name(start),
             Err(error) => return self.unreadable("-", &error),
         };
-        self.documents(input, Path::new("-"), name)
+        self.documents(read::documents, input, Path::new("-"), name)
     }
 
     /// Goes through a folder in the order of its names, so that two runs give the same output.
@@ -185,7 +202,7 @@ impl Reader {
         }
         let relative = path.strip_prefix(root).unwrap_or(path);
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
-        self.file(path, &parts.join("/"))
+        self.file(path, &parts.join("/"), read::documents)
     }
 
     fn pass_over(&self, path: &Path, reason: &str) {
@@ -193,22 +210,23 @@ impl Reader {
         (self.listener)(Report::PassedOver { path, reason: reason.to_owned() });
     }
 
-    fn file(&self, path: &Path, relative: &str) -> Result<(), Closed> {
+    fn file(&self, path: &Path, relative: &str, read: Reading<File>) -> Result<(), Closed> {
         match open_regular(path) {
-            Ok(file) => self.documents(file, path, relative),
+            Ok(file) => self.documents(read, file, path, relative),
             Err(error) => self.unreadable(&path.display().to_string(), &error),
         }
     }
 
-    fn documents(
+    fn documents<Bytes>(
         &self,
-        bytes: impl Read + Send + 'static,
+        read: Reading<Bytes>,
+        bytes: Bytes,
         path: &Path,
         relative: &str,
     ) -> Result<(), Closed> {
         let origin = Origin { source: self.name.clone(), path: relative.to_owned() };
         let path = path.display().to_string();
-        let documents = match read::documents(bytes, &origin, &self.limits) {
+        let documents = match read(bytes, &origin, &self.limits) {
             Ok(documents) => documents,
             Err(error) => return self.unreadable(&path, &error),
         };
@@ -258,6 +276,11 @@ pub fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     told
+}
+
+/// The last part of a path.
+fn name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()
 }
 
 /// Opens a file for reading if it is a regular one: a pipe or device could hold the reader for
@@ -381,6 +404,21 @@ mod tests {
         let path = root.path().join("README.md");
         fs::write(&path, "A text.").unwrap();
         assert_eq!(run(root.path(), vec![Input::Path(path)]).await, ["read README.md"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_lines_is_read_as_such_whatever_it_is_called() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("feed.log");
+        fs::write(&path, "{\"text\": \"A.\"}\nrubbish\n{\"text\": \"B.\"}\n").unwrap();
+        let missing = root.path().join("missing.jsonl");
+        let told = run(root.path(), vec![Input::Lines(path), Input::Lines(missing)]).await;
+        insta::assert_snapshot!(told.join("\n"), @r"
+        read feed.log
+        read feed.log
+        failed feed.log: line 2, column 1: expected value
+        failed missing.jsonl: No such file or directory (os error 2)
+        ");
     }
 
     #[test]

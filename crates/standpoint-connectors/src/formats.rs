@@ -65,6 +65,14 @@ impl Format {
     }
 }
 
+impl Format {
+    /// Whether the name of a file says that it is compressed.
+    #[must_use]
+    pub fn is_compressed(path: &str) -> bool {
+        strip_ending(path, ".gz").is_some()
+    }
+}
+
 fn strip_ending<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
     let at = name.len().checked_sub(ending.len())?;
     (name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(ending)).then(|| &name[..at])

@@ -42,14 +42,38 @@ pub fn documents(
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
     let (format, compressed) = Format::of_path(&origin.path)?;
-    let plain: Box<dyn BufRead + Send> = if compressed {
-        Box::new(BufReader::new(Expanding::new(BufReader::new(bytes), limits)))
-    } else {
-        Box::new(BufReader::new(bytes))
-    };
+    let plain = plain(bytes, compressed, limits);
     match format {
         Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
         _ => whole(plain, format, origin, limits),
+    }
+}
+
+/// Opens the records of a file that holds one on each line, whatever its name says of its format.
+///
+/// The arguments are those of [`documents`].
+///
+/// # Errors
+///
+/// None: what is wrong comes as an item of the iterator.
+pub fn lines(
+    bytes: impl Read + Send + 'static,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Documents, ReadError> {
+    let plain = plain(bytes, Format::is_compressed(&origin.path), limits);
+    Ok(Box::new(JsonLines::new(plain, origin, limits)))
+}
+
+fn plain(
+    bytes: impl Read + Send + 'static,
+    compressed: bool,
+    limits: &ReadLimits,
+) -> Box<dyn BufRead + Send> {
+    if compressed {
+        Box::new(BufReader::new(Expanding::new(BufReader::new(bytes), limits)))
+    } else {
+        Box::new(BufReader::new(bytes))
     }
 }
 

@@ -73,7 +73,7 @@ fn time(workers: usize, documents: usize, stages: usize, rounds: u64) -> Duratio
     let workers = NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN);
     let source: Box<dyn Source> = Box::new(Copies { left: documents });
     let pipeline = Pipeline {
-        sources: vec![SourceStep { name: "copies".to_owned(), source }],
+        sources: vec![SourceStep::new("copies", source)],
         stages: (0..stages).map(stage).collect(),
         sinks: vec![SinkStep::new("nowhere", Box::new(Nowhere))],
         limits: Limits { compute: Compute::Workers(workers), ..Limits::default() },

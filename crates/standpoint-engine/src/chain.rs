@@ -293,6 +293,7 @@ impl Chain {
             }
         }
         ticket.weigh(document.size_bytes());
+        ticket.turn().await;
         let document = Arc::new(document);
         // All shares are made before the first sink can answer, so that it is not the last.
         let shares: Vec<Share> = wanted_by.iter().map(|_| share.split()).collect();

@@ -1,11 +1,14 @@
 //! Documents in flight: what they may use together, and who owes whom an answer.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::pipeline::Limits;
@@ -59,7 +62,7 @@ impl Flights {
     }
 
     /// Lets a document in.
-    pub(crate) fn enter(self: &Arc<Self>, receipt: Receipt, charge: Charge) -> Share {
+    pub(crate) fn enter(self: &Arc<Self>, receipt: Receipt, charge: Charge, turn: Turn) -> Share {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let ticket = Arc::new(Ticket {
             number,
@@ -67,6 +70,7 @@ impl Flights {
             flights: Arc::clone(self),
             held: Mutex::new(Some(Held { receipt, charge, shares: 1, worst: Outcome::Done })),
             is_in_stages: AtomicBool::new(true),
+            turn: Mutex::new(turn),
             call: Mutex::new(None),
             cancelled: AtomicBool::new(false),
             ended: Notify::new(),
@@ -135,6 +139,51 @@ impl Drop for Charge {
     }
 }
 
+/// The order of a source's documents.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    last: Option<Before>,
+}
+
+impl Order {
+    /// The turn of the next document.
+    pub(crate) fn next(&mut self) -> Turn {
+        let (after, before) = oneshot::channel();
+        Turn { before: self.last.replace(Before(before)), after: Some(after) }
+    }
+}
+
+/// When a document may go to the sinks; the usual turn is at once.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    before: Option<Before>,
+    /// Dropped when the document has gone to the sinks. If it ends before its turn has come, the
+    /// one behind it gets what it was waiting for.
+    after: Option<oneshot::Sender<Before>>,
+}
+
+/// The document before one: closed once that has gone to the sinks, or gives the one before it.
+#[derive(Debug)]
+struct Before(oneshot::Receiver<Before>);
+
+impl Turn {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(Before(before)) = &mut self.before {
+            self.before = ready!(Pin::new(before).poll(context)).ok();
+        }
+        Poll::Ready(())
+    }
+
+    fn pass(&mut self) {
+        if let Some(after) = self.after.take()
+            && let Some(before) = self.before.take()
+        {
+            // Nobody behind it is as good as done.
+            let _ = after.send(before);
+        }
+    }
+}
+
 /// A document's place in the pipeline.
 #[derive(Debug)]
 pub(crate) struct Ticket {
@@ -144,6 +193,7 @@ pub(crate) struct Ticket {
     /// `None` once settled, so it is settled once.
     held: Mutex<Option<Held>>,
     is_in_stages: AtomicBool,
+    turn: Mutex<Turn>,
     /// The call that is under way for the document, when somebody watches it.
     call: Mutex<Option<Call>>,
     /// Tells the stage that nobody waits for its result.
@@ -230,8 +280,14 @@ impl Ticket {
         self.ended.notified().await;
     }
 
+    /// Waits until the document before it has reached the sinks, where that is asked for.
+    pub(crate) async fn turn(&self) {
+        poll_fn(|context| lock(&self.turn).poll(context)).await;
+    }
+
     /// Counts the document as having reached the sinks, or its end.
     pub(crate) fn leave_stages(&self) {
+        lock(&self.turn).pass();
         if self.is_in_stages.swap(false, Ordering::AcqRel)
             && self.flights.in_stages.fetch_sub(1, Ordering::AcqRel) == 1
         {

@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::call::Caught;
 use crate::chain::Chain;
+use crate::flight::Order;
 use crate::pipeline::SourceStep;
 use crate::receipt::Outcome;
 use crate::shutdown::Level;
@@ -35,6 +36,7 @@ impl Intake {
         // Only sources listen for a stop; the pipeline then empties from the front.
         let stop = self.chain.shutdown.reached(Level::Drain);
         pin!(stop);
+        let mut order = self.step.keeps_order.then(Order::default);
         loop {
             // A source that is always ready must leave the runtime to others now and then.
             consume_budget().await;
@@ -66,7 +68,8 @@ impl Intake {
                 delivery.receipt.settle(Outcome::Returned);
                 return Ok(());
             };
-            let share = flights.enter(delivery.receipt, charge);
+            let turn = order.as_mut().map(Order::next).unwrap_or_default();
+            let share = flights.enter(delivery.receipt, charge, turn);
             self.chain.executor.spawn(Arc::clone(&self.chain).walk(document, share));
         }
     }

@@ -55,7 +55,7 @@
 //! # async fn main() {
 //! let greeting = Greeting { text: Some("Hello.".into()), outcomes: Settlements::new() };
 //! let engine = Engine::new(Pipeline {
-//!     sources: vec![SourceStep { name: "greeting".into(), source: Box::new(greeting) }],
+//!     sources: vec![SourceStep::new("greeting", Box::new(greeting))],
 //!     stages: Vec::new(),
 //!     sinks: vec![SinkStep::new("nowhere", Box::new(Nowhere))],
 //!     limits: Limits::default(),

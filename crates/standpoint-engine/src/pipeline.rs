@@ -31,6 +31,17 @@ pub struct SourceStep {
     pub name: String,
     /// What delivers.
     pub source: Box<dyn Source>,
+    /// Whether its documents reach the sinks in the order in which it gave them. They still go
+    /// through the stages side by side, so that a slow one makes those behind it wait at the end,
+    /// as many as may be in flight.
+    pub keeps_order: bool,
+}
+
+impl SourceStep {
+    /// A source whose documents reach the sinks as they are ready.
+    pub fn new(name: impl Into<String>, source: Box<dyn Source>) -> Self {
+        Self { name: name.into(), source, keeps_order: false }
+    }
 }
 
 /// A stage, and how the engine treats it.

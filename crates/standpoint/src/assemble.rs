@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
     Catalogue, Concurrency, Diagnostics, Draft, DraftStage, Durability, Environment, OnError,
-    Override, PipelineFile, PluginReference, StageSettings,
+    Ordering, Override, PipelineFile, PluginReference, StageSettings,
 };
-use standpoint_connectors::files::{FilesSettings, FilesSource, Input, Listener, StdinSettings};
+use standpoint_connectors::files::{
+    FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings,
+};
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
 use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
 use standpoint_connectors::limits::ReadLimits;
@@ -185,6 +187,10 @@ impl Assembly {
                     let settings: FilesSettings = serde_json::from_value(settings)?;
                     files(vec![Input::Path(settings.path)])?
                 }
+                "jsonl" => {
+                    let settings: LinesSettings = serde_json::from_value(settings)?;
+                    files(vec![Input::Lines(settings.path)])?
+                }
                 "stdin" => files(vec![Input::Stdin])?,
                 "inbox" => {
                     let settings: InboxSettings = serde_json::from_value(settings)?;
@@ -200,7 +206,10 @@ impl Assembly {
                 }
                 other => return Err(anyhow!("source type `{other}` has no implementation")),
             };
-            steps.push(SourceStep { name: name.clone(), source: made });
+            steps.push(SourceStep {
+                keeps_order: source.ordering == Ordering::PerSource,
+                ..SourceStep::new(name, made)
+            });
         }
         Ok(steps)
     }
@@ -348,6 +357,7 @@ fn source_schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("files", schemars::schema_for!(FilesSettings).to_value()),
         ("inbox", schemars::schema_for!(InboxSettings).to_value()),
+        ("jsonl", schemars::schema_for!(LinesSettings).to_value()),
         ("stdin", schemars::schema_for!(StdinSettings).to_value()),
     ])
 }

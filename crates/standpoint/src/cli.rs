@@ -122,6 +122,8 @@ pub(crate) enum ResultFormat {
     Jsonl,
     /// A table for people.
     Table,
+    /// A page for a browser: one file that fetches nothing.
+    Html,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod logging;
 mod metrics;
+mod page;
 mod plugins;
 mod progress;
 mod routes;

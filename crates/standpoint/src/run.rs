@@ -20,6 +20,7 @@ use tracing::{error, info};
 use crate::assemble::Assembly;
 use crate::cli::{self, PipelineChoice, ResultFormat};
 use crate::exit::{self, Exit};
+use crate::page::PageSink;
 use crate::progress::Progress;
 use crate::server::Server;
 use crate::signals;
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     if arguments.sinks {
         sinks.extend(assembly.sinks()?);
     }
-    let sources = vec![SourceStep { name: "run".to_owned(), source: Box::new(source) }];
+    let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
     Ok(ending(&summary, &progress))
@@ -77,13 +78,18 @@ fn output(arguments: &cli::Run, assembly: &Assembly, style: Style) -> Result<Box
             Box::new(StreamSink::new(io::stdout(), "standard output", maker))
         }
         (ResultFormat::Table, Some(path)) => {
-            let file = std::fs::File::create(path)
-                .with_context(|| format!("cannot write to {}", path.display()))
-                .map_err(|error| exit::usage(format!("{error:#}")))?;
-            Box::new(TableSink::new(file, Style { colour: false, ..style }))
+            Box::new(TableSink::new(create(path)?, Style { colour: false, ..style }))
         }
         (ResultFormat::Table, None) => Box::new(TableSink::new(io::stdout(), style)),
+        (ResultFormat::Html, Some(path)) => Box::new(PageSink::new(create(path)?)),
+        (ResultFormat::Html, None) => Box::new(PageSink::new(io::stdout())),
     })
+}
+
+/// Makes the file of `-o`, in place of one that is there.
+fn create(path: &Path) -> Result<std::fs::File> {
+    std::fs::File::create(path)
+        .map_err(|error| exit::usage(format!("cannot write to {}: {error}", path.display())))
 }
 
 /// Tells of documents that failed, and of files passed over if `with_passed_over`.
@@ -221,7 +227,7 @@ pub(crate) fn annotate(
     let sink = Keep(Arc::clone(&kept));
     let source = Given(documents.into_iter());
     let pipeline = Pipeline {
-        sources: vec![SourceStep { name: "given".to_owned(), source: Box::new(source) }],
+        sources: vec![SourceStep::new("given", Box::new(source))],
         stages,
         sinks: vec![SinkStep::new("kept", Box::new(sink))],
         limits: assembly.limits(),

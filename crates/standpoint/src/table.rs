@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use standpoint_document::{Degree, Document, Evidence, SentimentLabel, Stance, TargetStance};
+use standpoint_document::{Degree, Document, Evidence, Stance, TargetStance};
 use standpoint_engine::{Sink, SinkError};
 
 use crate::style::{Paint, Style, fit, harmless, shorten};
@@ -50,11 +50,7 @@ fn heading(out: &mut String, document: &Document<'_>, style: Style) {
     }
     facts.extend(metadata.published.as_deref().map(harmless));
     if let Some(sentiment) = document.sentiment().and_then(|record| record.document) {
-        let label = match sentiment.label() {
-            SentimentLabel::Negative => "negative",
-            SentimentLabel::Neutral => "neutral",
-            SentimentLabel::Positive => "positive",
-        };
+        let label = sentiment.label().name();
         facts.push(format!("tone {label} {:+.2}", sentiment.score.get()));
     }
     let facts = shorten(&facts.join(" · "), style.width - 2);

@@ -247,7 +247,7 @@ pub(crate) fn limits() -> Limits {
 
 pub(crate) fn pipeline(source: Texts, stages: Vec<StageStep>, sink: Memory) -> Pipeline {
     Pipeline {
-        sources: vec![SourceStep { name: "texts".to_owned(), source: Box::new(source) }],
+        sources: vec![SourceStep::new("texts", Box::new(source))],
         stages,
         sinks: vec![SinkStep::new("memory", Box::new(sink))],
         limits: limits(),

@@ -33,6 +33,7 @@ struct Plan {
     texts: Vec<&'static str>,
     has_batch: bool,
     goes_on: bool,
+    keeps_order: bool,
     concurrency: Option<usize>,
     documents_in_flight: usize,
     bytes_in_flight: usize,
@@ -45,7 +46,7 @@ struct Plan {
 
 fn plans() -> impl Strategy<Value = Plan> {
     let texts = prop::collection::vec(prop::sample::select(&WORDS[..]), 0..40);
-    let chain = (any::<bool>(), any::<bool>(), prop::option::of(1..4usize));
+    let chain = (any::<bool>(), any::<bool>(), prop::option::of(1..4usize), any::<bool>());
     let room = (1..20usize, 1..5_000usize, prop::option::weighted(0.2, 1..4usize));
     let sink = (0..3u32, prop::option::weighted(0.2, 0..10usize));
     let stop = (prop::option::of(0..200u64), prop::option::weighted(0.3, 0..200u64));
@@ -54,6 +55,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         has_batch: chain.0,
         goes_on: chain.1,
         concurrency: chain.2,
+        keeps_order: chain.3,
         documents_in_flight: room.0,
         bytes_in_flight: room.1,
         workers: room.2,
@@ -104,7 +106,8 @@ impl Plan {
             SinkStep::new("first", Box::new(first)),
             SinkStep::new("second", Box::new(second)),
         ];
-        let source = SourceStep { name: "texts".to_owned(), source: Box::new(source) };
+        let source = SourceStep::new("texts", Box::new(source));
+        let source = SourceStep { keeps_order: self.keeps_order, ..source };
         let (stages, limits) = (self.stages(), self.limits());
         let engine = Engine::new(Pipeline { sources: vec![source], stages, sinks, limits });
         let shutdown = engine.shutdown();
@@ -137,6 +140,10 @@ impl Plan {
                 prop_assert_eq!(kept.iter().filter(|kept| **kept == id).count(), 1);
             }
         }
+        if self.keeps_order {
+            let places: Vec<u32> = kept.iter().map(|id| id.parse().unwrap()).collect();
+            prop_assert!(places.is_sorted(), "{places:?}");
+        }
         Ok(())
     }
 }
@@ -150,6 +157,20 @@ proptest! {
         // The pause would run ahead of the workers' threads.
         let runtime = runtime.enable_time().start_paused(plan.workers.is_none()).build().unwrap();
         runtime.block_on(plan.run())?;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_overtake_each_other_unless_told_not_to() {
+    for (keeps_order, expected) in [(false, ["1", "4", "2", "0"]), (true, ["0", "1", "2", "4"])] {
+        let (source, outcomes) = Texts::new(["sleep:70", "good", "sleep:3", "fail", "sleep:1"]);
+        let (sink, kept) = Memory::new();
+        let mut pipeline = pipeline(source, vec![obedient("stage").0], sink);
+        pipeline.sources[0].keeps_order = keeps_order;
+        Engine::new(pipeline).run().await;
+        let kept: Vec<_> = kept.lock().unwrap().iter().map(|kept| kept.id.clone()).collect();
+        assert_eq!(kept, expected, "keeps_order: {keeps_order}");
+        assert_eq!(said(&in_order(&outcomes))[3], "stage: told to fail (1)");
     }
 }
 
@@ -203,7 +224,7 @@ async fn a_source_that_fails_leaves_the_others_alone() {
     let (sink, _) = Memory::new();
     let (step, _) = obedient("stage");
     let mut pipeline = pipeline(failing.then(Then::Fail), vec![step], sink);
-    let source = SourceStep { name: "lasting".to_owned(), source: Box::new(lasting) };
+    let source = SourceStep::new("lasting", Box::new(lasting));
     pipeline.sources.push(source);
     let summary = Engine::new(pipeline).run().await;
     assert_eq!(said(&in_order(&first)), ["done"]);
