@@ -56,7 +56,7 @@ const INNER_DEPENDENCIES: &[&str] =
     &["async-trait", "schemars", "serde", "serde_json", "standpoint-document", "thiserror"];
 
 /// Longer files are divided.
-const MOST_LINES: usize = 1000;
+const MOST_LINES: usize = 700;
 
 /// Joins what there is to complain about, one line each.
 fn report(rule: &str, complaints: &[String]) {

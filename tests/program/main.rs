@@ -14,5 +14,6 @@ mod commands;
 mod daemon;
 mod harness;
 mod pipeline_file;
+mod quarantine;
 mod results;
 mod server;

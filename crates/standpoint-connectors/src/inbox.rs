@@ -42,11 +42,12 @@ use tokio::sync::mpsc;
 use tokio::task;
 use tracing::{debug, info, warn};
 
-use self::claims::{Claim, Claims, Fate, Reason};
+use self::claims::{Claim, Claims, Fate};
 use self::keeper::{Keeper, Pending};
 use self::scan::{Hints, Scanner};
 use crate::files::with_causes;
 use crate::limits::ReadLimits;
+use crate::quarantine::Reason;
 use crate::read::{self, Origin};
 use crate::refusal::ReadError;
 

@@ -7,7 +7,7 @@
 //!
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
-//! [`inbox`] the one that never ends, with [`instance`]; [`jsonl`] has the sinks that write result
+//! [`inbox`] the one that never ends, with [`instance`] and [`quarantine`]; [`jsonl`] has the sinks that write result
 //! lines, [`sqlite`] the store that analysts query.
 
 pub mod encoding;
@@ -18,6 +18,8 @@ pub mod inbox;
 pub mod instance;
 pub mod jsonl;
 pub mod limits;
+mod moves;
+pub mod quarantine;
 pub mod read;
 pub mod refusal;
 pub mod sqlite;

@@ -33,6 +33,28 @@ use crate::routes::Routes;
 /// The pipeline that the program carries.
 pub(crate) const EMBEDDED: &str = include_str!("../../../config/fast.yaml");
 
+/// Reads a pipeline file for commands that run no stage. Its plugins are not looked at, so that a
+/// daemon can be asked while somebody changes them.
+///
+/// # Errors
+///
+/// Every mistake in it; exit code 2.
+pub(crate) fn pipeline_file(path: &Path) -> Result<PipelineFile> {
+    Draft::load(path, &Environment::of_process(), &[])
+        .finish()
+        .map(|(file, _)| file)
+        .map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// The folder of the inbox that is called `source`; `None` if the file has no such inbox.
+pub(crate) fn inbox_of(file: &PipelineFile, source: &str) -> Option<PathBuf> {
+    let mut inboxes = file.sources.iter().filter(|entry| entry.kind == "inbox");
+    let entry = inboxes.find(|entry| entry.name == source)?;
+    let schema = source_schemas().remove("inbox")?;
+    let settings = entry.settings.conform(&schema).ok()?;
+    serde_json::from_value::<InboxSettings>(settings).ok().map(|settings| settings.path)
+}
+
 /// A pipeline file with the plugins that it can use.
 pub(crate) struct Assembly {
     pub(crate) file: PipelineFile,

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     Daemon(Daemon),
     /// Print what a running daemon is doing.
     Status(Status),
+    /// See, try again or delete the files that a daemon put into quarantine.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Show every mistake of pipeline files, with positions.
     Validate(Validate),
     /// Run the tests that are written in a pipeline file.
@@ -161,6 +164,65 @@ pub(crate) struct Status {
     /// How to print it.
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List the files, the oldest first, with the reason of each.
+    List {
+        #[command(flatten)]
+        of: Quarantine,
+        /// How to print them.
+        #[arg(long, default_value = "text", value_name = "FORMAT")]
+        format: ReportFormat,
+    },
+    /// Print all that is known of one file.
+    Show {
+        #[command(flatten)]
+        of: Quarantine,
+        /// The file, as `list` names it.
+        #[arg(value_name = "FILE")]
+        name: PathBuf,
+    },
+    /// Move files back into the inbox that they came from.
+    Replay {
+        #[command(flatten)]
+        of: Quarantine,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Delete files.
+    Purge {
+        #[command(flatten)]
+        of: Quarantine,
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Whose quarantine.
+#[derive(Debug, Args)]
+pub(crate) struct Quarantine {
+    /// The pipeline file of the daemon.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+}
+
+/// Which files in quarantine.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The files, as `list` names them.
+    #[arg(value_name = "FILE")]
+    pub(crate) names: Vec<PathBuf>,
+
+    /// All of them.
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Those that have been there for longer, such as `30days`.
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    pub(crate) older_than: Option<std::time::Duration>,
 }
 
 #[derive(Debug, Args)]

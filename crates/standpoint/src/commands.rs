@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{control, evaluate, run, trials};
+use crate::{control, evaluate, quarantine, run, trials};
 
 /// Answers a command.
 ///
@@ -28,6 +28,11 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Run(arguments) => run::run(&arguments, cli.color),
         Command::Daemon(arguments) => run::daemon(&arguments),
         Command::Status(arguments) => print(&control::status(&arguments)?),
+        Command::Quarantine(command) => {
+            let (told, exit) = quarantine::answer(&command)?;
+            print(&told)?;
+            Ok(exit)
+        }
         Command::Validate(arguments) => validate(&arguments, cli.color),
         Command::Test(arguments) => {
             let (told, exit) = trials::run(&arguments, Style::of_stdout(cli.color))?;

@@ -9,12 +9,11 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use standpoint_config::{Draft, Environment};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use crate::assemble::pipeline_file;
 use crate::cli::{self, ReportFormat};
-use crate::exit;
 use crate::server::CONTROL_SOCKET;
 use crate::status::{self, Status};
 
@@ -56,16 +55,12 @@ pub(crate) fn status(arguments: &cli::Status) -> Result<String> {
     })
 }
 
-/// The data folder that is meant. The pipeline file's plugins are not looked at: a daemon can be
-/// asked while somebody changes them.
+/// The data folder that is meant.
 fn data_dir(arguments: &cli::Status) -> Result<PathBuf> {
-    let Some(path) = &arguments.config else {
-        return Ok(arguments.data_dir.clone().unwrap_or_default());
-    };
-    Draft::load(path, &Environment::of_process(), &[])
-        .finish()
-        .map(|(file, _)| file.data_dir)
-        .map_err(|findings| exit::usage(findings.render(false)))
+    match &arguments.config {
+        Some(path) => Ok(pipeline_file(path)?.data_dir),
+        None => Ok(arguments.data_dir.clone().unwrap_or_default()),
+    }
 }
 
 /// Reads a page of the daemon.

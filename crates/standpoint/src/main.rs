@@ -16,6 +16,7 @@ mod metrics;
 mod page;
 mod plugins;
 mod progress;
+mod quarantine;
 mod routes;
 mod run;
 mod server;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use standpoint_connectors::jsonl::Maker;
 use standpoint_engine::{Shutdown, SinkSnapshot, Snapshot, StageSnapshot, Stats};
 
+use crate::style::{columns, row};
+
 /// The version of [`Status`] as JSON.
 pub(crate) const VERSION: u32 = 1;
 
@@ -206,6 +208,7 @@ impl Status {
             cells.extend(counts.iter().chain([&stage.time_ms]).map(u64::to_string));
             cells
         }));
+        text.push('\n');
         text.push_str(&columns(&rows));
         let mut rows = vec![row(["sink", "done", "failed", "groups", "errors"])];
         rows.extend(self.sinks.iter().map(|sink| {
@@ -214,6 +217,7 @@ impl Status {
             cells.extend(counts.iter().map(u64::to_string));
             cells
         }));
+        text.push('\n');
         text.push_str(&columns(&rows));
         for sink in &self.sinks {
             if let Some(error) = &sink.paused_by {
@@ -222,30 +226,6 @@ impl Status {
         }
         text
     }
-}
-
-fn row<const COLUMNS: usize>(heads: [&str; COLUMNS]) -> Vec<String> {
-    heads.map(str::to_owned).to_vec()
-}
-
-/// A blank line, then rows in columns: names to the left, numbers to the right.
-fn columns(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let mut text = String::from("\n");
-    for row in rows {
-        for (column, cell) in row.iter().enumerate() {
-            let width = width(column).unwrap_or_default();
-            let cell = match column {
-                0 => format!("{cell:<width$}"),
-                _ => format!("  {cell:>width$}"),
-            };
-            text.push_str(&cell);
-        }
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

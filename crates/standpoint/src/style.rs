@@ -120,6 +120,30 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     kept
 }
 
+/// A row of a table with these cells.
+pub(crate) fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// Rows in columns as wide as they need to be, the first to the left, the others to the right.
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max()
+    };
+    let mut text = String::new();
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
+            let filling = " ".repeat(width(column).unwrap_or_default() - cell.width());
+            match column {
+                0 => text.extend([cell, filling.as_str()]),
+                _ => text.extend(["  ", &filling, cell]),
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

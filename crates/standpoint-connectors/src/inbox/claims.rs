@@ -1,18 +1,18 @@
 //! Where a file is: in the inbox, claimed, archived or in quarantine. Every step is one rename.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{CWD, OFlags, RenameFlags};
-use rustix::io::Errno;
-use serde::Serialize;
-use tracing::{debug, info, warn};
+use rustix::fs::OFlags;
+use tracing::{debug, info};
 
 use super::{InboxError, InboxSettings, OnSuccess, Places};
+use crate::moves::{self, numbered, parent_of, remove_empty};
+use crate::quarantine::{self, Reason};
 
 /// The folder beside the files of an inbox that holds what is in work.
 pub(super) const OWN_FOLDER: &str = ".standpoint";
@@ -50,47 +50,6 @@ pub(super) enum Fate {
     Quarantined(Reason),
     /// Back into the inbox, because the program stopped first.
     Returned,
-}
-
-/// Why a file is in quarantine: what stands in its reason file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Reason {
-    /// The version of this format.
-    version: u32,
-    /// The source's name.
-    source: String,
-    /// What was found, and by whom.
-    #[serde(rename = "reason")]
-    found: String,
-    /// Documents of the file that failed, with the reason of each; the others are in the sinks.
-    /// No more than [`Reason::MOST_FAILURES`].
-    pub(super) failures: Vec<String>,
-    /// How many failed in all.
-    pub(super) failed: u64,
-    /// Its path below the inbox.
-    path: String,
-    /// How often it was in work.
-    attempts: u32,
-    /// When it was put here, in seconds since 1970 (UTC).
-    quarantined_at: u64,
-}
-
-impl Reason {
-    /// How many failures of one file are kept.
-    pub(super) const MOST_FAILURES: usize = 1000;
-
-    pub(super) fn new(source: &str, found: String) -> Self {
-        Self {
-            version: 1,
-            source: source.to_owned(),
-            found,
-            failures: Vec::new(),
-            failed: 0,
-            path: String::new(),
-            attempts: 0,
-            quarantined_at: 0,
-        }
-    }
 }
 
 impl Claim {
@@ -269,23 +228,9 @@ impl Claims {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         reason.quarantined_at = now.as_secs();
         info!(path = ?reason.path, reason = ?reason.found, "quarantined");
-        // The reason first: a crash between the two leaves a reason without a file, which the next
-        // attempt writes over, and never a file without a reason.
-        let json = serde_json::to_vec_pretty(&reason)?;
-        // Another daemon may use the same quarantine: none may take the name in between. Where
-        // folders have no locks, as on some network file systems, the file is kept all the same.
-        let folder = File::open(&self.quarantine)?;
-        if let Err(error) = folder.lock() {
-            debug!(folder = ?self.quarantine, error = %error, "cannot lock the quarantine");
-        }
-        let place = free_place(&self.quarantine, &claim.relative, ".reason.json")?;
-        let mut file = File::create(with_ending(&place, ".reason.json"))?;
-        file.write_all(&json)?;
-        file.write_all(b"\n")?;
-        if self.sync {
-            file.sync_all()?;
-        }
-        let relative = place.strip_prefix(&self.quarantine).unwrap_or(&place).to_owned();
+        // Another daemon may use the same quarantine: none may take the name in between.
+        let _lock = quarantine::lock(&self.quarantine)?;
+        let relative = quarantine::explain(&self.quarantine, &claim.relative, &reason, self.sync)?;
         self.move_to(claim, &self.quarantine, &relative).map(drop)
     }
 
@@ -294,9 +239,12 @@ impl Claims {
     fn move_to(&self, claim: &Claim, folder: &Path, relative: &Path) -> io::Result<PathBuf> {
         let wanted = folder.join(relative);
         fs::create_dir_all(parent_of(&wanted))?;
+        // Named after the claim, because another daemon may bring a file of the same name.
+        let name = claim.folder.file_name().unwrap_or_default().to_string_lossy();
+        let tag = format!("{}-{name}", std::process::id());
         let mut target = wanted.clone();
         for copy in 2_u64.. {
-            match self.move_across(claim, &target) {
+            match moves::move_file(&claim.path(), &target, &tag, self.sync) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     target = numbered(&wanted, copy);
@@ -307,32 +255,9 @@ impl Claims {
         Ok(target)
     }
 
-    /// Moves a claimed file to `target`, which must be free, on this file system or another.
-    fn move_across(&self, claim: &Claim, target: &Path) -> io::Result<()> {
-        match rename_without_replacing(&claim.path(), target) {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                // Named after the claim, because another daemon may bring a file of the same name.
-                let name = claim.folder.file_name().unwrap_or_default().to_string_lossy();
-                let draft = with_ending(target, &format!(".{}-{name}.part", std::process::id()));
-                copy(&claim.path(), &draft, target)?;
-                // The new name must be on the disk before the old one goes.
-                self.sync_folder(parent_of(target));
-                fs::remove_file(claim.path())
-            }
-            result => {
-                result?;
-                self.sync_folder(parent_of(target));
-                Ok(())
-            }
-        }
-    }
-
     fn sync_folder(&self, folder: &Path) {
-        if !self.sync {
-            return;
-        }
-        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
-            warn!(folder = %folder.display(), error = %error, "cannot sync a folder to the disk");
+        if self.sync {
+            moves::sync_folder(folder);
         }
     }
 }
@@ -347,70 +272,6 @@ fn lock_file(claimed: &Path) -> io::Result<File> {
         .truncate(false)
         .custom_flags(flags.cast_signed())
         .open(claimed.join("lock"))
-}
-
-fn parent_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
-}
-
-/// `a.txt` becomes `a~2.txt`, so that the ending still says the format.
-fn numbered(path: &Path, copy: u64) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default();
-    let mut name = stem.to_owned();
-    name.push(format!("~{copy}"));
-    if let Some(ending) = path.extension() {
-        name.push(".");
-        name.push(ending);
-    }
-    path.with_file_name(name)
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// A path at or beside `relative` below `folder` that no file has yet.
-fn free_place(folder: &Path, relative: &Path, ending: &str) -> io::Result<PathBuf> {
-    let wanted = folder.join(relative);
-    fs::create_dir_all(parent_of(&wanted))?;
-    let mut place = wanted.clone();
-    let mut copy = 2;
-    // A reason without its file is what a crash left behind.
-    while place.symlink_metadata().is_ok() {
-        place = numbered(&wanted, copy);
-        copy += 1;
-    }
-    if with_ending(&place, ending).is_dir() {
-        return Err(io::Error::other("a folder stands where the reason belongs"));
-    }
-    Ok(place)
-}
-
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some network file systems do not know the flag.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            if to.symlink_metadata().is_ok() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(from, to)
-        }
-        result => Ok(result?),
-    }
-}
-
-/// Copies a file to another file system: the copy is whole and on the disk before it gets its name.
-fn copy(from: &Path, draft: &Path, to: &Path) -> io::Result<()> {
-    let copied = fs::copy(from, draft)
-        .and_then(|_| File::open(draft)?.sync_all())
-        .and_then(|()| rename_without_replacing(draft, to));
-    if copied.is_err() {
-        // What is left of the draft would be mistaken for a file of the archive.
-        let _ = fs::remove_file(draft);
-    }
-    copied
 }
 
 /// The number and attempt in the name of a claim's folder.
@@ -438,16 +299,6 @@ fn only_file_in(folder: &Path, below: &Path) -> io::Result<Option<PathBuf>> {
         }
     }
     Ok(None)
-}
-
-/// Removes `folder` and the folders above it up to `root` as far as they are empty.
-fn remove_empty(folder: &Path, root: &Path) {
-    let above = folder.ancestors().take_while(|ancestor| *ancestor != root);
-    for ancestor in above {
-        if fs::remove_dir(ancestor).is_err() {
-            break;
-        }
-    }
 }
 
 /// Removes a folder that holds nothing but folders; leaves it if there is a file after all.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use standpoint_engine::{Outcome, Receipt};
 use tracing::warn;
 
-use super::claims::{Claim, Claims, Fate, Reason};
+use super::claims::{Claim, Claims, Fate};
+use crate::quarantine::Reason;
 
 /// How long to wait before a move that failed, as on a full disk, is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -1,0 +1,276 @@
+//! The quarantine: files that failed, each beside a file that says why.
+//!
+//! `a.txt` stands beside `a.txt.reason.json`, which holds a [`Reason`]. The reason is written before
+//! the file comes, and goes after it: a reason alone is what a crash left, and never a file alone.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tracing::debug;
+
+use crate::moves::{self, numbered, parent_of, remove_empty, with_ending};
+
+/// What the name of a reason has behind that of its file.
+const ENDING: &str = ".reason.json";
+
+/// Why a file is in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The version of this format, 1.
+    pub version: u32,
+    /// The source's name.
+    pub source: String,
+    /// What was found, and by whom.
+    #[serde(rename = "reason")]
+    pub found: String,
+    /// Documents of the file that failed, with the reason of each; the others are in the sinks.
+    /// No more than [`Reason::MOST_FAILURES`].
+    pub failures: Vec<String>,
+    /// How many failed in all.
+    pub failed: u64,
+    /// Its path below the inbox, `/` between its parts.
+    pub path: String,
+    /// How often it was in work.
+    pub attempts: u32,
+    /// When it was put here, in seconds since 1970 (UTC).
+    pub quarantined_at: u64,
+}
+
+impl Reason {
+    /// How many failures of one file are kept.
+    pub const MOST_FAILURES: usize = 1000;
+
+    /// A reason for a file that is not named yet.
+    pub(crate) fn new(source: &str, found: String) -> Self {
+        Self {
+            version: 1,
+            source: source.to_owned(),
+            found,
+            failures: Vec::new(),
+            failed: 0,
+            path: String::new(),
+            attempts: 0,
+            quarantined_at: 0,
+        }
+    }
+}
+
+/// A file in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is, below the quarantine.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Why it is here, or what is wrong with the file that should say so.
+    pub reason: Result<Reason, String>,
+}
+
+/// The files in a quarantine, the oldest first; none where there is no such folder.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    match collect(folder, Path::new(""), &mut entries) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let since = |entry: &Entry| entry.reason.as_ref().map_or(0, |reason| reason.quarantined_at);
+    entries.sort_by(|one, other| (since(one), &one.path).cmp(&(since(other), &other.path)));
+    Ok(entries)
+}
+
+fn collect(folder: &Path, below: &Path, entries: &mut Vec<Entry>) -> io::Result<()> {
+    for entry in fs::read_dir(folder.join(below))? {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        // Does not follow links.
+        let metadata = entry.metadata()?;
+        if metadata.is_dir() {
+            collect(folder, &path, entries)?;
+            continue;
+        }
+        let reason = match fs::read(with_ending(&folder.join(&path), ENDING)) {
+            // A reason, or something that is not ours.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => Err(error.to_string()),
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| error.to_string()),
+        };
+        entries.push(Entry { path, bytes: metadata.len(), reason });
+    }
+    Ok(())
+}
+
+/// Moves a file back into the inbox that it came from, to be tried again.
+///
+/// - `sync`: whether the move is on the disk before this returns.
+///
+/// # Errors
+///
+/// When its reason says no place below the inbox, a file of its name is there, or it cannot be
+/// moved.
+pub fn replay(folder: &Path, entry: &Entry, inbox: &Path, sync: bool) -> io::Result<()> {
+    let reason = entry.reason.as_ref().map_err(|error| {
+        io::Error::other(format!(
+            "its reason cannot be read, so that its name is not known: {error}"
+        ))
+    })?;
+    let relative = Path::new(&reason.path);
+    // A reason is data: whoever wrote it must not choose a place outside of the inbox.
+    let is_below = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if reason.path.is_empty() || !is_below {
+        return Err(io::Error::other(format!(
+            "its reason says no path below the inbox: `{}`",
+            reason.path.escape_debug()
+        )));
+    }
+    let _lock = lock(folder)?;
+    let (from, to) = (folder.join(&entry.path), inbox.join(relative));
+    fs::create_dir_all(parent_of(&to))?;
+    moves::move_file(&from, &to, &std::process::id().to_string(), sync)?;
+    forget(folder, &from)
+}
+
+/// Deletes a file in quarantine and its reason.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn purge(folder: &Path, entry: &Entry) -> io::Result<()> {
+    let _lock = lock(folder)?;
+    let path = folder.join(&entry.path);
+    fs::remove_file(&path)?;
+    forget(folder, &path)
+}
+
+/// Removes the reason of a file that is gone.
+fn forget(folder: &Path, path: &Path) -> io::Result<()> {
+    fs::remove_file(with_ending(path, ENDING))?;
+    remove_empty(parent_of(path), folder);
+    Ok(())
+}
+
+/// Keeps other processes from taking names in a quarantine until the value is dropped. Where
+/// folders have no locks, as on some network file systems, nobody is kept.
+pub(crate) fn lock(folder: &Path) -> io::Result<File> {
+    let lock = File::open(folder)?;
+    if let Err(error) = lock.lock() {
+        debug!(folder = ?folder, error = %error, "cannot lock the quarantine");
+    }
+    Ok(lock)
+}
+
+/// Writes why a file comes into the quarantine, and gives the place below it that is free for it, at
+/// or beside `relative`.
+pub(crate) fn explain(
+    folder: &Path,
+    relative: &Path,
+    reason: &Reason,
+    sync: bool,
+) -> io::Result<PathBuf> {
+    let json = serde_json::to_vec_pretty(reason)?;
+    let place = free_place(folder, relative)?;
+    let mut file = File::create(with_ending(&place, ENDING))?;
+    file.write_all(&json)?;
+    file.write_all(b"\n")?;
+    if sync {
+        file.sync_all()?;
+    }
+    Ok(place.strip_prefix(folder).unwrap_or(&place).to_owned())
+}
+
+fn free_place(folder: &Path, relative: &Path) -> io::Result<PathBuf> {
+    let wanted = folder.join(relative);
+    fs::create_dir_all(parent_of(&wanted))?;
+    let mut place = wanted.clone();
+    let mut copy = 2;
+    // A reason without its file is what a crash left behind and may be written over; but a file
+    // that is called like a reason has a reason of its own.
+    let is_taken = |place: &Path| {
+        let reason = with_ending(place, ENDING);
+        place.symlink_metadata().is_ok() || with_ending(&reason, ENDING).exists()
+    };
+    while is_taken(&place) {
+        place = numbered(&wanted, copy);
+        copy += 1;
+    }
+    if with_ending(&place, ENDING).is_dir() {
+        return Err(io::Error::other("a folder stands where the reason belongs"));
+    }
+    Ok(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts a file into quarantine and gives where it is.
+    fn put(folder: &Path, name: &str, path: &str, at: u64) -> PathBuf {
+        let mut reason = Reason::new("news", "it holds no text".to_owned());
+        (reason.path, reason.quarantined_at) = (path.to_owned(), at);
+        let place = explain(folder, Path::new(name), &reason, true).unwrap();
+        fs::write(folder.join(&place), name).unwrap();
+        place
+    }
+
+    fn listed(folder: &Path) -> Vec<String> {
+        let entries = entries(folder).unwrap();
+        entries.iter().map(|entry| entry.path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn files_are_listed_oldest_first_and_reasons_are_none() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path();
+        assert_eq!(listed(&folder.join("missing")), [""; 0]);
+        put(folder, "b.txt", "b.txt", 1);
+        put(folder, "sub/a.txt", "sub/a.txt", 2);
+        fs::write(folder.join("lonely.txt.reason.json"), "{}").unwrap();
+        fs::write(folder.join("stranger.txt"), "x").unwrap();
+        put(folder, "broken.txt", "broken.txt", 3);
+        fs::write(folder.join("broken.txt.reason.json"), "{").unwrap();
+        assert_eq!(listed(folder), ["broken.txt", "b.txt", "sub/a.txt"]);
+    }
+
+    #[test]
+    fn a_file_that_is_called_like_a_reason_is_never_written_over() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path();
+        let hostile = put(folder, "a.txt.reason.json", "a.txt.reason.json", 1);
+        let other = put(folder, "a.txt", "a.txt", 2);
+        assert_eq!(other, Path::new("a~2.txt"));
+        assert_eq!(fs::read_to_string(folder.join(hostile)).unwrap(), "a.txt.reason.json");
+        assert_eq!(listed(folder), ["a.txt.reason.json", "a~2.txt"]);
+    }
+
+    #[test]
+    fn what_is_replayed_lands_where_it_came_from_and_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, inbox) = (root.path().join("quarantine"), root.path().join("inbox"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&inbox).unwrap();
+        put(&folder, "sub/a~2.txt", "sub/a.txt", 1);
+        put(&folder, "evil.txt", "../evil.txt", 2);
+        put(&folder, "taken.txt", "taken.txt", 3);
+        fs::write(inbox.join("taken.txt"), "new").unwrap();
+        let entries = entries(&folder).unwrap();
+        let told: Vec<_> = entries
+            .iter()
+            .map(|entry| match replay(&folder, entry, &inbox, true) {
+                Ok(()) => "moved".to_owned(),
+                Err(error) => error.kind().to_string(),
+            })
+            .collect();
+        assert_eq!(told, ["moved", "other error", "entity already exists"]);
+        assert!(inbox.join("sub/a.txt").is_file());
+        assert_eq!(fs::read_to_string(inbox.join("taken.txt")).unwrap(), "new");
+        assert_eq!(listed(&folder), ["evil.txt", "taken.txt"]);
+        assert!(!folder.join("sub").exists(), "an empty folder goes with its last file");
+        purge(&folder, &entries[1]).unwrap();
+        assert_eq!(listed(&folder), ["taken.txt"]);
+    }
+}

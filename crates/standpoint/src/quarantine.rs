@@ -1,0 +1,145 @@
+//! `quarantine`: what failed, why, and again.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::json;
+use standpoint_config::{Durability, PipelineFile};
+use standpoint_connectors::quarantine::{self, Entry, Reason};
+
+use crate::assemble::{inbox_of, pipeline_file};
+use crate::cli::{QuarantineCommand, ReportFormat, Which};
+use crate::exit::{self, Exit};
+use crate::style::harmless;
+
+/// Answers one of the commands with what is to be printed.
+///
+/// # Errors
+///
+/// When the pipeline file or the quarantine cannot be read, or no such file is there.
+pub(crate) fn answer(command: &QuarantineCommand) -> Result<(String, Exit)> {
+    match command {
+        QuarantineCommand::List { of, format } => {
+            let entries = entries(&pipeline_file(&of.config)?)?;
+            Ok((list(&entries, *format), Exit::Done))
+        }
+        QuarantineCommand::Show { of, name } => {
+            let entries = entries(&pipeline_file(&of.config)?)?;
+            Ok((format!("{:#}\n", as_json(named(&entries, name)?)), Exit::Done))
+        }
+        QuarantineCommand::Replay { of, which } => {
+            let file = pipeline_file(&of.config)?;
+            for_each(&file, which, "back in the inbox", |entry| replay(&file, entry))
+        }
+        QuarantineCommand::Purge { of, which } => {
+            let file = pipeline_file(&of.config)?;
+            let folder = &file.quarantine.path;
+            for_each(&file, which, "deleted", |entry| Ok(quarantine::purge(folder, entry)?))
+        }
+    }
+}
+
+fn entries(file: &PipelineFile) -> Result<Vec<Entry>> {
+    let folder = &file.quarantine.path;
+    quarantine::entries(folder)
+        .with_context(|| format!("cannot look into the quarantine {}", folder.display()))
+}
+
+fn named<'e>(entries: &'e [Entry], name: &Path) -> Result<&'e Entry> {
+    entries.iter().find(|entry| entry.path == name).ok_or_else(|| {
+        exit::usage(format!(
+            "{}: there is no such file in quarantine; `standpoint quarantine list` names them",
+            name.display()
+        ))
+    })
+}
+
+/// Does something to each of the files that are meant, and says for each what became of it.
+fn for_each(
+    file: &PipelineFile,
+    which: &Which,
+    done: &str,
+    act: impl Fn(&Entry) -> Result<()>,
+) -> Result<(String, Exit)> {
+    let entries = entries(file)?;
+    let chosen: Vec<&Entry> = match which.older_than {
+        Some(age) => entries.iter().filter(|entry| is_older(entry, age)).collect(),
+        None if which.all => entries.iter().collect(),
+        None => which.names.iter().map(|name| named(&entries, name)).collect::<Result<_>>()?,
+    };
+    let (mut told, mut exit) = (String::new(), Exit::Done);
+    for entry in chosen {
+        let outcome = match act(entry) {
+            Ok(()) => done.to_owned(),
+            Err(error) => {
+                exit = Exit::Failed;
+                format!("stays, because {}", harmless(&format!("{error:#}")))
+            }
+        };
+        // Infallible: a String takes whatever is written.
+        let _ = writeln!(told, "{}: {outcome}", shown(&entry.path));
+    }
+    Ok((told, exit))
+}
+
+fn replay(file: &PipelineFile, entry: &Entry) -> Result<()> {
+    let source = entry.reason.as_ref().map_or("", |reason| &reason.source);
+    let inbox = inbox_of(file, source)
+        .ok_or_else(|| anyhow!("the pipeline file has no inbox `{source}`"))?;
+    let sync = file.commit.durability != Durability::Os;
+    Ok(quarantine::replay(&file.quarantine.path, entry, &inbox, sync)?)
+}
+
+fn is_older(entry: &Entry, age: Duration) -> bool {
+    let since = entry.reason.as_ref().ok().and_then(since);
+    since.and_then(|since| since.elapsed().ok()).is_some_and(|waited| waited > age)
+}
+
+/// When a file was put into quarantine; `None` where the reason names no time that there is.
+fn since(reason: &Reason) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(reason.quarantined_at))
+}
+
+fn list(entries: &[Entry], format: ReportFormat) -> String {
+    match format {
+        ReportFormat::Json => {
+            format!("{:#}\n", entries.iter().map(as_json).collect::<serde_json::Value>())
+        }
+        ReportFormat::Text if entries.is_empty() => "nothing is in quarantine\n".to_owned(),
+        ReportFormat::Text => entries.iter().map(line).collect(),
+    }
+}
+
+/// A file on a line, its reason on the next.
+fn line(entry: &Entry) -> String {
+    let (facts, found) = match &entry.reason {
+        Ok(reason) => {
+            let since = since(reason).map(humantime::format_rfc3339_seconds);
+            let since = since.map(|since| since.to_string()).unwrap_or_default();
+            let source = harmless(&reason.source);
+            (format!("{since}, from {source}"), harmless(&reason.found))
+        }
+        Err(error) => ("since when is not known".to_owned(), unreadable(error)),
+    };
+    format!("{}  ({} bytes, {facts})\n    {found}\n", shown(&entry.path), entry.bytes)
+}
+
+fn as_json(entry: &Entry) -> serde_json::Value {
+    match &entry.reason {
+        Ok(reason) => json!({ "file": entry.path, "bytes": entry.bytes, "reason": reason }),
+        Err(error) => {
+            json!({ "file": entry.path, "bytes": entry.bytes, "unreadable": unreadable(error) })
+        }
+    }
+}
+
+fn unreadable(error: &str) -> String {
+    format!("its reason cannot be read: {}", harmless(error))
+}
+
+/// A path as text for a terminal.
+fn shown(path: &Path) -> String {
+    harmless(&path.to_string_lossy())
+}
