@@ -143,7 +143,8 @@ pub struct Batch {
     /// How many documents are given to the stage at once, at most.
     pub max_documents: NonZeroUsize,
 
-    /// How long the first document waits for others.
+    /// How long the first document waits for others. A batch leaves at once when no other document
+    /// is on its way and the stage is idle.
     #[serde(with = "duration_text")]
     #[schemars(schema_with = "duration_text::schema")]
     pub max_delay: Duration,

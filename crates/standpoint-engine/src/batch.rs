@@ -1,12 +1,13 @@
 //! Collects documents for a stage that works on several at once.
 //!
-//! There is no collector task: documents meet, and the one that completes a batch, or that has
-//! waited the longest when its time is up, makes the call for all.
+//! There is no collector task: documents meet, and the one that completes a batch, or that came
+//! first when there is nothing left to wait for, makes the call for all.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use standpoint_document::Document;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use crate::call::CallError;
@@ -33,6 +34,11 @@ pub(crate) struct Answer {
 pub(crate) struct Batcher {
     group: Group,
     waiting: Mutex<Waiting>,
+    /// What a batch waits for: documents that are on their way here, and calls under way, since a
+    /// stage that is busy would rather have more documents a little later.
+    prospects: AtomicUsize,
+    /// Told when there are none.
+    alone: Notify,
 }
 
 #[derive(Default)]
@@ -51,7 +57,12 @@ impl Waiting {
 
 impl Batcher {
     pub(crate) fn new(group: Group) -> Self {
-        Self { group, waiting: Mutex::default() }
+        Self {
+            group,
+            waiting: Mutex::default(),
+            prospects: AtomicUsize::new(0),
+            alone: Notify::new(),
+        }
     }
 
     /// Joins the batch that is being collected and waits for the answer. `call` makes the call for
@@ -61,28 +72,55 @@ impl Batcher {
         document: Document<'static>,
         ticket: Arc<Ticket>,
         attempt: u32,
+        approach: &mut Approach,
         call: impl AsyncFnOnce(Vec<Member>),
     ) -> Option<Answer> {
         let (answer, mut answered) = oneshot::channel();
         let member = Member { document, ticket, attempt, answer };
         let (full, is_first, batch) = self.add(member);
-        if let Some(members) = full {
-            call(members).await;
-        } else if is_first {
+        // After it has joined, so that the batch does not leave without it.
+        approach.reach(self);
+        let members = if full.is_some() || !is_first {
+            full
+        } else {
             tokio::select! {
                 biased;
                 answer = &mut answered => return answer.ok(),
+                () = self.alone() => {}
                 () = sleep(self.group.max_delay) => {}
             }
-            let late = {
-                let mut waiting = self.lock();
-                (waiting.batch == batch).then(|| waiting.leave())
-            };
-            if let Some(members) = late {
-                call(members).await;
-            }
+            let mut waiting = self.lock();
+            (waiting.batch == batch).then(|| waiting.leave())
+        };
+        if let Some(members) = members {
+            let _under_way = UnderWay::new(self);
+            call(members).await;
         }
         answered.await.ok()
+    }
+
+    /// Waits until nobody can come to the batch.
+    async fn alone(&self) {
+        loop {
+            let alone = self.alone.notified();
+            tokio::pin!(alone);
+            // Registered before the look, so that no change between the two is missed.
+            alone.as_mut().enable();
+            if self.prospects.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            alone.await;
+        }
+    }
+
+    fn expect(&self) {
+        self.prospects.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn expect_no_more(&self) {
+        if self.prospects.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.alone.notify_waiters();
+        }
     }
 
     fn add(&self, member: Member) -> (Option<Vec<Member>>, bool, u64) {
@@ -96,5 +134,53 @@ impl Batcher {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call under way, until it is dropped.
+struct UnderWay<'b>(&'b Batcher);
+
+impl<'b> UnderWay<'b> {
+    fn new(batcher: &'b Batcher) -> Self {
+        batcher.expect();
+        Self(batcher)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.expect_no_more();
+    }
+}
+
+/// A document that is expected wherever batches are collected ahead of it; no longer where it has
+/// come, nor anywhere when it is dropped. One that blocks its worker for ever is expected for ever:
+/// batches then wait their time.
+pub(crate) struct Approach {
+    /// In the order of the chain.
+    batchers: Arc<[Arc<Batcher>]>,
+    /// How many of them it has come to, or past.
+    reached: usize,
+}
+
+impl Approach {
+    pub(crate) fn new(batchers: &Arc<[Arc<Batcher>]>) -> Self {
+        batchers.iter().for_each(|batcher| batcher.expect());
+        Self { batchers: Arc::clone(batchers), reached: 0 }
+    }
+
+    /// Notes that the document has come to `batcher` or passed it by; the first time counts.
+    pub(crate) fn reach(&mut self, batcher: &Batcher) {
+        let is_next = |next: &Arc<Batcher>| std::ptr::eq(Arc::as_ptr(next), batcher);
+        if self.batchers.get(self.reached).is_some_and(is_next) {
+            self.reached += 1;
+            batcher.expect_no_more();
+        }
+    }
+}
+
+impl Drop for Approach {
+    fn drop(&mut self) {
+        self.batchers[self.reached..].iter().for_each(|batcher| batcher.expect_no_more());
     }
 }

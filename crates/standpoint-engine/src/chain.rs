@@ -10,7 +10,7 @@ use standpoint_stage::StageContext;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep};
 
-use crate::batch::{Answer, Batcher, Member};
+use crate::batch::{Answer, Approach, Batcher, Member};
 use crate::call::{CallError, within};
 use crate::engine::RunError;
 use crate::flight::{Call, Flights, Share, Ticket};
@@ -24,6 +24,8 @@ use crate::stats::{StageCounters, count};
 /// The stages, joined to the queues of the sinks.
 pub(crate) struct Chain {
     links: Vec<Link>,
+    /// Those of the links that collect batches.
+    batchers: Arc<[Arc<Batcher>]>,
     exits: Vec<Exit>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) executor: Executor,
@@ -43,7 +45,7 @@ struct Link {
     index: usize,
     step: StageStep,
     calls: Option<Semaphore>,
-    batcher: Option<Batcher>,
+    batcher: Option<Arc<Batcher>>,
 }
 
 /// The way to one sink.
@@ -75,11 +77,12 @@ impl Chain {
         let link = |(index, step): (usize, StageStep)| Link {
             index,
             calls: step.concurrency.map(|most| Semaphore::new(most.get())),
-            batcher: step.batch.map(Batcher::new),
+            batcher: step.batch.map(|group| Arc::new(Batcher::new(group))),
             step,
         };
-        let links = stages.into_iter().enumerate().map(link).collect();
-        Self { links, exits, flights, executor, shutdown, errors }
+        let links: Vec<_> = stages.into_iter().enumerate().map(link).collect();
+        let batchers = links.iter().filter_map(|link| link.batcher.clone()).collect();
+        Self { links, batchers, exits, flights, executor, shutdown, errors }
     }
 
     /// The ids of the stages.
@@ -93,23 +96,41 @@ impl Chain {
     }
 
     /// Takes a document through the stages, back to back, and to the sinks.
-    pub(crate) async fn walk(self: Arc<Self>, document: Document<'static>, share: Share) {
-        let Some(ticket) = share.ticket() else { return };
-        tokio::select! {
-            biased;
-            () = self.walk_on(document, share, &ticket) => {}
-            () = ticket.taken_away() => {}
+    ///
+    /// It counts as being on its way at once, and not only from the first poll on.
+    pub(crate) fn walk(
+        self: Arc<Self>,
+        document: Document<'static>,
+        share: Share,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let approach = Approach::new(&self.batchers);
+        async move {
+            let Some(ticket) = share.ticket() else { return };
+            tokio::select! {
+                biased;
+                () = self.walk_on(document, share, &ticket, approach) => {}
+                () = ticket.taken_away() => {}
+            }
         }
     }
 
-    async fn walk_on(&self, mut document: Document<'static>, share: Share, ticket: &Arc<Ticket>) {
+    async fn walk_on(
+        &self,
+        mut document: Document<'static>,
+        share: Share,
+        ticket: &Arc<Ticket>,
+        mut approach: Approach,
+    ) {
         for link in &self.links {
-            match self.pass(link, document, ticket).await {
+            match self.pass(link, document, ticket, &mut approach).await {
                 Ok(passed) => document = passed,
                 Err(End::Lost) => return,
                 Err(End::Failed { reason, attempts }) => {
                     return share.fail(&link.step.id, reason, attempts);
                 }
+            }
+            if let Some(batcher) = &link.batcher {
+                approach.reach(batcher);
             }
         }
         self.leave(document, share, ticket).await;
@@ -121,6 +142,7 @@ impl Chain {
         link: &Link,
         mut document: Document<'static>,
         ticket: &Arc<Ticket>,
+        approach: &mut Approach,
     ) -> Result<Document<'static>, End> {
         let step = &link.step;
         let counters = &self.flights.counters.stages[link.index];
@@ -138,7 +160,7 @@ impl Chain {
         let original = (goes_on_after_failure && !step.restores).then(|| document.clone());
         let mut attempt = 1;
         loop {
-            let answer = self.call(link, document, ticket, attempt).await;
+            let answer = self.call(link, document, ticket, attempt, approach).await;
             let Some(Answer { document: worked_on, result, took }) = answer else {
                 return Err(End::Lost);
             };
@@ -199,10 +221,11 @@ impl Chain {
         mut document: Document<'static>,
         ticket: &Arc<Ticket>,
         attempt: u32,
+        approach: &mut Approach,
     ) -> Option<Answer> {
         if let Some(batcher) = &link.batcher {
             let call = async |members| self.call_batch(link, members).await;
-            return batcher.join(document, Arc::clone(ticket), attempt, call).await;
+            return batcher.join(document, Arc::clone(ticket), attempt, approach, call).await;
         }
         let _permit = link.permit().await;
         let started = Instant::now();

@@ -72,8 +72,8 @@
 //! 2. The task waits until the document fits the limits on documents and bytes in flight. This is
 //!    the only place where back-pressure meets a source, and the only one that listens for a stop.
 //! 3. The document gets a ticket, which holds its receipt, and becomes a task on the workers. It
-//!    walks through the stages back to back; a stage with a [`Group`] makes it wait for others, and
-//!    one of them makes the call for all. A call is watched: a panic, an error, a timeout or a
+//!    walks through the stages back to back; a stage with a [`Group`] makes it wait for others that
+//!    are on their way, and one of them makes the call for all. A call is watched: a panic, an error, a timeout or a
 //!    condition that cannot be decided fails this document alone, or is noted, as [`OnError`] says.
 //! 4. It is shared out to the queues of the sinks that want it. Each share owes an answer.
 //! 5. A [`Sink`] gets groups, one call at a time, on the caller's runtime. A group leaves when it is

@@ -128,7 +128,7 @@ pub type Condition = Arc<dyn Fn(&Document<'_>) -> Result<bool, String> + Send + 
 pub struct Group {
     /// The most documents in a group.
     pub max_documents: NonZeroUsize,
-    /// The longest that the first document waits for others.
+    /// The longest that the first document waits for others; it does not wait for nobody.
     pub max_delay: Duration,
 }
 

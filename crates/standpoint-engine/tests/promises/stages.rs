@@ -5,11 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::common::{Memory, Texts, in_order, obedient, pipeline, run, said};
+use async_trait::async_trait;
+use standpoint_document::Document;
 use standpoint_engine::{
     Backoff, Compute, Engine, Group, OnError, Outcome, Retry, RunError, StageStep,
 };
+use standpoint_stage::{Stage, StageContext, StageError};
+use tokio::sync::Barrier;
 use tokio::time::Instant;
+
+use crate::common::{Memory, Texts, in_order, obedient, pipeline, run, said};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -129,19 +134,44 @@ async fn no_more_calls_at_once_than_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_leaves_when_it_is_full_or_its_time_is_up() {
+async fn a_batch_leaves_when_it_is_full_or_nothing_is_left_to_wait_for() {
+    // Each batch with its size and when it left, in milliseconds. Both stages obey the words.
+    let cases = [
+        ("full, and the rest at once", 4, 20, &["good"; 10][..], &[(4, 0), (4, 0), (2, 0)][..]),
+        ("somebody comes", 4, 20, &["good", "good", "sleep:10"], &[(3, 10)]),
+        ("somebody comes too late", 4, 20, &["good", "good", "sleep:50"], &[(2, 20), (1, 50)]),
+        ("somebody will not come", 4, 20, &["good", "good", "sleep:10 fail"], &[(2, 10)]),
+        // The first two are in the call from 15 to 40.
+        ("the stage is busy", 2, 99, &["sleep:10", "sleep:15", "sleep:18"], &[(2, 15), (1, 40)]),
+        ("too long", 2, 20, &["sleep:10", "sleep:15", "sleep:18"], &[(2, 15), (1, 38)]),
+    ];
+    for (case, max_documents, max_delay, texts, expected) in cases {
+        let (first, _) = obedient("first");
+        let (step, stage) = obedient("stage");
+        let max_delay = Duration::from_millis(max_delay);
+        let batch =
+            Some(Group { max_documents: NonZeroUsize::new(max_documents).unwrap(), max_delay });
+        let started = Instant::now();
+        run(texts, vec![first, StageStep { batch, ..step }]).await;
+        let batches = stage.batches.lock().unwrap();
+        let left = |&(size, at): &(usize, Instant)| (size, (at - started).as_millis());
+        assert_eq!(batches.iter().map(left).collect::<Vec<_>>(), expected, "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_wait_for_those_that_pass_the_stage_by() {
+    let (first, _) = obedient("first");
     let (step, stage) = obedient("stage");
-    let max_delay = Duration::from_millis(20);
-    let batch = Some(Group { max_documents: NonZeroUsize::new(4).unwrap(), max_delay });
+    let batch = Some(Group { max_documents: NonZeroUsize::new(4).unwrap(), max_delay: SECOND });
+    let when: standpoint_engine::Condition = Arc::new(|document| Ok(document.text() == "good"));
+    let step = StageStep { batch, when: Some(when), ..step };
     let started = Instant::now();
-    let (summary, outcomes, _) = run(&["good"; 10], vec![StageStep { batch, ..step }]).await;
+    let (summary, outcomes, _) = run(&["good", "sleep:10", "good"], vec![first, step]).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Done));
     let batches = stage.batches.lock().unwrap();
-    let sizes: Vec<_> = batches.iter().map(|(size, _)| *size).collect();
-    assert_eq!(sizes, [4, 4, 2]);
-    assert_eq!(batches[1].1, started);
-    assert!((max_delay..2 * max_delay).contains(&(batches[2].1 - started)));
-    assert_eq!(summary.counts.stages[0].done, 10);
+    assert_eq!(batches[..], [(2, started + Duration::from_millis(10))]);
+    assert_eq!((summary.counts.stages[1].done, summary.counts.stages[1].skipped), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,13 +222,28 @@ async fn a_stage_that_blocks_its_worker_fails_its_document_only() {
 
 #[tokio::test]
 async fn a_batch_that_blocks_its_worker_fails_together() {
+    /// Lets documents go on in twos, so that neither comes to the next stage alone.
+    struct Meeting(Barrier);
+
+    #[async_trait]
+    impl Stage for Meeting {
+        async fn process(
+            &self,
+            _: &mut Document<'_>,
+            _: &StageContext<'_>,
+        ) -> Result<(), StageError> {
+            self.0.wait().await;
+            Ok(())
+        }
+    }
+
+    let meeting = StageStep::new("meeting", Arc::new(Meeting(Barrier::new(2))));
     let (step, stage) = obedient("stage");
-    let max_delay = Duration::from_millis(1);
-    let batch = Some(Group { max_documents: NonZeroUsize::new(2).unwrap(), max_delay });
+    let batch = Some(Group { max_documents: NonZeroUsize::new(2).unwrap(), max_delay: SECOND });
     let step = StageStep { timeout: Some(Duration::from_millis(20)), batch, ..step };
     let (source, outcomes) = Texts::new(["good", "block"]);
     let (sink, _) = Memory::new();
-    let mut pipeline = pipeline(source, vec![step], sink);
+    let mut pipeline = pipeline(source, vec![meeting, step], sink);
     pipeline.limits.compute = Compute::Workers(NonZeroUsize::MIN);
     let summary = Engine::new(pipeline).run().await;
     assert_eq!((summary.counts.failed, summary.counts.stuck_workers), (2, 1));
