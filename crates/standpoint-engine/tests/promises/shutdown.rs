@@ -3,42 +3,42 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use standpoint_engine::{Compute, Engine, RunError};
+use standpoint_engine::{Compute, Engine, RunError, Summary};
 use tokio::time::{Instant, sleep};
 
 use crate::common::{Memory, Texts, Then, in_order, obedient, pipeline, said};
 
-#[tokio::test(start_paused = true)]
-async fn a_drain_finishes_what_is_under_way() {
-    let (source, outcomes) = Texts::new(["sleep:2000", "sleep:3000", "good"]);
-    let (sink, kept) = Memory::new();
+/// Runs texts through a stage from a source that never ends, and asks for a stop each second, so
+/// many times.
+async fn stopped(texts: &[&str], requests: u32) -> (Summary, Vec<String>) {
+    let (source, outcomes) = Texts::new(texts.iter().copied());
+    let (sink, _) = Memory::new();
     let (step, _) = obedient("stage");
     let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
     let shutdown = engine.shutdown();
     let request = async {
-        sleep(Duration::from_secs(1)).await;
-        shutdown.drain();
+        for _ in 0..requests {
+            sleep(Duration::from_secs(1)).await;
+            shutdown.escalate();
+        }
     };
     let (summary, ()) = tokio::join!(engine.run(), request);
-    assert_eq!(said(&in_order(&outcomes)), ["done"; 3]);
-    assert_eq!(kept.lock().unwrap().len(), 3);
+    (summary, said(&in_order(&outcomes)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_finishes_what_is_under_way() {
+    let (summary, outcomes) = stopped(&["sleep:2000", "sleep:3000", "good"], 1).await;
+    assert_eq!(outcomes, ["done"; 3]);
+    assert_eq!(summary.counts.sinks[0].done, 3);
     assert!(summary.errors.is_empty());
     assert!(summary.elapsed < Duration::from_secs(4));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_drain_in_time_goes_back() {
-    let (source, outcomes) = Texts::new(["hang", "good", "sleep:5000"]);
-    let (sink, _) = Memory::new();
-    let (step, _) = obedient("stage");
-    let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
-    let shutdown = engine.shutdown();
-    let request = async {
-        sleep(Duration::from_secs(1)).await;
-        shutdown.drain();
-    };
-    let (summary, ()) = tokio::join!(engine.run(), request);
-    assert_eq!(said(&in_order(&outcomes)), ["returned", "done", "done"]);
+    let (summary, outcomes) = stopped(&["hang", "good", "sleep:5000"], 1).await;
+    assert_eq!(outcomes, ["returned", "done", "done"]);
     assert!(
         matches!(summary.errors[..], [RunError::DrainTimeout { documents: 1, .. }]),
         "{:?}",
@@ -49,22 +49,10 @@ async fn what_does_not_drain_in_time_goes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_request_stops_at_once() {
-    let (source, outcomes) = Texts::new(["hang", "good"]);
-    let (sink, _) = Memory::new();
-    let (step, _) = obedient("stage");
-    let engine = Engine::new(pipeline(source.then(Then::Wait), vec![step], sink));
-    let shutdown = engine.shutdown();
-    let request = async {
-        for _ in 0..2 {
-            sleep(Duration::from_secs(1)).await;
-            shutdown.escalate();
-        }
-    };
-    let started = Instant::now();
-    let (summary, ()) = tokio::join!(engine.run(), request);
-    assert_eq!(said(&in_order(&outcomes)), ["returned", "done"]);
+    let (summary, outcomes) = stopped(&["hang", "good"], 2).await;
+    assert_eq!(outcomes, ["returned", "done"]);
     assert!(summary.errors.is_empty(), "{:?}", summary.errors);
-    assert!(started.elapsed() < Duration::from_millis(2_500));
+    assert!(summary.elapsed < Duration::from_millis(2_500));
 }
 
 /// In real time: a blocked thread knows no other.
