@@ -97,6 +97,13 @@ impl Stage for Chaos {
                 document.set_layer("secrets", Vec::new())?;
                 Ok(())
             }
+            "beyond" => {
+                document.set_attribute("report", "kept?".into());
+                // Whatever the stage makes of it, the host finds out.
+                let beyond = Annotation::new(Span::new(0, 4_000));
+                let _ = document.set_layer("rows", vec![beyond]);
+                Ok(())
+            }
             "log" => {
                 tracing::info!(words = 3, odd = true, who = "chaos", "counted");
                 tracing::trace!("too quiet");

@@ -42,6 +42,7 @@
 //!   what it writes must be in the contract, too, the language (`layers::LANGUAGE`) included.
 //! - Text, layers and vectors are read where the host keeps them. Records (`entities`,
 //!   `sentiment`, `stance`) and attributes cross as JSON.
+//! - The host checks what was written when the call is over, and fails the call if it does not fit.
 //! - A panic fails the document, and the next call gets a new instance of the stage.
 //! - `tracing` events come out of the host under `plugin::<name>`; spans stay inside.
 //! - There is no tokio runtime in a plugin: wait with futures of your own, or compute.

@@ -154,6 +154,7 @@ fn a_failed_stage_leaves_the_document_as_it_was() {
             "it writes `secrets`, which its contract does not name: add it to `writes`",
             StageErrorKind::Stage,
         ),
+        ("beyond", "layer `rows` span #0: 0..4000 leaves the text, which", StageErrorKind::Stage),
     ];
     for (text, expected, kind) in cases {
         let mut document = everything(text);
