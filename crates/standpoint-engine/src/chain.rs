@@ -317,6 +317,10 @@ impl Chain {
         }
         ticket.weigh(document.size_bytes());
         ticket.turn().await;
+        if ticket.is_settled() {
+            // Taken away while it waited: its turn came only because those before it were, too.
+            return;
+        }
         let document = Arc::new(document);
         // All shares are made before the first sink can answer, so that it is not the last.
         let shares: Vec<Share> = wanted_by.iter().map(|_| share.split()).collect();

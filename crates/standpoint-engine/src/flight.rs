@@ -267,6 +267,11 @@ impl Ticket {
         }
     }
 
+    /// Whether there is nothing left to say of the document.
+    pub(crate) fn is_settled(&self) -> bool {
+        lock(&self.held).is_none()
+    }
+
     /// Settles the document over the heads of those who work on it.
     pub(crate) fn take_away(&self, outcome: Outcome) -> bool {
         self.cancelled.store(true, Ordering::Relaxed);

@@ -55,6 +55,23 @@ async fn a_second_request_stops_at_once() {
     assert!(summary.elapsed < Duration::from_millis(2_500));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_document_that_went_back_while_it_waited_for_its_turn_reaches_no_sink() {
+    let (source, outcomes) = Texts::new(["hang", "good", "good"]);
+    let (sink, kept) = Memory::new();
+    let mut pipeline = pipeline(source.then(Then::Wait), vec![obedient("stage").0], sink);
+    pipeline.sources[0].keeps_order = true;
+    let engine = Engine::new(pipeline);
+    let shutdown = engine.shutdown();
+    let request = async {
+        sleep(Duration::from_secs(1)).await;
+        shutdown.now();
+    };
+    tokio::join!(engine.run(), request);
+    assert_eq!(said(&in_order(&outcomes)), ["returned"; 3]);
+    assert_eq!(kept.lock().unwrap().len(), 0);
+}
+
 /// In real time: a blocked thread knows no other.
 #[tokio::test]
 async fn shutdown_does_not_wait_for_a_blocked_worker() {
