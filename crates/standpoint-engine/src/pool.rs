@@ -35,7 +35,9 @@ pub(crate) struct Executor {
 #[derive(Default)]
 struct Live {
     count: AtomicUsize,
-    /// Told when the last one ends.
+    /// How many of them nobody waits for, because they block their workers.
+    stuck: AtomicUsize,
+    /// Told when there are no others left.
     none: Notify,
 }
 
@@ -82,10 +84,10 @@ impl Executor {
         }
     }
 
-    /// Waits at most `patience` for the tasks, and again for the workers that are not blocked, to
-    /// end; leaves the others behind.
+    /// Waits at most `patience` for the tasks, and again for the workers, to end that are not among
+    /// the `stuck` ones; leaves the others behind.
     pub(crate) async fn finish(&self, stuck: usize, patience: Duration) {
-        let _ = tokio::time::timeout(patience, self.live.ended()).await;
+        let _ = tokio::time::timeout(patience, self.live.ended(stuck)).await;
         if let Some(pool) = &self.pool {
             pool.close();
             let mut workers = pool.workers.subscribe();
@@ -96,14 +98,15 @@ impl Executor {
 }
 
 impl Live {
-    /// Waits until no task is left.
-    async fn ended(&self) {
+    /// Waits until no task is left but `stuck` ones.
+    async fn ended(&self, stuck: usize) {
+        self.stuck.store(stuck, Ordering::SeqCst);
         loop {
             let none = self.none.notified();
             tokio::pin!(none);
             // Registered before the look, so that no change between the two is missed.
             none.as_mut().enable();
-            if self.count.load(Ordering::Acquire) == 0 {
+            if self.count.load(Ordering::SeqCst) <= stuck {
                 return;
             }
             none.await;
@@ -116,7 +119,9 @@ struct Ended(Arc<Live>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // Either this sees how many are stuck, or whoever has just said so sees this one gone.
+        let left = self.0.count.fetch_sub(1, Ordering::SeqCst) - 1;
+        if left == self.0.stuck.load(Ordering::SeqCst) {
             self.0.none.notify_waiters();
         }
     }
