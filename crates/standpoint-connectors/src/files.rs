@@ -36,7 +36,7 @@ pub struct FilesSettings {
 #[serde(deny_unknown_fields)]
 pub struct LinesSettings {
     /// The file, relative to the pipeline file: a JSON object on each line, whatever the file is
-    /// called; compressed if its name ends in `.gz`.
+    /// called; compressed if its name ends in `.gz` or `.zst`.
     #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
 }
@@ -394,7 +394,7 @@ mod tests {
         passed over LICENCE.txt: it is about the folder, not a document
         passed over README.md: it is about the folder, not a document
         passed over loop: a link to a folder is not followed
-        passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, and .gz of each
+        passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, csv, tsv, eml, mbox, and .gz or .zst of each
         ");
     }
 

@@ -1,7 +1,9 @@
 //! The formats that files come in, by the ending of their names.
 
+pub mod csv;
 pub mod html;
 pub mod json;
+pub mod mail;
 pub mod markdown;
 pub mod text;
 
@@ -20,6 +22,21 @@ pub enum Format {
     Json,
     /// One such object on each line.
     Jsonl,
+    /// A table with a header; each row is a document.
+    Csv,
+    /// One mail.
+    Mail,
+    /// A mailbox with one mail after another.
+    Mbox,
+}
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// `.gz`
+    Gzip,
+    /// `.zst`
+    Zstd,
 }
 
 /// What a format's reader makes of a file.
@@ -39,19 +56,22 @@ pub struct Content {
     pub text: String,
 }
 
+/// A document in a file with others, and the bytes that it is recognised by.
+pub(crate) struct Raw {
+    pub(crate) content: Content,
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Format {
-    /// The format of a file by its name, and whether it is compressed. A name without an ending
-    /// is text.
+    /// The format of a file by its name, and how it is compressed. A name without an ending is
+    /// text.
     ///
     /// # Errors
     ///
     /// [`ReadError::Format`] for an ending that is not read.
-    pub fn of_path(path: &str) -> Result<(Self, bool), ReadError> {
+    pub fn of_path(path: &str) -> Result<(Self, Option<Compression>), ReadError> {
         let name = path.rsplit('/').next().unwrap_or_default();
-        let (name, compressed) = match strip_ending(name, ".gz") {
-            Some(inner) => (inner, true),
-            None => (name, false),
-        };
+        let (name, compression) = Compression::of_name(name);
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
         let format = match ending.to_ascii_lowercase().as_str() {
             "" | "txt" | "text" => Self::Text,
@@ -59,17 +79,24 @@ impl Format {
             "html" | "htm" | "xhtml" => Self::Html,
             "json" => Self::Json,
             "jsonl" | "ndjson" => Self::Jsonl,
+            "csv" | "tsv" => Self::Csv,
+            "eml" => Self::Mail,
+            "mbox" => Self::Mbox,
             _ => return Err(ReadError::Format { found: ending.to_owned() }),
         };
-        Ok((format, compressed))
+        Ok((format, compression))
     }
 }
 
-impl Format {
-    /// Whether the name of a file says that it is compressed.
+impl Compression {
+    /// The name without the ending of a compression, and which that is.
     #[must_use]
-    pub fn is_compressed(path: &str) -> bool {
-        strip_ending(path, ".gz").is_some()
+    pub fn of_name(name: &str) -> (&str, Option<Self>) {
+        let endings = [(".gz", Self::Gzip), (".zst", Self::Zstd)];
+        endings
+            .into_iter()
+            .find_map(|(ending, found)| Some((strip_ending(name, ending)?, Some(found))))
+            .unwrap_or((name, None))
     }
 }
 
@@ -85,13 +112,16 @@ mod tests {
     #[test]
     fn the_ending_says_the_format() {
         let cases = [
-            ("a/b.txt", Some((Format::Text, false))),
-            ("a.b/c", Some((Format::Text, false))),
-            ("B.TXT.GZ", Some((Format::Text, true))),
-            ("a.html", Some((Format::Html, false))),
-            ("a.ndjson.gz", Some((Format::Jsonl, true))),
+            ("a/b.txt", Some((Format::Text, None))),
+            ("a.b/c", Some((Format::Text, None))),
+            ("B.TXT.GZ", Some((Format::Text, Some(Compression::Gzip)))),
+            ("a.html", Some((Format::Html, None))),
+            ("a.tsv.zst", Some((Format::Csv, Some(Compression::Zstd)))),
+            ("a.eml", Some((Format::Mail, None))),
+            ("a.mbox", Some((Format::Mbox, None))),
+            ("a.ndjson.gz", Some((Format::Jsonl, Some(Compression::Gzip)))),
             ("a.pdf", None),
-            ("é.gz", Some((Format::Text, true))),
+            ("é.gz", Some((Format::Text, Some(Compression::Gzip)))),
         ];
         for (path, expected) in cases {
             assert_eq!(Format::of_path(path).ok(), expected, "{path}");

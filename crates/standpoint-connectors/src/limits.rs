@@ -4,9 +4,9 @@
 /// limit's name, its value and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadLimits {
-    /// Bytes of one document that is a whole file.
+    /// Bytes of one document that is a whole file, or a mail in a mailbox.
     pub max_document_bytes: u64,
-    /// Bytes of one line of JSONL.
+    /// Bytes of one line of JSONL, or of one row of a table.
     pub max_line_bytes: u64,
     /// Bytes that a compressed file may become.
     pub max_expanded_bytes: u64,

@@ -1,12 +1,15 @@
 //! From a file to documents: opens the format, keeps the limits, names what it refuses.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use standpoint_document::{Document, Metadata, SourceRef};
 
 use crate::encoding;
-use crate::formats::{Content, Format, html, json, markdown, text};
+use crate::formats::{Compression, Content, Format, Raw, csv, html, json, mail, markdown, text};
 use crate::identity::{self, RecordIds};
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
@@ -41,10 +44,12 @@ pub fn documents(
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
-    let (format, compressed) = Format::of_path(&origin.path)?;
-    let plain = plain(bytes, compressed, limits);
+    let (format, compression) = Format::of_path(&origin.path)?;
+    let plain = plain(bytes, compression, limits);
     match format {
         Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
+        Format::Csv => Ok(records(csv::Rows::open(plain, limits)?, origin, limits)),
+        Format::Mbox => Ok(records(mail::Mails::new(plain, limits), origin, limits)),
         _ => whole(plain, format, origin, limits),
     }
 }
@@ -61,20 +66,44 @@ pub fn lines(
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
-    let plain = plain(bytes, Format::is_compressed(&origin.path), limits);
+    let plain = plain(bytes, Compression::of_name(&origin.path).1, limits);
     Ok(Box::new(JsonLines::new(plain, origin, limits)))
 }
 
 fn plain(
     bytes: impl Read + Send + 'static,
-    compressed: bool,
+    compression: Option<Compression>,
     limits: &ReadLimits,
 ) -> Box<dyn BufRead + Send> {
-    if compressed {
-        Box::new(BufReader::new(Expanding::new(BufReader::new(bytes), limits)))
-    } else {
-        Box::new(BufReader::new(bytes))
+    match compression {
+        Some(compression) => Box::new(BufReader::new(Expanding::new(bytes, compression, limits))),
+        None => Box::new(BufReader::new(bytes)),
     }
+}
+
+/// Gives each document of a file with several its id, up to as many as a file may hold.
+fn records(
+    mut raw: impl Iterator<Item = Result<Raw, ReadError>> + Send + 'static,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Documents {
+    let mut ids = RecordIds::new(&origin.source, &origin.path);
+    let (origin, limits) = (origin.clone(), limits.clone());
+    let mut count = 0;
+    Box::new(std::iter::from_fn(move || {
+        if count > limits.max_records_per_file {
+            return None;
+        }
+        let next = raw.next()?;
+        count += 1;
+        if count > limits.max_records_per_file {
+            return Some(Err(too_many_records(&limits, count)));
+        }
+        Some(next.and_then(|Raw { content, bytes }| {
+            let id = ids.next(content.id.as_deref(), &bytes);
+            document(id, content, &origin)
+        }))
+    }))
 }
 
 /// Reads a file that is one document, or a JSON file with several.
@@ -96,12 +125,13 @@ fn whole(
             line: None,
         });
     }
-    let text = decode(&bytes)?;
     let content = match format {
-        Format::Json => return json_file(&text, origin, limits),
-        Format::Text => text::read(text),
-        Format::Markdown => markdown::read(&text),
-        Format::Html | Format::Jsonl => html::read(&text),
+        // The parts of a mail are encoded each in its own way.
+        Format::Mail => mail::read(&bytes)?,
+        Format::Json => return json_file(&decode(&bytes)?, origin, limits),
+        Format::Markdown => markdown::read(&decode(&bytes)?),
+        Format::Html => html::read(&decode(&bytes)?),
+        Format::Text | Format::Jsonl | Format::Csv | Format::Mbox => text::read(decode(&bytes)?),
     };
     let id = identity::of_file(&origin.source, &origin.path, &bytes);
     let document = document(id, content, origin)?;
@@ -264,28 +294,35 @@ impl Iterator for JsonLines {
     }
 }
 
-/// A gzip stream that stops where it grows beyond the limits.
-struct Expanding<R> {
-    inner: MultiGzDecoder<Counted<R>>,
+/// A compressed stream that stops where it grows beyond the limits.
+struct Expanding {
+    inner: Box<dyn Read + Send>,
+    /// Compressed bytes that were taken.
+    taken: Arc<AtomicU64>,
     expanded: u64,
     max_bytes: u64,
     max_ratio: u64,
 }
 
-/// Counts the compressed bytes that were taken.
-struct Counted<R> {
-    inner: R,
-    taken: u64,
-}
-
-impl<R: BufRead> Expanding<R> {
+impl Expanding {
     /// A small file may always become this large, whatever the ratio: a page of one letter is no
     /// bomb.
     const ALWAYS_ALLOWED: u64 = 1 << 20;
 
-    fn new(inner: R, limits: &ReadLimits) -> Self {
+    fn new(
+        bytes: impl Read + Send + 'static,
+        compression: Compression,
+        limits: &ReadLimits,
+    ) -> Self {
+        let taken = Arc::default();
+        let counted = BufReader::new(Counted { inner: bytes, taken: Arc::clone(&taken) });
+        let inner: Box<dyn Read + Send> = match compression {
+            Compression::Gzip => Box::new(MultiGzDecoder::new(counted)),
+            Compression::Zstd => Box::new(Frames::Between(counted)),
+        };
         Self {
-            inner: MultiGzDecoder::new(Counted { inner, taken: 0 }),
+            inner,
+            taken,
             expanded: 0,
             max_bytes: limits.max_expanded_bytes,
             max_ratio: limits.max_expanded_ratio,
@@ -293,7 +330,7 @@ impl<R: BufRead> Expanding<R> {
     }
 }
 
-impl<R: BufRead> Read for Expanding<R> {
+impl Read for Expanding {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.expanded += count as u64;
@@ -303,7 +340,7 @@ impl<R: BufRead> Read for Expanding<R> {
                 self.max_bytes
             )));
         }
-        let compressed = self.inner.get_ref().taken.max(1);
+        let compressed = self.taken.load(Ordering::Relaxed).max(1);
         if self.expanded > Self::ALWAYS_ALLOWED && self.expanded / compressed > self.max_ratio {
             return Err(io::Error::other(format!(
                 "max_expanded_ratio is {} and {compressed} bytes have become {}",
@@ -314,22 +351,52 @@ impl<R: BufRead> Read for Expanding<R> {
     }
 }
 
-impl<R: BufRead> Read for Counted<R> {
+/// Counts the compressed bytes that were taken.
+struct Counted<R> {
+    inner: R,
+    taken: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.taken += count as u64;
+        self.taken.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
 
-impl<R: BufRead> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
+/// The frames of a zstd file, one after another.
+enum Frames<R: BufRead> {
+    Between(R),
+    Within(Box<StreamingDecoder<R, FrameDecoder>>),
+    Ended,
+}
 
-    fn consume(&mut self, amount: usize) {
-        self.taken += amount as u64;
-        self.inner.consume(amount);
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        // Stays ended after an error.
+        loop {
+            match std::mem::replace(self, Self::Ended) {
+                Self::Ended => return Ok(0),
+                Self::Between(mut rest) => {
+                    if !rest.fill_buf()?.is_empty() {
+                        let frame = StreamingDecoder::new(rest).map_err(io::Error::other)?;
+                        *self = Self::Within(Box::new(frame));
+                    }
+                }
+                Self::Within(mut frame) => {
+                    let count = frame.read(buffer)?;
+                    if count > 0 {
+                        *self = Self::Within(frame);
+                        return Ok(count);
+                    }
+                    *self = Self::Between(frame.into_inner());
+                }
+            }
+        }
     }
 }
 
@@ -394,7 +461,7 @@ mod tests {
                 "a.docx",
                 b"x",
                 "error: the format `docx` is not read; the formats are txt, md, html, json, \
-                 jsonl, and .gz of each",
+                 jsonl, csv, tsv, eml, mbox, and .gz or .zst of each",
             ),
             ("a", b"no ending is text", "None: \"no ending is text\""),
             (
@@ -459,11 +526,80 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_table_gives_a_document_a_row() {
+        let table =
+            "\u{feff}Date;Title;Body\n2024-05-01;\"One;\nmore\";First.\n;;\n2024;Two;Second.\n";
+        insta::assert_snapshot!(read("a.csv", table.as_bytes(), &small()).join("\n"), @r#"
+        Some("One;\nmore"): "First."
+        error: it holds no text, only 0 bytes of white space
+        Some("Two"): "Second."
+        "#);
+        assert_eq!(
+            read("a.csv", b"name,words\na,b\n", &small()),
+            ["error: no column is called `text`, `body` or `content`; found name, words"]
+        );
+        let open = format!("text\nfirst\n\"{}", "x".repeat(1 << 16));
+        assert_eq!(
+            read("a.csv", open.as_bytes(), &small()).last().unwrap(),
+            "error: max_line_bytes is 200 and this has more than 200 (line 3)"
+        );
+    }
+
+    #[test]
+    fn mails_are_read_alone_and_from_a_mailbox() {
+        let mail = |subject: &str, text: &str| {
+            format!(
+                "From: Ana <ana@example.org>\nSubject: {subject}\nDate: Wed, 1 May 2024 10:00:00 +0200\n\n{text}\n"
+            )
+        };
+        let alone = mail("=?utf-8?q?Caf=C3=A9?=", "Minsk agreed.");
+        assert_eq!(
+            read("a.eml", alone.as_bytes(), &ReadLimits::default()),
+            ["Some(\"Café\"): \"Minsk agreed.\\n\""]
+        );
+        let page =
+            "Subject: Page\nContent-Type: text/html\n\n<script>x()</script><p>Minsk agreed.</p>";
+        assert_eq!(read("a.eml", page.as_bytes(), &small()), ["Some(\"Page\"): \"Minsk agreed.\""]);
+        let long = mail("Long", &"x".repeat(300));
+        let mailbox = format!(
+            "From ana@example.org Wed May  1\n{}\nFrom b@example.org Wed May  1\n{long}\nFrom c\n{}",
+            mail("One", "First.\n\n>From here on."),
+            mail("Two", "Last."),
+        );
+        insta::assert_snapshot!(read("a.mbox", mailbox.as_bytes(), &small()).join("\n"), @r#"
+        Some("One"): "First.\n\nFrom here on.\n\n"
+        error: max_document_bytes is 200 and this has 382
+        Some("Two"): "Last.\n"
+        "#);
+        let no_mail = read("a.eml", b"\x00\x01", &small());
+        assert_eq!(no_mail, ["error: it is no mail: it has neither sender, date nor subject"]);
+    }
+
+    #[test]
+    fn zstd_files_are_read_frame_by_frame() {
+        let frame = |text: &[u8]| {
+            ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+        };
+        let two = [frame(b"Title\n\nBo"), frame(b"dy.")].concat();
+        assert_eq!(read("a.txt.zst", &two, &small()), ["Some(\"Title\"): \"Title\\n\\nBody.\""]);
+        let cut = &two[..two.len() - 2];
+        assert!(read("a.txt.zst", cut, &small())[0].starts_with("error: cannot read it"));
+        let bomb = frame(&vec![b'x'; 64 << 20]);
+        let told = read("a.jsonl.zst", &bomb, &ReadLimits::default());
+        assert!(
+            told[0].contains("max_expanded_ratio") || told[0].contains("max_line_bytes"),
+            "{told:?}"
+        );
+    }
+
     proptest! {
         #[test]
         fn no_bytes_bring_a_reader_down(
             bytes in any::<Vec<u8>>(),
-            ending in prop::sample::select(vec!["txt", "md", "html", "json", "jsonl", "txt.gz"]),
+            ending in prop::sample::select(vec![
+                "txt", "md", "html", "json", "jsonl", "csv", "eml", "mbox", "txt.gz", "txt.zst",
+            ]),
         ) {
             read(&format!("a.{ending}"), &bytes, &small());
         }

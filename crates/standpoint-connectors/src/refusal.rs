@@ -5,14 +5,14 @@ use std::io;
 use thiserror::Error;
 
 /// The formats that are read, for messages.
-const FORMATS: [&str; 6] = ["txt", "md", "html", "json", "jsonl", "and .gz of each"];
+const FORMATS: &str = "txt, md, html, json, jsonl, csv, tsv, eml, mbox, and .gz or .zst of each";
 
 /// Why a file or a record in it is not read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The format is not one that is read.
-    #[error("the format `{found}` is not read; the formats are {}", FORMATS.join(", "))]
+    #[error("the format `{found}` is not read; the formats are {FORMATS}")]
     Format {
         /// The file name's ending.
         found: String,
@@ -57,6 +57,17 @@ pub enum ReadError {
         /// What is wrong.
         problem: String,
     },
+
+    /// A table without a column of text.
+    #[error("no column is called `text`, `body` or `content`; found {found}")]
+    Columns {
+        /// The names of its columns.
+        found: String,
+    },
+
+    /// Not a mail.
+    #[error("it is no mail: it has neither sender, date nor subject")]
+    Mail,
 
     /// The operating system, or a damaged compressed file.
     #[error("cannot read it")]
