@@ -261,3 +261,40 @@ sinks: { results: { type: stdout } }
     let ids: Vec<_> = ran.results().iter().map(|result| result["source"]["id"].clone()).collect();
     assert_eq!(ids, (0..40).map(|index| index.to_string()).collect::<Vec<_>>());
 }
+
+#[test]
+fn results_never_take_the_place_of_what_is_read() {
+    let folder = Folder::new();
+    let text = "Minsk praised Russia.";
+    let article = folder.write("in/article.txt", text);
+    let refused = run(&["run", &article, "-o", &article]).expect(2);
+    assert!(refused.stderr.contains("would be written over"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&article).unwrap(), text);
+
+    // A second run over the folder does not read the results of the first.
+    let output = folder.at("in/results.jsonl");
+    for _ in 0..2 {
+        run(&["run", &folder.at("in"), "-o", &output]).expect(0);
+        assert_eq!(std::fs::read_to_string(&output).unwrap().lines().count(), 1);
+    }
+}
+
+#[test]
+fn records_of_one_id_in_several_files_all_come_out() {
+    let folder = Folder::new();
+    let record = "{\"id\": \"1\", \"text\": \"Minsk praised Russia.\"}\n";
+    let (one, other) = (folder.write("a/f.jsonl", record), folder.write("b/f.jsonl", record));
+    let output = folder.at("results.jsonl");
+    run(&["run", &one, &other, "-o", &output]).expect(0);
+    assert_eq!(std::fs::read_to_string(&output).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn standard_input_may_be_compressed() {
+    use std::io::Write;
+
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"{\"text\": \"Minsk praised Russia.\"}\n").unwrap();
+    let ran = run_with_input(&["run", "-"], &packed.finish().unwrap()).expect(0);
+    assert_eq!(ran.results()[0]["text"], "Minsk praised Russia.");
+}

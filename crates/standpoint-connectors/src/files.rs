@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +16,7 @@ use standpoint_document::Document;
 use standpoint_engine::{Delivery, Failure, Outcome, Receipt, Source, SourceError};
 use tokio::sync::mpsc;
 
-use crate::formats::Format;
+use crate::formats::{Compression, Format};
 use crate::limits::ReadLimits;
 use crate::read::{self, Documents, Origin};
 use crate::refusal::ReadError;
@@ -42,7 +43,7 @@ pub struct LinesSettings {
 }
 
 /// Settings of the `stdin` source, which reads standard input to its end: text, a web page, or
-/// JSONL, told apart by how it begins.
+/// JSONL, told apart by how it begins, compressed or not.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdinSettings {}
@@ -111,8 +112,25 @@ impl FilesSource {
         limits: ReadLimits,
         listener: Listener,
     ) -> io::Result<Self> {
+        Self::start_beside(None, name, inputs, limits, listener)
+    }
+
+    /// Starts to read, as [`FilesSource::start`] does, and passes `output` over where a folder
+    /// holds it: results are no documents.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start_beside(
+        output: Option<&Path>,
+        name: &str,
+        inputs: Vec<Input>,
+        limits: ReadLimits,
+        listener: Listener,
+    ) -> io::Result<Self> {
         let (sender, deliveries) = mpsc::channel(READ_AHEAD);
-        let reader = Reader { name: name.to_owned(), limits, listener, sender };
+        let output = output.map(Path::to_owned);
+        let reader = Reader { output, name: name.to_owned(), limits, listener, sender };
         thread::Builder::new()
             .name(format!("read-{name}"))
             .spawn(move || inputs.iter().try_for_each(|input| reader.input(input)))?;
@@ -132,6 +150,8 @@ type Reading<Bytes> = fn(Bytes, &Origin, &ReadLimits) -> Result<Documents, ReadE
 
 /// What runs on the thread.
 struct Reader {
+    /// Where results go, if to a file.
+    output: Option<PathBuf>,
     name: String,
     limits: ReadLimits,
     listener: Listener,
@@ -153,11 +173,16 @@ impl Reader {
 
     fn stdin(&self) -> Result<(), Closed> {
         let mut input = BufReader::new(io::stdin());
-        let name = match input.fill_buf() {
-            Ok(start) => stdin_name(start),
+        let opened = input.fill_buf().map(Compression::of_bytes).and_then(|compression| {
+            let mut plain = read::plain(input, compression, &self.limits);
+            let name = stdin_name(plain.fill_buf()?);
+            Ok((plain, name))
+        });
+        let (plain, name) = match opened {
+            Ok(opened) => opened,
             Err(error) => return self.unreadable("-", &error),
         };
-        self.documents(read::documents, input, Path::new("-"), name)
+        self.documents(read::documents, plain, Path::new("-"), name)
     }
 
     /// Goes through a folder in the order of its names, so that two runs give the same output.
@@ -190,6 +215,10 @@ impl Reader {
         // A link to a folder could lead back here.
         if kind.is_symlink() && path.is_dir() {
             self.pass_over(path, "a link to a folder is not followed");
+            return Ok(());
+        }
+        if self.output.as_deref().is_some_and(|output| is_same_file(output, path)) {
+            self.pass_over(path, "the results go there");
             return Ok(());
         }
         if is_about_the_folder(&name) {
@@ -296,6 +325,13 @@ fn open_regular(path: &Path) -> io::Result<File> {
         return Err(refuse("a pipe, socket or device"));
     }
     File::open(path)
+}
+
+/// Whether two paths lead to one file.
+#[must_use]
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    of(one).is_some_and(|one| Some(one) == of(other))
 }
 
 /// Whether a file says something about its folder, as README and LICENCE do.

@@ -89,6 +89,16 @@ impl Format {
 }
 
 impl Compression {
+    /// How bytes are compressed that begin so: by the magic numbers of RFC 1952 and RFC 8878.
+    #[must_use]
+    pub fn of_bytes(start: &[u8]) -> Option<Self> {
+        match start {
+            [0x1F, 0x8B, ..] => Some(Self::Gzip),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
     /// The name without the ending of a compression, and which that is.
     #[must_use]
     pub fn of_name(name: &str) -> (&str, Option<Self>) {

@@ -75,7 +75,9 @@ struct Output {
     file: Option<File>,
     /// Bytes up to the end of the last line that counts as written.
     good: u64,
-    written: Recent,
+    /// `None` where the file is written anew: then nothing was there before, and what comes twice
+    /// is in the input twice.
+    written: Option<Recent>,
 }
 
 /// Why a JSONL file cannot be used.
@@ -109,7 +111,7 @@ impl JsonlSink {
         Self::open(path, maker, sync, false)
     }
 
-    /// Opens the file to write it anew.
+    /// Opens the file to write it anew, with a line for each document that comes.
     ///
     /// # Errors
     ///
@@ -144,7 +146,7 @@ impl JsonlSink {
             sync: sync && is_file,
             file: is_file.then_some(file),
             good: recovered.good,
-            written: recovered.written,
+            written: (!anew).then_some(recovered.written),
         };
         Ok(Self { output: Some(output), path })
     }
@@ -168,6 +170,15 @@ struct Recent {
 impl Recent {
     fn contains(&self, id: &str) -> bool {
         self.known.contains(&Self::digest(id))
+    }
+
+    /// Those of a group that are not known, each once.
+    fn unknown(&self, documents: &[Arc<Document<'static>>]) -> Vec<Arc<Document<'static>>> {
+        let mut in_group = HashSet::new();
+        let is_new = |one: &&Arc<Document<'static>>| {
+            !self.contains(one.id()) && in_group.insert(one.id().to_owned())
+        };
+        documents.iter().filter(is_new).cloned().collect()
     }
 
     fn add(&mut self, id: &str) {
@@ -241,12 +252,10 @@ fn id_of(line: &[u8]) -> Option<String> {
 
 impl Output {
     fn write(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
-        let mut in_group = HashSet::new();
-        let new: Vec<_> = documents
-            .iter()
-            .filter(|one| !self.written.contains(one.id()) && in_group.insert(one.id()))
-            .cloned()
-            .collect();
+        let new = match &self.written {
+            Some(written) => written.unknown(documents),
+            None => documents.to_vec(),
+        };
         if new.len() < documents.len() {
             let known = documents.len() - new.len();
             info!(known, "documents that were written before are not written again");
@@ -256,8 +265,10 @@ impl Output {
             self.file = None;
             return Err(error);
         }
-        for document in new {
-            self.written.add(document.id());
+        if let Some(written) = &mut self.written {
+            for document in new {
+                written.add(document.id());
+            }
         }
         Ok(())
     }

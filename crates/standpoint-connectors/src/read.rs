@@ -70,7 +70,8 @@ pub fn lines(
     Ok(Box::new(JsonLines::new(plain, origin, limits)))
 }
 
-fn plain(
+/// The bytes as they are once expanded, within the limits.
+pub(crate) fn plain(
     bytes: impl Read + Send + 'static,
     compression: Option<Compression>,
     limits: &ReadLimits,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
@@ -175,12 +176,21 @@ impl Turn {
     }
 
     fn pass(&mut self) {
-        if let Some(after) = self.after.take()
-            && let Some(before) = self.before.take()
-        {
-            // Nobody behind it is as good as done.
-            let _ = after.send(before);
+        let (Some(after), Some(Before(mut before))) = (self.after.take(), self.before.take())
+        else {
+            return;
+        };
+        // What those before it handed on is taken out first, so that a slow document with many
+        // failed ones behind it is waited for by one step and not by as many as have failed.
+        loop {
+            match before.try_recv() {
+                Ok(Before(earlier)) => before = earlier,
+                Err(TryRecvError::Closed) => return,
+                Err(TryRecvError::Empty) => break,
+            }
         }
+        // Nobody behind it is as good as done.
+        let _ = after.send(Before(before));
     }
 }
 

@@ -82,7 +82,8 @@
 //! 6. When the last share has spoken, the receipt is settled with the worst that was said, and the
 //!    source acts on it: archive, quarantine, or deliver again.
 //!
-//! Documents have no order: a slow one does not hold up those behind it.
+//! Documents have no order, so that a slow one does not hold up those behind it, unless their source
+//! asks for it ([`SourceStep::keeps_order`]).
 //!
 //! # Who may fail without whom
 //!

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use maud::{Markup, html};
-use standpoint_document::{Document, Evidence, Span, Stance, TargetStance};
+use standpoint_document::{Document, Evidence, Span, Stance, StanceLabel, TargetStance};
 use standpoint_engine::{Sink, SinkError};
 
 use crate::style::{harmless, harmless_character};
@@ -118,12 +118,10 @@ fn toward(document: &Document<'_>, target: &TargetStance) -> Markup {
 /// One holder, with what shows the stance folded away.
 fn holder(document: &Document<'_>, name: &str, stance: &Stance) -> Markup {
     let score = stance.score.get();
-    let side = if score <= -0.25 {
-        "against"
-    } else if score >= 0.25 {
-        "for"
-    } else {
-        "between"
+    let side = match stance.label() {
+        StanceLabel::Opposed => "against",
+        StanceLabel::Neutral => "between",
+        StanceLabel::Supportive => "for",
     };
     html! {
         details.holder {

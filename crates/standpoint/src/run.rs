@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use standpoint_connectors::files::{FilesSource, Input, Listener, Report, with_causes};
+use standpoint_connectors::files::{
+    FilesSource, Input, Listener, Report, is_same_file, with_causes,
+};
 use standpoint_connectors::instance::{Instance, InstanceError};
 use standpoint_connectors::jsonl::{JsonlSink, Maker, StreamSink};
 use standpoint_document::Document;
@@ -31,11 +33,21 @@ use crate::table::TableSink;
 /// `run`: one pass over what is given.
 pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exit> {
     let inputs = inputs(&arguments.paths)?;
+    let output_file = arguments.output.as_deref();
+    if let Some(path) = output_file
+        && arguments.paths.iter().any(|input| is_same_file(input, path))
+    {
+        return Err(exit::usage(format!(
+            "{}: is read and would be written over; name another file with -o",
+            path.display()
+        )));
+    }
     let assembly = Assembly::of(&arguments.pipeline)?;
     let stages = assembly.stages(&arguments.target)?;
     let progress = Progress::new(arguments.output.is_some() || !io::stdout().is_terminal());
-    let source =
-        FilesSource::start("run", inputs, assembly.read_limits(), teller(progress.clone(), true))?;
+    let listener = teller(progress.clone(), true);
+    let limits = assembly.read_limits();
+    let source = FilesSource::start_beside(output_file, "run", inputs, limits, listener)?;
     let output = output(arguments, &assembly, Style::of_stdout(colour))?;
     let mut sinks = vec![assembly.sink_step("output", output)];
     if arguments.sinks {
@@ -44,7 +56,11 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
-    Ok(ending(&summary, &progress))
+    Ok(match ending(&summary, &progress) {
+        // Unlike a daemon, a run does not come back to what it left when it was stopped.
+        Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
+        exit => exit,
+    })
 }
 
 fn inputs(paths: &[std::path::PathBuf]) -> Result<Vec<Input>> {
@@ -188,7 +204,7 @@ fn ending(summary: &Summary, progress: &Progress) -> Exit {
         return Exit::Failed;
     }
     let counts = &summary.counts;
-    if summary.errors.is_empty() && counts.returned > 0 {
+    if was_stopped(summary) {
         progress.say(&format!("stopped: {} documents were not finished", counts.returned));
     }
     if counts.failed > 0 {
@@ -196,6 +212,12 @@ fn ending(summary: &Summary, progress: &Progress) -> Exit {
         return Exit::SomeFailed;
     }
     Exit::Done
+}
+
+/// Whether documents went back because somebody stopped the pipeline, and not because it failed or
+/// nobody reads its output any more.
+fn was_stopped(summary: &Summary) -> bool {
+    summary.errors.is_empty() && summary.counts.returned > 0
 }
 
 /// Whether nobody reads the output any more, as after `| head`: no failure of ours.
