@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::fold::fold;
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 15] = [
+const KINDS: [(&str, u32); 16] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -21,6 +21,7 @@ const KINDS: [(&str, u32); 15] = [
     ("title", TITLE),
     ("state-organisation", STATE_ORGANISATION),
     ("event-noun", EVENT_NOUN),
+    ("event-modifier", EVENT_MODIFIER),
 ];
 
 /// "in", "near": what follows is a place.
@@ -51,9 +52,10 @@ pub const NOT_STATE_PREFIX: u32 = 1 << 11;
 pub const TITLE: u32 = 1 << 12;
 /// "ministry": an organisation with it in its name belongs to a state.
 pub const STATE_ORGANISATION: u32 = 1 << 13;
-
 /// "election": a name with it is an event.
 pub const EVENT_NOUN: u32 = 1 << 14;
+/// "presidential": written small inside an event's name.
+pub const EVENT_MODIFIER: u32 = 1 << 15;
 
 /// Which kinds of cue a word is.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@
 //! - `country` and `speaks_for_country` are those of the document's date; an undated document
 //!   accepts any office that somebody ever held.
 //!
-//! Modules in reading order: `stage`, [`sight`], [`names`], [`context`], [`anaphora`],
+//! Modules in reading order: `stage`, [`sight`], [`events`], [`names`], [`context`], [`anaphora`],
 //! [`gazetteer`], [`cues`], [`tagger`], [`atom`], [`fold`], [`date`].
 
 pub mod anaphora;
@@ -30,6 +30,7 @@ pub mod atom;
 pub mod context;
 pub mod cues;
 pub mod date;
+pub mod events;
 pub mod fold;
 pub mod gazetteer;
 pub mod names;

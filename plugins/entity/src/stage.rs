@@ -11,6 +11,7 @@ use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageErro
 
 use crate::anaphora;
 use crate::date::Month;
+use crate::events::with_events;
 use crate::gazetteer::{BUILT_IN, Gazetteer};
 use crate::names::Reader;
 use crate::sight::Sight;
@@ -96,7 +97,7 @@ impl EntityStage {
     pub fn find(&self, document: &Document<'_>) -> (Vec<Annotation>, Vec<Entity>) {
         let (text, tokens) = (document.text(), document.tokens());
         let sight = Sight::new(&self.gazetteer, text, tokens, document.sentences());
-        let tagged = self.tag(document, &sight);
+        let tagged = with_events(self.tag(document, &sight), text, &sight, &self.gazetteer);
         let published = document.metadata().published.as_deref();
         let mut reader =
             Reader::new(&self.gazetteer, text, &sight, published.and_then(Month::parse));

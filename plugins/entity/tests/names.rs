@@ -47,6 +47,32 @@ fn mentions(stage: &EntityStage, document: &Document<'_>) -> Vec<String> {
 }
 
 #[test]
+fn events_are_known_by_the_shape_of_their_names() {
+    let stage = stage();
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "She lost the 2011 Tarvonian state election by a hair.",
+            &["2011 Tarvonian state election"],
+        ),
+        ("Few recall the Bolivian War today.", &["Bolivian War"]),
+        ("It lost the 2019 Norwegian by-election.", &["2019 Norwegian by-election"]),
+        ("In 2011 the state election was dull.", &[]),
+        ("They held 2011 talks on Norwegian fish before the election.", &["Norwegian"]),
+        ("The Norwegian War Crimes Unit closed.", &["Norwegian War Crimes Unit"]),
+    ];
+    for (text, expected) in cases {
+        let (mentions, entities) = stage.find(&document(text, None));
+        let named = |span| document(text, None).slice(span).to_owned();
+        let found: Vec<String> = mentions
+            .iter()
+            .filter(|found| !found.has(mention::ANAPHOR | mention::NESTED))
+            .map(|found| named(found.span))
+            .collect();
+        assert_eq!(&found, expected, "{text}: {entities:?}");
+    }
+}
+
+#[test]
 fn names_mean_what_their_context_says() {
     let stage = stage();
     let cases: &[(&str, &str, &[&str])] = &[
