@@ -1,0 +1,107 @@
+"""Joins our labels of real sentences with the texts they are of: `python labels.py DATA_FOLDER > labelled.jsonl`.
+
+The records have the form of `contrast`: sentence, actors, attitudes, and as `neutral` every other
+ordered pair of actors and the author toward each. `--agreement DATA_FOLDER` compares the two passes.
+What is written holds sentences of the corpora: it stays out of the repository.
+"""
+
+import collections
+import gzip
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+LABELS = Path(__file__).parent / "labels"
+CORPORA = {
+    "news-corpus": "news-corpus/news.jsonl.gz",
+    "un-general-debate": "un-general-debate/speeches-2014-2021.jsonl.gz",
+}
+
+
+def labelled(data: Path, name: str = "first") -> list[dict]:
+    """Returns the labelled sentences of `labels/NAME.jsonl` with their texts from the folder `data`."""
+    rows = [json.loads(line) for line in (LABELS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    documents = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
+    return [join(row, documents[row["corpus"], row["document"]]) for row in rows]
+
+
+def texts_of(wanted: set[tuple[str, str]], data: Path) -> dict[tuple[str, str], dict]:
+    found = {}
+    for corpus, file in CORPORA.items():
+        with gzip.open(data / file, "rt", encoding="utf-8") as lines:
+            for document in map(json.loads, lines):
+                if (corpus, document["id"]) in wanted:
+                    found[corpus, document["id"]] = document
+    if missing := sorted(wanted - set(found)):
+        raise LookupError(f"{data} lacks {len(missing)} labelled documents, the first is {missing[0]}: is it the data folder?")
+    return found
+
+
+def join(row: dict, document: dict) -> dict:
+    text = document["text"]
+    # The spans count the characters of a sentence on one line: speeches are broken into short ones.
+    sentence = " ".join(text[row["start"] : row["end"]].split())
+    if hashlib.sha256(sentence.encode()).hexdigest()[:8] != row["sha256"]:
+        raise ValueError(f"{row['id']}: the text is not the one that was labelled")
+    span = lambda place: place and {"start": place[0], "end": place[1], "text": sentence[place[0] : place[1]]}  # noqa: E731
+    return {
+        "id": row["id"],
+        "capability": "labelled",
+        "author": document.get("speaker"),
+        "context": " ".join(text[row["context_start"] : row["start"]].split()),
+        "sentence": sentence,
+        "actors": [span(place) for place in row["actors"]],
+        "attitudes": [a | {"holder": span(a["holder"]), "target": span(a["target"])} for a in row["attitudes"]],
+        "neutral": [[span(holder), span(target)] for holder, target in other_pairs(row)],
+    }
+
+
+def other_pairs(row: dict) -> Iterator[tuple]:
+    told = [(a["holder"], a["target"]) for a in row["attitudes"]]
+    for holder in [None, *row["actors"]]:
+        for target in row["actors"]:
+            # Nobody is asked about himself, nor the speaker about his own state.
+            himself = holder == target or (holder is None and target in row["own"])
+            if not himself and (holder, target) not in told:
+                yield holder, target
+
+
+def print_agreement(data: Path) -> None:
+    """Compares the passes over the pairs of the sentences that both have."""
+    first = {row["id"]: row for row in labelled(data)}
+    confusion: collections.Counter = collections.Counter()
+    for row in labelled(data, "second-pass"):
+        one, two = classes_of(first[row["id"]]), classes_of(row)
+        confusion.update((one[pair], two[pair]) for pair in one.keys() & two.keys())
+    total, classes = sum(confusion.values()), ("negative", "neutral", "positive")
+    for name in classes:
+        sides = sum(n * ((a == name) + (b == name)) for (a, b), n in confusion.items())
+        print(f"{name}: F1 {2 * confusion[name, name] / sides:.3f}")
+    equal = sum(confusion[name, name] for name in classes) / total
+    by_chance = sum(
+        sum(n for (a, _), n in confusion.items() if a == name) * sum(n for (_, b), n in confusion.items() if b == name)
+        for name in classes
+    ) / total**2
+    print(f"{total} pairs, equal {equal:.3f}, kappa {(equal - by_chance) / (1 - by_chance):.3f}")
+
+
+def classes_of(record: dict) -> dict:
+    place = lambda span: span and (span["start"], span["end"])  # noqa: E731
+    found = {(place(h), place(t)): "neutral" for h, t in record["neutral"]}
+    for a in record["attitudes"]:
+        found[place(a["holder"]), place(a["target"])] = "positive" if a["score"] > 0 else "negative"
+    return found
+
+
+def main() -> None:
+    if sys.argv[1] == "--agreement":
+        print_agreement(Path(sys.argv[2]))
+        return
+    for record in labelled(Path(sys.argv[1])):
+        print(json.dumps(record, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
