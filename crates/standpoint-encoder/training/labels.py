@@ -1,8 +1,8 @@
 """Joins our labels of real sentences with the texts they are of: `python labels.py DATA_FOLDER > labelled.jsonl`.
 
 The records have the form of `contrast`: sentence, actors, attitudes, and as `neutral` every other
-ordered pair of actors and the author toward each. `--agreement DATA_FOLDER` compares the two passes.
-What is written holds sentences of the corpora: it stays out of the repository.
+ordered pair of actors and the author toward each. `--agreement DATA_FOLDER` says how
+far labels agree. What is written holds sentences of the corpora: it stays out of the repository.
 """
 
 import collections
@@ -22,9 +22,13 @@ CORPORA = {
 
 def labelled(data: Path, name: str = "first") -> list[dict]:
     """Returns the labelled sentences of `labels/NAME.jsonl` with their texts from the folder `data`."""
-    rows = [json.loads(line) for line in (LABELS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = stored(name)
     documents = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
     return [join(row, documents[row["corpus"], row["document"]]) for row in rows]
+
+
+def stored(name: str) -> list[dict]:
+    return [json.loads(line) for line in (LABELS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def texts_of(wanted: set[tuple[str, str]], data: Path) -> dict[tuple[str, str], dict]:
@@ -60,39 +64,53 @@ def join(row: dict, document: dict) -> dict:
 
 def other_pairs(row: dict) -> Iterator[tuple]:
     told = [(a["holder"], a["target"]) for a in row["attitudes"]]
+    own = row.get("own", ())
     for holder in [None, *row["actors"]]:
         for target in row["actors"]:
             # Nobody is asked about himself, nor the speaker about his own state.
-            himself = holder == target or (holder is None and target in row["own"])
+            himself = holder == target or (holder is None and target in own)
             if not himself and (holder, target) not in told:
                 yield holder, target
 
 
 def print_agreement(data: Path) -> None:
-    """Compares the passes over the pairs of the sentences that both have."""
-    first = {row["id"]: row for row in labelled(data)}
-    confusion: collections.Counter = collections.Counter()
-    for row in labelled(data, "second-pass"):
-        one, two = classes_of(first[row["id"]]), classes_of(row)
-        confusion.update((one[pair], two[pair]) for pair in one.keys() & two.keys())
-    total, classes = sum(confusion.values()), ("negative", "neutral", "positive")
-    for name in classes:
-        sides = sum(n * ((a == name) + (b == name)) for (a, b), n in confusion.items())
-        print(f"{name}: F1 {2 * confusion[name, name] / sides:.3f}")
-    equal = sum(confusion[name, name] for name in classes) / total
-    by_chance = sum(
-        sum(n for (a, _), n in confusion.items() if a == name) * sum(n for (_, b), n in confusion.items() if b == name)
-        for name in classes
-    ) / total**2
-    print(f"{total} pairs, equal {equal:.3f}, kappa {(equal - by_chance) / (1 - by_chance):.3f}")
+    """Compares our passes with each other, and with those who labelled `attitudes`, pair by pair."""
+    first = {row["id"]: classes_of(row) for row in stored("first")}
+    second = {row["id"]: classes_of(row) for row in stored("second-pass")}
+    print_kappa("first and second pass", first, second)
+
+    blind = {row["id"]: row for row in stored("blind-of-attitudes")}
+    theirs = {}
+    with gzip.open(data / "attitudes/train.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            if row["id"] in blind:
+                place = lambda span: span and [span["start"], span["end"]]  # noqa: E731
+                told = [a | {"holder": place(a["holder"]), "target": place(a["target"])} for a in row["attitudes"]]
+                theirs[row["id"]] = classes_of({"actors": blind[row["id"]]["actors"], "attitudes": told})
+    print_kappa("ours and `attitudes`", theirs, {name: classes_of(row) for name, row in blind.items()})
 
 
-def classes_of(record: dict) -> dict:
-    place = lambda span: span and (span["start"], span["end"])  # noqa: E731
-    found = {(place(h), place(t)): "neutral" for h, t in record["neutral"]}
-    for a in record["attitudes"]:
-        found[place(a["holder"]), place(a["target"])] = "positive" if a["score"] > 0 else "negative"
+def classes_of(row: dict) -> dict:
+    found = {(str(holder), str(target)): "neutral" for holder, target in other_pairs(row)}
+    for a in row["attitudes"]:
+        found[str(a["holder"]), str(a["target"])] = "positive" if a["score"] > 0 else "negative"
     return found
+
+
+def print_kappa(title: str, one: dict[str, dict], two: dict[str, dict]) -> None:
+    confusion: collections.Counter = collections.Counter()
+    for name in one.keys() & two.keys():
+        confusion.update((one[name][pair], two[name][pair]) for pair in one[name].keys() & two[name].keys())
+    total, classes = sum(confusion.values()), ("negative", "neutral", "positive")
+    by_side = [collections.Counter(), collections.Counter()]
+    for sides, count in confusion.items():
+        for side, name in zip(by_side, sides, strict=True):
+            side[name] += count
+    scores = [2 * confusion[name, name] / (by_side[0][name] + by_side[1][name]) for name in classes]
+    equal = sum(confusion[name, name] for name in classes) / total
+    by_chance = sum(by_side[0][name] * by_side[1][name] for name in classes) / total**2
+    print(f"{title}: {len(one.keys() & two.keys())} sentences, {total} pairs, kappa {(equal - by_chance) / (1 - by_chance):.3f}")
+    print("  F1 " + ", ".join(f"{name} {score:.3f}" for name, score in zip(classes, scores, strict=True)))
 
 
 def main() -> None:
