@@ -20,9 +20,9 @@ CORPORA = {
 }
 
 
-def labelled(data: Path, name: str = "first") -> list[dict]:
-    """Returns the labelled sentences of `labels/NAME.jsonl` with their texts from the folder `data`."""
-    rows = stored(name)
+def labelled(data: Path, names: tuple[str, ...] = ("first", "turns")) -> list[dict]:
+    """Returns the labelled sentences of `labels/*.jsonl` with their texts from the folder `data`."""
+    rows = [row for name in names for row in stored(name)]
     documents = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
     return [join(row, documents[row["corpus"], row["document"]]) for row in rows]
 

@@ -3,6 +3,7 @@
 A sentence is taken when it names two actors, or one in a speech. Half of them hold a word that
 often turns a stance (not, refuse, despite, abstain, ...); at most a third name Russia. Documents
 that `attitudes` or `stance-documents` use are passed over, so that nothing measured with is labelled.
+With `--turns LABELS` only those with two actors and such a word are kept, and none that LABELS has.
 The same seed and data give the same sheet. It holds sentences: it stays out of the repository.
 """
 
@@ -98,6 +99,14 @@ def sentences_of(text: str):
     yield start, len(text)
 
 
+def others_that_turn(rows: list[dict], known: set[tuple[str, int]]) -> list[dict]:
+    kept = {}
+    for row in rows:
+        if (row["document"], row["start"]) not in known and TURNS.search(row["sentence"]) and len(row["actors"]) >= 2:
+            kept.setdefault(row["sentence"], row)
+    return list(kept.values())
+
+
 def main() -> None:
     folder, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     named = names_by_actor(folder)
@@ -142,6 +151,9 @@ def main() -> None:
                 pool = pools[kind, turns, russia]
                 chosen += chance.sample(pool, min(len(pool), round(count * share / 2 * part)))
     chance.shuffle(chosen)
+    if "--turns" in sys.argv:
+        labels = Path(sys.argv[sys.argv.index("--turns") + 1]).read_text(encoding="utf-8").splitlines()
+        chosen = others_that_turn(chosen, {(row["document"], row["start"]) for row in map(json.loads, labels)})
     for row in chosen:
         print(json.dumps(row, ensure_ascii=False))
 
