@@ -16,7 +16,6 @@ const UNSUPPORTED: &[Unsupported] = &[
     },
     Unsupported { key: "stages[].runtime", value: Text("process"), instead: "use `native`" },
     Unsupported { key: "stages[].runtime", value: Text("wasm"), instead: "use `native`" },
-    Unsupported { key: "sources.*.dedupe", value: Text("content"), instead: "use `id`" },
     Unsupported {
         key: "stages[].limits",
         value: Any,

@@ -1,8 +1,9 @@
 //! The sinks `jsonl` and `stdout`: one result line for each document.
 
-use std::collections::{HashSet, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,11 @@ use standpoint_document::{Document, ResultLine};
 use standpoint_engine::{Sink, SinkError};
 use thiserror::Error;
 use tokio::task;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
+
+use crate::failpoint;
+use crate::ledger::ids::{Id, id_of};
+use crate::ledger::memory::{Memory, Position};
 
 /// Settings of the `jsonl` sink, which appends one result line for each document to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -54,9 +59,13 @@ impl Maker {
 /// Appends result lines to a file that holds whole lines only, and each document once.
 ///
 /// A document counts as written once its line is synced to the disk. What a crash left behind the
-/// last whole line is cut off at the start, and a document whose line is among the last
-/// [`JsonlSink::REMEMBERED`] of the file is not written again: so a document that comes twice, or
-/// that was written and whose input could not be archived before a crash, stands there once.
+/// last whole line is cut off at the start, and a document that the sink's [`Memory`] knows is not
+/// written again: so a document that comes twice, or that was written and whose input could not be
+/// archived before a crash, stands there once.
+///
+/// The memory is written after the lines were synced, and says how long the file was then. At the
+/// start the lines behind that are read, so that the memory lacks none: a line that was written is
+/// never taken back, and so needs no second sync.
 #[derive(Debug)]
 pub struct JsonlSink {
     /// `None` while a blocking thread has it, and after a call that was dropped half way.
@@ -77,7 +86,9 @@ struct Output {
     good: u64,
     /// `None` where the file is written anew: then nothing was there before, and what comes twice
     /// is in the input twice.
-    written: Option<Recent>,
+    written: Option<Memory>,
+    /// File system and number of the file.
+    identity: (u64, u64),
 }
 
 /// Why a JSONL file cannot be used.
@@ -92,23 +103,39 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+
+    /// Lines that were written are not there any more.
+    #[error(
+        "{} has {found} bytes and {written} were written: lines are missing; put them back, or move \
+         the file away to begin a new one",
+        path.display()
+    )]
+    Shorter {
+        /// Which file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// What its length was.
+        written: u64,
+    },
 }
 
 impl JsonlSink {
-    /// How many of the last lines are remembered, also over a restart. A file of records is
-    /// archived when all of its records are written, so after a crash as many may come again as
-    /// one file holds; 131,072 ids take about 8 MB.
-    pub const REMEMBERED: usize = 1 << 17;
-
     /// Opens the file to append to it, or makes it.
     ///
-    /// - `sync`: whether a document counts as written only once it is on the disk.
+    /// - `sync`: whether a document counts as written only once it is on the disk;
+    /// - `written`: the documents that the file and those before it hold.
     ///
     /// # Errors
     ///
-    /// [`OpenError`] when that does not work.
-    pub fn append(path: &Path, maker: Maker, sync: bool) -> Result<Self, OpenError> {
-        Self::open(path, maker, sync, false)
+    /// [`OpenError`] when that does not work, or lines are missing.
+    pub fn append(
+        path: &Path,
+        maker: Maker,
+        sync: bool,
+        written: Memory,
+    ) -> Result<Self, OpenError> {
+        Self::open(path, maker, sync, Some(written))
     }
 
     /// Opens the file to write it anew, with a line for each document that comes.
@@ -117,117 +144,118 @@ impl JsonlSink {
     ///
     /// [`OpenError`] when that does not work.
     pub fn create(path: &Path, maker: Maker) -> Result<Self, OpenError> {
-        Self::open(path, maker, false, true)
+        Self::open(path, maker, false, None)
     }
 
-    fn open(path: &Path, maker: Maker, sync: bool, anew: bool) -> Result<Self, OpenError> {
+    fn open(
+        path: &Path,
+        maker: Maker,
+        sync: bool,
+        mut written: Option<Memory>,
+    ) -> Result<Self, OpenError> {
         let path = path.to_owned();
         let fail = |source| OpenError::Io { path: path.clone(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(fail)?;
         }
         let mut file = OpenOptions::new()
-            .read(!anew)
+            .read(written.is_some())
             .write(true)
             .create(true)
-            .truncate(anew)
+            .truncate(written.is_none())
             .open(&path)
             .map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
         // A pipe or a device has no lines to look at again.
-        let is_file = file.metadata().map_err(fail)?.is_file();
-        let recovered = if anew || !is_file {
-            Recovered::default()
-        } else {
-            recover(&mut file, &path).map_err(fail)?
-        };
+        let is_file = metadata.is_file();
+        let mut good = 0;
+        if let Some(written) = written.as_mut().filter(|_| is_file) {
+            let from = start_of_unknown(&path, &metadata, written, sync)?;
+            good = recover(&mut file, &path, from, written).map_err(fail)?;
+        }
         let output = Output {
             path: path.clone(),
             maker,
             sync: sync && is_file,
             file: is_file.then_some(file),
-            good: recovered.good,
-            written: (!anew).then_some(recovered.written),
+            good,
+            written,
+            identity: (metadata.dev(), metadata.ino()),
         };
         Ok(Self { output: Some(output), path })
     }
 }
 
-/// What a file held when it was opened.
-#[derive(Debug, Default)]
-struct Recovered {
-    good: u64,
-    written: Recent,
-}
-
-/// The ids of the last lines, each as a digest of 16 bytes.
-#[derive(Debug, Default)]
-struct Recent {
-    known: HashSet<[u8; 16]>,
-    /// The oldest first.
-    order: VecDeque<[u8; 16]>,
-}
-
-impl Recent {
-    fn contains(&self, id: &str) -> bool {
-        self.known.contains(&Self::digest(id))
-    }
-
-    /// Those of a group that are not known, each once.
-    fn unknown(&self, documents: &[Arc<Document<'static>>]) -> Vec<Arc<Document<'static>>> {
-        let mut in_group = HashSet::new();
-        let is_new = |one: &&Arc<Document<'static>>| {
-            !self.contains(one.id()) && in_group.insert(one.id().to_owned())
-        };
-        documents.iter().filter(is_new).cloned().collect()
-    }
-
-    fn add(&mut self, id: &str) {
-        let digest = Self::digest(id);
-        if !self.known.insert(digest) {
-            return;
-        }
-        self.order.push_back(digest);
-        if self.order.len() > JsonlSink::REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
-
-    fn digest(id: &str) -> [u8; 16] {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
-        digest
-    }
-}
-
-/// How much of a file's end is looked at for ids, in bytes.
+/// How much of a file's end is looked at for ids where no memory says how far it is known, in
+/// bytes.
 const LOOK_BACK: u64 = 256 << 20;
 
-/// Cuts a torn last line off and remembers the ids of the last lines.
-fn recover(file: &mut File, path: &Path) -> io::Result<Recovered> {
-    let length = file.metadata()?.len();
-    let from = length.saturating_sub(LOOK_BACK);
+/// Where the lines begin that a memory may lack.
+fn start_of_unknown(
+    path: &Path,
+    metadata: &Metadata,
+    written: &Memory,
+    sync: bool,
+) -> Result<u64, OpenError> {
+    let length = metadata.len();
+    let look_back = length.saturating_sub(LOOK_BACK);
+    let Some(known) = written.position() else { return Ok(look_back) };
+    if (known.device, known.inode) != (metadata.dev(), metadata.ino()) {
+        // The old file was moved away, with the lines that are remembered of it.
+        return Ok(look_back);
+    }
+    if known.end <= length {
+        return Ok(known.end);
+    }
+    let shown = path.display();
+    // One that was emptied is as good as a new one. Without a sync the system may have lost lines
+    // when the power went, and nobody was promised otherwise.
+    if length > 0 && sync {
+        return Err(OpenError::Shorter {
+            path: path.to_owned(),
+            found: length,
+            written: known.end,
+        });
+    }
+    warn!(path = %shown, found = length, written = known.end, "the file became shorter");
+    Ok(look_back)
+}
+
+/// Reads the lines from `from` on into the memory and cuts off what is no whole line; gives the
+/// length of what is left.
+fn recover(file: &mut File, path: &Path, from: u64, written: &mut Memory) -> io::Result<u64> {
+    /// How many ids are given to the memory at once.
+    const AT_ONCE: usize = 1 << 12;
+
+    let metadata = file.metadata()?;
+    let length = metadata.len();
     file.seek(SeekFrom::Start(from))?;
     let mut lines = BufReader::new(&mut *file);
     let mut good = from;
-    let mut written = Recent::default();
+    let mut ids: Vec<Id> = Vec::new();
     let mut line = Vec::new();
+    let position = |end| Some(Position { device: metadata.dev(), inode: metadata.ino(), end });
+    let is_known = written.position().is_some_and(|known| known.end == from && from > 0);
     // In the middle of a long file the first line is a part of one.
-    let mut is_whole = from == 0;
+    let mut is_whole = from == 0 || is_known;
     loop {
         line.clear();
         let count = lines.by_ref().take(LOOK_BACK).read_until(b'\n', &mut line)?;
-        if count == 0 || line.last() != Some(&b'\n') {
+        // Zeros are what a loss of power leaves where the system had not written yet.
+        if count == 0 || line.last() != Some(&b'\n') || line.contains(&0) {
             break;
         }
         good += count as u64;
-        if let Some(id) = id_of(&line).filter(|_| is_whole) {
-            written.add(&id);
+        if let Some(id) = id_in(&line).filter(|_| is_whole) {
+            ids.push(id_of(&id));
+        }
+        if ids.len() >= AT_ONCE {
+            written.add(&ids, position(good))?;
+            ids.clear();
         }
         is_whole = true;
     }
-    if good == from && from > 0 {
+    if good == from && from > 0 && !is_known {
         return Err(io::Error::other(format!(
             "its last {LOOK_BACK} bytes hold no line end, so it is not a file of result lines"
         )));
@@ -238,11 +266,14 @@ fn recover(file: &mut File, path: &Path) -> io::Result<Recovered> {
         file.set_len(good)?;
     }
     file.seek(SeekFrom::Start(good))?;
-    Ok(Recovered { good, written })
+    if good > 0 {
+        written.add(&ids, position(good))?;
+    }
+    Ok(good)
 }
 
 /// The id in a result line.
-fn id_of(line: &[u8]) -> Option<String> {
+fn id_in(line: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Known {
         id: String,
@@ -252,46 +283,61 @@ fn id_of(line: &[u8]) -> Option<String> {
 
 impl Output {
     fn write(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
-        let new = match &self.written {
-            Some(written) => written.unknown(documents),
-            None => documents.to_vec(),
+        let Some(written) = &mut self.written else {
+            let lines = self.maker.lines(documents)?;
+            return self.put(&lines);
         };
+        // Nothing more is written than the memory can take.
+        written.save()?;
+        let (new, ids) = unknown(written, documents);
         if new.len() < documents.len() {
             let known = documents.len() - new.len();
-            info!(known, "documents that were written before are not written again");
+            debug!(known, "documents that were written before are not written again");
+        }
+        if new.is_empty() {
+            return Ok(());
         }
         let lines = self.maker.lines(&new)?;
-        if let Err(error) = self.put(&lines) {
-            self.file = None;
-            return Err(error);
-        }
-        if let Some(written) = &mut self.written {
-            for document in new {
-                written.add(document.id());
-            }
+        self.put(&lines)?;
+        let (device, inode) = self.identity;
+        let position = Position { device, inode, end: self.good };
+        if let Some(written) = &mut self.written
+            && let Err(error) = written.add(&ids, Some(position))
+        {
+            // The lines are there, so the documents are done; the next group waits.
+            info!(error = %error, "the ledger cannot be written");
         }
         Ok(())
     }
 
+    /// Appends lines, all or none of them.
     fn put(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.reopen()?,
         };
-        file.write_all(lines)?;
+        failpoint::reached("output to be written");
+        // Half and half, so that a crash between them leaves a torn line to find.
+        let half = if cfg!(debug_assertions) { lines.len() / 2 } else { 0 };
+        file.write_all(&lines[..half])?;
+        failpoint::reached("output half written");
+        file.write_all(&lines[half..])?;
+        failpoint::reached("output written");
         if self.sync {
             file.sync_data()?;
         }
+        failpoint::reached("output synced");
         self.good += lines.len() as u64;
         self.file = Some(file);
         Ok(())
     }
 
     /// Opens the file again after a failure and cuts off what the failed call left.
-    fn reopen(&self) -> io::Result<File> {
+    fn reopen(&mut self) -> io::Result<File> {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
         let metadata = file.metadata()?;
+        self.identity = (metadata.dev(), metadata.ino());
         if metadata.is_file() {
             if metadata.len() < self.good {
                 return Err(io::Error::other(format!(
@@ -305,6 +351,23 @@ impl Output {
         }
         Ok(file)
     }
+}
+
+/// Those of a group that the memory does not know, each once, and their ids.
+fn unknown(
+    written: &Memory,
+    documents: &[Arc<Document<'static>>],
+) -> (Vec<Arc<Document<'static>>>, Vec<Id>) {
+    let mut in_group = HashSet::new();
+    let (mut new, mut ids) = (Vec::new(), Vec::new());
+    for document in documents {
+        let id = id_of(document.id());
+        if !written.contains(&id) && in_group.insert(id) {
+            new.push(Arc::clone(document));
+            ids.push(id);
+        }
+    }
+    (new, ids)
 }
 
 #[async_trait]
@@ -372,6 +435,8 @@ impl<W: Write + Send> Sink for StreamSink<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Ledger;
+    use crate::ledger::memory::Window;
 
     fn maker() -> Maker {
         Maker { pipeline: "p@1".into(), version: "0.1.0".into() }
@@ -384,20 +449,20 @@ mod tests {
     fn ids(path: &Path) -> Vec<String> {
         let text = fs::read_to_string(path).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'));
-        text.lines().map(|line| id_of(line.as_bytes()).unwrap()).collect()
+        text.lines().map(|line| id_in(line.as_bytes()).unwrap()).collect()
     }
 
     #[tokio::test]
     async fn a_torn_line_is_cut_and_a_written_document_stands_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/folder/out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), true).unwrap();
+        let mut sink = JsonlSink::append(&path, maker(), true, Memory::without_disk()).unwrap();
         sink.write(&group(&["a", "b"])).await.unwrap();
         drop(sink);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"version\":1,\"id\":\"c\",\"te").unwrap();
 
-        let mut sink = JsonlSink::append(&path, maker(), true).unwrap();
+        let mut sink = JsonlSink::append(&path, maker(), true, Memory::without_disk()).unwrap();
         assert_eq!(ids(&path), ["a", "b"]);
         let results = sink.write(&group(&["b", "c"])).await.unwrap();
         assert_eq!(results, [Ok(()), Ok(())]);
@@ -408,28 +473,56 @@ mod tests {
     async fn a_document_that_comes_again_is_written_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), false).unwrap();
+        let mut sink = JsonlSink::append(&path, maker(), false, Memory::without_disk()).unwrap();
         sink.write(&group(&["a", "b", "a"])).await.unwrap();
         sink.write(&group(&["b", "c"])).await.unwrap();
         assert_eq!(ids(&path), ["a", "b", "c"]);
     }
 
-    #[test]
-    fn only_the_oldest_ids_are_forgotten() {
-        let mut recent = Recent::default();
-        for number in 0..=JsonlSink::REMEMBERED {
-            recent.add(&number.to_string());
-        }
-        assert!(!recent.contains("0"));
-        assert!(recent.contains("1"));
-        assert_eq!(recent.known.len(), JsonlSink::REMEMBERED);
+    #[tokio::test]
+    async fn the_memory_learns_what_was_written_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let ledger = Ledger::new(folder.path(), Window::default());
+        let open = |sync| JsonlSink::append(&path, maker(), sync, ledger.of_sink("out").unwrap());
+        let mut sink = open(true).unwrap();
+        sink.write(&group(&["a", "b"])).await.unwrap();
+        drop(sink);
+        // Written and synced, but the process ended before the memory was told.
+        let more = "{\"id\":\"c\"}\n{\"id\":\"d\"";
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(more.as_bytes()).unwrap();
+        let mut sink = open(true).unwrap();
+        sink.write(&group(&["a", "b", "c", "d"])).await.unwrap();
+        drop(sink);
+        assert_eq!(ids(&path), ["a", "b", "c", "d"]);
+
+        // A file that lost lines is refused and not touched.
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+        let error = open(true).unwrap_err().to_string();
+        assert!(error.contains("lines are missing"), "{error}");
+        open(false).unwrap();
+        assert_eq!(ids(&path), ["a", "b", "c"]);
+
+        // One that was moved away is followed by a new one, and what it holds is not written again.
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        let mut sink = open(true).unwrap();
+        sink.write(&group(&["a", "e"])).await.unwrap();
+        drop(sink);
+        assert_eq!(ids(&path), ["e"]);
+        // Without the ledger the file says what it holds.
+        fs::remove_dir_all(crate::ledger::folder(folder.path())).unwrap();
+        let mut sink = open(true).unwrap();
+        sink.write(&group(&["e", "f"])).await.unwrap();
+        assert_eq!(ids(&path), ["e", "f"]);
     }
 
     #[tokio::test]
     async fn after_a_failed_write_the_same_group_is_written_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), false).unwrap();
+        let mut sink = JsonlSink::append(&path, maker(), false, Memory::without_disk()).unwrap();
         sink.write(&group(&["a"])).await.unwrap();
         // What a full disk leaves: part of the group, and no file to go on with.
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
@@ -443,7 +536,7 @@ mod tests {
     async fn a_file_that_became_shorter_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), false).unwrap();
+        let mut sink = JsonlSink::append(&path, maker(), false, Memory::without_disk()).unwrap();
         sink.write(&group(&["a"])).await.unwrap();
         fs::write(&path, "other\n").unwrap();
         sink.output.as_mut().unwrap().file = None;
@@ -454,7 +547,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_device_pauses_and_does_not_fail() {
-        let mut sink = JsonlSink::append(Path::new("/dev/full"), maker(), true).unwrap();
+        let mut sink =
+            JsonlSink::append(Path::new("/dev/full"), maker(), true, Memory::without_disk())
+                .unwrap();
         let error = sink.write(&group(&["a"])).await.unwrap_err();
         assert!(matches!(error, SinkError::Transient { .. }), "{error}");
     }

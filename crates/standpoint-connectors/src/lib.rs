@@ -7,19 +7,24 @@
 //!
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
-//! [`inbox`] the one that never ends, with [`instance`] and [`quarantine`]; [`jsonl`] has the sinks that write result
-//! lines, [`sqlite`] the store that analysts query.
+//! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
+//! `records`; [`jsonl`] has the sinks
+//! that write result lines, [`sqlite`] the store that analysts query; [`ledger`] remembers what they
+//! hold. [`failpoint`] lets tests kill the program where it hurts.
 
 pub mod encoding;
+pub mod failpoint;
 pub mod files;
 pub mod formats;
 pub mod identity;
 pub mod inbox;
 pub mod instance;
 pub mod jsonl;
+pub mod ledger;
 pub mod limits;
 mod moves;
 pub mod quarantine;
 pub mod read;
+mod records;
 pub mod refusal;
 pub mod sqlite;

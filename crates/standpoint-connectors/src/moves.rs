@@ -8,10 +8,11 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use tracing::warn;
 
-/// Moves a file to `to`, which must be free, on this file system or another.
+/// Moves a file to `to`, which must be free, on this file system or another. The new name is on the
+/// disk once [`sync_folder`] was called; on another file system it is at once.
 ///
 /// - `tag`: part of a draft's name where the file must be copied, no other mover's;
-/// - `sync`: whether the new name is on the disk before this returns.
+/// - `sync`: whether anything is to be synced at all.
 ///
 /// # Errors
 ///
@@ -26,13 +27,7 @@ pub(crate) fn move_file(from: &Path, to: &Path, tag: &str, sync: bool) -> io::Re
             }
             fs::remove_file(from)
         }
-        result => {
-            result?;
-            if sync {
-                sync_folder(parent_of(to));
-            }
-            Ok(())
-        }
+        result => result,
     }
 }
 

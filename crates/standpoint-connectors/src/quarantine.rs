@@ -4,7 +4,7 @@
 //! the file comes, and goes after it: a reason alone is what a crash left, and never a file alone.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,12 @@ pub struct Reason {
     pub failures: Vec<String>,
     /// How many failed in all.
     pub failed: u64,
-    /// Its path below the inbox, `/` between its parts.
+    /// Its path below the inbox, `/` between its parts; of the file that it stood in, if this is one
+    /// record.
     pub path: String,
+    /// Which record of the file this is, from 1; `None` for a whole file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
     /// How often it was in work.
     pub attempts: u32,
     /// When it was put here, in seconds since 1970 (UTC).
@@ -51,6 +55,7 @@ impl Reason {
             failures: Vec::new(),
             failed: 0,
             path: String::new(),
+            record: None,
             attempts: 0,
             quarantined_at: 0,
         }
@@ -132,6 +137,9 @@ pub fn replay(folder: &Path, entry: &Entry, inbox: &Path, sync: bool) -> io::Res
     let (from, to) = (folder.join(&entry.path), inbox.join(relative));
     fs::create_dir_all(parent_of(&to))?;
     moves::move_file(&from, &to, &std::process::id().to_string(), sync)?;
+    if sync {
+        moves::sync_folder(parent_of(&to));
+    }
     forget(folder, &from)
 }
 
@@ -181,6 +189,48 @@ pub(crate) fn explain(
         file.sync_all()?;
     }
     Ok(place.strip_prefix(folder).unwrap_or(&place).to_owned())
+}
+
+/// Writes bytes into the quarantine as a file of their own, their reason first; gives where. What is
+/// there already with the same bytes, as after a crash, is not written twice.
+pub(crate) fn put(
+    folder: &Path,
+    relative: &Path,
+    bytes: &mut dyn Read,
+    reason: &Reason,
+    sync: bool,
+) -> io::Result<PathBuf> {
+    let wanted = folder.join(relative);
+    fs::create_dir_all(parent_of(&wanted))?;
+    let draft = with_ending(&wanted, ".part");
+    let mut file = File::create(&draft)?;
+    io::copy(bytes, &mut file)?;
+    if is_explained(&wanted) && has_bytes_of(&wanted, &draft)? {
+        fs::remove_file(draft)?;
+        return Ok(wanted);
+    }
+    if sync {
+        file.sync_all()?;
+    }
+    let place = folder.join(explain(folder, relative, reason, sync)?);
+    fs::rename(draft, &place)?;
+    Ok(place)
+}
+
+/// Whether a file stands in the quarantine with its reason.
+fn is_explained(path: &Path) -> bool {
+    path.is_file() && with_ending(path, ENDING).exists()
+}
+
+/// Whether two files hold the same.
+fn has_bytes_of(one: &Path, other: &Path) -> io::Result<bool> {
+    let digest = |path: &Path| -> io::Result<blake3::Hash> {
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut File::open(path)?, &mut hasher)?;
+        Ok(hasher.finalize())
+    };
+    let is_as_long = one.metadata()?.len() == other.metadata()?.len();
+    Ok(is_as_long && digest(one)? == digest(other)?)
 }
 
 fn free_place(folder: &Path, relative: &Path) -> io::Result<PathBuf> {

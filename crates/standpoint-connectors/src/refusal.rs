@@ -77,3 +77,10 @@ pub enum ReadError {
         source: io::Error,
     },
 }
+
+impl ReadError {
+    /// Whether the file is what is wrong, so that more of it may be lacking than one record.
+    pub(crate) fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Limit { limit: "max_records_per_file", .. })
+    }
+}

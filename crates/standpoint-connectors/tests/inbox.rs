@@ -8,7 +8,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
+use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places, Recognise};
+use standpoint_connectors::ledger::Ledger;
+use standpoint_connectors::ledger::memory::Window;
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_engine::{Delivery, Failure, Outcome, Source};
 use tempfile::TempDir;
@@ -37,6 +39,10 @@ impl House {
     }
 
     fn open(&self, settings: &Value) -> InboxSource {
+        self.open_as(settings, Recognise::Id, true)
+    }
+
+    fn open_as(&self, settings: &Value, recognise: Recognise, once: bool) -> InboxSource {
         let mut all = json!({
             "path": self.at("inbox"),
             "settle": "1ms",
@@ -44,39 +50,32 @@ impl House {
         });
         all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let settings: InboxSettings = serde_json::from_value(all).unwrap();
-        let places = Places {
+        let places = Places { recognise, ..self.places() };
+        InboxSource::open("news", &settings, &places, ReadLimits::default(), once).unwrap()
+    }
+
+    fn places(&self) -> Places {
+        Places {
             instance: "0123456789abcdef".into(),
             quarantine: self.at("quarantine"),
             max_attempts: NonZeroU32::new(3).unwrap(),
             sync: true,
-        };
-        InboxSource::open("news", &settings, &places, ReadLimits::default(), true).unwrap()
+            ledger: Ledger::new(&self.at("state"), Window::default()),
+            recognise: Recognise::Id,
+        }
     }
 
     /// Runs the inbox until it is drained; `judge` says what becomes of each document.
     async fn run(&self, judge: impl Fn(&Delivery) -> Outcome) -> Vec<String> {
-        let mut source = self.open(&json!({}));
-        let mut texts = Vec::new();
-        while let Some(delivery) = source.next().await.unwrap() {
-            let outcome = match &delivery.content {
-                Ok(document) => {
-                    texts.push(document.text().to_owned());
-                    judge(&delivery)
-                }
-                Err(failure) => Outcome::Failed(failure.clone()),
-            };
-            delivery.receipt.settle(outcome);
-        }
-        source.close().await.unwrap();
-        texts.sort();
-        texts
+        drain(self.open(&json!({})), judge).await
     }
 
     /// All files below the house, by their paths, reasons and locks left out.
     fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
         collect(self.0.path(), self.0.path(), &mut files);
-        files.retain(|file| !file.ends_with(".reason.json") && !file.ends_with("/lock"));
+        let is_ours = |file: &String| file.ends_with("/lock") || file.starts_with("state/");
+        files.retain(|file| !file.ends_with(".reason.json") && !is_ours(file));
         files.sort();
         files
     }
@@ -85,6 +84,24 @@ impl House {
         let path = self.at("quarantine").join(format!("{name}.reason.json"));
         serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
     }
+}
+
+/// Takes what a source gives until it ends; `judge` says what becomes of each document.
+async fn drain(mut source: InboxSource, judge: impl Fn(&Delivery) -> Outcome) -> Vec<String> {
+    let mut texts = Vec::new();
+    while let Some(delivery) = source.next().await.unwrap() {
+        let outcome = match &delivery.content {
+            Ok(document) => {
+                texts.push(document.text().to_owned());
+                judge(&delivery)
+            }
+            Err(failure) => Outcome::Failed(failure.clone()),
+        };
+        delivery.receipt.settle(outcome);
+    }
+    source.close().await.unwrap();
+    texts.sort();
+    texts
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
@@ -168,14 +185,54 @@ async fn what_fails_is_quarantined_with_its_reason_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_file_with_bad_records_is_quarantined_with_the_reason_of_each() {
+async fn a_bad_record_is_quarantined_alone_and_its_file_archived() {
     let house = House::new();
-    house.drop_in("a.jsonl", "{\"text\": \"One.\"}\nrubbish\n{\"text\": \"Two.\"}\n");
+    house.drop_in("sub/a.jsonl", "{\"text\": \"One.\"}\n\nrubbish\n{\"text\": \"Two.\"}\n");
     assert_eq!(house.run(|_| Outcome::Done).await, ["One.", "Two."]);
+    let record = "quarantine/sub/a.record-2.jsonl";
+    assert_eq!(house.files(), ["archive/sub/a.jsonl", record]);
+    assert_eq!(fs::read_to_string(house.at(record)).unwrap(), "rubbish\n");
+    let reason = house.reason("sub/a.record-2.jsonl");
+    assert_eq!(reason["reason"], "news: line 3, column 1: expected value");
+    assert_eq!((&reason["path"], &reason["record"]), (&json!("sub/a.jsonl"), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_compressed_record_is_quarantined_as_it_reads() {
+    use std::io::Write;
+
+    let house = House::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"{\"text\": \"One.\"}\nrubbish\n").unwrap();
+    fs::write(house.at("inbox/a.jsonl.gz"), packed.finish().unwrap()).unwrap();
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
+    let record = "quarantine/a.record-2.jsonl";
+    assert_eq!(house.files(), ["archive/a.jsonl.gz", record]);
+    assert_eq!(fs::read_to_string(house.at(record)).unwrap(), "rubbish\n");
+    assert_eq!(house.reason("a.record-2.jsonl")["path"], "a.jsonl.gz");
+}
+
+#[tokio::test]
+async fn a_file_whose_records_all_fail_is_quarantined_whole() {
+    let house = House::new();
+    house.drop_in("a.jsonl", "rubbish\nmore of it\n");
+    house.run(|_| Outcome::Done).await;
     assert_eq!(house.files(), ["quarantine/a.jsonl"]);
     let reason = house.reason("a.jsonl");
-    assert_eq!(reason["reason"], "1 of its 3 documents failed; the others are in the sinks");
-    assert_eq!(reason["failures"][0], "news: line 2, column 1: expected value");
+    assert_eq!(reason["reason"], "2 of its 2 documents failed; the others are in the sinks");
+    assert_eq!(reason["failures"][0], "news: line 1, column 1: expected value");
+}
+
+#[tokio::test]
+async fn a_file_with_more_records_than_allowed_is_quarantined_whole() {
+    let house = House::new();
+    house.drop_in("a.jsonl", &"{\"text\": \"One.\"}\n".repeat(4));
+    let settings = json!({ "path": house.at("inbox"), "on_success": "delete" });
+    let settings: InboxSettings = serde_json::from_value(settings).unwrap();
+    let limits = ReadLimits { max_records_per_file: 3, ..ReadLimits::default() };
+    let source = InboxSource::open("news", &settings, &house.places(), limits, true).unwrap();
+    drain(source, |_| Outcome::Done).await;
+    assert_eq!(house.files(), ["quarantine/a.jsonl"]);
 }
 
 #[tokio::test]
@@ -195,6 +252,8 @@ async fn daemons_that_share_a_quarantine_keep_each_file_with_its_reason() {
             quarantine: quarantine.clone(),
             max_attempts: NonZeroU32::MIN,
             sync: false,
+            ledger: Ledger::new(&root.path().join("state"), Window::default()),
+            recognise: Recognise::Id,
         };
         let settings: InboxSettings = serde_json::from_value(settings).unwrap();
         InboxSource::open(name, &settings, &places, ReadLimits::default(), true).unwrap()
@@ -223,15 +282,121 @@ async fn daemons_that_share_a_quarantine_keep_each_file_with_its_reason() {
 }
 
 #[tokio::test]
-async fn what_was_not_decided_goes_back_to_the_inbox() {
+async fn what_was_in_work_at_the_end_stays_claimed_and_counts_and_the_rest_goes_back() {
     let house = House::new();
     house.drop_in("sub/a.txt", "One.");
+    house.drop_in("b.jsonl", "{\"text\": \"Two.\"}\n{\"text\": \"Three.\"}\n");
+    house.drop_in("c.txt", "Four.");
+    let claimed = "inbox/.standpoint/claimed/0123456789abcdef/news";
     let mut source = house.open(&json!({}));
-    let delivery = source.next().await.unwrap().unwrap();
-    assert!(house.files()[0].contains("/claimed/"), "{:?}", house.files());
-    delivery.receipt.settle(Outcome::Returned);
+    // Taken into work, and not decided: what may be hanging there counts as tried.
+    for _ in 0..2 {
+        let delivery = source.next().await.unwrap().unwrap();
+        delivery.receipt.settle(Outcome::Returned);
+    }
     source.close().await.unwrap();
-    assert_eq!(house.files(), ["inbox/sub/a.txt"]);
+    drop(source);
+    let files = house.files();
+    let is_claimed = |number: u32, attempt: u32, name: &str| {
+        files.contains(&format!("{claimed}/{number}.{attempt}/{name}"))
+    };
+    // A file of records is not to blame for being long.
+    assert!(is_claimed(0, 0, "b.jsonl"), "{files:?}");
+    assert!(files.contains(&"inbox/c.txt".to_owned()), "{files:?}");
+    assert!(files.contains(&"inbox/sub/a.txt".to_owned()), "{files:?}");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["Four.", "One.", "Three.", "Two."]);
+    assert_eq!(house.files(), ["archive/b.jsonl", "archive/c.txt", "archive/sub/a.txt"]);
+}
+
+#[tokio::test]
+async fn a_document_that_was_done_is_not_done_again_and_one_that_failed_is() {
+    let house = House::new();
+    house.drop_in("a.jsonl", "{\"text\": \"One.\"}\n{\"text\": \"Two.\"}\n");
+    let is_one = |delivery: &Delivery| delivery.content.as_ref().unwrap().text() == "One.";
+    house.run(|delivery| if is_one(delivery) { failed() } else { Outcome::Done }).await;
+    assert_eq!(house.files(), ["archive/a.jsonl", "quarantine/a.record-1.jsonl"]);
+    // The same file again: what is done is passed over.
+    fs::rename(house.at("archive/a.jsonl"), house.at("inbox/a.jsonl")).unwrap();
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
+    house.drop_in("a.jsonl", "{\"text\": \"One.\"}\n{\"text\": \"Two.\"}\n");
+    assert_eq!(house.run(|_| Outcome::Done).await, [""; 0]);
+    // The record in quarantine has the id that it had in its file.
+    house.drop_in("a.jsonl", "{\"text\": \"One.\"}\n");
+    assert_eq!(house.run(|_| Outcome::Done).await, [""; 0]);
+    assert_eq!(
+        drain(house.open_as(&json!({}), Recognise::Nothing, true), |_| Outcome::Done).await,
+        [""; 0]
+    );
+    house.drop_in("a.jsonl", "{\"text\": \"One.\"}\n");
+    let source = house.open_as(&json!({}), Recognise::Nothing, true);
+    assert_eq!(drain(source, |_| Outcome::Done).await, ["One."]);
+}
+
+#[tokio::test]
+async fn content_is_recognised_under_another_name_where_that_is_asked_for() {
+    let house = House::new();
+    house.drop_in("a.txt", "One.");
+    house.drop_in("b.txt", "Two.");
+    let open = || house.open_as(&json!({}), Recognise::Content, true);
+    assert_eq!(drain(open(), |_| Outcome::Done).await, ["One.", "Two."]);
+    house.drop_in("c.txt", "One.");
+    house.drop_in("d.txt", "Three.");
+    assert_eq!(drain(open(), |_| Outcome::Done).await, ["Three."]);
+    assert_eq!(house.files().len(), 4);
+    assert!(house.files().iter().all(|file| file.starts_with("archive/")));
+}
+
+#[tokio::test]
+async fn a_kept_file_stays_and_is_read_again_only_when_it_changes() {
+    let house = House::new();
+    house.drop_in("a.txt", "One.");
+    house.drop_in("sub/b.txt", "Two.");
+    house.drop_in("empty.txt", " ");
+    let open = || house.open(&json!({ "on_success": "keep" }));
+    assert_eq!(drain(open(), |_| Outcome::Done).await, ["One.", "Two."]);
+    let kept = ["inbox/a.txt", "inbox/sub/b.txt", "quarantine/empty.txt"];
+    assert_eq!(house.files(), kept);
+    assert_eq!(drain(open(), |_| Outcome::Done).await, [""; 0]);
+    house.drop_in("a.txt", "Another.");
+    assert_eq!(drain(open(), |_| Outcome::Done).await, ["Another."]);
+    assert_eq!(drain(open(), |_| Outcome::Done).await, [""; 0]);
+    assert_eq!(house.files(), kept);
+}
+
+#[tokio::test]
+async fn a_file_waits_for_its_marker_where_there_are_markers() {
+    let house = House::new();
+    let open = || house.open(&json!({ "complete_marker": "{name}.done" }));
+    house.drop_in("a.txt", "One.");
+    house.drop_in("b.txt", "Two.");
+    house.drop_in("b.txt.done", "");
+    assert_eq!(drain(open(), |_| Outcome::Done).await, ["Two."]);
+    assert_eq!(house.files(), ["archive/b.txt", "inbox/a.txt"]);
+    house.drop_in("a.txt.done", "");
+    assert_eq!(drain(open(), |_| Outcome::Done).await, ["One."]);
+    let bad = json!({ "path": "x", "on_success": "delete", "complete_marker": "done" });
+    let error = serde_json::from_value::<InboxSettings>(bad).unwrap_err().to_string();
+    assert!(error.contains("write `{name}` in it once"), "{error}");
+}
+
+#[tokio::test]
+async fn an_inbox_that_is_removed_and_made_again_is_watched_again() {
+    let house = House::new();
+    house.drop_in("a.txt", "One.");
+    let settings = json!({ "scan_every": "20ms" });
+    let mut source = house.open_as(&settings, Recognise::Id, false);
+    source.next().await.unwrap().unwrap().receipt.settle(Outcome::Done);
+    while !house.at("archive/a.txt").exists() {
+        tokio::task::yield_now().await;
+    }
+    fs::rename(house.at("inbox"), house.at("old")).unwrap();
+    fs::create_dir(house.at("inbox")).unwrap();
+    house.drop_in("b.txt", "Two.");
+    let delivery = source.next().await.unwrap().unwrap();
+    assert_eq!(delivery.content.as_ref().unwrap().text(), "Two.");
+    delivery.receipt.settle(Outcome::Done);
+    source.close().await.unwrap();
+    assert!(house.at("archive/b.txt").exists(), "{:?}", house.files());
 }
 
 #[tokio::test]
@@ -335,6 +500,8 @@ async fn mistakes_in_the_settings_are_named() {
             quarantine: house.at("quarantine"),
             max_attempts: NonZeroU32::MIN,
             sync: false,
+            ledger: Ledger::new(&house.at("state"), Window::default()),
+            recognise: Recognise::Id,
         };
         InboxSource::open("news", &settings, &places, ReadLimits::default(), true)
             .map(drop)

@@ -9,14 +9,16 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
-    Catalogue, Concurrency, Diagnostics, Draft, DraftStage, Durability, Environment, OnError,
-    Ordering, Override, PipelineFile, PluginReference, StageSettings,
+    Catalogue, Concurrency, Dedupe, Diagnostics, Draft, DraftStage, Durability, Environment,
+    OnError, Ordering, Override, PipelineFile, PluginReference, StageSettings,
 };
 use standpoint_connectors::files::{
     FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings,
 };
-use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places};
+use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places, Recognise};
 use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
+use standpoint_connectors::ledger::Ledger;
+use standpoint_connectors::ledger::memory::{Memory, Window};
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
 use standpoint_engine::{
@@ -180,6 +182,7 @@ impl Assembly {
     /// Makes the sources of the file.
     ///
     /// - `instance`: the name of this instance of the program;
+    /// - `ledger`: what they have had before;
     /// - `until_drained`: whether they end once they have delivered what is there now.
     ///
     /// # Errors
@@ -188,6 +191,7 @@ impl Assembly {
     pub(crate) fn sources(
         &self,
         instance: &str,
+        ledger: &Ledger,
         until_drained: bool,
         listener: &Listener,
     ) -> Result<Vec<SourceStep>> {
@@ -199,6 +203,13 @@ impl Assembly {
                 .conform(&schema)
                 .map_err(|findings| exit::usage(findings.render(false)))?;
             let name = &source.name;
+            if source.dedupe == Dedupe::Content && source.kind != "inbox" {
+                return Err(exit::usage(format!(
+                    "source `{name}`: `dedupe: content` is for an inbox; a source of type \
+                     `{}` remembers nothing",
+                    source.kind
+                )));
+            }
             let limits = read_limits(&self.file);
             let files = |inputs| -> Result<Box<dyn standpoint_engine::Source>> {
                 let listener = Arc::clone(listener);
@@ -221,6 +232,12 @@ impl Assembly {
                         quarantine: self.file.quarantine.path.clone(),
                         max_attempts: source.max_attempts,
                         sync: self.file.commit.durability != Durability::Os,
+                        ledger: ledger.clone(),
+                        recognise: match source.dedupe {
+                            Dedupe::Id => Recognise::Id,
+                            Dedupe::Content => Recognise::Content,
+                            Dedupe::Off => Recognise::Nothing,
+                        },
                     };
                     let inbox = InboxSource::open(name, &settings, &places, limits, until_drained)
                         .with_context(|| format!("cannot start source `{name}`"))?;
@@ -236,12 +253,19 @@ impl Assembly {
         Ok(steps)
     }
 
+    /// The ledger in the file's data folder; for whoever holds the folder.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::new(&self.file.data_dir, Window::default())
+    }
+
     /// Makes the sinks of the file.
+    ///
+    /// - `ledger`: what they wrote before; without it an output is looked through.
     ///
     /// # Errors
     ///
     /// Why one cannot be opened.
-    pub(crate) fn sinks(&self) -> Result<Vec<SinkStep>> {
+    pub(crate) fn sinks(&self, ledger: Option<&Ledger>) -> Result<Vec<SinkStep>> {
         let routes = self.file.routes.iter();
         let routes = routes.map(|route| (route.when.as_deref(), route.to.as_slice()));
         let routes = Routes::compile(routes).map_err(exit::usage)?;
@@ -256,8 +280,13 @@ impl Assembly {
                 "jsonl" => {
                     let settings: JsonlSettings = serde_json::from_value(settings)?;
                     let sync = self.file.commit.durability != Durability::Os;
-                    let file = JsonlSink::append(&settings.path, self.maker(), sync)
-                        .with_context(|| format!("cannot open sink `{}`", sink.name))?;
+                    let fail = || format!("cannot open sink `{}`", sink.name);
+                    let written = match ledger {
+                        Some(ledger) => ledger.of_sink(&sink.name).with_context(fail)?,
+                        None => Memory::without_disk(),
+                    };
+                    let file = JsonlSink::append(&settings.path, self.maker(), sync, written)
+                        .with_context(fail)?;
                     Box::new(file)
                 }
                 "sqlite" => {

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// See, try again or delete the files that a daemon put into quarantine.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Look at what a daemon remembers.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Show every mistake of pipeline files, with positions.
     Validate(Validate),
     /// Run the tests that are written in a pipeline file.
@@ -198,6 +201,36 @@ pub(crate) enum QuarantineCommand {
         #[command(flatten)]
         which: Which,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Check every file of the ledger and change nothing; exit code 1 if something is damaged.
+    Check {
+        #[command(flatten)]
+        of: Ledger,
+        /// How to print what is found.
+        #[arg(long, default_value = "text", value_name = "FORMAT")]
+        format: ReportFormat,
+    },
+    /// Print what the ledger holds, one JSON object on each line.
+    Dump {
+        #[command(flatten)]
+        of: Ledger,
+    },
+}
+
+/// Whose ledger.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Ledger {
+    /// The pipeline file of the daemon.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Its data folder, in place of the pipeline file.
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 /// Whose quarantine.

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{control, evaluate, quarantine, run, trials};
+use crate::{control, evaluate, ledger, quarantine, run, trials};
 
 /// Answers a command.
 ///
@@ -30,6 +30,11 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Status(arguments) => print(&control::status(&arguments)?),
         Command::Quarantine(command) => {
             let (told, exit) = quarantine::answer(&command)?;
+            print(&told)?;
+            Ok(exit)
+        }
+        Command::Ledger(command) => {
+            let (told, exit) = ledger::answer(&command)?;
             print(&told)?;
             Ok(exit)
         }

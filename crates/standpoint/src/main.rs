@@ -11,6 +11,7 @@ mod control;
 mod evaluate;
 mod exit;
 mod explain;
+mod ledger;
 mod logging;
 mod metrics;
 mod page;

@@ -51,7 +51,8 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let output = output(arguments, &assembly, Style::of_stdout(colour))?;
     let mut sinks = vec![assembly.sink_step("output", output)];
     if arguments.sinks {
-        sinks.extend(assembly.sinks()?);
+        // A daemon may hold the data folder, and its ledger.
+        sinks.extend(assembly.sinks(None)?);
     }
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
@@ -140,9 +141,10 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     assembly.cache_plugins();
     let stages = assembly.stages(&[])?;
     let progress = Progress::new(false);
-    let sinks = assembly.sinks()?;
-    let sources =
-        assembly.sources(instance.name(), arguments.once, &teller(progress.clone(), false))?;
+    let ledger = assembly.ledger();
+    let sinks = assembly.sinks(Some(&ledger))?;
+    let teller = teller(progress.clone(), false);
+    let sources = assembly.sources(instance.name(), &ledger, arguments.once, &teller)?;
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let server = Server::bind(assembly.file.server.as_ref(), instance.folder())?;
     info!(pipeline = assembly.maker().pipeline, "started");

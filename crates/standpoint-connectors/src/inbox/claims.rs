@@ -1,16 +1,21 @@
 //! Where a file is: in the inbox, claimed, archived or in quarantine. Every step is one rename.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 use tracing::{debug, info};
 
-use super::{InboxError, InboxSettings, OnSuccess, Places};
+use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
+use crate::failpoint;
+use crate::ledger::ids::Id;
+use crate::ledger::memory::Memory;
 use crate::moves::{self, numbered, parent_of, remove_empty};
 use crate::quarantine::{self, Reason};
 
@@ -26,15 +31,20 @@ pub(super) struct Claims {
     quarantine: PathBuf,
     sync: bool,
     next_number: AtomicU64,
+    marker: Option<Marker>,
+    /// Files that stay in the inbox and are done, by what they were like then.
+    kept: Option<Mutex<Memory>>,
+    /// Folders whose names are not on the disk yet.
+    touched: Mutex<BTreeSet<PathBuf>>,
     /// Held while this instance lives, however it ends: others leave its claims alone.
-    _lock: File,
+    lock: Mutex<File>,
 }
 
 /// A file that this instance has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claim {
     /// The folder that holds it, `<number>.<attempt>`.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// Its path below the inbox.
     pub(super) relative: PathBuf,
     /// How often it has been in work, this time included.
@@ -48,8 +58,12 @@ pub(super) enum Fate {
     Done,
     /// Into quarantine.
     Quarantined(Reason),
-    /// Back into the inbox, because the program stopped first.
+    /// Back into the inbox: it was not in work when the program stopped.
     Returned,
+    /// Still claimed: it was in work when the program stopped, which counts as an attempt.
+    InWork,
+    /// Still claimed, but not for this attempt.
+    Uncounted,
 }
 
 impl Claim {
@@ -80,6 +94,7 @@ impl Claims {
         name: &str,
         settings: &InboxSettings,
         places: &Places,
+        kept: Option<Memory>,
     ) -> Result<Self, InboxError> {
         let inbox = settings.path.clone();
         let fail = |what, path: &Path| {
@@ -95,9 +110,7 @@ impl Claims {
         let quarantine = places.quarantine.clone();
         fs::create_dir_all(&quarantine).map_err(fail("quarantine", &quarantine))?;
         // Waits for an instance that is just taking over what an earlier run left.
-        let lock = lock_file(&claimed)
-            .and_then(|lock| lock.lock().map(|()| lock))
-            .map_err(fail("inbox", &inbox))?;
+        let lock = locked(&claimed).map_err(fail("inbox", &inbox))?;
         let next_number =
             AtomicU64::new(highest_number(&claimed).map_or(0, |highest| highest.saturating_add(1)));
         Ok(Self {
@@ -107,7 +120,10 @@ impl Claims {
             quarantine,
             sync: places.sync,
             next_number,
-            _lock: lock,
+            marker: settings.complete_marker.clone(),
+            kept: kept.map(Mutex::new),
+            touched: Mutex::default(),
+            lock: Mutex::new(lock),
         })
     }
 
@@ -117,10 +133,12 @@ impl Claims {
         let folder = self.claimed.join(format!("{number}.1"));
         let claim = Claim { folder, relative: relative.to_owned(), attempt: 1 };
         fs::create_dir_all(parent_of(&claim.path()))?;
+        failpoint::reached("folder of a claim made");
         match fs::rename(self.inbox.join(relative), claim.path()) {
             Ok(()) => {
-                self.sync_folder(parent_of(&claim.path()));
-                self.sync_folder(&self.claimed);
+                // Not synced: when the power goes the file is in one of the two places.
+                failpoint::reached("claimed");
+                self.remove_marker(&claim);
                 Ok(Some(claim))
             }
             Err(error) => {
@@ -130,30 +148,77 @@ impl Claims {
         }
     }
 
-    /// The claims of an earlier run of this instance, each counted as one more attempt.
+    /// The claims of an earlier run of this instance, in the order in which they were made.
     pub(super) fn left_behind(&self) -> io::Result<Vec<Claim>> {
         let mut left = Vec::new();
         for entry in fs::read_dir(&self.claimed)? {
             let folder = entry?.path();
             let Some((number, attempt)) = number_and_attempt(&folder) else { continue };
             let Some(relative) = only_file_in(&folder, Path::new(""))? else {
-                // The run ended between making the folder and claiming.
-                remove_tree_of_folders(&folder);
+                // The run ended between making the folder and claiming, or while it removed it.
+                remove_leftovers(&folder);
                 continue;
             };
-            let attempt = attempt.saturating_add(1);
-            let next = self.claimed.join(format!("{number}.{attempt}"));
-            fs::rename(&folder, &next)?;
-            left.push(Claim { folder: next, relative, attempt });
+            left.push((number, Claim { folder, relative, attempt }));
         }
-        // The attempt must be counted before it is made.
-        self.sync_folder(&self.claimed);
-        left.sort_by(|one, other| one.folder.cmp(&other.folder));
-        Ok(left)
+        left.sort_by_key(|(number, _)| *number);
+        Ok(left.into_iter().map(|(_, claim)| claim).collect())
     }
 
-    /// Takes over the claims of other instances of this inbox that live no more, each counted as
-    /// one more attempt.
+    /// Removes the file that said that a claimed one is complete, unless a later file of the same
+    /// name has brought its own.
+    fn remove_marker(&self, claim: &Claim) {
+        let Some(marker) = &self.marker else { return };
+        let marker = marker.of(&self.inbox.join(&claim.relative));
+        let changed = |metadata: fs::Metadata| (metadata.ctime(), metadata.ctime_nsec());
+        // The claim changed the file's own time.
+        let [written, claimed] =
+            [&marker, &claim.path()].map(|path| fs::symlink_metadata(path).ok().map(changed));
+        if written.is_some() && written <= claimed {
+            let _ = fs::remove_file(marker);
+        }
+    }
+
+    /// Makes the folder for claims again, in an inbox that was removed and made anew.
+    pub(super) fn renew(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.claimed)?;
+        *lock(&self.lock) = locked(&self.claimed)?;
+        Ok(())
+    }
+
+    /// Whether a file was done, is kept, and has not changed since.
+    pub(super) fn is_kept(&self, metadata: &fs::Metadata) -> bool {
+        self.kept.as_ref().is_some_and(|kept| lock(kept).contains(&likeness(metadata)))
+    }
+
+    fn keep(&self, claim: &Claim) -> io::Result<()> {
+        let Some(kept) = &self.kept else { return Ok(()) };
+        let metadata = fs::symlink_metadata(claim.path())?;
+        // Before it is moved: what is back and not remembered would be taken again.
+        lock(kept).add(&[likeness(&metadata)], None)?;
+        failpoint::reached("kept file noted");
+        self.move_to(claim, &self.inbox, &claim.relative).map(drop)
+    }
+
+    /// Counts one more attempt, before it is made.
+    pub(super) fn count(&self, mut claim: Claim) -> io::Result<Claim> {
+        self.remove_marker(&claim);
+        self.recount(&mut claim, |attempt| attempt.saturating_add(1))?;
+        failpoint::reached("attempt counted");
+        Ok(claim)
+    }
+
+    fn recount(&self, claim: &mut Claim, change: impl Fn(u32) -> u32) -> io::Result<()> {
+        let Some((number, attempt)) = number_and_attempt(&claim.folder) else { return Ok(()) };
+        let attempt = change(attempt);
+        let folder = self.claimed.join(format!("{number}.{attempt}"));
+        fs::rename(&claim.folder, &folder)?;
+        claim.folder = folder;
+        claim.attempt = attempt;
+        Ok(())
+    }
+
+    /// Takes over the claims of other instances of this inbox that live no more.
     ///
     /// Whether one lives is told by its lock. On a network file system without locks across
     /// machines a living one may be robbed: its documents are then read twice, and none is lost.
@@ -190,20 +255,18 @@ impl Claims {
             let folder = entry?.path();
             let Some((_, attempt)) = number_and_attempt(&folder) else { continue };
             let Some(relative) = only_file_in(&folder, Path::new(""))? else {
-                remove_tree_of_folders(&folder);
+                remove_leftovers(&folder);
                 continue;
             };
             let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-            let attempt = attempt.saturating_add(1);
             let ours = self.claimed.join(format!("{number}.{attempt}"));
             fs::rename(&folder, &ours)?;
             taken.push(Claim { folder: ours, relative, attempt });
         }
-        self.sync_folder(&self.claimed);
         Ok(())
     }
 
-    /// Moves a claimed file to where it belongs.
+    /// Moves a claimed file to where it belongs; [`Claims::sync`] puts that on the disk.
     pub(super) fn settle(&self, claim: &Claim, fate: Fate) -> io::Result<()> {
         match fate {
             Fate::Done => match &self.on_success {
@@ -211,27 +274,80 @@ impl Claims {
                     self.move_to(claim, archive, &claim.relative).map(drop)?;
                 }
                 OnSuccess::Delete => fs::remove_file(claim.path())?,
+                OnSuccess::Keep => self.keep(claim)?,
             },
             Fate::Returned => {
                 self.move_to(claim, &self.inbox, &claim.relative).map(drop)?;
             }
             Fate::Quarantined(reason) => self.quarantine(claim, reason)?,
+            Fate::InWork => return Ok(()),
+            Fate::Uncounted => {
+                return self.recount(&mut claim.clone(), |attempt| attempt.saturating_sub(1));
+            }
         }
+        failpoint::reached("file moved");
+        // There only if the file ever ended the process.
+        let _ = fs::remove_file(claim.folder.join(care::NAME));
         remove_empty(parent_of(&claim.path()), &self.claimed);
         Ok(())
     }
 
+    /// Whether no move waits for [`Claims::sync`].
+    pub(super) fn is_synced(&self) -> bool {
+        self.touched().is_empty()
+    }
+
+    /// Puts the moves since the last call on the disk.
+    pub(super) fn sync(&self) {
+        let touched = std::mem::take(&mut *self.touched());
+        if self.sync {
+            for folder in &touched {
+                moves::sync_folder(folder);
+            }
+        }
+    }
+
+    fn touched(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        lock(&self.touched)
+    }
+
+    /// Puts one record of a claimed file into quarantine by itself.
+    ///
+    /// - `name`: the record's own, beside the file's;
+    /// - `bytes`: of a file that holds this record alone.
+    pub(super) fn quarantine_record(
+        &self,
+        claim: &Claim,
+        name: &str,
+        bytes: &mut dyn Read,
+        mut reason: Reason,
+    ) -> io::Result<()> {
+        Self::complete(claim, &mut reason);
+        let _lock = quarantine::lock(&self.quarantine)?;
+        let relative = claim.relative.with_file_name(name);
+        let place = quarantine::put(&self.quarantine, &relative, bytes, &reason, self.sync)?;
+        self.touched().insert(parent_of(&place).to_owned());
+        failpoint::reached("record in quarantine");
+        Ok(())
+    }
+
     fn quarantine(&self, claim: &Claim, mut reason: Reason) -> io::Result<()> {
+        Self::complete(claim, &mut reason);
+        // Another daemon may use the same quarantine: none may take the name in between.
+        let _lock = quarantine::lock(&self.quarantine)?;
+        let relative = quarantine::explain(&self.quarantine, &claim.relative, &reason, self.sync)?;
+        failpoint::reached("reason written");
+        self.move_to(claim, &self.quarantine, &relative).map(drop)
+    }
+
+    /// Fills in what the claim knows.
+    fn complete(claim: &Claim, reason: &mut Reason) {
         reason.path = claim.relative_name();
         reason.attempts = claim.attempt;
         // A clock before 1970 is wrong, and 0 says so.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         reason.quarantined_at = now.as_secs();
-        info!(path = ?reason.path, reason = ?reason.found, "quarantined");
-        // Another daemon may use the same quarantine: none may take the name in between.
-        let _lock = quarantine::lock(&self.quarantine)?;
-        let relative = quarantine::explain(&self.quarantine, &claim.relative, &reason, self.sync)?;
-        self.move_to(claim, &self.quarantine, &relative).map(drop)
+        info!(path = ?reason.path, record = reason.record, reason = ?reason.found, "quarantined");
     }
 
     /// Moves a claimed file to `relative` below `folder`, or beside it under a name that is free;
@@ -239,6 +355,7 @@ impl Claims {
     fn move_to(&self, claim: &Claim, folder: &Path, relative: &Path) -> io::Result<PathBuf> {
         let wanted = folder.join(relative);
         fs::create_dir_all(parent_of(&wanted))?;
+        self.touched().insert(parent_of(&wanted).to_owned());
         // Named after the claim, because another daemon may bring a file of the same name.
         let name = claim.folder.file_name().unwrap_or_default().to_string_lossy();
         let tag = format!("{}-{name}", std::process::id());
@@ -254,12 +371,33 @@ impl Claims {
         }
         Ok(target)
     }
+}
 
-    fn sync_folder(&self, folder: &Path) {
-        if self.sync {
-            moves::sync_folder(folder);
-        }
-    }
+/// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a file is like; moving it changes nothing of it, writing to it does.
+fn likeness(metadata: &fs::Metadata) -> Id {
+    let numbers = [
+        metadata.dev(),
+        metadata.ino(),
+        metadata.len(),
+        metadata.mtime().cast_unsigned(),
+        metadata.mtime_nsec().cast_unsigned(),
+    ];
+    let mut id = [0; 16];
+    let hash = blake3::hash(numbers.map(u64::to_le_bytes).as_flattened());
+    id.copy_from_slice(&hash.as_bytes()[..16]);
+    id
+}
+
+/// Takes the lock of the claims in a folder, waiting for whoever has it.
+fn locked(claimed: &Path) -> io::Result<File> {
+    let lock = lock_file(claimed)?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// The file whose lock an instance holds while it lives, in the folder of its claims.
@@ -294,11 +432,17 @@ fn only_file_in(folder: &Path, below: &Path) -> io::Result<Option<PathBuf>> {
             if let Some(found) = only_file_in(folder, &path)? {
                 return Ok(Some(found));
             }
-        } else {
+        } else if path != Path::new(care::NAME) {
             return Ok(Some(path));
         }
     }
     Ok(None)
+}
+
+/// Removes the folder of a claim whose file is gone; leaves it if there is a file after all.
+fn remove_leftovers(folder: &Path) {
+    let _ = fs::remove_file(folder.join(care::NAME));
+    remove_tree_of_folders(folder);
 }
 
 /// Removes a folder that holds nothing but folders; leaves it if there is a file after all.

@@ -1,23 +1,42 @@
 //! Acts on the outcomes of claimed files, on a thread of its own.
 
-use std::collections::VecDeque;
-use std::io;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use standpoint_engine::{Outcome, Receipt};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::claims::{Claim, Claims, Fate};
+use crate::failpoint;
+use crate::ledger::ids::Id;
+use crate::ledger::memory::Memory;
+use crate::limits::ReadLimits;
 use crate::quarantine::Reason;
+use crate::records;
 
-/// How long to wait before a move that failed, as on a full disk, is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait before what failed, as on a full disk, is tried again: at first, and at most.
+const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(10)];
+
+/// How long moves may wait to be synced together.
+const SYNC_EVERY: Duration = Duration::from_millis(100);
+
+/// How many documents of long files may be done before the ledger is told.
+const AT_ONCE: usize = 256;
+
+/// How many done documents may wait for the ledger's disk before no more are read.
+const MOST_UNSAVED: usize = 1 << 14;
 
 /// Moves files to where their outcomes send them.
 #[derive(Debug)]
 pub(super) struct Keeper {
     claims: Arc<Claims>,
+    limits: ReadLimits,
+    /// What was had, if documents are to be recognised when they come again.
+    seen: Option<Mutex<Memory>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -25,58 +44,103 @@ pub(super) struct Keeper {
 #[derive(Debug, Default)]
 struct State {
     /// Decided, and not moved yet. No longer than there are files in work.
-    decided: VecDeque<(Claim, Fate)>,
+    decided: VecDeque<Decided>,
+    /// Documents that are done, and not in the ledger yet.
+    had: Vec<Id>,
     /// Files whose documents are on their way.
     pending: usize,
     finishing: bool,
 }
 
+/// A file whose fate is known.
+#[derive(Debug)]
+struct Decided {
+    claim: Claim,
+    fate: Fate,
+    /// Its records that failed, by their numbers: each goes into quarantine by itself.
+    failed: BTreeMap<u64, Reason>,
+}
+
 impl Keeper {
-    pub(super) fn new(claims: Arc<Claims>) -> Self {
-        Self { claims, state: Mutex::default(), changed: Condvar::new() }
+    pub(super) fn new(claims: Arc<Claims>, limits: ReadLimits, seen: Option<Memory>) -> Self {
+        let seen = seen.map(Mutex::new);
+        Self { claims, limits, seen, state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that can panic runs under the lock, so a poisoned state is still whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Hands a file over whose fate is known.
     pub(super) fn settle(&self, claim: Claim, fate: Fate) {
-        self.lock().decided.push_back((claim, fate));
-        self.changed.notify_one();
+        self.lock().decided.push_back(Decided { claim, fate, failed: BTreeMap::new() });
+        self.changed.notify_all();
+    }
+
+    /// Whether a document was done before.
+    pub(super) fn has_seen(&self, id: &Id) -> bool {
+        self.seen.as_ref().is_some_and(|seen| lock(seen).contains(id))
+    }
+
+    /// Whether so much waits for a full disk that no more should be read.
+    pub(super) fn is_behind(&self) -> bool {
+        self.lock().had.len() > MOST_UNSAVED
     }
 
     /// Follows a file whose documents go out now; its fate is decided when the value and all its
     /// receipts are gone.
     pub(super) fn pend(self: &Arc<Self>, source: &str, claim: Claim) -> Pending {
         self.lock().pending += 1;
-        let keeper = Arc::clone(self);
-        let source = source.to_owned();
-        Pending(Arc::new(PendingFile { keeper, source, claim, tally: Mutex::default() }))
+        Pending(Arc::new(PendingFile {
+            keeper: Arc::clone(self),
+            source: source.to_owned(),
+            claim,
+            tally: Mutex::default(),
+            settled: Condvar::new(),
+            was_taken: AtomicBool::new(false),
+        }))
     }
 
     /// Lets [`Keeper::run`] end once nothing is pending.
     pub(super) fn finish(&self) {
         self.lock().finishing = true;
-        self.changed.notify_one();
+        self.changed.notify_all();
     }
 
     /// Moves files until [`Keeper::finish`] is called and all are moved, or cannot be.
     pub(super) fn run(&self) {
-        let mut failed: VecDeque<(Claim, Fate)> = VecDeque::new();
+        let mut failed: VecDeque<Decided> = VecDeque::new();
+        let mut pause = RETRY_AFTER[0];
+        let mut synced = Instant::now();
         loop {
-            let (decided, is_last) = self.wait(!failed.is_empty());
-            for (claim, fate) in failed.drain(..).chain(decided).collect::<Vec<_>>() {
-                if let Err(error) = self.claims.settle(&claim, fate.clone()) {
-                    if error.kind() == io::ErrorKind::NotFound {
-                        warn!(path = ?claim.relative, "a claimed file is gone");
-                        continue;
+            let retries = !failed.is_empty() || !self.lock().had.is_empty();
+            let until = if self.claims.is_synced() { None } else { Some(SYNC_EVERY) };
+            let until =
+                if retries { Some(until.map_or(pause, |until| until.min(pause))) } else { until };
+            let (decided, had, is_last) = self.wait(until);
+            let mut is_well = self.remember(had);
+            failed.extend(decided);
+            for file in std::mem::take(&mut failed) {
+                match self.act(&file) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        warn!(path = ?file.claim.relative, "a claimed file is gone");
                     }
-                    warn!(path = ?claim.relative, error = %error, "cannot move a file, will retry");
-                    failed.push_back((claim, fate));
+                    Err(error) => {
+                        is_well = false;
+                        let path = &file.claim.relative;
+                        warn!(?path, error = %error, ?pause, "cannot move a file, will retry");
+                        failed.push_back(file);
+                    }
                 }
             }
+            // A move that is lost when the power goes is made again, so there is no hurry.
+            if is_last || synced.elapsed() >= SYNC_EVERY {
+                self.claims.sync();
+                synced = Instant::now();
+                failpoint::reached("moves synced");
+            }
+            pause = if is_well { RETRY_AFTER[0] } else { (2 * pause).min(RETRY_AFTER[1]) };
             if is_last {
                 if !failed.is_empty() {
                     let files = failed.len();
@@ -87,23 +151,66 @@ impl Keeper {
         }
     }
 
-    /// Waits for decided files; says whether they are the last. With `has_failed` it waits no
-    /// longer than until those should be tried again.
-    fn wait(&self, has_failed: bool) -> (Vec<(Claim, Fate)>, bool) {
-        let mut state = self.lock();
-        while state.decided.is_empty() && !(state.finishing && state.pending == 0) {
-            if has_failed {
-                let (guard, _) = self
-                    .changed
-                    .wait_timeout(state, RETRY_AFTER)
-                    .unwrap_or_else(PoisonError::into_inner);
-                state = guard;
-                break;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Tells the ledger which documents are done; what it does not take is kept for the next time.
+    fn remember(&self, had: Vec<Id>) -> bool {
+        let Some(seen) = &self.seen else { return true };
+        if had.is_empty() {
+            return true;
         }
-        let decided = state.decided.drain(..).collect();
-        (decided, state.finishing && state.pending == 0)
+        if let Err(error) = lock(seen).add(&had, None) {
+            warn!(error = %error, "cannot write the ledger, will retry");
+            // The memory knows them already; that it is told again does no harm.
+            self.lock().had.extend(had);
+            return false;
+        }
+        failpoint::reached("done noted");
+        true
+    }
+
+    fn act(&self, file: &Decided) -> io::Result<()> {
+        let Decided { claim, fate, failed } = file;
+        if !failed.is_empty() {
+            let name = claim.relative_name();
+            let wanted = failed.keys().copied().collect();
+            records::separate(claim.open()?, &name, &self.limits, &wanted, |number, bytes| {
+                let Some(reason) = failed.get(&number) else { return Ok(()) };
+                self.quarantine(claim, number, bytes, reason)
+            })?;
+        }
+        self.claims.settle(claim, fate.clone())
+    }
+
+    fn quarantine(
+        &self,
+        claim: &Claim,
+        number: u64,
+        bytes: &mut dyn Read,
+        reason: &Reason,
+    ) -> io::Result<()> {
+        // A name says how its bytes are to be read, and they are not compressed any more.
+        let name = claim.relative.file_name().unwrap_or_default().to_string_lossy();
+        let stem = Path::new(crate::formats::Compression::of_name(&name).0).file_stem();
+        let stem = stem.unwrap_or_default().to_string_lossy();
+        let name = format!("{stem}.record-{}.jsonl", number + 1);
+        self.claims.quarantine_record(claim, &name, bytes, reason.clone())
+    }
+
+    /// Waits for something to do; says whether it is the last. With `retry` it waits no longer.
+    fn wait(&self, retry: Option<Duration>) -> (VecDeque<Decided>, Vec<Id>, bool) {
+        let mut state = self.lock();
+        let nothing = |state: &mut State| {
+            let is_last = state.finishing && state.pending == 0;
+            let had_enough = retry.is_none() && state.had.len() >= AT_ONCE;
+            state.decided.is_empty() && !had_enough && !is_last
+        };
+        state = if let Some(pause) = retry {
+            let waited = self.changed.wait_timeout_while(state, pause, nothing);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner)
+        };
+        let is_last = state.finishing && state.pending == 0;
+        (std::mem::take(&mut state.decided), std::mem::take(&mut state.had), is_last)
     }
 }
 
@@ -117,24 +224,44 @@ struct PendingFile {
     source: String,
     claim: Claim,
     tally: Mutex<Tally>,
+    /// Told when a document is settled.
+    settled: Condvar,
+    /// Whether a document of it was taken into work.
+    was_taken: AtomicBool,
 }
 
 /// What has become of the documents of a file.
 #[derive(Debug, Default)]
 struct Tally {
+    /// Receipts that were given out and not settled.
+    open: u64,
     documents: u64,
     failed: u64,
     returned: u64,
-    /// The first of the failures.
-    failures: Vec<String>,
+    known: u64,
+    /// The first of the failures, each with the number of its record.
+    failures: Vec<(u64, String)>,
+    /// Whether what failed is the file and not a record.
+    is_condemned: bool,
+    goes_back: bool,
 }
 
 impl Pending {
     /// The receipt for one more document of the file.
-    pub(super) fn receipt(&self) -> Receipt {
+    ///
+    /// - `number`: of its record, from 0;
+    /// - `id`: what it is recognised by when it comes again.
+    pub(super) fn receipt(&self, number: u64, id: Option<Id>) -> Receipt {
         let file = Arc::clone(&self.0);
+        lock(&file.tally).open += 1;
         Receipt::new(move |outcome| {
-            let mut tally = file.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            if outcome == Outcome::Done
+                && let Some(id) = id
+            {
+                file.keeper.note(id);
+            }
+            let mut tally = lock(&file.tally);
+            tally.open -= 1;
             tally.documents += 1;
             match outcome {
                 Outcome::Done => {}
@@ -142,51 +269,124 @@ impl Pending {
                 Outcome::Failed(failure) => {
                     tally.failed += 1;
                     if tally.failures.len() < Reason::MOST_FAILURES {
-                        tally.failures.push(failure.to_string());
+                        tally.failures.push((number, failure.to_string()));
                     }
                 }
             }
+            drop(tally);
+            file.settled.notify_all();
         })
+    }
+
+    /// Notes that a document of the file was taken into work.
+    pub(super) fn take(&self) {
+        self.0.was_taken.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a document that was done before.
+    pub(super) fn pass_over(&self) {
+        let mut tally = lock(&self.0.tally);
+        tally.documents += 1;
+        tally.known += 1;
+    }
+
+    /// Waits until every document that went out is settled.
+    pub(super) fn wait(&self) {
+        let tally = lock(&self.0.tally);
+        drop(self.0.settled.wait_while(tally, |tally| tally.open > 0));
+    }
+
+    /// Says that what failed is the file as a whole.
+    pub(super) fn condemn(&self) {
+        lock(&self.0.tally).is_condemned = true;
     }
 
     /// Sends the file back to the inbox, whatever becomes of its documents.
     pub(super) fn give_back(&self) {
-        self.0.tally.lock().unwrap_or_else(PoisonError::into_inner).returned += 1;
+        lock(&self.0.tally).goes_back = true;
+    }
+}
+
+impl Keeper {
+    fn note(&self, id: Id) {
+        if self.seen.is_none() {
+            return;
+        }
+        let mut state = self.lock();
+        state.had.push(id);
+        let is_enough = state.had.len() >= AT_ONCE;
+        drop(state);
+        if is_enough {
+            self.changed.notify_all();
+        }
     }
 }
 
 impl Drop for PendingFile {
     fn drop(&mut self) {
         let tally = std::mem::take(self.tally.get_mut().unwrap_or_else(PoisonError::into_inner));
-        let fate = fate_of(&self.source, tally);
+        if tally.known > 0 {
+            let (path, known) = (&self.claim.relative, tally.known);
+            info!(?path, known, "documents that were done before are not processed again");
+        }
+        let decided = self.decide(tally);
         let mut state = self.keeper.lock();
         state.pending -= 1;
-        state.decided.push_back((self.claim.clone(), fate));
+        state.decided.push_back(decided);
         drop(state);
-        self.keeper.changed.notify_one();
+        self.keeper.changed.notify_all();
     }
 }
 
-/// A file with a document that was not decided goes back as a whole; its ids stay the same, so the
-/// sinks know the documents that they have already.
-fn fate_of(source: &str, tally: Tally) -> Fate {
-    if tally.returned > 0 {
-        return Fate::Returned;
+impl PendingFile {
+    /// A file with a document that was not decided is taken up again as a whole; its ids stay the
+    /// same, so that what is done is not done again.
+    fn decide(&self, tally: Tally) -> Decided {
+        let claim = self.claim.clone();
+        let decide = |fate| Decided { claim, fate, failed: BTreeMap::new() };
+        let name = self.claim.relative_name();
+        if tally.goes_back || tally.returned > 0 {
+            let was_taken = self.was_taken.load(Ordering::Relaxed);
+            return decide(match (tally.goes_back, was_taken) {
+                (false, true) if records::can_be_separated(&name) => Fate::Uncounted,
+                (false, true) => Fate::InWork,
+                // What was tried before keeps its count.
+                _ if self.claim.attempt > 1 => Fate::Uncounted,
+                _ => Fate::Returned,
+            });
+        }
+        if tally.failed == 0 {
+            return decide(Fate::Done);
+        }
+        let is_separate = !tally.is_condemned
+            && tally.failed < tally.documents
+            && tally.failures.len() as u64 == tally.failed
+            && records::can_be_separated(&name);
+        if is_separate {
+            let failed = tally.failures.into_iter().map(|(number, found)| {
+                let mut reason = Reason::new(&self.source, found);
+                reason.record = Some(number + 1);
+                (number, reason)
+            });
+            return Decided { failed: failed.collect(), ..decide(Fate::Done) };
+        }
+        let reason = match tally.failures.first() {
+            Some((_, only)) if tally.documents == 1 => only.clone(),
+            _ => format!(
+                "{} of its {} documents failed; the others are in the sinks",
+                tally.failed, tally.documents
+            ),
+        };
+        let mut told = Reason::new(&self.source, reason);
+        told.failed = tally.failed;
+        if tally.documents > 1 {
+            told.failures = tally.failures.into_iter().map(|(_, found)| found).collect();
+        }
+        decide(Fate::Quarantined(told))
     }
-    if tally.failed == 0 {
-        return Fate::Done;
-    }
-    let reason = match tally.failures.first() {
-        Some(only) if tally.documents == 1 => only.clone(),
-        _ => format!(
-            "{} of its {} documents failed; the others are in the sinks",
-            tally.failed, tally.documents
-        ),
-    };
-    let mut told = Reason::new(source, reason);
-    told.failed = tally.failed;
-    if tally.documents > 1 {
-        told.failures = tally.failures;
-    }
-    Fate::Quarantined(told)
+}
+
+/// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

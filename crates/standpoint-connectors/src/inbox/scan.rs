@@ -1,27 +1,42 @@
-//! Finds complete files: looking through the folder is the truth, what the system reports of it
-//! only makes it faster.
+//! Finds complete files by looking through the folder, which is the truth; what the system reports
+//! of it only makes it faster.
+//!
+//! The folder is read as a stream that stops when enough was found and goes on from there the next
+//! time. So a million files that wait are never listed into memory, and looking through them costs
+//! once for each file.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, Metadata};
+use std::fs::{self, Metadata, ReadDir};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::{Access, AtFlags, CWD};
 use tracing::{info, warn};
 
-use super::claims::OWN_FOLDER;
-use super::{InboxError, InboxSettings};
+use super::claims::{Claims, OWN_FOLDER};
+use super::hints::{Hints, is_on_network};
+use super::{InboxError, InboxSettings, Marker};
 
-/// How many files one look through the folder brings at most, so that a folder with a million
-/// files is never listed into memory.
-const MOST_AT_ONCE: usize = 1024;
+/// How many files one look through the folder brings at most.
+const MOST_AT_ONCE: usize = 512;
+
+/// How many files may settle at once. What is beyond is looked at in the next round.
+const MOST_SETTLING: usize = 1 << 14;
+
+/// How deep folders may nest below the inbox: each level keeps one of them open.
+const MOST_DEEP: usize = 32;
 
 /// How long a file that its writer has open may stay unchanged before it is taken all the same:
 /// the report of its closing may have been lost.
 const WRITER_FORGOTTEN: Duration = Duration::from_mins(1);
+
+/// How long a file must be unchanged where the pipeline file does not say: here, and on a file
+/// system of another machine, which shows a change later.
+const USUAL_SETTLE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
 
 /// Endings of files that are still being written, by custom.
 const DRAFTS: [&str; 5] = [".tmp", ".part", ".partial", ".crdownload", "~"];
@@ -32,15 +47,28 @@ pub(super) struct Scanner {
     folder: PathBuf,
     include: GlobSet,
     ignore: GlobSet,
+    marker: Option<Marker>,
     settle: Duration,
     every: Duration,
+    claims: Arc<Claims>,
     /// Files that were seen and not yet unchanged for long enough.
     settling: HashMap<PathBuf, Seen>,
-    /// What was reported as no file, so that it is reported once.
+    /// What was reported, so that it is reported once.
     reported: HashSet<PathBuf>,
+    walk: Option<Walk>,
     last_walk: Option<Instant>,
-    /// Whether the last walk stopped at [`MOST_AT_ONCE`].
-    has_more: bool,
+    /// Which folder the inbox is; `None` while it cannot be looked into.
+    identity: Option<(u64, u64)>,
+}
+
+/// A look through the folder that is under way.
+#[derive(Debug)]
+struct Walk {
+    /// The folder that is read now, and those above it.
+    folders: Vec<(PathBuf, ReadDir)>,
+    seen: HashMap<PathBuf, Seen>,
+    /// How long until the next of those that settle may be complete.
+    shortest: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,20 +85,33 @@ pub(super) struct Found {
     pub(super) ready: Vec<PathBuf>,
     /// How long until the next of the others may be.
     pub(super) settling: Option<Duration>,
+    /// Whether the look stopped before its end.
+    pub(super) has_more: bool,
 }
 
 impl Scanner {
-    pub(super) fn new(settings: &InboxSettings) -> Result<Self, InboxError> {
+    pub(super) fn new(settings: &InboxSettings, claims: Arc<Claims>) -> Result<Self, InboxError> {
+        let [here, on_network] = USUAL_SETTLE;
+        let settle = settings.settle.unwrap_or_else(|| {
+            if is_on_network(&settings.path) {
+                info!(settle = ?on_network, "files on the network settle longer");
+                return on_network;
+            }
+            here
+        });
         Ok(Self {
             folder: settings.path.clone(),
             include: patterns(&settings.include)?,
             ignore: patterns(&settings.ignore)?,
-            settle: settings.settle,
+            marker: settings.complete_marker.clone(),
+            settle,
             every: settings.scan_every,
+            claims,
             settling: HashMap::new(),
             reported: HashSet::new(),
+            walk: None,
             last_walk: None,
-            has_more: false,
+            identity: identity_of(&settings.path).ok(),
         })
     }
 
@@ -82,98 +123,181 @@ impl Scanner {
     /// Gives the files that hints call complete, and those that a walk finds if one is due.
     ///
     /// - `always_walk`: whether a walk is due in any case.
-    pub(super) fn scan(&mut self, hints: &Taken, always_walk: bool) -> Found {
-        let mut found = Found::default();
-        for path in &hints.complete {
+    ///
+    /// # Errors
+    ///
+    /// What may pass, such as too few descriptors; an inbox that is gone is told of once, and waited
+    /// for.
+    pub(super) fn scan(&mut self, hints: &Hints, always_walk: bool) -> io::Result<Found> {
+        let heard = hints.take();
+        let mut ready = HashSet::new();
+        for path in &heard.complete {
             let Ok(relative) = path.strip_prefix(&self.folder) else { continue };
-            let metadata = fs::symlink_metadata(path);
-            let is_file = metadata.is_ok_and(|metadata| metadata.is_file());
-            if is_file && self.is_wanted(relative) {
+            let Ok(metadata) = fs::symlink_metadata(path) else { continue };
+            if metadata.is_file()
+                && self.is_wanted(relative)
+                && self.may_be_taken(relative, &metadata)
+            {
                 self.settling.remove(relative);
-                found.ready.push(relative.to_owned());
+                ready.insert(relative.to_owned());
             }
         }
         let is_due = self.last_walk.is_none_or(|last| last.elapsed() >= self.every)
-            || hints.rescan
-            || self.has_more
+            || heard.rescan
             || !self.settling.is_empty();
-        if always_walk || is_due {
-            self.walk(hints, &mut found);
+        if self.walk.is_none() && (always_walk || is_due) {
+            self.begin(hints)?;
         }
-        found
+        let mut found = Found::default();
+        if self.walk.is_some() {
+            self.go_on(hints, &mut ready, &mut found)?;
+        }
+        found.ready = ready.into_iter().collect();
+        // In the order of their names, as far as one look goes.
+        found.ready.sort_unstable();
+        Ok(found)
     }
 
-    fn walk(&mut self, hints: &Taken, found: &mut Found) {
+    /// Begins a walk, if the folder is there.
+    fn begin(&mut self, hints: &Hints) -> io::Result<()> {
         self.last_walk = Some(Instant::now());
-        self.has_more = false;
-        let mut seen = HashMap::new();
-        let mut folders = vec![PathBuf::new()];
-        while let Some(below) = folders.pop() {
-            let entries = match fs::read_dir(self.folder.join(&below)) {
-                Ok(entries) => entries,
-                Err(error) => {
-                    let folder = self.folder.join(&below);
-                    warn!(folder = %folder.display(), error = %error, "cannot look into a folder");
-                    continue;
+        let opened = identity_of(&self.folder)
+            .and_then(|identity| Ok((identity, fs::read_dir(&self.folder)?)));
+        let (identity, entries) = match opened {
+            Ok(opened) => opened,
+            Err(error) if super::may_pass(&error) => return Err(error),
+            Err(error) => {
+                if self.identity.take().is_some() {
+                    let folder = self.folder.display();
+                    warn!(%folder, error = %error, "cannot look into the inbox, and waits for it");
                 }
+                return Ok(());
+            }
+        };
+        if self.identity != Some(identity) {
+            info!(folder = %self.folder.display(), "the inbox is there again");
+            self.claims.renew()?;
+            hints.watch_again(&self.folder);
+            self.identity = Some(identity);
+        }
+        let folders = vec![(PathBuf::new(), entries)];
+        self.walk = Some(Walk { folders, seen: HashMap::new(), shortest: None });
+        Ok(())
+    }
+
+    /// Walks until enough is found or the folder ends.
+    fn go_on(
+        &mut self,
+        hints: &Hints,
+        ready: &mut HashSet<PathBuf>,
+        found: &mut Found,
+    ) -> io::Result<()> {
+        let Some(mut walk) = self.walk.take() else { return Ok(()) };
+        while let Some((below, entries)) = walk.folders.last_mut() {
+            if ready.len() >= MOST_AT_ONCE {
+                found.has_more = true;
+                found.settling = walk.shortest;
+                self.walk = Some(walk);
+                return Ok(());
+            }
+            let Some(entry) = entries.next() else {
+                walk.folders.pop();
+                continue;
             };
-            for entry in entries.flatten() {
-                let relative = below.join(entry.file_name());
-                // Does not follow links.
-                let Ok(metadata) = entry.metadata() else { continue };
-                if metadata.is_dir() {
-                    if relative != Path::new(OWN_FOLDER) && !is_hidden(&relative) {
-                        folders.push(relative);
-                    }
-                } else if !metadata.is_file() {
-                    self.report(&relative);
-                } else if self.is_wanted(&relative) {
-                    self.look_at(relative, &metadata, hints, &mut seen, found);
-                    if found.ready.len() >= MOST_AT_ONCE {
-                        self.has_more = true;
-                        self.settling.extend(seen);
-                        return;
-                    }
-                }
+            let Ok(entry) = entry else { continue };
+            let relative = below.join(entry.file_name());
+            // Does not follow links. What was taken in the meantime is not there any more.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                self.enter(relative, &mut walk)?;
+                continue;
+            }
+            if !self.is_wanted(&relative) {
+                continue;
+            }
+            if !metadata.is_file() {
+                self.report(&relative, "it is a link, pipe, socket or device");
+            } else if self.may_be_taken(&relative, &metadata)
+                && self.is_complete(&relative, &metadata, hints, &mut walk)
+            {
+                ready.insert(relative);
             }
         }
-        self.settling = seen;
+        found.settling = walk.shortest;
+        self.settling = walk.seen;
+        Ok(())
     }
 
-    /// Decides whether a file is complete, or since when it has been as it is.
-    fn look_at(
+    fn enter(&mut self, relative: PathBuf, walk: &mut Walk) -> io::Result<()> {
+        if relative == Path::new(OWN_FOLDER) || is_hidden(&relative) {
+            return Ok(());
+        }
+        if walk.folders.len() >= MOST_DEEP {
+            self.report(&relative, "it lies too deep below the inbox");
+            return Ok(());
+        }
+        match fs::read_dir(self.folder.join(&relative)) {
+            Ok(entries) => walk.folders.push((relative, entries)),
+            Err(error) if super::may_pass(&error) => return Err(error),
+            Err(error) => self.report(&relative, &error.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Whether a file is neither one that was kept, nor closed to this user.
+    fn may_be_taken(&mut self, relative: &Path, metadata: &Metadata) -> bool {
+        if self.claims.is_kept(metadata) {
+            return false;
+        }
+        let path = self.folder.join(relative);
+        if let Some(marker) = &self.marker
+            && fs::symlink_metadata(marker.of(&path)).is_err()
+        {
+            return false;
+        }
+        match rustix::fs::accessat(CWD, &path, Access::READ_OK, AtFlags::EACCESS) {
+            Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+                self.report(relative, "this user may not read it");
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Decides whether a file is complete, or notes since when it has been as it is.
+    fn is_complete(
         &self,
-        relative: PathBuf,
+        relative: &Path,
         metadata: &Metadata,
-        hints: &Taken,
-        seen: &mut HashMap<PathBuf, Seen>,
-        found: &mut Found,
-    ) {
-        if found.ready.contains(&relative) {
-            return;
+        hints: &Hints,
+        walk: &mut Walk,
+    ) -> bool {
+        if self.marker.is_some() {
+            return true;
         }
         let now = Instant::now();
         let modified = metadata.modified().ok();
-        let is_open = hints.writing.contains(&self.folder.join(&relative));
+        let is_open = hints.is_written(&self.folder.join(relative));
         // By the clock of the file system; a time in the future says nothing.
         let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
         if !is_open && age.is_some_and(|age| age >= self.settle) {
-            found.ready.push(relative);
-            return;
+            return true;
         }
         let length = metadata.len();
-        let since = match self.settling.get(&relative) {
+        let since = match self.settling.get(relative) {
             Some(known) if known.length == length && known.modified == modified => known.since,
             _ => now,
         };
         let needed = if is_open { WRITER_FORGOTTEN.max(self.settle) } else { self.settle };
         let left = needed.saturating_sub(now.duration_since(since));
         if left.is_zero() {
-            found.ready.push(relative);
-            return;
+            return true;
         }
-        found.settling = Some(found.settling.map_or(left, |shortest| shortest.min(left)));
-        seen.insert(relative, Seen { length, modified, since });
+        walk.shortest = Some(walk.shortest.map_or(left, |shortest| shortest.min(left)));
+        if walk.seen.len() < MOST_SETTLING {
+            walk.seen.insert(relative.to_owned(), Seen { length, modified, since });
+        }
+        false
     }
 
     fn is_wanted(&self, relative: &Path) -> bool {
@@ -182,15 +306,22 @@ impl Scanner {
         !is_draft
             && !is_hidden(relative)
             && !relative.starts_with(OWN_FOLDER)
+            && !self.marker.as_ref().is_some_and(|marker| marker.is_one(relative))
             && self.include.is_match(relative)
             && !self.ignore.is_match(relative)
     }
 
-    fn report(&mut self, relative: &Path) {
+    fn report(&mut self, relative: &Path, reason: &str) {
         if self.reported.len() < MOST_AT_ONCE && self.reported.insert(relative.to_owned()) {
-            warn!(path = ?relative, "left alone: it is a link, pipe, socket or device");
+            warn!(path = ?relative, reason, "left alone");
         }
     }
+}
+
+/// Tells a folder from another that took its place.
+fn identity_of(folder: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::metadata(folder)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn is_hidden(relative: &Path) -> bool {
@@ -204,129 +335,4 @@ fn patterns(texts: &[String]) -> Result<GlobSet, InboxError> {
         set.add(GlobBuilder::new(text).literal_separator(true).build().map_err(fail)?);
     }
     set.build().map_err(|source| InboxError::Pattern { pattern: texts.join(", "), source })
-}
-
-/// What the system reports of a folder. Clones share what they hear.
-#[derive(Debug, Clone)]
-pub(super) struct Hints {
-    heard: Arc<Heard>,
-    /// Stops to watch when the last clone goes; `None` where the system does not watch.
-    _watcher: Option<Arc<RecommendedWatcher>>,
-}
-
-#[derive(Debug, Default)]
-struct Heard {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    taken: Taken,
-    stopped: bool,
-}
-
-/// What was heard since the last time.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Taken {
-    /// Files that were moved in, or closed by their writer.
-    complete: Vec<PathBuf>,
-    /// Files that a writer has open.
-    writing: HashSet<PathBuf>,
-    /// Whether something happened that only a walk can find out.
-    rescan: bool,
-}
-
-impl Hints {
-    /// Starts to listen; a folder that the system cannot watch is only looked through.
-    pub(super) fn watch(folder: &Path) -> Self {
-        let heard = Arc::new(Heard::default());
-        let hearing = Arc::clone(&heard);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            hearing.note(event.ok());
-        })
-        .and_then(|mut watcher| {
-            watcher.watch(folder, RecursiveMode::Recursive)?;
-            Ok(Arc::new(watcher))
-        });
-        let watcher = watcher.inspect_err(|error| {
-            info!(folder = %folder.display(), error = %error, "not watched, only looked through");
-        });
-        Self { heard, _watcher: watcher.ok() }
-    }
-
-    /// Takes what was heard; files that are being written stay.
-    pub(super) fn take(&self) -> Taken {
-        let mut state = self.heard.lock();
-        let complete = std::mem::take(&mut state.taken.complete);
-        let rescan = std::mem::take(&mut state.taken.rescan);
-        Taken { complete, writing: state.taken.writing.clone(), rescan }
-    }
-
-    /// Waits until something is heard, but no longer than `longest`.
-    pub(super) fn wait(&self, longest: Duration) {
-        let state = self.heard.lock();
-        let nothing = |state: &mut State| {
-            state.taken.complete.is_empty() && !state.taken.rescan && !state.stopped
-        };
-        drop(self.heard.changed.wait_timeout_while(state, longest, nothing));
-    }
-
-    /// Ends every wait, now and later.
-    pub(super) fn stop(&self) {
-        self.heard.lock().stopped = true;
-        self.heard.changed.notify_all();
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.heard.lock().stopped
-    }
-}
-
-impl Heard {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that can panic runs under the lock, so a poisoned state is still whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes an event; `None` is one that the system lost.
-    fn note(&self, event: Option<Event>) {
-        let mut state = self.lock();
-        let taken = &mut state.taken;
-        let Some(event) = event.filter(|event| !event.need_rescan()) else {
-            taken.rescan = true;
-            taken.writing.clear();
-            self.changed.notify_all();
-            return;
-        };
-        let is_ours = |path: &Path| path.iter().any(|part| part == OWN_FOLDER);
-        let paths = event.paths.into_iter().filter(|path| !is_ours(path));
-        match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
-                for path in paths {
-                    taken.writing.remove(&path);
-                    taken.complete.push(path);
-                }
-            }
-            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => taken.complete.extend(paths),
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => {
-                taken.writing.extend(paths);
-            }
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
-                for path in paths {
-                    taken.writing.remove(&path);
-                }
-            }
-            _ => return,
-        }
-        // A burst: a walk finds all of it.
-        if taken.complete.len() > MOST_AT_ONCE || taken.writing.len() > 16 * MOST_AT_ONCE {
-            taken.complete.clear();
-            taken.writing.clear();
-            taken.rescan = true;
-        }
-        if !taken.complete.is_empty() || taken.rescan {
-            self.changed.notify_all();
-        }
-    }
 }

@@ -1,0 +1,132 @@
+//! What must be known of a file of records that was in work when the process ended.
+//!
+//! Which of its records are done is told by the ledger, or by the sinks. What neither knows is which
+//! record ended the process. So a file that did so as often as it may but once is read carefully:
+//! one record at a time, each noted here before it goes out. The one that is noted when the process
+//! ends again is refused from then on, and the others go on.
+//!
+//! The notes lie beside the file, in the folder of its claim, and go where that goes.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::LedgerError;
+use crate::ledger::log::Log;
+
+/// The name of the notes. No file of the inbox is called so: hidden ones are left alone.
+pub(super) const NAME: &str = ".care";
+
+/// How many records go out one at a time before the file counts as harmless: more than can have
+/// been under way when the process ended.
+pub(super) const RECORDS: u64 = 1024;
+
+/// What is noted of a file.
+#[derive(Debug, Default)]
+pub(super) struct Care {
+    path: PathBuf,
+    log: Option<Log>,
+    /// Attempts up to this one say nothing against the file.
+    cleared_at: u32,
+    in_hand: Option<u64>,
+    refused: BTreeSet<u64>,
+}
+
+const CLEARED: u8 = 1;
+const IN_HAND: u8 = 2;
+const REFUSED: u8 = 3;
+
+impl Care {
+    /// Reads the notes in the folder of a claim, if there are any.
+    pub(super) fn of(folder: &Path) -> Result<Self, LedgerError> {
+        let mut care = Self { path: folder.join(NAME), ..Self::default() };
+        if care.path.symlink_metadata().is_ok() {
+            let path = care.path.clone();
+            care.log = Some(Log::open(&path, |payload| care.apply(payload))?);
+        }
+        Ok(care)
+    }
+
+    /// How many attempts speak against the file, of so many.
+    pub(super) const fn attempts(&self, attempt: u32) -> u32 {
+        attempt.saturating_sub(self.cleared_at)
+    }
+
+    /// The record that was out alone when the process ended.
+    pub(super) const fn in_hand(&self) -> Option<u64> {
+        self.in_hand
+    }
+
+    /// Whether a record ended the process too often.
+    pub(super) fn refuses(&self, record: u64) -> bool {
+        self.refused.contains(&record)
+    }
+
+    /// Notes that a record goes out alone; `None` once it is back.
+    pub(super) fn hold(&mut self, record: Option<u64>) -> io::Result<()> {
+        let number = record.map_or(u64::MAX, |record| record);
+        self.note(IN_HAND, number)
+    }
+
+    /// Notes that a record is not to go out again.
+    pub(super) fn refuse(&mut self, record: u64) -> io::Result<()> {
+        self.note(REFUSED, record)
+    }
+
+    /// Notes that the attempts so far were no fault of the file.
+    pub(super) fn clear(&mut self, attempt: u32) -> io::Result<()> {
+        self.note(CLEARED, attempt.into())
+    }
+
+    fn note(&mut self, kind: u8, number: u64) -> io::Result<()> {
+        let mut payload = vec![kind];
+        payload.extend(number.to_le_bytes());
+        match &mut self.log {
+            Some(log) => log.append(&payload)?,
+            none => *none = Some(Log::create(&self.path, &[&payload])?),
+        }
+        self.apply(&payload);
+        Ok(())
+    }
+
+    fn apply(&mut self, payload: &[u8]) {
+        let Some((kind, number)) = payload.split_first() else { return };
+        let Ok(number) = number.try_into().map(u64::from_le_bytes) else { return };
+        match *kind {
+            CLEARED => {
+                self.cleared_at = u32::try_from(number).unwrap_or(u32::MAX);
+                self.in_hand = None;
+            }
+            IN_HAND => self.in_hand = (number != u64::MAX).then_some(number),
+            REFUSED => {
+                self.refused.insert(number);
+                self.in_hand = None;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut care = Care::of(folder.path()).unwrap();
+        assert_eq!((care.attempts(3), care.in_hand()), (3, None));
+        assert!(!folder.path().join(NAME).exists(), "a file without notes has none");
+        care.hold(Some(7)).unwrap();
+        let mut care = Care::of(folder.path()).unwrap();
+        assert_eq!(care.in_hand(), Some(7));
+        care.refuse(7).unwrap();
+        care.clear(2).unwrap();
+        let mut care = Care::of(folder.path()).unwrap();
+        assert!(care.refuses(7) && !care.refuses(8));
+        assert_eq!((care.attempts(3), care.in_hand()), (1, None));
+        care.hold(Some(9)).unwrap();
+        care.hold(None).unwrap();
+        assert_eq!(Care::of(folder.path()).unwrap().in_hand(), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! What the system reports of a folder: it makes the inbox faster, and may be wrong or lost.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tracing::{info, warn};
+
+use super::Watch;
+use super::claims::OWN_FOLDER;
+
+/// How many reports are kept; after more, the folder is looked through.
+const MOST_REPORTS: usize = 1024;
+
+/// File systems that report nothing of what other machines do, by their numbers in `statfs`: NFS,
+/// SMB in three ages, FUSE, 9p, Ceph, AFS.
+const ON_NETWORK: [i64; 8] =
+    [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x6573_5546, 0x0102_1997, 0x00C3_6400, 0x5346_414F];
+
+/// Whether a folder is on a file system of another machine, as far as the system tells.
+pub(super) fn is_on_network(folder: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    if let Ok(status) = rustix::fs::statfs(folder) {
+        #[expect(clippy::unnecessary_cast, reason = "the type differs between machines")]
+        return ON_NETWORK.contains(&(status.f_type as i64));
+    }
+    false
+}
+
+/// What the system reports of a folder. Clones share what they hear.
+#[derive(Debug, Clone)]
+pub(super) struct Hints {
+    heard: Arc<Heard>,
+    watch: Watch,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// `None` where the system does not watch.
+    watcher: Mutex<Option<RecommendedWatcher>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: Taken,
+    stopped: bool,
+}
+
+/// What was heard since the last time.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Taken {
+    /// Files that were moved in, or closed by their writer.
+    pub(super) complete: Vec<PathBuf>,
+    /// Files that a writer has open.
+    writing: HashSet<PathBuf>,
+    /// Whether something happened that only a walk can find out.
+    pub(super) rescan: bool,
+}
+
+impl Hints {
+    /// Starts to listen; a folder that the system cannot watch is only looked through.
+    pub(super) fn watch(folder: &Path, watch: Watch) -> Self {
+        let hints = Self { heard: Arc::default(), watch };
+        hints.watch_again(folder);
+        hints
+    }
+
+    /// Listens to the folder that is there now, in place of one that is gone.
+    pub(super) fn watch_again(&self, folder: &Path) {
+        let watched = match self.watch {
+            Watch::Poll => None,
+            Watch::Auto if is_on_network(folder) => {
+                info!(folder = %folder.display(), "not watched: on the network, only looked through");
+                None
+            }
+            Watch::Auto | Watch::Inotify => self.listen(folder),
+        };
+        *self.heard.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    }
+
+    fn listen(&self, folder: &Path) -> Option<RecommendedWatcher> {
+        // Weak, or what is heard would keep the watcher and the watcher what is heard.
+        let hearing = Arc::downgrade(&self.heard);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if let Some(heard) = hearing.upgrade() {
+                heard.note(event.ok());
+            }
+        })
+        .and_then(|mut watcher| {
+            watcher.watch(folder, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        let watcher = watcher.inspect_err(|error| {
+            warn!(folder = %folder.display(), error = %error, "not watched, only looked through");
+        });
+        watcher.ok()
+    }
+
+    /// Takes what was heard; files that are being written stay.
+    pub(super) fn take(&self) -> Taken {
+        let mut state = self.heard.lock();
+        let complete = std::mem::take(&mut state.taken.complete);
+        let rescan = std::mem::take(&mut state.taken.rescan);
+        Taken { complete, rescan, writing: HashSet::new() }
+    }
+
+    /// Whether a writer has a file open, as far as was heard.
+    pub(super) fn is_written(&self, path: &Path) -> bool {
+        self.heard.lock().taken.writing.contains(path)
+    }
+
+    /// Waits for `time`, or until every wait is to end.
+    pub(super) fn pause(&self, time: Duration) {
+        let state = self.heard.lock();
+        drop(self.heard.changed.wait_timeout_while(state, time, |state| !state.stopped));
+    }
+
+    /// Waits until something is heard, but no longer than `longest`.
+    pub(super) fn wait(&self, longest: Duration) {
+        let state = self.heard.lock();
+        let nothing = |state: &mut State| {
+            state.taken.complete.is_empty() && !state.taken.rescan && !state.stopped
+        };
+        drop(self.heard.changed.wait_timeout_while(state, longest, nothing));
+    }
+
+    /// Ends every wait, now and later.
+    pub(super) fn stop(&self) {
+        self.heard.lock().stopped = true;
+        self.heard.changed.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.heard.lock().stopped
+    }
+}
+
+impl Heard {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic runs under the lock, so a poisoned state is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an event; `None` is one that the system lost.
+    fn note(&self, event: Option<Event>) {
+        let mut state = self.lock();
+        let taken = &mut state.taken;
+        let Some(event) = event.filter(|event| !event.need_rescan()) else {
+            taken.rescan = true;
+            taken.writing.clear();
+            self.changed.notify_all();
+            return;
+        };
+        let is_ours = |path: &Path| path.iter().any(|part| part == OWN_FOLDER);
+        let paths = event.paths.into_iter().filter(|path| !is_ours(path));
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
+                for path in paths {
+                    taken.writing.remove(&path);
+                    taken.complete.push(path);
+                }
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => taken.complete.extend(paths),
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => {
+                taken.writing.extend(paths);
+            }
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                for path in paths {
+                    taken.writing.remove(&path);
+                }
+            }
+            _ => return,
+        }
+        // A burst: a walk finds all of it.
+        if taken.complete.len() > MOST_REPORTS || taken.writing.len() > 16 * MOST_REPORTS {
+            taken.complete.clear();
+            taken.writing.clear();
+            taken.rescan = true;
+        }
+        if !taken.complete.is_empty() || taken.rescan {
+            self.changed.notify_all();
+        }
+    }
+}
