@@ -19,6 +19,8 @@ use tracing::{debug, info, warn};
 use crate::failpoint;
 use crate::ledger::ids::{Id, id_of};
 use crate::ledger::memory::{Memory, Position};
+use crate::moves::{parent_of, sync_folder};
+use crate::rotation::{RotateSettings, Rotation};
 
 /// Settings of the `jsonl` sink, which appends one result line for each document to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -27,6 +29,10 @@ pub struct JsonlSettings {
     /// The file, relative to the pipeline file. Folders above it are made.
     #[schemars(extend("format" = "path"))]
     pub path: PathBuf,
+
+    /// When the file is closed and a new one begun; left out, it grows for ever.
+    #[serde(default)]
+    pub rotate: Option<RotateSettings>,
 }
 
 /// Settings of the `stdout` sink, which prints one result line for each document.
@@ -89,6 +95,7 @@ struct Output {
     written: Option<Memory>,
     /// File system and number of the file.
     identity: (u64, u64),
+    rotation: Option<Rotation>,
 }
 
 /// Why a JSONL file cannot be used.
@@ -130,12 +137,12 @@ impl JsonlSink {
     ///
     /// [`OpenError`] when that does not work, or lines are missing.
     pub fn append(
-        path: &Path,
+        settings: &JsonlSettings,
         maker: Maker,
         sync: bool,
         written: Memory,
     ) -> Result<Self, OpenError> {
-        Self::open(path, maker, sync, Some(written))
+        Self::open(&settings.path, settings.rotate.as_ref(), maker, sync, Some(written))
     }
 
     /// Opens the file to write it anew, with a line for each document that comes.
@@ -144,11 +151,12 @@ impl JsonlSink {
     ///
     /// [`OpenError`] when that does not work.
     pub fn create(path: &Path, maker: Maker) -> Result<Self, OpenError> {
-        Self::open(path, maker, false, None)
+        Self::open(path, None, maker, false, None)
     }
 
     fn open(
         path: &Path,
+        rotate: Option<&RotateSettings>,
         maker: Maker,
         sync: bool,
         mut written: Option<Memory>,
@@ -169,7 +177,15 @@ impl JsonlSink {
         // A pipe or a device has no lines to look at again.
         let is_file = metadata.is_file();
         let mut good = 0;
+        let rotation = rotate
+            .filter(|_| is_file)
+            .map(|rotate| Rotation::start(&path, rotate.clone(), sync))
+            .transpose()
+            .map_err(fail)?;
         if let Some(written) = written.as_mut().filter(|_| is_file) {
+            if let Some(rotation) = &rotation {
+                remember_last(rotation, &metadata, written).map_err(fail)?;
+            }
             let from = start_of_unknown(&path, &metadata, written, sync)?;
             good = recover(&mut file, &path, from, written).map_err(fail)?;
         }
@@ -181,9 +197,23 @@ impl JsonlSink {
             good,
             written,
             identity: (metadata.dev(), metadata.ino()),
+            rotation,
         };
         Ok(Self { output: Some(output), path })
     }
+}
+
+/// Reads the file that was rotated last into the memory, unless the memory speaks of the present
+/// file: what was added to it before the file was rotated may not have reached the disk.
+fn remember_last(rotation: &Rotation, metadata: &Metadata, written: &mut Memory) -> io::Result<()> {
+    let present = (metadata.dev(), metadata.ino());
+    let is_present = |known: Position| (known.device, known.inode) == present;
+    if written.position().is_some_and(is_present) {
+        return Ok(());
+    }
+    let mut ids = Vec::new();
+    rotation.read_last(|line| ids.extend(id_in(line).map(|id| id_of(&id))))?;
+    written.add(&ids, None)
 }
 
 /// How much of a file's end is looked at for ids where no memory says how far it is known, in
@@ -316,6 +346,19 @@ impl Output {
             Some(file) => file,
             None => self.reopen()?,
         };
+        // Before a group and never after it: what is in the file by now counts as written.
+        if let Some(rotation) = self.rotation.as_mut().filter(|rotation| rotation.is_due(self.good))
+        {
+            drop(file);
+            rotation.rotate()?;
+            failpoint::reached("output rotated");
+            self.good = 0;
+            file = self.reopen()?;
+            if self.sync {
+                sync_folder(parent_of(&self.path));
+            }
+            failpoint::reached("output begun anew");
+        }
         failpoint::reached("output to be written");
         // Half and half, so that a crash between them leaves a torn line to find.
         let half = if cfg!(debug_assertions) { lines.len() / 2 } else { 0 };
@@ -435,6 +478,7 @@ impl<W: Write + Send> Sink for StreamSink<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inbox::Size;
     use crate::ledger::Ledger;
     use crate::ledger::memory::Window;
 
@@ -444,6 +488,11 @@ mod tests {
 
     fn group(ids: &[&str]) -> Vec<Arc<Document<'static>>> {
         ids.iter().map(|id| Arc::new(Document::new((*id).to_owned(), "x").unwrap())).collect()
+    }
+
+    fn append(path: &Path, sync: bool) -> JsonlSink {
+        let settings = JsonlSettings { path: path.to_owned(), rotate: None };
+        JsonlSink::append(&settings, maker(), sync, Memory::without_disk()).unwrap()
     }
 
     fn ids(path: &Path) -> Vec<String> {
@@ -456,13 +505,13 @@ mod tests {
     async fn a_torn_line_is_cut_and_a_written_document_stands_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/folder/out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), true, Memory::without_disk()).unwrap();
+        let mut sink = append(&path, true);
         sink.write(&group(&["a", "b"])).await.unwrap();
         drop(sink);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"version\":1,\"id\":\"c\",\"te").unwrap();
 
-        let mut sink = JsonlSink::append(&path, maker(), true, Memory::without_disk()).unwrap();
+        let mut sink = append(&path, true);
         assert_eq!(ids(&path), ["a", "b"]);
         let results = sink.write(&group(&["b", "c"])).await.unwrap();
         assert_eq!(results, [Ok(()), Ok(())]);
@@ -473,7 +522,7 @@ mod tests {
     async fn a_document_that_comes_again_is_written_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), false, Memory::without_disk()).unwrap();
+        let mut sink = append(&path, false);
         sink.write(&group(&["a", "b", "a"])).await.unwrap();
         sink.write(&group(&["b", "c"])).await.unwrap();
         assert_eq!(ids(&path), ["a", "b", "c"]);
@@ -484,7 +533,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
         let ledger = Ledger::new(folder.path(), Window::default());
-        let open = |sync| JsonlSink::append(&path, maker(), sync, ledger.of_sink("out").unwrap());
+        let settings = JsonlSettings { path: path.clone(), rotate: None };
+        let open =
+            |sync| JsonlSink::append(&settings, maker(), sync, ledger.of_sink("out").unwrap());
         let mut sink = open(true).unwrap();
         sink.write(&group(&["a", "b"])).await.unwrap();
         drop(sink);
@@ -522,7 +573,7 @@ mod tests {
     async fn after_a_failed_write_the_same_group_is_written_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), false, Memory::without_disk()).unwrap();
+        let mut sink = append(&path, false);
         sink.write(&group(&["a"])).await.unwrap();
         // What a full disk leaves: part of the group, and no file to go on with.
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
@@ -536,7 +587,7 @@ mod tests {
     async fn a_file_that_became_shorter_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut sink = JsonlSink::append(&path, maker(), false, Memory::without_disk()).unwrap();
+        let mut sink = append(&path, false);
         sink.write(&group(&["a"])).await.unwrap();
         fs::write(&path, "other\n").unwrap();
         sink.output.as_mut().unwrap().file = None;
@@ -547,9 +598,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_device_pauses_and_does_not_fail() {
-        let mut sink =
-            JsonlSink::append(Path::new("/dev/full"), maker(), true, Memory::without_disk())
-                .unwrap();
+        let mut sink = append(Path::new("/dev/full"), true);
         let error = sink.write(&group(&["a"])).await.unwrap_err();
         assert!(matches!(error, SinkError::Transient { .. }), "{error}");
     }
@@ -562,5 +611,31 @@ mod tests {
         let mut sink = JsonlSink::create(&path, maker()).unwrap();
         sink.write(&group(&["a"])).await.unwrap();
         assert_eq!(ids(&path), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_document_stands_once_in_all_rotated_files_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let rotate = RotateSettings { max_bytes: Some(Size(1)), ..RotateSettings::default() };
+        let settings = JsonlSettings { path: path.clone(), rotate: Some(rotate) };
+        let ledger = Ledger::new(folder.path(), Window::default());
+        // Each open is a restart.
+        for group_of in [&["a", "b"][..], &["b", "c"], &["a", "c", "d"]] {
+            let written = ledger.of_sink("out").unwrap();
+            let mut sink = JsonlSink::append(&settings, maker(), true, written).unwrap();
+            for id in group_of {
+                sink.write(&group(&[*id])).await.unwrap();
+            }
+        }
+        let files = ["out.000001.jsonl", "out.000002.jsonl", "out.000003.jsonl", "out.jsonl"];
+        let all: Vec<_> = files.iter().flat_map(|name| ids(&folder.path().join(name))).collect();
+        assert_eq!(all, ["a", "b", "c", "d"]);
+        // What the ledger was told last did not reach the disk: the last file knows.
+        fs::remove_dir_all(crate::ledger::folder(folder.path())).unwrap();
+        let written = ledger.of_sink("out").unwrap();
+        let mut sink = JsonlSink::append(&settings, maker(), true, written).unwrap();
+        sink.write(&group(&["c", "d", "e"])).await.unwrap();
+        assert_eq!(ids(&path), ["e"]);
     }
 }

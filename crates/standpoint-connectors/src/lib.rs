@@ -9,7 +9,7 @@
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
 //! `records`; [`jsonl`] has the sinks
-//! that write result lines, [`sqlite`] the store that analysts query; [`ledger`] remembers what they
+//! that write result lines, with [`rotation`], [`sqlite`] the store that analysts query; [`ledger`] remembers what they
 //! hold. [`failpoint`] lets tests kill the program where it hurts.
 
 pub mod encoding;
@@ -27,4 +27,5 @@ pub mod quarantine;
 pub mod read;
 mod records;
 pub mod refusal;
+pub mod rotation;
 pub mod sqlite;

@@ -367,9 +367,12 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// The frames of a zstd file, one after another.
-enum Frames<R: BufRead> {
+pub(crate) enum Frames<R: BufRead> {
+    /// Before the first frame, or behind one.
     Between(R),
+    /// In the middle of one.
     Within(Box<StreamingDecoder<R, FrameDecoder>>),
+    /// At the end, or after an error.
     Ended,
 }
 

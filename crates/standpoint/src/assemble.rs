@@ -285,7 +285,7 @@ impl Assembly {
                         Some(ledger) => ledger.of_sink(&sink.name).with_context(fail)?,
                         None => Memory::without_disk(),
                     };
-                    let file = JsonlSink::append(&settings.path, self.maker(), sync, written)
+                    let file = JsonlSink::append(&settings, self.maker(), sync, written)
                         .with_context(fail)?;
                     Box::new(file)
                 }
