@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +37,7 @@ pub struct Document<'a> {
     attributes: BTreeMap<String, Value>,
     notes: Vec<String>,
     stages: Vec<StageRecord>,
+    pipeline: Option<Arc<str>>,
     written: Vec<Cow<'static, str>>,
 }
 
@@ -343,6 +345,18 @@ impl<'a> Document<'a> {
         self.stages.push(record);
     }
 
+    /// The pipeline that the document passes through, its name and hash, where the engine was told:
+    /// one that is reloaded changes its name between two documents.
+    #[must_use]
+    pub fn pipeline(&self) -> Option<&str> {
+        self.pipeline.as_deref()
+    }
+
+    /// Records the pipeline; for the engine.
+    pub fn set_pipeline(&mut self, pipeline: Arc<str>) {
+        self.pipeline = Some(pipeline);
+    }
+
     /// Names of the layers, records and attributes that were set since the document was made:
     /// what a host compares with a stage's contract and takes back from it.
     pub fn written(&self) -> impl Iterator<Item = &str> {
@@ -380,6 +394,7 @@ impl<'a> Document<'a> {
             attributes: self.attributes,
             notes: self.notes,
             stages: self.stages,
+            pipeline: self.pipeline,
             written: self.written,
         }
     }

@@ -28,10 +28,11 @@ pub struct ResultLine<'d> {
 
 impl<'d> ResultLine<'d> {
     /// The result of `document`, which `pipeline` (its name, `@`, its hash) of the program in
-    /// version `program_version` produced.
+    /// version `program_version` produced, unless the document itself knows its pipeline.
     #[must_use]
     pub fn new(document: &'d Document<'d>, pipeline: &'d str, program_version: &'d str) -> Self {
         let points = CodePoints::new(document.text());
+        let pipeline = document.pipeline().unwrap_or(pipeline);
         Self { document, points, pipeline, program_version }
     }
 

@@ -2,27 +2,31 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use standpoint_document::{Document, StageRecord};
 use standpoint_stage::StageContext;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use crate::batch::{Answer, Approach, Batcher, Member};
 use crate::call::{CallError, within};
 use crate::engine::RunError;
 use crate::flight::{Call, Flights, Share, Ticket};
-use crate::outlet::Parcel;
+use crate::outlet::{Parcel, Waiting};
 use crate::pipeline::{Condition, OnError, StageStep};
 use crate::pool::{Executor, panic_message};
 use crate::receipt::Outcome;
 use crate::shutdown::Shutdown;
-use crate::stats::{StageCounters, count};
+use crate::stats::{SinkCounters, StageCounters, count};
+use crate::tap::Tap;
 
 /// The stages, joined to the queues of the sinks.
 pub(crate) struct Chain {
+    /// The pipeline's name, for the provenance.
+    name: Option<Arc<str>>,
     links: Vec<Link>,
     /// Those of the links that collect batches.
     batchers: Arc<[Arc<Batcher>]>,
@@ -31,6 +35,40 @@ pub(crate) struct Chain {
     pub(crate) executor: Executor,
     pub(crate) shutdown: Shutdown,
     pub(crate) errors: Errors,
+    tap: Tap,
+}
+
+/// What the chains of a pipeline have in common, before and after it is reloaded.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) executor: Executor,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) errors: Errors,
+    pub(crate) tap: Tap,
+}
+
+/// Where documents come in: the chain that takes them, which a reload replaces. A document that is
+/// in a chain stays in it to its end.
+pub(crate) struct Entrance(RwLock<Arc<Chain>>);
+
+impl Entrance {
+    pub(crate) fn new(chain: Arc<Chain>) -> Self {
+        Self(RwLock::new(chain))
+    }
+
+    pub(crate) fn chain(&self) -> Arc<Chain> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, chain: Arc<Chain>) {
+        let old = {
+            let mut entrance = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *entrance, chain)
+        };
+        // Outside of the lock, because the last one to drop a chain drops its stages.
+        drop(old);
+    }
 }
 
 /// What goes wrong for good, from all over the pipeline.
@@ -42,17 +80,21 @@ pub(crate) fn report(errors: &Errors, error: RunError) {
 }
 
 struct Link {
-    index: usize,
     step: StageStep,
+    counters: Arc<StageCounters>,
     calls: Option<Semaphore>,
     batcher: Option<Arc<Batcher>>,
 }
 
 /// The way to one sink.
 pub(crate) struct Exit {
-    pub(crate) name: String,
     pub(crate) when: Option<Condition>,
     pub(crate) queue: mpsc::Sender<Parcel>,
+    pub(crate) counters: Arc<SinkCounters>,
+    /// Whether a document is done only when this sink has it.
+    pub(crate) is_required: bool,
+    /// The most memory, in bytes, of documents that wait for a sink that is not required.
+    pub(crate) most_waiting_bytes: u64,
 }
 
 /// What ends a document's way before the sinks.
@@ -66,28 +108,23 @@ enum End {
 }
 
 impl Chain {
+    /// - `stages`: each with its counters.
     pub(crate) fn new(
-        stages: Vec<StageStep>,
+        name: Option<Arc<str>>,
+        stages: Vec<(StageStep, Arc<StageCounters>)>,
         exits: Vec<Exit>,
-        flights: Arc<Flights>,
-        executor: Executor,
-        shutdown: Shutdown,
-        errors: Errors,
+        common: Common,
     ) -> Self {
-        let link = |(index, step): (usize, StageStep)| Link {
-            index,
+        let link = |(step, counters): (StageStep, Arc<StageCounters>)| Link {
             calls: step.concurrency.map(|most| Semaphore::new(most.get())),
             batcher: step.batch.map(|group| Arc::new(Batcher::new(group))),
             step,
+            counters,
         };
-        let links: Vec<_> = stages.into_iter().enumerate().map(link).collect();
+        let links: Vec<_> = stages.into_iter().map(link).collect();
         let batchers = links.iter().filter_map(|link| link.batcher.clone()).collect();
-        Self { links, batchers, exits, flights, executor, shutdown, errors }
-    }
-
-    /// The ids of the stages.
-    pub(crate) fn stage_id(&self, index: usize) -> &str {
-        self.links.get(index).map_or("", |link| &link.step.id)
+        let Common { flights, executor, shutdown, errors, tap } = common;
+        Self { name, links, batchers, exits, flights, executor, shutdown, errors, tap }
     }
 
     /// The shortest timeout of a stage.
@@ -121,9 +158,15 @@ impl Chain {
         ticket: &Arc<Ticket>,
         mut approach: Approach,
     ) {
+        if let Some(name) = &self.name {
+            document.set_pipeline(Arc::clone(name));
+        }
         for link in &self.links {
             match self.pass(link, document, ticket, &mut approach).await {
-                Ok(passed) => document = passed,
+                Ok(passed) => {
+                    document = passed;
+                    self.tap.show(Some(&link.step.id), &document);
+                }
                 Err(End::Lost) => return,
                 Err(End::Failed { reason, attempts }) => {
                     return share.fail(&link.step.id, reason, attempts);
@@ -145,7 +188,7 @@ impl Chain {
         approach: &mut Approach,
     ) -> Result<Document<'static>, End> {
         let step = &link.step;
-        let counters = &self.flights.counters.stages[link.index];
+        let counters = &link.counters;
         match is_wanted(step.when.as_ref(), &document) {
             Ok(true) => {}
             Ok(false) => {
@@ -307,15 +350,24 @@ impl Chain {
 
     /// Hands a document to the sinks that want it.
     async fn leave(&self, document: Document<'static>, share: Share, ticket: &Ticket) {
+        self.tap.show(None, &document);
         let mut wanted_by = Vec::with_capacity(self.exits.len());
         for exit in &self.exits {
             match is_wanted(exit.when.as_ref(), &document) {
                 Ok(true) => wanted_by.push(exit),
                 Ok(false) => {}
-                Err(reason) => return share.fail(&exit.name, reason, 0),
+                Err(reason) if exit.is_required => {
+                    return share.fail(&exit.counters.name, reason, 0);
+                }
+                Err(_) => count(&exit.counters.missed),
             }
         }
-        ticket.weigh(document.size_bytes());
+        if wanted_by.is_empty() && !self.exits.is_empty() {
+            debug!(id = document.id(), "no route takes a document; it goes to no sink");
+            count(&self.flights.counters.unrouted);
+        }
+        let size_bytes = document.size_bytes();
+        ticket.weigh(size_bytes);
         ticket.turn().await;
         if ticket.is_settled() {
             // Taken away while it waited: its turn came only because those before it were, too.
@@ -323,14 +375,31 @@ impl Chain {
         }
         let document = Arc::new(document);
         // All shares are made before the first sink can answer, so that it is not the last.
-        let shares: Vec<Share> = wanted_by.iter().map(|_| share.split()).collect();
+        let shares: Vec<Option<Share>> =
+            wanted_by.iter().map(|exit| exit.is_required.then(|| share.split())).collect();
         share.tell(Outcome::Done);
         for (exit, share) in wanted_by.into_iter().zip(shares) {
-            let parcel = Parcel { document: Arc::clone(&document), share };
-            // A sink that has ended drops the parcel, which returns the document.
-            let _ = exit.queue.send(parcel).await;
+            let waiting = Waiting::new(&exit.counters, size_bytes);
+            let parcel = Parcel { document: Arc::clone(&document), share, waiting };
+            if exit.is_required {
+                // A sink that has ended drops the parcel, which returns the document.
+                let _ = exit.queue.send(parcel).await;
+            } else {
+                exit.offer(parcel);
+            }
         }
         ticket.leave_stages();
+    }
+}
+
+impl Exit {
+    /// Hands a document over if there is room: nobody waits for a sink that is not required.
+    fn offer(&self, parcel: Parcel) {
+        let waiting_bytes = self.counters.waiting_bytes.load(Ordering::Relaxed);
+        let has_room = waiting_bytes <= self.most_waiting_bytes;
+        if !has_room || self.queue.try_send(parcel).is_err() {
+            count(&self.counters.missed);
+        }
     }
 }
 
@@ -342,7 +411,8 @@ impl Link {
 
     /// What the watchdog is to know of a call.
     fn watch(&self, attempt: u32, companions: Vec<Arc<Ticket>>) -> Option<Call> {
-        self.step.timeout.map(|limit| Call::new(self.index, attempt, limit, companions))
+        let stage = &self.counters;
+        self.step.timeout.map(|limit| Call::new(Arc::clone(stage), attempt, limit, companions))
     }
 }
 

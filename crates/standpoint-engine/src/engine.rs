@@ -1,36 +1,36 @@
-//! Runs a pipeline from its start to its end.
+//! A pipeline that is ready to run, the handles on it, and what it came to.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::pin;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
-use tracing::{debug, error, info, warn};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::info;
 
-use crate::chain::{Chain, Errors, Exit, report};
+use crate::chain::{Common, Errors, report};
 use crate::flight::Flights;
-use crate::intake::Intake;
-use crate::outlet::Outlet;
-use crate::pipeline::{Compute, Limits, Pipeline, SourceStep};
-use crate::pool::{Executor, panic_message};
-use crate::receipt::Outcome;
-use crate::shutdown::{Level, Shutdown};
+use crate::pipeline::Pipeline;
+use crate::pool::Executor;
+use crate::reload::{Reloads, Request};
+use crate::run::Run;
+use crate::shutdown::Shutdown;
 use crate::sink::SinkError;
 use crate::source::SourceError;
-use crate::stats::{Counters, Snapshot, Stats};
-use crate::watchdog::Watchdog;
+use crate::stats::{Counters, Parts, Snapshot, Stats};
+use crate::tap::Tap;
 
 /// A pipeline that is ready to run.
 #[derive(Debug)]
 pub struct Engine {
     pipeline: Pipeline,
+    name: Option<Arc<str>>,
     shutdown: Shutdown,
     stats: Stats,
+    tap: Tap,
+    reloads: Reloads,
+    requests: mpsc::Receiver<Request>,
 }
 
 /// What a run came to.
@@ -100,9 +100,30 @@ impl Engine {
     /// Takes a pipeline; nothing runs yet.
     #[must_use]
     pub fn new(pipeline: Pipeline) -> Self {
-        let counters = Counters::new(&pipeline);
+        let counters = Counters::new(pipeline.limits.stuck_calls);
+        counters.set_parts(Parts {
+            sources: pipeline.sources.iter().map(|s| Parts::default().source(&s.name)).collect(),
+            stages: pipeline.stages.iter().map(|s| Parts::default().stage(&s.id)).collect(),
+            sinks: pipeline.sinks.iter().map(|s| Parts::default().sink(&s.name)).collect(),
+        });
         let flights = Arc::new(Flights::new(counters, &pipeline.limits));
-        Self { pipeline, shutdown: Shutdown::new(), stats: Stats { flights } }
+        let (reloads, requests) = Reloads::new();
+        Self {
+            pipeline,
+            name: None,
+            shutdown: Shutdown::new(),
+            stats: Stats { flights },
+            tap: Tap::default(),
+            reloads,
+            requests,
+        }
+    }
+
+    /// Notes in each document which pipeline it passed through, for its provenance.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// The counters, to look at while the pipeline runs.
@@ -117,6 +138,18 @@ impl Engine {
         self.shutdown.clone()
     }
 
+    /// The handle that makes another pipeline of it while it runs.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.reloads.clone()
+    }
+
+    /// The handle that shows documents as they pass.
+    #[must_use]
+    pub fn tap(&self) -> Tap {
+        self.tap.clone()
+    }
+
     /// Runs until all sources have ended, or a stop was requested, and everything is settled.
     ///
     /// Sources and sinks run on the calling tokio runtime, which needs its timer. The future is to
@@ -126,8 +159,15 @@ impl Engine {
         let errors = Errors::default();
         match Executor::start(self.pipeline.limits.compute) {
             Ok(executor) => {
-                let run = Run::start(self.pipeline, &self.stats, executor, self.shutdown, &errors);
-                run.finish().await;
+                let common = Common {
+                    flights: Arc::clone(&self.stats.flights),
+                    executor,
+                    shutdown: self.shutdown,
+                    errors: Arc::clone(&errors),
+                    tap: self.tap,
+                };
+                let run = Run::start(self.pipeline, self.name, common);
+                run.finish(self.requests).await;
             }
             Err(source) => report(&errors, RunError::Workers { source }),
         }
@@ -136,175 +176,5 @@ impl Engine {
         let Snapshot { read, done, failed, returned, .. } = counts;
         info!(read, done, failed, returned, ?elapsed, "pipeline ended");
         Summary { counts, elapsed, errors }
-    }
-}
-
-/// How long sources get to take back what was returned to them, once time is up.
-const GRACE: Duration = Duration::from_secs(1);
-
-/// The same after a stop at once, which is to look immediate.
-const SHORT_GRACE: Duration = Duration::from_millis(100);
-
-/// The tasks of a pipeline that runs.
-struct Run {
-    chain: Arc<Chain>,
-    limits: Limits,
-    sources: JoinSet<()>,
-    sinks: JoinSet<()>,
-    watchdog: JoinSet<()>,
-    /// Tells the sinks that every document is settled.
-    close_sinks: watch::Sender<bool>,
-}
-
-/// How the documents left the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// All are settled.
-    Empty,
-    /// The time for draining is up.
-    Late,
-    /// A stop at once was requested.
-    Now,
-}
-
-impl Run {
-    fn start(
-        pipeline: Pipeline,
-        stats: &Stats,
-        executor: Executor,
-        shutdown: Shutdown,
-        errors: &Errors,
-    ) -> Self {
-        let Pipeline { sources, stages, sinks, limits } = pipeline;
-        let (close_sinks, closing) = watch::channel(false);
-        let mut exits = Vec::with_capacity(sinks.len());
-        let mut outlets = Vec::with_capacity(sinks.len());
-        for (index, mut step) in sinks.into_iter().enumerate() {
-            let (sender, queue) = mpsc::channel(step.group.max_documents.get());
-            let (name, when) = (step.name.clone(), step.when.take());
-            exits.push(Exit { name, when, queue: sender });
-            let (flights, closing) = (Arc::clone(&stats.flights), closing.clone());
-            outlets.push(Outlet { index, step, queue, flights, closing });
-        }
-        let flights = Arc::clone(&stats.flights);
-        let errors = Arc::clone(errors);
-        let chain = Arc::new(Chain::new(stages, exits, flights, executor, shutdown, errors));
-        let mut run = Self {
-            chain,
-            limits,
-            sources: JoinSet::new(),
-            sinks: JoinSet::new(),
-            watchdog: JoinSet::new(),
-            close_sinks,
-        };
-        run.start_sinks(outlets);
-        run.start_sources(sources);
-        if limits.compute != Compute::Caller {
-            let chain = Arc::clone(&run.chain);
-            let stuck_workers = limits.stuck_workers.get();
-            run.watchdog.spawn(Watchdog { chain, stuck_workers }.watch());
-        }
-        run
-    }
-
-    fn start_sinks(&mut self, outlets: Vec<Outlet>) {
-        for outlet in outlets {
-            let chain = Arc::clone(&self.chain);
-            let sink = outlet.step.name.clone();
-            self.sinks.spawn(async move {
-                if let Err(source) = outlet.feed().await {
-                    // Whoever ran the pipeline finds it in the summary and knows whether it is one.
-                    debug!(sink, error = %source, "sink failed; the pipeline ends");
-                    report(&chain.errors, RunError::Sink { sink, source });
-                    chain.shutdown.drain();
-                }
-            });
-        }
-    }
-
-    fn start_sources(&mut self, sources: Vec<SourceStep>) {
-        for step in sources {
-            let chain = Arc::clone(&self.chain);
-            let name = step.name.clone();
-            self.sources.spawn(async move {
-                let intake = Intake { step, chain: Arc::clone(&chain) };
-                if let Err(source) = intake.run().await {
-                    error!(source = name, error = %source, "source failed; the others go on");
-                    report(&chain.errors, RunError::Source { name, source });
-                }
-            });
-        }
-    }
-
-    async fn finish(mut self) {
-        let chain = Arc::clone(&self.chain);
-        let too_late = too_late(&chain.shutdown, self.limits.shutdown_timeout);
-        pin!(too_late);
-        let ending = tokio::select! {
-            () = self.empty() => Ending::Empty,
-            ending = &mut too_late => ending,
-        };
-        if ending != Ending::Empty {
-            self.return_all(ending).await;
-        }
-        self.close_sinks.send_replace(true);
-        let close_in_time = tokio::select! {
-            () = join(&mut self.sinks) => true,
-            _ = &mut too_late, if ending == Ending::Empty => false,
-            () = sleep(SHORT_GRACE), if ending != Ending::Empty => false,
-        };
-        if !close_in_time {
-            self.sinks.abort_all();
-        }
-        self.watchdog.abort_all();
-        let stuck = chain.flights.counters.stuck_workers.load(Ordering::Relaxed) as usize;
-        let patience = if ending == Ending::Now { SHORT_GRACE } else { GRACE };
-        chain.executor.finish(stuck, patience).await;
-    }
-
-    /// Waits until all sources have ended and everything is settled.
-    async fn empty(&mut self) {
-        join(&mut self.sources).await;
-        self.chain.flights.emptied().await;
-    }
-
-    /// Returns what is under way to its sources.
-    async fn return_all(&mut self, ending: Ending) {
-        let tickets = self.chain.flights.tickets();
-        let returned = tickets.iter().filter(|ticket| ticket.take_away(Outcome::Returned)).count();
-        if ending == Ending::Late && returned > 0 {
-            let timeout = self.limits.shutdown_timeout;
-            let documents = returned as u64;
-            warn!(documents, ?timeout, "pipeline did not drain in time; documents go back");
-            report(&self.chain.errors, RunError::DrainTimeout { documents, timeout });
-        }
-        let grace = if ending == Ending::Now { SHORT_GRACE } else { GRACE };
-        if timeout(grace, self.empty()).await.is_err() {
-            warn!(?grace, "a source did not take its documents back in time");
-            self.sources.abort_all();
-        }
-    }
-}
-
-/// Waits until the pipeline may not go on: `patience` after a drain was requested, or at once.
-async fn too_late(shutdown: &Shutdown, patience: Duration) -> Ending {
-    let late = async {
-        shutdown.reached(Level::Drain).await;
-        sleep(patience).await;
-    };
-    tokio::select! {
-        biased;
-        () = shutdown.reached(Level::Now) => Ending::Now,
-        () = late => Ending::Late,
-    }
-}
-
-async fn join(tasks: &mut JoinSet<()>) {
-    while let Some(joined) = tasks.join_next().await {
-        if let Err(error) = joined.map_err(tokio::task::JoinError::try_into_panic)
-            && let Ok(panic) = error
-        {
-            error!(panic = panic_message(&*panic), "a task of the engine panicked");
-        }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::pipeline::Limits;
 use crate::receipt::{Failure, Outcome, Receipt};
-use crate::stats::{Counters, count};
+use crate::stats::{Counters, SourceCounters, StageCounters, count};
 
 /// All documents that are read and not settled.
 #[derive(Debug)]
@@ -63,10 +63,19 @@ impl Flights {
     }
 
     /// Lets a document in.
-    pub(crate) fn enter(self: &Arc<Self>, receipt: Receipt, charge: Charge, turn: Turn) -> Share {
+    ///
+    /// - `source`: the counters of its source, which tell it from documents of others.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        source: &Arc<SourceCounters>,
+        receipt: Receipt,
+        charge: Charge,
+        turn: Turn,
+    ) -> Share {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let ticket = Arc::new(Ticket {
             number,
+            source: Arc::clone(source),
             entered: Instant::now(),
             flights: Arc::clone(self),
             held: Mutex::new(Some(Held { receipt, charge, shares: 1, worst: Outcome::Done })),
@@ -102,6 +111,13 @@ impl Flights {
 
     pub(crate) fn tickets(&self) -> Vec<Arc<Ticket>> {
         lock(&self.tickets).values().cloned().collect()
+    }
+
+    /// Gives the documents of a source back to it; how many that were.
+    pub(crate) fn return_those_of(&self, source: &Arc<SourceCounters>) -> usize {
+        let tickets = self.tickets();
+        let own = tickets.iter().filter(|ticket| Arc::ptr_eq(&ticket.source, source));
+        own.filter(|ticket| ticket.take_away(Outcome::Returned)).count()
     }
 
     /// How many documents there are and the age of the oldest.
@@ -198,6 +214,7 @@ impl Turn {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     number: u64,
+    source: Arc<SourceCounters>,
     entered: Instant,
     flights: Arc<Flights>,
     /// `None` once settled, so it is settled once.
@@ -224,8 +241,7 @@ struct Held {
 /// A call that the watchdog looks at.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// The stage's place in the chain.
-    pub(crate) stage: usize,
+    pub(crate) stage: Arc<StageCounters>,
     pub(crate) attempt: u32,
     pub(crate) limit: Duration,
     /// The other documents in the call.
@@ -237,7 +253,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) const fn new(
-        stage: usize,
+        stage: Arc<StageCounters>,
         attempt: u32,
         limit: Duration,
         companions: Vec<Arc<Ticket>>,
@@ -337,15 +353,29 @@ impl Ticket {
     }
 
     /// Gives the call up when its poll has taken too long; returns its particulars then, once.
-    pub(crate) fn find_stuck(&self) -> Option<(usize, u32, Duration, Vec<Arc<Self>>)> {
+    pub(crate) fn find_stuck(&self) -> Option<Stuck> {
         let mut call = lock(&self.call);
         let call = call.as_mut()?;
         if call.is_stuck || call.since?.elapsed() <= call.limit {
             return None;
         }
         call.is_stuck = true;
-        Some((call.stage, call.attempt, call.limit, std::mem::take(&mut call.companions)))
+        Some(Stuck {
+            stage: Arc::clone(&call.stage),
+            attempts: call.attempt,
+            limit: call.limit,
+            companions: std::mem::take(&mut call.companions),
+        })
     }
+}
+
+/// A call that does not return.
+pub(crate) struct Stuck {
+    pub(crate) stage: Arc<StageCounters>,
+    pub(crate) attempts: u32,
+    pub(crate) limit: Duration,
+    /// The other documents in the call.
+    pub(crate) companions: Vec<Arc<Ticket>>,
 }
 
 /// The duty to say what became of a document. When the last share has spoken, the document is

@@ -97,9 +97,10 @@
 //! - On [`Shutdown::drain`] sources stop and the pipeline empties from the front; what has not been
 //!   settled when [`Limits::shutdown_timeout`] is over goes back to its source, and at once on
 //!   [`Shutdown::now`].
+//! - [`Reloads::reload`] makes another pipeline of it between two documents, or refuses and leaves it.
 //!
-//! Modules in reading order: `source`, `receipt`, `sink`, `pipeline`, `engine`, `intake`, `flight`,
-//! `chain`, `call`, `batch`, `outlet`, `pool`, `watchdog`, `shutdown`, `stats`.
+//! Modules in reading order: `source`, `receipt`, `sink`, `pipeline`, `engine`, `run`, `reload`,
+//! `intake`, `flight`, `chain`, `call`, `batch`, `outlet`, `pool`, `watchdog`, `shutdown`, `stats`, `tap`.
 
 mod batch;
 mod call;
@@ -111,10 +112,13 @@ mod outlet;
 mod pipeline;
 mod pool;
 mod receipt;
+mod reload;
+mod run;
 mod shutdown;
 mod sink;
 mod source;
 mod stats;
+mod tap;
 mod watchdog;
 
 pub use engine::{Engine, RunError, Summary};
@@ -123,7 +127,9 @@ pub use pipeline::{
     StageStep,
 };
 pub use receipt::{Failure, Outcome, Receipt, Settlements};
+pub use reload::{Open, ReloadError, Reloads, Revision, SinkPart, SourceChange, SourcePart};
 pub use shutdown::Shutdown;
 pub use sink::{Sink, SinkError};
 pub use source::{Delivery, Source, SourceError};
-pub use stats::{SinkSnapshot, Snapshot, StageSnapshot, Stats};
+pub use stats::{SinkSnapshot, Snapshot, SourceSnapshot, StageSnapshot, Stats};
+pub use tap::Tap;

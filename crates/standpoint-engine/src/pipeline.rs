@@ -100,6 +100,10 @@ pub struct SinkStep {
     pub sink: Box<dyn Sink>,
     /// Documents for which it is false do not go to this sink.
     pub when: Option<Condition>,
+    /// Whether a document is done only once this sink has it. One that is not required gets what
+    /// it can take: a document that comes while its queue is full, or after it has failed, it
+    /// misses, and the pipeline goes on.
+    pub is_required: bool,
     /// How many documents are made durable together. A group does not wait for more when no other
     /// document is under way.
     pub group: Group,
@@ -108,12 +112,13 @@ pub struct SinkStep {
 }
 
 impl SinkStep {
-    /// A sink that takes every document, with the usual group and pauses.
+    /// A required sink that takes every document, with the usual group and pauses.
     pub fn new(name: impl Into<String>, sink: Box<dyn Sink>) -> Self {
         Self {
             name: name.into(),
             sink,
             when: None,
+            is_required: true,
             group: Group { max_documents: nonzero(256), max_delay: Duration::from_millis(50) },
             backoff: Backoff::default(),
         }

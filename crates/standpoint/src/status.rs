@@ -259,6 +259,7 @@ pub(crate) mod tests {
                 errors: 1,
                 ..SinkSnapshot::default()
             }],
+            ..Snapshot::default()
         }
     }
 

@@ -80,7 +80,7 @@ fn put_document(
             ":sentiment_label": sentiment.map(|sentiment| sentiment.label().name()),
             ":sentiment_score": sentiment.map(|sentiment| sentiment.score.get()),
             ":sentiment_confidence": sentiment.map(|sentiment| sentiment.confidence.get()),
-            ":pipeline": maker.pipeline,
+            ":pipeline": document.pipeline().unwrap_or(&maker.pipeline),
             ":standpoint": maker.version,
         },
         |row| row.get(0),

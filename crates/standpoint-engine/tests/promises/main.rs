@@ -3,6 +3,7 @@
 
 mod common;
 mod delivery;
+mod reload;
 mod shutdown;
 mod sinks;
 mod stages;
