@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("standpoint-document", &[]),
     ("standpoint-stage", &["standpoint-document"]),
     ("standpoint-linear", &[]),
-    ("standpoint-encoder", &[]),
+    ("standpoint-encoder", &["standpoint-document"]),
     ("standpoint-config", &[]),
     ("standpoint-abi", &["standpoint-stage", "standpoint-document"]),
     ("standpoint-engine", &["standpoint-stage", "standpoint-document"]),

@@ -402,8 +402,12 @@ impl<'a> Document<'a> {
     /// About how much memory the document holds, in bytes: text and layers, for back-pressure.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        let annotations: usize = self.layers.iter().map(|(_, layer)| layer.annotations.len()).sum();
-        size_of::<Self>() + self.text.len() + annotations * size_of::<Annotation>()
+        let size = |layer: &Layer<'_>| {
+            let numbers = layer.vectors.as_ref().map_or(0, |vectors| vectors.values.len());
+            layer.annotations.len() * size_of::<Annotation>() + numbers * size_of::<f32>()
+        };
+        let layers: usize = self.layers.iter().map(|(_, layer)| size(layer)).sum();
+        size_of::<Self>() + self.text.len() + layers
     }
 }
 

@@ -81,6 +81,9 @@ pub mod layers {
     pub const STANCE: &str = "stance";
     /// The document's language, which a stage may find out; metadata.
     pub const LANGUAGE: &str = "language";
+    /// How the names begin of layers that one stage writes for another, such as vectors. They
+    /// are not part of the result.
+    pub const INNER: &str = "standpoint.";
 }
 
 /// Flags of the layer [`layers::SENTENCES`].

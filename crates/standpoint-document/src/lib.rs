@@ -39,7 +39,7 @@
 //! [`ResultLine`], whose JSON counts Unicode code points as the published format says.
 //!
 //! Modules in reading order: `span`, `layer`, `document`, `metadata`, `entity`, `score`,
-//! `sentiment`, `stance`, `result`.
+//! `sentiment`, `stance`, `target`, `result`.
 
 mod document;
 mod entity;
@@ -50,6 +50,7 @@ mod score;
 mod sentiment;
 mod span;
 mod stance;
+mod target;
 
 pub use document::{Document, StageRecord, TextError};
 pub use entity::{Entity, EntityKind, mention};
@@ -62,3 +63,4 @@ pub use span::{CodePoints, Span};
 pub use stance::{
     ActorStance, Degree, Evidence, Stance, StanceLabel, StanceTarget, TargetStance, Time, Voice,
 };
+pub use target::{Target, find_entity, is_state_id};

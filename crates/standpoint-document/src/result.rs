@@ -245,10 +245,11 @@ impl ResultLine<'_> {
         }
     }
 
-    /// The layers that stages of others wrote, by name.
+    /// The layers that stages of others wrote, by name; not those that only stages read.
     fn open_layers(&self) -> Map<String, Value> {
         let standard = [layers::TOKENS, layers::SENTENCES, layers::ENTITIES];
-        let open = self.document.layers().filter(|(name, _)| !standard.contains(name));
+        let is_open = |name: &str| !standard.contains(&name) && !name.starts_with(layers::INNER);
+        let open = self.document.layers().filter(|&(name, _)| is_open(name));
         open.map(|(name, layer)| {
             let row = |annotation: &Annotation| {
                 let Offsets { start, end } = self.offsets(annotation.span);

@@ -41,6 +41,19 @@ impl Encoded {
         self.pieces_in(bytes).map(|pieces| self.mean(pieces))
     }
 
+    /// The windows in which the text was read, one unless it is long: for each the bytes of which
+    /// it says more than its neighbours, and its vector as a whole.
+    pub fn windows(&self) -> impl Iterator<Item = (Range<usize>, &[f32])> {
+        let mut first = 0;
+        self.wholes.iter().map(move |(behind, vector)| {
+            let kept = &self.pieces[first..*behind];
+            first = *behind;
+            let start = kept.first().map_or(0, |piece| piece.start as usize);
+            let end = kept.last().map_or(start, |piece| piece.end as usize);
+            (start..end, &**vector)
+        })
+    }
+
     /// The pieces that share a byte with a stretch of the text; never none.
     pub(crate) fn pieces_in(&self, bytes: Range<usize>) -> Option<Range<usize>> {
         let first = self.pieces.partition_point(|piece| piece.end as usize <= bytes.start);
@@ -101,6 +114,13 @@ mod tests {
         #[expect(clippy::reversed_empty_ranges, reason = "what a caller may give by mistake")]
         let backwards = encoded().span(5..0);
         assert_eq!(backwards, None);
+    }
+
+    #[test]
+    fn windows_share_no_byte() {
+        let encoded = encoded();
+        let found: Vec<_> = encoded.windows().map(|(bytes, vector)| (bytes, vector[0])).collect();
+        assert_eq!(found, [(0..5, 7.0), (6..8, 8.0)]);
     }
 
     #[test]

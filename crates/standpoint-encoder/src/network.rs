@@ -1,8 +1,9 @@
 //! Networks in ONNX form and the threads that run them.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, op_registry};
+use rten::{Dimension, ModelOptions, NodeId, RunOptions, ThreadPool, Value, op_registry};
 use rten_tensor::Tensor;
 use thiserror::Error;
 
@@ -31,6 +32,32 @@ pub enum RunError {
         /// How many there should be.
         expected: usize,
     },
+
+    /// A vector is not one that the network can read.
+    #[error(
+        "the network {name} was given a vector of {found} numbers and reads {expected}: vectors \
+         and network belong to different models"
+    )]
+    Width {
+        /// The network's file.
+        name: &'static str,
+        /// How many numbers the vector has.
+        found: usize,
+        /// How many it should have.
+        expected: usize,
+    },
+}
+
+impl From<RunError> for LoadError {
+    /// A model that fails when it is tried cannot be used.
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Runtime { name, source } => Self::Network { name, source },
+            error @ (RunError::Shape { name, .. } | RunError::Width { name, .. }) => {
+                Self::Network { name, source: error.into() }
+            }
+        }
+    }
 }
 
 impl RunError {
@@ -59,7 +86,7 @@ impl<const INPUTS: usize> Network<INPUTS> {
     /// other inputs.
     pub(crate) fn load(
         name: &'static str,
-        bytes: Vec<u8>,
+        bytes: Cow<'static, [u8]>,
         inputs: [&str; INPUTS],
     ) -> Result<Self, LoadError> {
         let refused =
@@ -93,11 +120,14 @@ impl<const INPUTS: usize> Network<INPUTS> {
             Unsqueeze,
             Where
         );
-        let model = ModelOptions::with_ops(operators)
-            // Packing int8 weights once makes every run more than twice as fast.
-            .prepack_weights(true)
-            .load(bytes)
-            .map_err(|error| refused(error.into()))?;
+        let mut options = ModelOptions::with_ops(operators);
+        // Packing int8 weights once makes every run more than twice as fast.
+        options.prepack_weights(true);
+        let model = match bytes {
+            Cow::Borrowed(bytes) => options.load_static_slice(bytes),
+            Cow::Owned(bytes) => options.load(bytes),
+        };
+        let model = model.map_err(|error| refused(error.into()))?;
         let node = |name: &str| model.node_id(name).map_err(|error| refused(error.into()));
         let mut ids = Vec::with_capacity(INPUTS);
         for input in inputs {
@@ -107,6 +137,14 @@ impl<const INPUTS: usize> Network<INPUTS> {
             ids.try_into().map_err(|_| refused("its inputs are not those named".into()))?;
         let output = node("out")?;
         Ok(Self { name, model, inputs, output })
+    }
+
+    /// How many numbers a row of the first input has, where the network says so.
+    pub(crate) fn width(&self) -> Option<usize> {
+        match self.model.node_info(self.inputs[0])?.shape()?.last()? {
+            Dimension::Fixed(width) => Some(*width),
+            Dimension::Symbolic(_) => None,
+        }
     }
 
     /// Runs the network and returns its output, flat.
@@ -148,6 +186,23 @@ impl<const INPUTS: usize> Network<INPUTS> {
     {
         let shape = [numbers.len() / width.max(1), width];
         Value::from_shape(shape, numbers).map_err(|error| RunError::runtime(self.name, error))
+    }
+
+    /// Vectors as the rows of a matrix, for an input of this network.
+    pub(crate) fn vectors<'v>(
+        &self,
+        width: usize,
+        vectors: impl Iterator<Item = &'v [f32]>,
+    ) -> Result<Value, RunError> {
+        let mut numbers = Vec::new();
+        for vector in vectors {
+            if vector.len() != width {
+                let (name, found) = (self.name, vector.len());
+                return Err(RunError::Width { name, found, expected: width });
+            }
+            numbers.extend_from_slice(vector);
+        }
+        self.rows(numbers, width)
     }
 
     /// A list, for an input of this network.

@@ -1,5 +1,6 @@
-//! The folder of a model: its manifest, its files, and the check that they are what was made.
+//! The files of a model: its manifest, and the check that they are what was made.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -75,6 +76,15 @@ pub enum LoadError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A head does not say how wide the vectors are that it reads.
+    #[error(
+        "the network {name} does not say how wide its vectors are: export it with fixed widths"
+    )]
+    Width {
+        /// The file's name.
+        name: &'static str,
+    },
+
     /// The vocabulary lacks a piece that every text needs.
     #[error("the vocabulary lacks {piece}")]
     Vocabulary {
@@ -109,42 +119,71 @@ struct File {
     sha256: String,
 }
 
-/// A folder whose manifest has been read.
-#[derive(Debug)]
-pub(crate) struct Folder {
-    path: PathBuf,
-    pub(crate) manifest: Manifest,
+/// Where the files of a model are: in a folder, or in the program itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Files<'f> {
+    /// Beside each other in a folder, as `training/export.py` writes them.
+    Folder(&'f Path),
+    /// Compiled in: names with contents.
+    Compiled(&'f [(&'static str, &'static [u8])]),
 }
 
-impl Folder {
-    /// Reads the manifest of `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
-        let file = path.join(MANIFEST);
-        let bytes = read(&file)?;
+impl Files<'_> {
+    /// The content of a file, and what to call it.
+    fn read(self, name: &str) -> Result<(PathBuf, Cow<'static, [u8]>), LoadError> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                match fs::read(&path) {
+                    Ok(bytes) => Ok((path, bytes.into())),
+                    Err(source) => Err(LoadError::Read { path, source }),
+                }
+            }
+            Self::Compiled(files) => {
+                let path = PathBuf::from(name);
+                match files.iter().find(|(known, _)| *known == name) {
+                    Some(&(_, bytes)) => Ok((path, bytes.into())),
+                    None => Err(LoadError::Read { path, source: io::ErrorKind::NotFound.into() }),
+                }
+            }
+        }
+    }
+}
+
+/// The files of a model whose manifest has been read.
+#[derive(Debug)]
+pub(crate) struct Weights<'f> {
+    files: Files<'f>,
+    pub(crate) manifest: Manifest,
+    /// The model's name with the beginning of its manifest's hash, which stands for all files.
+    pub(crate) id: String,
+}
+
+impl<'f> Weights<'f> {
+    /// Reads the manifest.
+    pub(crate) fn open(files: Files<'f>) -> Result<Self, LoadError> {
+        let (path, bytes) = files.read(MANIFEST)?;
         let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|source| LoadError::Manifest { path: file, source })?;
+            .map_err(|source| LoadError::Manifest { path, source })?;
         let Manifest { window, overlap, .. } = manifest;
         if window <= 2 || window - 2 <= overlap {
             return Err(LoadError::Window { window, overlap });
         }
-        Ok(Self { path: path.to_owned(), manifest })
+        let hash = hex(&Sha256::digest(&bytes)[..4]);
+        let id = format!("{}@{hash}", manifest.name);
+        Ok(Self { files, manifest, id })
     }
 
     /// Reads a file and checks that it is the one that the manifest lists.
-    pub(crate) fn file(&self, name: &'static str) -> Result<Vec<u8>, LoadError> {
+    pub(crate) fn file(&self, name: &'static str) -> Result<Cow<'static, [u8]>, LoadError> {
         let listed = self.manifest.files.get(name).ok_or(LoadError::Unlisted { name })?;
-        let path = self.path.join(name);
-        let bytes = read(&path)?;
+        let (path, bytes) = self.files.read(name)?;
         let found = hex(&Sha256::digest(&bytes));
         if found != listed.sha256 {
             return Err(LoadError::Damaged { path, found, expected: listed.sha256.clone() });
         }
         Ok(bytes)
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -28,8 +28,8 @@ struct Expected {
     /// By the network in 32 bits that it was made from.
     exact_holder_vector: Vec<f32>,
     sentiment: [f32; 3],
-    stance: [f32; 10],
-    author_stance: [f32; 10],
+    stance: [f32; 11],
+    author_stance: [f32; 11],
 }
 
 fn folder() -> PathBuf {
@@ -71,7 +71,7 @@ fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     }
 }
 
-fn assert_stance(found: Stance, scores: &[f32; 10], what: &str) {
+fn assert_stance(found: Stance, scores: &[f32; 11], what: &str) {
     assert_near(&found.probabilities, &softmax(&scores[..3]), what);
     assert_near(&[found.strong], &[1.0 / (1.0 + (-scores[3]).exp())], what);
     assert_near(&found.voice, &softmax(&scores[4..7]), what);

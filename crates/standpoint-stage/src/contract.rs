@@ -5,8 +5,9 @@ use thiserror::Error;
 /// The layers, records and attributes that a stage reads and writes, by name.
 ///
 /// The standard names are in [`layers`](standpoint_document::layers); a stage's own are any
-/// others. Names that begin with [`ASKED`] are questions that whoever runs the pipeline may ask: a
-/// stage that reads one finds it or not, and no other stage needs to write it.
+/// others. Names that begin with [`ASKED`] are questions that whoever runs the pipeline may ask, or
+/// help that another stage may give: a stage that reads one finds it or not, and no other stage
+/// needs to write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contract {
     /// What must be there before the stage runs.

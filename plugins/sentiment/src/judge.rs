@@ -42,6 +42,8 @@ impl Judge {
     /// another mention or of something that does not act.
     ///
     /// - `sentences`, `tokens`, `mentions`: the standard layers, each ordered by start.
+    /// - `heard`: what the encoder says of each mention, where it read it: probabilities of
+    ///   negative, neutral and positive; empty without an encoder.
     /// - returns: one place for each sentence and each mention.
     #[must_use]
     pub fn judge(
@@ -50,6 +52,7 @@ impl Judge {
         sentences: &[Annotation],
         tokens: &[Annotation],
         mentions: &[Annotation],
+        heard: &[Option<[f32; 3]>],
     ) -> SentimentRecord {
         let mut record = SentimentRecord {
             document: None,
@@ -67,7 +70,7 @@ impl Judge {
                 read(text, part.iter().map(|token| token.span), &self.lexicon, &mut desk.words);
                 let passage = tally(&desk.words);
                 whole.add(passage);
-                self.judge_mentions(&mut desk, passage, mentions, &mut record.mentions);
+                self.judge_mentions(&mut desk, passage, (mentions, heard), &mut record.mentions);
             }
             *place = whole.sentiment();
             tallies.push((whole, sentence.flags & sentence::TITLE != 0));
@@ -81,7 +84,7 @@ impl Judge {
         &self,
         desk: &mut Desk,
         passage: Tally,
-        mentions: &[Annotation],
+        (mentions, heard): (&[Annotation], &[Option<[f32; 3]>]),
         places: &mut [Option<Sentiment>],
     ) {
         let (Some(first), Some(last)) = (desk.words.first(), desk.words.last()) else { return };
@@ -89,7 +92,7 @@ impl Judge {
         let here = within(mentions, span);
         let index = mentions.partition_point(|mention| mention.span.start < span.start);
         let mut common = None;
-        for (mention, place) in here.iter().zip(&mut places[index..]) {
+        for (number, (mention, place)) in here.iter().zip(&mut places[index..]).enumerate() {
             if mention.flags & (mention::NESTED | mention::NOT_AN_ACTOR) != 0 {
                 continue;
             }
@@ -104,7 +107,11 @@ impl Judge {
             });
             describe_mention(&desk.words, first..end, &mut desk.features);
             self.model.add(&desk.features, &mut scores);
-            *place = sentiment(self.model.probabilities(scores), passage);
+            let probabilities = self.model.probabilities(scores);
+            *place = match heard.get(index + number).copied().flatten() {
+                None => sentiment(probabilities, passage),
+                Some(heard) => Some(by_class(both(heard, probabilities))),
+            };
         }
     }
 }
@@ -119,28 +126,44 @@ struct Desk {
 /// Where a polarity stops being neutral; see [`Sentiment::label`].
 const NEUTRAL_BELOW: f32 = 0.15;
 
-/// Turns the probabilities of negative, neutral and positive into a sentiment whose label is the
-/// likeliest class.
+/// How much the encoder's log-odds count, and how much those of the linear model.
+const ENCODER: f32 = 0.9;
+const WORDS: f32 = 0.2;
+
+/// The probabilities by both models, each weighed in log-odds.
+fn both(by_encoder: [f32; 3], by_words: [f32; 3]) -> [f32; 3] {
+    // No class is impossible, so that neither can forbid what the other is sure of.
+    const LEAST: f32 = 1e-4;
+    let weight = |class: usize| {
+        by_encoder[class].max(LEAST).powf(ENCODER) * by_words[class].max(LEAST).powf(WORDS)
+    };
+    let weights: [f32; 3] = std::array::from_fn(weight);
+    let total: f32 = weights.iter().sum();
+    weights.map(|weight| weight / total)
+}
+
+/// Turns the linear model's probabilities into a sentiment whose label is the likeliest class.
 ///
 /// Nothing is said of a mention in a passage without any tone that the model finds neutral:
 /// silence is not neutrality.
-fn sentiment([negative, neutral, positive]: [f32; 3], passage: Tally) -> Option<Sentiment> {
+fn sentiment(probabilities: [f32; 3], passage: Tally) -> Option<Sentiment> {
+    let [negative, neutral, positive] = probabilities;
+    let is_silent = neutral >= negative.max(positive) && passage.evidence == 0.0;
+    (!is_silent).then(|| by_class(probabilities))
+}
+
+/// A sentiment whose label is the likeliest class.
+fn by_class([negative, neutral, positive]: [f32; 3]) -> Sentiment {
     let balance = positive - negative;
     let confidence = negative.max(neutral).max(positive);
     let score = if neutral >= confidence {
-        if passage.evidence == 0.0 {
-            return None;
-        }
         balance.clamp(-0.99 * NEUTRAL_BELOW, 0.99 * NEUTRAL_BELOW)
     } else if balance > 0.0 {
         balance.max(NEUTRAL_BELOW)
     } else {
         balance.min(-NEUTRAL_BELOW)
     };
-    Some(Sentiment {
-        score: Polarity::saturating(score),
-        confidence: Confidence::saturating(confidence),
-    })
+    Sentiment { score: Polarity::saturating(score), confidence: Confidence::saturating(confidence) }
 }
 
 /// What the trainer learns from: the facts about one mention in one sentence.

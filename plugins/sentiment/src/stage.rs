@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use standpoint_document::{Annotation, Document, Span, layers};
+use standpoint_encoder::{Files, Seen, SentimentHead, SentimentVectors, VECTORS};
 use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
 
 use crate::judge::Judge;
@@ -26,18 +27,38 @@ pub struct SentimentSettings {
     /// A lexicon to use in place of the built-in one, relative to the pipeline file; one word a
     /// line, as described in the head of the built-in file, `plugins/sentiment/data/lexicon.tsv`.
     pub lexicon: Option<PathBuf>,
+
+    /// What judges how a sentence sounds toward a mention: a small model of its words, or this
+    /// together with the encoder, which needs the stage `encode` before this one.
+    pub judge: JudgeKind,
+
+    /// The folder of another model for the encoder, relative to the pipeline file; the same as
+    /// that of `encode`.
+    pub model: Option<PathBuf>,
+}
+
+/// What judges how a sentence sounds toward a mention.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgeKind {
+    /// A linear model over the words around the mention: fast.
+    #[default]
+    Words,
+    /// The same, and the encoder's judgement of every mention that `encode` read.
+    Neural,
 }
 
 /// The stage `sentiment`.
 #[derive(Debug)]
 pub struct SentimentStage {
     judge: Judge,
+    head: Option<SentimentHead>,
 }
 
 impl StageDefinition for SentimentStage {
     const NAME: &'static str = "sentiment";
     const CONTRACT: Contract = Contract {
-        reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES, TARGETS],
+        reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES, TARGETS, VECTORS],
         writes: &[layers::SENTIMENT, ANSWERS],
     };
     const MODEL: Option<&'static str> = Some("sentiment-target/1");
@@ -59,8 +80,32 @@ impl StageDefinition for SentimentStage {
             }
         };
         let judge = Judge::new(lexicon).map_err(|error| StageError::stage(error.to_string()))?;
-        Ok(Self { judge })
+        let head = match settings.judge {
+            JudgeKind::Words => None,
+            JudgeKind::Neural => {
+                let Some(model) = &settings.model else {
+                    return Err(StageError::stage("name the folder of a model in `model`"));
+                };
+                let folder = context.resolve(model);
+                let head = SentimentHead::open(Files::Folder(&folder))
+                    .map_err(|error| StageError::stage(chain(&error)))?;
+                Some(head)
+            }
+        };
+        Ok(Self { judge, head })
     }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    message
 }
 
 #[async_trait]
@@ -70,11 +115,16 @@ impl Stage for SentimentStage {
         document: &mut Document<'_>,
         _: &StageContext<'_>,
     ) -> Result<(), StageError> {
+        if self.head.is_some() && document.layer(VECTORS).is_none() {
+            document
+                .add_note("sentiment: judged by words alone, for no stage `encode` wrote vectors");
+        }
         let record = self.judge.judge(
             document.text(),
             document.sentences(),
             document.tokens(),
             document.mentions(),
+            &self.heard(document, document.mentions())?,
         );
         document.set_sentiment(record)?;
         if let Some(asked) = document.attribute(TARGETS) {
@@ -86,6 +136,30 @@ impl Stage for SentimentStage {
 }
 
 impl SentimentStage {
+    /// What the encoder says of each mention that was encoded; nothing without an encoder.
+    fn heard(
+        &self,
+        document: &Document<'_>,
+        mentions: &[Annotation],
+    ) -> Result<Vec<Option<[f32; 3]>>, StageError> {
+        let Some(head) = &self.head else { return Ok(Vec::new()) };
+        let seen =
+            Seen::of(document, head.id()).map_err(|error| StageError::stage(error.to_string()))?;
+        let Some(seen) = seen else { return Ok(Vec::new()) };
+        let vectors = |mention: &Annotation| {
+            let place = seen.place(mention.span)?;
+            Some(SentimentVectors { whole: place.whole, target: place.vector })
+        };
+        let asked: Vec<Option<SentimentVectors<'_>>> = mentions.iter().map(vectors).collect();
+        let questions: Vec<SentimentVectors<'_>> = asked.iter().copied().flatten().collect();
+        let answers = head.judge(&questions).map_err(|error| StageError::stage(chain(&error)))?;
+        let mut answers = answers.into_iter();
+        let heard = asked.iter().map(|asked| {
+            asked.and_then(|_| answers.next()).map(|sentiment| sentiment.probabilities)
+        });
+        Ok(heard.collect())
+    }
+
     /// How the text sounds toward each of the stretches in `asked`; one without evidence is
     /// neutral, with no say on how sure that is.
     fn answer(&self, document: &Document<'_>, asked: &Value) -> Result<Value, StageError> {
@@ -96,8 +170,13 @@ impl SentimentStage {
         order.sort_by_key(|&index| spans[index]);
         let mentions: Vec<Annotation> =
             order.iter().map(|&index| Annotation::new(spans[index])).collect();
-        let record =
-            self.judge.judge(document.text(), document.sentences(), document.tokens(), &mentions);
+        let record = self.judge.judge(
+            document.text(),
+            document.sentences(),
+            document.tokens(),
+            &mentions,
+            &self.heard(document, &mentions)?,
+        );
         let mut answers = vec![Value::Null; spans.len()];
         for (index, sentiment) in order.into_iter().zip(record.mentions) {
             answers[index] = sentiment.map_or_else(

@@ -31,7 +31,7 @@ fn record(text: &str, names: &[&str]) -> SentimentRecord {
         .collect();
     mentions.sort();
     let whole = annotate([Span::new(0, text.len() as u32)]);
-    judge().judge(text, &whole, &annotate(tokens(text)), &annotate(mentions))
+    judge().judge(text, &whole, &annotate(tokens(text)), &annotate(mentions), &[])
 }
 
 fn score(text: &str) -> f32 {
@@ -83,11 +83,11 @@ fn boilerplate_foreign_text_and_non_actors_are_passed_over() {
     let name = Annotation::new(Span::new(0, 4));
     let words = annotate(tokens(text));
     for flag in [sentence::BOILERPLATE, sentence::FOREIGN] {
-        let record = judge().judge(text, &[whole.with_flags(flag)], &words, &[name]);
+        let record = judge().judge(text, &[whole.with_flags(flag)], &words, &[name], &[]);
         assert_eq!((record.sentences[0], record.mentions[0]), (None, None));
     }
     for flag in [mention::NESTED, mention::NOT_AN_ACTOR] {
-        let record = judge().judge(text, &[whole], &words, &[name.with_flags(flag)]);
+        let record = judge().judge(text, &[whole], &words, &[name.with_flags(flag)], &[]);
         assert!(record.sentences[0].is_some() && record.mentions[0].is_none());
     }
 }
@@ -165,7 +165,7 @@ fn work_on_an_endless_sentence_is_bounded() {
     let words = annotate(spans);
     let judge = judge();
     let started = Instant::now();
-    let record = judge.judge(&text, &whole, &words, &words);
+    let record = judge.judge(&text, &whole, &words, &words, &[]);
     assert!(record.sentences[0].is_some());
     assert!(started.elapsed() < Duration::from_mins(2), "{:?}", started.elapsed());
 }
@@ -175,9 +175,9 @@ fn layers_that_do_not_fit_each_other_are_survived() {
     let text = "Berg won.";
     let nowhere = annotate([Span::new(4, 4), Span::new(7, 3), Span::new(90, 99)]);
     let whole = annotate([Span::new(0, 9), Span::new(50, 70)]);
-    let record = judge().judge(text, &whole, &annotate(tokens(text)), &nowhere);
+    let record = judge().judge(text, &whole, &annotate(tokens(text)), &nowhere, &[]);
     assert_eq!(record.mentions, [None; 3]);
-    let record = judge().judge(text, &whole, &nowhere, &nowhere);
+    let record = judge().judge(text, &whole, &nowhere, &nowhere, &[]);
     assert_eq!(record.document, None);
 }
 
@@ -189,13 +189,13 @@ proptest! {
         let judge = judge();
         let words = annotate(tokens(&text));
         let whole = annotate([Span::new(0, text.len() as u32)]);
-        let record = judge.judge(&text, &whole, &words, &words);
+        let record = judge.judge(&text, &whole, &words, &words, &[]);
         prop_assert_eq!(record.sentences.len(), 1);
         prop_assert_eq!(record.mentions.len(), words.len());
         let mut document = Document::new("t", text.as_str()).unwrap();
         document.set_layer(layers::TOKENS, words).unwrap();
         document.set_layer(layers::SENTENCES, whole).unwrap();
-        let again = judge.judge(&text, document.sentences(), document.tokens(), &[]);
+        let again = judge.judge(&text, document.sentences(), document.tokens(), &[], &[]);
         prop_assert_eq!(again.sentences, record.sentences);
     }
 }

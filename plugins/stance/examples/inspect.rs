@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             parties: &parties,
             in_quotes: false,
             speaker: None,
+            seen: None,
         };
         println!("{line}\n{}", trace(&lexicon, &sentence));
         let Some(judge) = &judge else { continue };

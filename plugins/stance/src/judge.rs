@@ -1,17 +1,21 @@
 //! The judgement of one pair in one sentence: the seam behind which the model stands.
 //!
 //! Everything before (who is named where) and after (what a document says in all) knows only
-//! [`Judge`]; a neural judge would take the place of [`RulesAndWeights`].
+//! [`Judge`]. [`RulesAndWeights`] judges in the fast chain, and [`RulesAndEncoder`] adds to it what
+//! the encoder makes of the sentence.
 
 use std::sync::Arc;
 
 use standpoint_document::{Annotation, Span, Time, Voice};
+use standpoint_encoder::Seen;
 use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::clause::Doer;
 use crate::edge::{BETWEEN, Edge, Edges, REJECTED, edges};
 use crate::feature::{Pair, RECIPE, extract};
 use crate::lexicon::{Kind, Lexicon, class};
+use crate::opinion::Opinion;
+pub use crate::opinion::RulesAndEncoder;
 use crate::reading::{Party, Reading, read};
 
 /// A sentence and the places in it that name actors.
@@ -27,6 +31,8 @@ pub struct Sentence<'s> {
     pub in_quotes: bool,
     /// Who speaks where such a quotation is open; an index into `parties`.
     pub speaker: Option<u16>,
+    /// The vectors of the document, where it was encoded.
+    pub seen: Option<Seen<'s>>,
 }
 
 /// What a sentence says of a holder's stance toward a target.
@@ -44,7 +50,7 @@ pub struct Judgement {
     pub time: Time,
     /// The words that decided, where a pattern found them.
     pub cue: Option<Span>,
-    /// The pattern, or `weights` where the model decided by itself.
+    /// The pattern, or `weights` or `encoder` where a model decided by itself.
     pub rule: &'static str,
     /// Whether force against the target, or arms for it, is what was found.
     pub force: Force,
@@ -104,13 +110,20 @@ impl RulesAndWeights {
     }
 }
 
-impl Judge for RulesAndWeights {
-    fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
+impl RulesAndWeights {
+    /// Judges pairs, and minds what somebody else says of them: one opinion for each pair.
+    pub(crate) fn judge_with(
+        &self,
+        sentence: &Sentence<'_>,
+        pairs: &[(Option<u16>, u16)],
+        opinions: &[Option<Opinion>],
+    ) -> Vec<Judgement> {
         let (reading, found) = understand(&self.lexicon, sentence);
         let mut features = Features::new();
         pairs
             .iter()
-            .map(|&(holder, target)| {
+            .enumerate()
+            .map(|(index, &(holder, target))| {
                 let known = |party: u16| (party as usize) < reading.parties.len();
                 if reading.words.is_empty() || !known(target) || holder.is_some_and(|h| !known(h)) {
                     return Judgement::unsure();
@@ -127,9 +140,21 @@ impl Judge for RulesAndWeights {
                 }
                 let scores = with_pattern(&reading, &found, pair, scores);
                 let probabilities = self.model.probabilities(scores);
-                conclude(&reading, &found, pair, probabilities)
+                match opinions.get(index).copied().flatten() {
+                    None => conclude(&reading, &found, pair, probabilities),
+                    Some(opinion) => {
+                        let both = opinion.and(probabilities);
+                        opinion.complete(conclude(&reading, &found, pair, both))
+                    }
+                }
             })
             .collect()
+    }
+}
+
+impl Judge for RulesAndWeights {
+    fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
+        self.judge_with(sentence, pairs, &[])
     }
 
     fn implied(&self, sentence: &Sentence<'_>) -> Implied {
@@ -485,6 +510,7 @@ mod tests {
                 parties: &parties,
                 in_quotes: false,
                 speaker: None,
+                seen: None,
             };
             let (score, rule) = rules_of(&lexicon, &sentence, &[(Some(0), 1)])[0];
             let side = score.partial_cmp(&0.0);

@@ -13,9 +13,9 @@
 //! - `edge`: attitudes composed from cues, negation, direction and speech, by objects, nouns,
 //!   verdicts and whose words they are;
 //! - `feature` and [`judge`]: the linear model that weighs them, behind the seam [`judge::Judge`];
-//! - `target`, `survey`, `sum`: the whole document: who belongs to the target, who is a candidate
-//!   in which sentence, what sentences say that do not name the target, and one stance from many
-//!   passages;
+//! - `opinion`: what the encoder says of a pair, joined with what the linear model says;
+//! - `survey`, `sum`: the whole document: who is a candidate in which sentence, what sentences say
+//!   that do not name the target, and one stance from many passages;
 //! - `pairs`: answers about given pairs, for whoever measures the stage.
 
 mod clause;
@@ -23,24 +23,26 @@ mod edge;
 mod feature;
 pub mod judge;
 mod lexicon;
+mod opinion;
 mod pairs;
 mod reading;
 mod settings;
 mod sum;
 mod survey;
-mod target;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use judge::{Judge, RulesAndWeights};
+use judge::{Judge, RulesAndEncoder, RulesAndWeights};
 pub use lexicon::{CueError, Lexicon};
 pub use reading::Party;
-pub use settings::{DEFAULT_TARGET, StanceSettings};
+pub use settings::{DEFAULT_TARGET, JudgeKind, StanceSettings};
 use standpoint_abi::export_stage;
 use standpoint_document::{Document, layers};
+use standpoint_encoder::{Files, Seen, StanceHead, VECTORS};
 use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
 use sum::Limits;
+use survey::Tools;
 
 /// The weights that the stage carries; MODEL.md describes them.
 const WEIGHTS: &[u8] = include_bytes!("../model/stance.bin");
@@ -49,6 +51,8 @@ const WEIGHTS: &[u8] = include_bytes!("../model/stance.bin");
 pub struct StanceStage {
     targets: Vec<String>,
     judge: Box<dyn Judge>,
+    /// The model whose vectors the judge reads.
+    model: Option<String>,
     lexicon: Arc<Lexicon>,
     limits: Limits,
 }
@@ -62,6 +66,7 @@ impl StageDefinition for StanceStage {
             layers::ENTITIES,
             layers::LANGUAGE,
             pairs::ASKED,
+            VECTORS,
         ],
         writes: &[layers::STANCE, pairs::ANSWERED],
     };
@@ -82,15 +87,28 @@ impl StageDefinition for StanceStage {
         };
         let lexicon = lexicon.map_err(|error| StageError::stage(chain(&error)))?;
         let lexicon = Arc::new(lexicon);
-        let judge = RulesAndWeights::new(Arc::clone(&lexicon), WEIGHTS).map_err(|error| {
+        let rules = RulesAndWeights::new(Arc::clone(&lexicon), WEIGHTS).map_err(|error| {
             StageError::stage(format!("the stage's weights do not fit it: {error}"))
         })?;
+        let (judge, model): (Box<dyn Judge>, _) = match settings.judge {
+            JudgeKind::Rules => (Box::new(rules), None),
+            JudgeKind::Neural => {
+                let Some(model) = &settings.model else {
+                    return Err(StageError::stage("name the folder of a model in `model`"));
+                };
+                let folder = context.resolve(model);
+                let head = StanceHead::open(Files::Folder(&folder))
+                    .map_err(|error| StageError::stage(chain(&error)))?;
+                let id = head.id().to_owned();
+                (Box::new(RulesAndEncoder::new(rules, head)), Some(id))
+            }
+        };
         let limits = Limits {
             minimum_confidence: settings.minimum_confidence,
             max_evidence: settings.max_evidence as usize,
             alone_is_not_enough: false,
         };
-        Ok(Self { targets, judge: Box::new(judge), lexicon, limits })
+        Ok(Self { targets, judge, model, lexicon, limits })
     }
 }
 
@@ -115,15 +133,25 @@ impl Stage for StanceStage {
     ) -> Result<(), StageError> {
         let mut notes = Vec::new();
         let mut stances = Vec::with_capacity(self.targets.len());
+        let seen = match &self.model {
+            None => None,
+            Some(model) => {
+                Seen::of(document, model).map_err(|error| StageError::stage(error.to_string()))?
+            }
+        };
+        if self.model.is_some() && seen.is_none() {
+            notes.push(
+                "stance: judged by rules alone, for no stage `encode` wrote vectors".to_owned(),
+            );
+        }
         for target in &self.targets {
             if context.is_cancelled() {
                 return Err(StageError::cancelled());
             }
-            let (judge, limits) = (&*self.judge, self.limits);
-            let lexicon = &self.lexicon;
-            stances.push(survey::survey(document, judge, lexicon, target, limits, &mut notes));
+            let tools = Tools { judge: &*self.judge, lexicon: &self.lexicon, seen };
+            stances.push(survey::survey(document, tools, target, self.limits, &mut notes));
         }
-        let answers = pairs::answer(document, &*self.judge);
+        let answers = pairs::answer(document, &*self.judge, seen);
         document.set_stance(stances)?;
         if let Some(answers) = answers {
             document.set_attribute(pairs::ANSWERED, answers);

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use standpoint_document::{Document, Span, within};
+use standpoint_encoder::Seen;
 
 use crate::judge::{Judge, Judgement, Sentence};
 use crate::reading::Party;
@@ -58,7 +59,11 @@ impl From<&Judgement> for Answer {
 ///
 /// A pair that does not fit the text, or whose two places are in different sentences, is answered
 /// as neutral, so that the answer stays as long as the question.
-pub(crate) fn answer(document: &Document<'_>, judge: &dyn Judge) -> Option<Value> {
+pub(crate) fn answer(
+    document: &Document<'_>,
+    judge: &dyn Judge,
+    seen: Option<Seen<'_>>,
+) -> Option<Value> {
     let asked = document.attribute(ASKED)?.as_array()?;
     let asked: Vec<Option<Asked>> =
         asked.iter().map(|value| serde_json::from_value(value.clone()).ok()).collect();
@@ -108,6 +113,7 @@ pub(crate) fn answer(document: &Document<'_>, judge: &dyn Judge) -> Option<Value
             parties: &parties,
             in_quotes: false,
             speaker: None,
+            seen,
         };
         for (number, judgement) in numbers.into_iter().zip(judge.judge(&sentence, &pairs)) {
             answers[number] = judgement;

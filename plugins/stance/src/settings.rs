@@ -16,6 +16,14 @@ pub struct StanceSettings {
     /// Several targets instead of one; each gets its own entry in the result, in this order.
     pub targets: Option<Vec<String>>,
 
+    /// What judges a sentence: rules and a small model, or these together with the encoder, which
+    /// needs the stage `encode` before this one.
+    pub judge: JudgeKind,
+
+    /// The folder of another model for the encoder, relative to the pipeline file; the same as
+    /// that of `encode`.
+    pub model: Option<PathBuf>,
+
     /// A folder with cue lists in place of the compiled ones: verbs.tsv, nouns.tsv,
     /// evaluations.tsv, function.tsv and irregular.tsv, each laid out as its first lines say.
     /// Relative to the pipeline file.
@@ -31,9 +39,28 @@ pub struct StanceSettings {
     pub max_evidence: u32,
 }
 
+/// What judges a sentence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgeKind {
+    /// Rules over cue lists, weighed by a linear model: fast.
+    #[default]
+    Rules,
+    /// Rules, and the encoder's judgement of every pair that `encode` read.
+    Neural,
+}
+
 impl Default for StanceSettings {
     fn default() -> Self {
-        Self { target: None, targets: None, cues: None, minimum_confidence: 0.5, max_evidence: 20 }
+        Self {
+            target: None,
+            targets: None,
+            judge: JudgeKind::default(),
+            model: None,
+            cues: None,
+            minimum_confidence: 0.5,
+            max_evidence: 20,
+        }
     }
 }
 

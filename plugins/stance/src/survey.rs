@@ -10,14 +10,14 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 use standpoint_document::{
-    Document, EntityKind, Span, TargetStance, Time, Voice, sentence, within,
+    Document, EntityKind, Span, Target, TargetStance, Time, Voice, find_entity, sentence, within,
 };
+use standpoint_encoder::Seen;
 
 use crate::judge::{Judge, Judgement};
 use crate::lexicon::Lexicon;
 use crate::reading::MAX_PARTIES;
 use crate::sum::{Limits, Piece};
-use crate::target::{Target, find};
 use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we, starts_quoted};
 
 /// The number of the target among the actors of a sentence.
@@ -33,21 +33,31 @@ const MAX_SENTENCES: usize = 20_000;
 /// How many pieces are kept of one actor before they are summed up.
 const MAX_PIECES: usize = 400;
 
+/// By what a document is judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Tools<'s> {
+    pub(crate) judge: &'s dyn Judge,
+    pub(crate) lexicon: &'s Lexicon,
+    /// The document's vectors, where it was encoded.
+    pub(crate) seen: Option<Seen<'s>>,
+}
+
 /// The stances of a document toward one target, and notes on what was left out.
 pub(crate) fn survey(
     document: &Document<'_>,
-    judge: &dyn Judge,
-    lexicon: &Lexicon,
+    tools: Tools<'_>,
     wanted: &str,
     limits: Limits,
     notes: &mut Vec<String>,
 ) -> TargetStance {
     let target = Target::resolve(wanted, document.entities());
     let author = Author::of(document, &target);
+    let Tools { judge, lexicon, seen } = tools;
     let mut survey = Survey {
         document,
         judge,
         lexicon,
+        seen,
         target,
         author,
         pieces: FxHashMap::default(),
@@ -91,7 +101,7 @@ impl Author {
             .metadata()
             .author
             .as_deref()
-            .and_then(|name| find(name, document.entities()))
+            .and_then(|name| find_entity(name, document.entities()))
             .and_then(|found| document.entities().iter().position(|entity| entity.id == found.id));
         let named = document.metadata().author.as_deref().map(str::trim);
         let is_target =
@@ -104,6 +114,7 @@ struct Survey<'d> {
     document: &'d Document<'d>,
     judge: &'d dyn Judge,
     lexicon: &'d Lexicon,
+    seen: Option<Seen<'d>>,
     target: Target,
     author: Author,
     pieces: FxHashMap<Holder, Vec<Piece>>,

@@ -155,6 +155,7 @@ fn sentence(row: &Labelled) -> Sentence<'_> {
         parties: &row.parties,
         in_quotes: false,
         speaker: None,
+        seen: None,
     }
 }
 

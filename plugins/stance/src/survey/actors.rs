@@ -1,11 +1,10 @@
 //! From passages to actors: for whom a person or body speaks, and who is listed with what.
 
 use rustc_hash::FxHashMap;
-use standpoint_document::{ActorStance, EntityKind, StanceTarget, TargetStance};
+use standpoint_document::{ActorStance, EntityKind, StanceTarget, TargetStance, is_state_id};
 
 use super::{Holder, Survey};
 use crate::sum::{Limits, Piece, sum_up};
-use crate::target::is_state_id;
 
 impl Survey<'_> {
     /// The state for which a person or body speaks.

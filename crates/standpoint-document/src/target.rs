@@ -1,21 +1,25 @@
 //! Which entities of a document are the target, and which belong to it.
 
-use standpoint_document::{Entity, EntityKind, StanceTarget};
+use crate::entity::{Entity, EntityKind};
+use crate::stance::StanceTarget;
 
-/// A target as a document knows it.
+/// A target as a document knows it: a state with those who speak for it, an organisation with its
+/// bodies, a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
-    pub(crate) shown: StanceTarget,
+pub struct Target {
+    /// What it is called.
+    pub shown: StanceTarget,
     /// For each entity of the table whether it is the target or a part of it.
-    pub(crate) own: Vec<bool>,
+    own: Vec<bool>,
 }
 
 impl Target {
     /// Finds a target in the entity table by id, name or alias.
     ///
     /// A target that the document does not name gets an id made of its name, and nothing is its.
-    pub(crate) fn resolve(wanted: &str, entities: &[Entity]) -> Self {
-        let Some(found) = find(wanted, entities) else {
+    #[must_use]
+    pub fn resolve(wanted: &str, entities: &[Entity]) -> Self {
+        let Some(found) = find_entity(wanted, entities) else {
             // A state may be meant by its leaders and bodies alone.
             let shown = StanceTarget { id: id_of(wanted), name: name_of(wanted) };
             let is_state = is_state_id(&shown.id);
@@ -36,13 +40,15 @@ impl Target {
     }
 
     /// Whether an entity is the target or a part of it.
-    pub(crate) fn owns(&self, entity: usize) -> bool {
+    #[must_use]
+    pub fn owns(&self, entity: usize) -> bool {
         self.own.get(entity).copied().unwrap_or(false)
     }
 }
 
-/// The entity that a setting or a document's author names.
-pub(crate) fn find<'e>(wanted: &str, entities: &'e [Entity]) -> Option<&'e Entity> {
+/// The entity that a setting or a document's author names, by id, name or alias.
+#[must_use]
+pub fn find_entity<'e>(wanted: &str, entities: &'e [Entity]) -> Option<&'e Entity> {
     let wanted = wanted.trim();
     let same = |name: &str| {
         name.eq_ignore_ascii_case(wanted) || name.to_lowercase() == wanted.to_lowercase()
@@ -68,12 +74,13 @@ fn belongs(entity: &Entity, target: &Entity, is_state: bool) -> bool {
 }
 
 /// Whether an id is an ISO 3166-1 alpha-3 code.
-pub(crate) fn is_state_id(id: &str) -> bool {
+#[must_use]
+pub fn is_state_id(id: &str) -> bool {
     id.len() == 3 && id.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// The states by id and name, for targets that a document does not name.
-const STATES: &str = include_str!("../cues/states.tsv");
+const STATES: &str = include_str!("states.tsv");
 
 /// Id and name of the state that `wanted` means, by code or name.
 fn state(wanted: &str) -> Option<(&'static str, &'static str)> {

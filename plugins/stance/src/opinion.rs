@@ -1,0 +1,101 @@
+//! What the encoder says of a pair, and how much of it is heard beside rules and weights.
+
+use standpoint_document::{Time, Voice};
+use standpoint_encoder::{Stance, StanceHead, StanceVectors};
+
+use crate::judge::{Implied, Judge, Judgement, RulesAndWeights, Sentence};
+
+/// What the encoder makes of a pair.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opinion(pub(crate) Stance);
+
+/// How much the encoder's log-odds count, and how much those of rules and weights.
+const ENCODER: f32 = 0.8;
+const RULES: f32 = 0.4;
+
+impl Opinion {
+    /// The probabilities of the classes by both, each weighed in log-odds.
+    pub(crate) fn and(self, by_rules: [f32; 3]) -> [f32; 3] {
+        let weight = |class: usize| {
+            let (own, other) = (self.0.probabilities[class], by_rules[class]);
+            own.max(LEAST).powf(ENCODER) * other.max(LEAST).powf(RULES)
+        };
+        let weights: [f32; 3] = std::array::from_fn(weight);
+        let total: f32 = weights.iter().sum();
+        weights.map(|weight| weight / total)
+    }
+
+    /// Adds strength, voice and time to what was concluded.
+    pub(crate) fn complete(self, judgement: Judgement) -> Judgement {
+        let Stance { strong, voice, time, .. } = self.0;
+        let by_itself = judgement.rule == "weights";
+        let degree = 0.5 + 0.5 * strong;
+        let found = judgement.score.abs();
+        let degree = if by_itself { degree } else { f32::midpoint(degree, found) };
+        let voices = [Voice::Author, Voice::Quoted, Voice::Reported];
+        let times = [Time::Past, Time::Present, Time::Future, Time::Hypothetical];
+        Judgement {
+            score: if found == 0.0 { 0.0 } else { judgement.score.signum() * degree },
+            voice: voices[likeliest(voice)],
+            time: times[likeliest(time)],
+            rule: if by_itself { "encoder" } else { judgement.rule },
+            ..judgement
+        }
+    }
+}
+
+/// No class is impossible, so that neither side can forbid what the other is sure of.
+const LEAST: f32 = 1e-4;
+
+fn likeliest<const N: usize>(probabilities: [f32; N]) -> usize {
+    (0..N).max_by(|&left, &right| probabilities[left].total_cmp(&probabilities[right])).unwrap_or(0)
+}
+
+/// Rules and weights, and the encoder wherever a pair was encoded.
+#[derive(Debug)]
+pub struct RulesAndEncoder {
+    rules: RulesAndWeights,
+    head: StanceHead,
+}
+
+impl RulesAndEncoder {
+    /// Joins them.
+    #[must_use]
+    pub const fn new(rules: RulesAndWeights, head: StanceHead) -> Self {
+        Self { rules, head }
+    }
+
+    /// What the encoder says of each pair; nothing of one that was not encoded.
+    fn opinions(
+        &self,
+        sentence: &Sentence<'_>,
+        pairs: &[(Option<u16>, u16)],
+    ) -> Vec<Option<Opinion>> {
+        let Some(seen) = sentence.seen else { return Vec::new() };
+        let place = |party: u16| seen.place(sentence.parties.get(party as usize)?.span);
+        let vectors = |&(holder, target): &(Option<u16>, u16)| {
+            let target = place(target)?;
+            let holder = match holder {
+                Some(holder) => Some(place(holder)?.vector),
+                None => None,
+            };
+            Some(StanceVectors { whole: target.whole, holder, target: target.vector })
+        };
+        let asked: Vec<Option<StanceVectors<'_>>> = pairs.iter().map(vectors).collect();
+        let questions: Vec<StanceVectors<'_>> = asked.iter().copied().flatten().collect();
+        // The head was tried when it was opened, with vectors of this width. Should it fail all
+        // the same, the rules still know something.
+        let mut answers = self.head.judge(&questions).unwrap_or_default().into_iter();
+        asked.iter().map(|asked| asked.and_then(|_| answers.next()).map(Opinion)).collect()
+    }
+}
+
+impl Judge for RulesAndEncoder {
+    fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
+        self.rules.judge_with(sentence, pairs, &self.opinions(sentence, pairs))
+    }
+
+    fn implied(&self, sentence: &Sentence<'_>) -> Implied {
+        self.rules.implied(sentence)
+    }
+}
