@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use standpoint_encoder::{Model, RunError, StanceQuestion};
+use standpoint_encoder::{Files, Model, RunError, StanceQuestion, Tagger};
 
 /// Twenty to thirty word pieces each, as sentences of news have.
 const SENTENCES: [&str; 4] = [
@@ -40,6 +40,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let asked = (ROUNDS * questions.len()) as f64;
     println!("{:.3} ms a question of stance", milliseconds(started) / asked);
+
+    let tagger = Tagger::open(Files::Folder(Path::new(&folder)))?;
+    let started = Instant::now();
+    for _ in 0..ROUNDS / 10 {
+        tagger.names(&texts)?;
+    }
+    let read_texts = (ROUNDS / 10 * texts.len()) as f64;
+    println!("{:.2} ms a sentence for names", milliseconds(started) / read_texts);
 
     // Interleaved, so that both see the same machine.
     let mut speedups = Vec::new();

@@ -5,16 +5,10 @@ use std::fmt;
 use crate::encoded::Encoded;
 use crate::network::{Network, RunError, Threads};
 use crate::weights::{Files, LoadError, Weights};
-use crate::window::{MAX_PIECES, Window, windows};
-use crate::word_pieces::{Piece, Vocabulary};
+use crate::window::{Job, MARKS, MAX_PIECES, Window, batches};
+use crate::word_pieces::{Piece, VOCABULARY, Vocabulary};
 
-const VOCABULARY: &str = "vocab.txt";
 const ENCODER: &str = "encoder.onnx";
-
-/// How many windows run together. More gains no speed and takes memory.
-const BATCH: usize = 8;
-/// What stands around the pieces of a window.
-const MARKS: usize = 2;
 
 /// Reads texts. The heads, which judge what it read, stand beside it.
 ///
@@ -91,18 +85,9 @@ impl Encoder {
     /// [`RunError`] when the runtime fails.
     pub fn encode(&self, texts: &[&str]) -> Result<Vec<Encoded>, RunError> {
         let mut encoded: Vec<Encoded> = texts.iter().map(|text| self.divided(text)).collect();
-        let mut jobs = Vec::new();
-        for (text, encoded) in encoded.iter_mut().enumerate() {
-            for window in windows(encoded.pieces.len(), self.window, self.overlap) {
-                encoded.wholes.push((window.keeps.end, Vec::new()));
-                jobs.push(Job { text, number: encoded.wholes.len() - 1, window });
-            }
-        }
-        jobs.sort_by_key(|job| job.window.reads.len());
-        for alike in jobs.chunk_by(|one, next| one.window.reads.len() == next.window.reads.len()) {
-            for batch in alike.chunks(BATCH) {
-                self.encode_batch(batch, &mut encoded)?;
-            }
+        let counts: Vec<usize> = encoded.iter().map(|encoded| encoded.pieces.len()).collect();
+        for batch in batches(&counts, self.window, self.overlap) {
+            self.encode_batch(&batch, &mut encoded)?;
         }
         Ok(encoded)
     }
@@ -119,7 +104,7 @@ impl Encoder {
         let Some(first) = batch.first() else { return Ok(()) };
         let length = first.window.reads.len() + MARKS;
         let mut ids = Vec::with_capacity(batch.len() * length);
-        for Job { text, window, .. } in batch {
+        for Job { text, window } in batch {
             let pieces = &encoded[*text].pieces[window.reads.clone()];
             ids.push(self.vocabulary.first);
             ids.extend(pieces.iter().map(|&Piece { id, .. }| id));
@@ -131,7 +116,7 @@ impl Encoder {
         for (job, vectors) in batch.iter().zip(vectors.chunks_exact(row)) {
             let Window { reads, keeps } = &job.window;
             let into = &mut encoded[job.text];
-            into.wholes[job.number].1 = vectors[..self.width].to_vec();
+            into.wholes.push((keeps.end, vectors[..self.width].to_vec()));
             // The first vector is that of the mark before the pieces.
             let from = (keeps.start - reads.start + 1) * self.width;
             let kept = &vectors[from..from + keeps.len() * self.width];
@@ -139,13 +124,4 @@ impl Encoder {
         }
         Ok(())
     }
-}
-
-/// A window of a text, to be encoded.
-struct Job {
-    /// Index of the text.
-    text: usize,
-    /// Which of the text's windows.
-    number: usize,
-    window: Window,
 }

@@ -5,6 +5,7 @@
 //! heads then judge from vectors of spans: [`SentimentHead`] toward a target, [`StanceHead`] of a
 //! holder, or of the author, toward one. A head costs about a hundredth of the encoding, and needs
 //! no encoder beside it: vectors may be kept and asked about elsewhere. [`Model`] is all in one.
+//! [`Tagger`] finds names, with a smaller network of its own.
 //!
 //! - Weights are a folder: the int8 encoder, the heads, the vocabulary, and a manifest with the
 //!   hash of each, in a folder or compiled in ([`Files`]). Each is checked before it is used.
@@ -14,8 +15,8 @@
 //!   threads may share one model. The same call gives the same numbers.
 //!
 //! Modules in reading order: `model` (all in one), `encoder`, `encoded` (vectors and their places),
-//! `heads`, `layer` (vectors that go along with a document), `word_pieces`, `window`, `weights`
-//! (the files and their hashes), `network` (the runtime).
+//! `heads`, `layer` (vectors that go along with a document), `names`, `word_pieces`, `window`,
+//! `weights` (the files and their hashes), `network` (the runtime).
 //!
 //! How the weights are made: `training/README.md` beside this crate's manifest.
 
@@ -24,6 +25,7 @@ mod encoder;
 mod heads;
 mod layer;
 mod model;
+mod names;
 mod network;
 mod weights;
 mod window;
@@ -34,6 +36,7 @@ pub use encoder::Encoder;
 pub use heads::{Sentiment, SentimentHead, SentimentVectors, Stance, StanceHead, StanceVectors};
 pub use layer::{ForeignVectors, Place, Seen, VECTORS, VectorLayer};
 pub use model::{Model, SentimentQuestion, StanceQuestion};
+pub use names::{Name, NameKind, Tagger};
 pub use network::RunError;
 pub use weights::{Files, LoadError};
 pub use window::MAX_PIECES;

@@ -112,6 +112,7 @@ pub(crate) struct Manifest {
 pub(crate) struct Temperatures {
     pub(crate) sentiment: f32,
     pub(crate) stance: f32,
+    pub(crate) names: f32,
 }
 
 #[derive(Debug, Deserialize)]

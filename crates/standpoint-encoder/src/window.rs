@@ -1,9 +1,16 @@
-//! Long sentences in windows that overlap, so that every piece is read with what surrounds it.
+//! Long sentences in windows that overlap, so that every piece is read with what surrounds it; and
+//! windows of one length in batches.
 
 use std::ops::Range;
 
 /// How many word pieces of one text are encoded; some 6,000 words.
 pub const MAX_PIECES: usize = 8192;
+
+/// What stands around the pieces of a window.
+pub(crate) const MARKS: usize = 2;
+
+/// How many windows run together. More gains no speed and takes memory.
+const BATCH: usize = 8;
 
 /// A stretch of a text that is encoded at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +21,36 @@ pub(crate) struct Window {
     pub(crate) keeps: Range<usize>,
 }
 
+/// A window of a text, to be read by a network.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// Index of the text.
+    pub(crate) text: usize,
+    pub(crate) window: Window,
+}
+
+/// The windows of texts of so many pieces, in batches of windows of one length; no batch is empty.
+///
+/// The windows of one text come in order, for all of them are of one length.
+pub(crate) fn batches(counts: &[usize], width: usize, overlap: usize) -> Vec<Vec<Job>> {
+    let mut jobs = Vec::new();
+    for (text, &count) in counts.iter().enumerate() {
+        let windows = windows(count, width, overlap).into_iter();
+        jobs.extend(windows.map(|window| Job { text, window }));
+    }
+    jobs.sort_by_key(|job| job.window.reads.len());
+    jobs.chunk_by(|one, next| one.window.reads.len() == next.window.reads.len())
+        .flat_map(|alike| alike.chunks(BATCH))
+        .map(<[Job]>::to_vec)
+        .collect()
+}
+
 /// Covers `count` pieces with windows.
 ///
 /// - `width`: how many pieces a window reads at most, above 0;
 /// - `overlap`: how many two neighbours share, below `width`;
 /// - returns one window where all fits, and always at least one, even for no pieces.
-pub(crate) fn windows(count: usize, width: usize, overlap: usize) -> Vec<Window> {
+fn windows(count: usize, width: usize, overlap: usize) -> Vec<Window> {
     let mut made = Vec::new();
     let (mut start, mut kept) = (0, 0);
     loop {
@@ -59,6 +90,17 @@ mod tests {
                 Window { reads: 7..17, keeps: 14..17 },
             ]
         );
+    }
+
+    #[test]
+    fn windows_of_one_length_run_together() {
+        let seen: Vec<Vec<(usize, Range<usize>)>> = batches(&[3, 5, 3, 17, 10], 10, 4)
+            .into_iter()
+            .map(|jobs| jobs.into_iter().map(|job| (job.text, job.window.reads)).collect())
+            .collect();
+        let long = vec![(3, 0..10), (3, 6..16), (3, 7..17), (4, 0..10)];
+        assert_eq!(seen, [vec![(0, 0..3), (2, 0..3)], vec![(1, 0..5)], long]);
+        assert_eq!(batches(&[7; 20], 10, 4).iter().map(Vec::len).collect::<Vec<_>>(), [8, 8, 4]);
     }
 
     proptest! {

@@ -9,6 +9,8 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 
 use crate::weights::LoadError;
 
+/// The file of a model's vocabulary.
+pub(crate) const VOCABULARY: &str = "vocab.txt";
 /// A longer word is one unknown piece.
 const MAX_WORD: usize = 100;
 /// What marks a piece that continues a word.
@@ -31,6 +33,8 @@ pub(crate) struct Vocabulary {
     starts: FxHashMap<Box<str>, i32>,
     /// Without their mark.
     continues: FxHashMap<Box<str>, i32>,
+    /// For each number whether that piece continues a word.
+    is_continuing: Vec<bool>,
     /// Of the longest piece, in bytes.
     longest: usize,
     unknown: i32,
@@ -57,10 +61,12 @@ impl Vocabulary {
     pub(crate) fn parse(text: &str) -> Result<Self, LoadError> {
         let mut starts = FxHashMap::default();
         let mut continues = FxHashMap::default();
+        let mut is_continuing = Vec::new();
         let mut longest = 0;
         for (line, id) in text.lines().zip(0_i32..) {
             let piece = line.strip_prefix(CONTINUES).filter(|rest| !rest.is_empty());
             longest = longest.max(piece.unwrap_or(line).len());
+            is_continuing.push(piece.is_some());
             match piece {
                 Some(piece) => continues.insert(piece.into(), id),
                 None => starts.insert(line.into(), id),
@@ -69,7 +75,12 @@ impl Vocabulary {
         let special =
             |piece: &'static str| starts.get(piece).copied().ok_or(LoadError::Vocabulary { piece });
         let (unknown, first, last) = (special("[UNK]")?, special("[CLS]")?, special("[SEP]")?);
-        Ok(Self { starts, continues, longest, unknown, first, last })
+        Ok(Self { starts, continues, is_continuing, longest, unknown, first, last })
+    }
+
+    /// Whether a piece continues the word of the piece before it.
+    pub(crate) fn continues(&self, id: i32) -> bool {
+        usize::try_from(id).is_ok_and(|id| self.is_continuing.get(id) == Some(&true))
     }
 
     /// Divides `text` into at most `limit` pieces; the flag says whether that was all of it.

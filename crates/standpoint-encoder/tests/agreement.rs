@@ -12,7 +12,8 @@ use std::thread;
 
 use serde::Deserialize;
 use standpoint_encoder::{
-    Encoded, LoadError, MAX_PIECES, Model, SentimentQuestion, Stance, StanceQuestion,
+    Encoded, Files, LoadError, MAX_PIECES, Model, Name, SentimentQuestion, Stance, StanceQuestion,
+    Tagger,
 };
 
 /// What the framework says of a sentence.
@@ -30,6 +31,14 @@ struct Expected {
     sentiment: [f32; 3],
     stance: [f32; 11],
     author_stance: [f32; 11],
+    names: Vec<ExpectedName>,
+}
+
+#[derive(Deserialize)]
+struct ExpectedName {
+    bytes: (usize, usize),
+    kind: String,
+    confidence: f32,
 }
 
 fn folder() -> PathBuf {
@@ -105,6 +114,40 @@ fn judgements_are_those_of_the_framework() {
         let stances = model.stance(&questions).unwrap();
         assert_stance(stances[0].unwrap(), &expected.stance, &expected.text);
         assert_stance(stances[1].unwrap(), &expected.author_stance, &expected.text);
+    }
+}
+
+#[test]
+fn names_are_those_of_the_framework() {
+    let tagger = Tagger::open(Files::Folder(&folder())).unwrap();
+    for expected in expected() {
+        let found = tagger.names(&[&expected.text]).unwrap().remove(0);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|name| (name.bytes.clone(), format!("{:?}", name.kind).to_lowercase()))
+            .collect();
+        let names = expected.names.iter();
+        let wanted: Vec<_> = names.map(|name| (range(name.bytes), name.kind.clone())).collect();
+        assert_eq!(shown, wanted, "{}", expected.text);
+        let sure: Vec<f32> = found.iter().map(|name| name.confidence).collect();
+        let wanted: Vec<f32> = expected.names.iter().map(|name| name.confidence).collect();
+        assert_near(&sure, &wanted, &expected.text);
+    }
+}
+
+#[test]
+fn names_in_company_are_nearly_those_alone() {
+    let tagger = Tagger::open(Files::Folder(&folder())).unwrap();
+    let expected = expected();
+    let sentence = &expected[0].text;
+    let long = format!("{sentence} ").repeat(40);
+    let found = tagger.names(&["", sentence, &long, sentence]).unwrap();
+    assert_eq!(found[0], []);
+    assert_eq!(found[1], found[3]);
+    assert!(found[2].last().is_some_and(|name| long.len() - 80 < name.bytes.end), "to the end");
+    for names in &found {
+        let in_order = |pair: &[Name]| pair[0].bytes.end <= pair[1].bytes.start;
+        assert!(names.windows(2).all(in_order));
     }
 }
 
@@ -209,13 +252,14 @@ fn spoilt(name: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> (tempfile::Tem
     }
     let path = copy.path().join(name);
     fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
-    let error = Model::open(copy.path()).unwrap_err();
+    let tagger = Tagger::open(Files::Folder(copy.path()));
+    let error = Model::open(copy.path()).err().or(tagger.err()).unwrap();
     (copy, error)
 }
 
 #[test]
 fn one_changed_bit_is_damage() {
-    for name in ["encoder.onnx", "sentiment.onnx", "stance.onnx", "vocab.txt"] {
+    for name in ["encoder.onnx", "sentiment.onnx", "stance.onnx", "names.onnx", "vocab.txt"] {
         let (_, error) = spoilt(name, |mut bytes| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;

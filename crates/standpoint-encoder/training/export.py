@@ -1,6 +1,6 @@
-"""Writes what the program reads: the int8 encoder, the heads, the vocabulary and a manifest.
+"""Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt OUT_FOLDER [--name standpoint-encoder/1]
+    python export.py CHECKPOINT.pt NAMES_CHECKPOINT.pt OUT_FOLDER [--name standpoint-encoder/1]
 """
 
 import argparse
@@ -15,7 +15,8 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
-from model import LONGEST, Network, vocabulary
+from model import LONGEST, Network, Tagger, vocabulary
+from names import SHAPES, TAGS
 
 OPSET = 17
 # What two windows have in common, in word pieces. A window is as long as a sentence in training.
@@ -51,6 +52,15 @@ class Stance(nn.Module):
         return self.net.judge_stance(cls, holder, by_author > 0, target)
 
 
+class Names(nn.Module):
+    def __init__(self, net: Tagger):
+        super().__init__()
+        self.net = net
+
+    def forward(self, ids, shapes):
+        return self.net(ids, shapes)
+
+
 def export(module: nn.Module, inputs: dict, path: Path, axes: dict) -> None:
     # The exporter gives a module back its mode, and a new wrapper's is training: with dropout.
     torch.onnx.export(
@@ -65,32 +75,36 @@ def export(module: nn.Module, inputs: dict, path: Path, axes: dict) -> None:
     )
 
 
-def check(net: Network, whole: Path, pieces: int) -> None:
-    """Stops where the network that was written is not the one in memory, for another shape too."""
-    ids = torch.arange(3 * 17).reshape(3, 17) % pieces
-    written = onnxruntime.InferenceSession(whole).run(None, {"ids": ids.numpy()})[0]
-    furthest = (torch.tensor(written) - net.encode(ids, torch.ones_like(ids))).abs().max().item()
-    if furthest > 1e-3:
-        raise SystemExit(f"{whole.name} differs from the network by {furthest}")
-
-
-@torch.no_grad()
-def write_model(net: Network, pieces: list[str], out: Path, about: dict) -> None:
-    """Writes a model's folder; `about` goes into the manifest."""
-    net.eval()
-    out.mkdir(parents=True, exist_ok=True)
+def export_quantised(module: nn.Module, inputs: dict, path: Path, pieces: int) -> None:
+    """Exports a network over word pieces and quantises it, once what was written is what it was."""
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "encoder.onnx"
-        axes = {"ids": {0: "sentence", 1: "piece"}, "out": {0: "sentence", 1: "piece"}}
-        export(Encoder(net), {"ids": torch.ones(2, 11, dtype=torch.long)}, whole, axes)
-        check(net, whole, len(pieces))
+        whole = Path(folder) / path.name
+        export(module, inputs, whole, {name: {0: "sentence", 1: "piece"} for name in (*inputs, "out")})
+        # Another shape too.
+        other = [(torch.arange(3 * 17) % pieces).reshape(3, 17), (torch.arange(3 * 17) % 4).reshape(3, 17)]
+        other = dict(zip(inputs, other))
+        written = onnxruntime.InferenceSession(whole).run(None, {name: t.numpy() for name, t in other.items()})[0]
+        furthest = (torch.tensor(written) - module(*other.values())).abs().max().item()
+        if furthest > 1e-3:
+            raise SystemExit(f"{path.name} differs from the network by {furthest}")
         quantize_dynamic(
             whole,
-            out / "encoder.onnx",
+            path,
             op_types_to_quantize=["MatMul", "Gather"],
             per_channel=True,
             weight_type=QuantType.QInt8,
         )
+
+
+@torch.no_grad()
+def write_model(net: Network, tagger: Tagger, pieces: list[str], out: Path, about: dict) -> None:
+    """Writes a model's folder; `about` goes into the manifest."""
+    net.eval()
+    tagger.eval()
+    out.mkdir(parents=True, exist_ok=True)
+    ids = torch.ones(2, 11, dtype=torch.long)
+    export_quantised(Encoder(net), {"ids": ids}, out / "encoder.onnx", len(pieces))
+    export_quantised(Names(tagger), {"ids": ids, "shapes": ids}, out / "names.onnx", len(pieces))
     row = torch.randn(2, net.width)
     many = lambda *names: {name: {0: "question"} for name in (*names, "out")}  # noqa: E731
     export(Sentiment(net), {"cls": row, "target": row}, out / "sentiment.onnx", many("cls", "target"))
@@ -99,7 +113,7 @@ def write_model(net: Network, pieces: list[str], out: Path, about: dict) -> None
     (out / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
 
     files = {}
-    for name in ("encoder.onnx", "sentiment.onnx", "stance.onnx", "vocab.txt"):
+    for name in ("encoder.onnx", "sentiment.onnx", "stance.onnx", "names.onnx", "vocab.txt"):
         content = (out / name).read_bytes()
         files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     text = json.dumps(about | {"files": files}, indent=2)
@@ -109,22 +123,31 @@ def write_model(net: Network, pieces: list[str], out: Path, about: dict) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--name", default="standpoint-encoder/1")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
+    parser.add_argument("--names-temperature", type=float, default=1.0)
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
 
     net = Network()
     net.load_state_dict(torch.load(options.checkpoint, map_location="cpu")["network"])
+    found = torch.load(options.names, map_location="cpu")
+    tagger = Tagger(SHAPES, TAGS, found["layers"])
+    tagger.load_state_dict(found["network"])
     about = {
         "name": options.name,
         "window": LONGEST,
         "overlap": OVERLAP,
-        "temperatures": {"sentiment": options.sentiment_temperature, "stance": options.stance_temperature},
+        "temperatures": {
+            "sentiment": options.sentiment_temperature,
+            "stance": options.stance_temperature,
+            "names": options.names_temperature,
+        },
     }
-    write_model(net, vocabulary(), options.out, about)
+    write_model(net, tagger, vocabulary(), options.out, about)
 
 
 if __name__ == "__main__":

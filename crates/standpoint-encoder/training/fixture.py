@@ -17,7 +17,9 @@ import torch
 from transformers import BertConfig
 
 from export import write_model
-from model import Network, pool, tokenizer, vocabulary
+from model import Network, Tagger, pool, tokenizer, vocabulary
+from names import KINDS, SHAPES, TAGS, Text
+from train_names import names_in, tag
 
 SENTENCES = Path(__file__).parent / "agreement.txt"
 WIDTH = 32
@@ -42,7 +44,7 @@ def rounded(tensor) -> list[float]:
 def agreement(net: Network, pieces: list[str], folder: Path, lines: list[str]) -> list[dict]:
     tokens = tokenizer(pieces)
     session = lambda name: onnxruntime.InferenceSession(folder / name)  # noqa: E731
-    encoder, sentiment, stance = map(session, ("encoder.onnx", "sentiment.onnx", "stance.onnx"))
+    encoder, sentiment, stance, tagger = map(session, ("encoder.onnx", "sentiment.onnx", "stance.onnx", "names.onnx"))
     rows = []
     for line in lines:
         text, *names = line.split(" | ")
@@ -65,6 +67,9 @@ def agreement(net: Network, pieces: list[str], folder: Path, lines: list[str]) -
             None,
             places | {"holder": holder.numpy(), "by_author": torch.tensor([author], dtype=torch.int32).numpy()},
         )[0][0]
+        item = tag(tokens, Text(text, ()))
+        inputs = {"ids": torch.tensor([item.ids]).numpy(), "shapes": torch.tensor([item.shapes]).numpy()}
+        scores = torch.tensor(tagger.run(None, inputs)[0][0])
         rows.append(
             {
                 "text": text,
@@ -78,6 +83,10 @@ def agreement(net: Network, pieces: list[str], folder: Path, lines: list[str]) -
                 "sentiment": rounded(sentiment.run(None, places)[0][0]),
                 "stance": rounded(judged(0)),
                 "author_stance": rounded(judged(1)),
+                "names": [
+                    {"bytes": [size(a), size(b)], "kind": KINDS[kind], "confidence": round(confidence, 4)}
+                    for a, b, kind, confidence in names_in(item, scores)
+                ],
             }
         )
     return rows
@@ -105,13 +114,16 @@ def main() -> None:
     net = Network(config)
     for weights in (net.author, *net.sentiment.parameters(), *net.stance.parameters()):
         torch.nn.init.normal_(weights, std=0.3)
+    tagger = Tagger(SHAPES, TAGS, 2, BertConfig(**config.to_dict()))
+    torch.nn.init.normal_(tagger.out.weight, std=0.5)
+    torch.nn.init.normal_(tagger.encoder.embeddings.token_type_embeddings.weight, std=0.5)
     about = {
         "name": "fixture/1",
         "window": WINDOW,
         "overlap": OVERLAP,
-        "temperatures": {"sentiment": 1.0, "stance": 1.0},
+        "temperatures": {"sentiment": 1.0, "stance": 1.0, "names": 1.0},
     }
-    write_model(net, pieces, options.out, about)
+    write_model(net, tagger, pieces, options.out, about)
     rows = agreement(net, pieces, options.out, lines)
     text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (options.out / "agreement.json").write_text(f"[\n{text}\n]\n", encoding="utf-8")
