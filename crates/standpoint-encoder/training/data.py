@@ -8,12 +8,15 @@ import gzip
 import json
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 VOICES = ("author", "quoted", "reported")
-TIMES = ("past", "present", "future")
+TIMES = ("past", "present", "future", "hypothetical")
+# Capabilities whose sentences without an attitude tell of one that is only thought of.
+HYPOTHETICAL = {"condition", "wish", "question"}
+BYSTANDERS = 3
 UNKNOWN = -100  # what the loss passes over
 
 
@@ -27,6 +30,7 @@ class Question:
     strong: int = UNKNOWN
     voice: int = UNKNOWN
     time: int = UNKNOWN
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,18 @@ class Sentence:
     group: str = ""  # what equals in all sentences that must stay on one side of a split
 
 
-def records(path: Path):
-    for candidate in (path, path.with_name(path.name + ".gz")):
-        if candidate.exists():
-            opened = gzip.open(candidate, "rt", encoding="utf-8") if candidate.suffix == ".gz" else candidate.open(encoding="utf-8")
-            with opened as lines:
-                return [json.loads(line) for line in lines]
-    raise FileNotFoundError(f"{path} (or .gz): is this the data folder?")
+def opened(path: Path):
+    """The lines of a file, or of the compressed file beside it."""
+    if path.exists():
+        return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    if not (packed := path.with_name(path.name + ".gz")).exists():
+        raise FileNotFoundError(f"{path} (or .gz): is this the data folder?")
+    return gzip.open(packed, "rt", encoding="utf-8")
+
+
+def records(path: Path) -> list[dict]:
+    with opened(path) as lines:
+        return [json.loads(line) for line in lines]
 
 
 def newsmtsc(path: Path) -> list[Sentence]:
@@ -103,41 +112,94 @@ def directed(path: Path) -> list[Sentence]:
     return found
 
 
-def attitudes(path: Path) -> list[Sentence]:
-    """Every ordered pair of named actors and the author toward each; what is not listed is neutral."""
+def attitudes(path: Path, bystanders: bool = False) -> list[Sentence]:
+    """Every ordered pair of named actors and the author toward each; what is not listed is neutral.
+
+    With `bystanders`, other actors of the set that stand in a sentence are asked about too: in
+    documents most pairs that are asked have no attitude. Not with dev sets, whose measure is defined
+    without them.
+    """
+    return judged(records(path), bystanders)
+
+
+def judged(rows: list[dict], bystanders: bool) -> list[Sentence]:
+    known = {span["text"] for row in rows for a in row["attitudes"] for span in (a["holder"], a["target"]) if span}
+    names = sorted((n for n in known if n[0].isupper() and 2 < len(n)), key=len, reverse=True)
+    pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + r")\b")
     found = []
-    for row in records(path):
+    for row in rows:
         spans: list[tuple[int, int]] = []
         labels = {}
         for attitude in row["attitudes"]:
-            place = lambda s: (s["start"], s["end"])  # noqa: E731
-            holder = attitude["holder"] and place(attitude["holder"])
-            target = place(attitude["target"])
+            holder, target = place(attitude["holder"]), place(attitude["target"])
             for span in filter(None, (holder, target)):
                 if span not in spans:
                     spans.append(span)
             labels[holder, target] = attitude
+        named = len(spans)
+        if bystanders:
+            spans += others_in(row["sentence"], spans, pattern)
         questions = []
-        for holder in [None, *spans]:
-            for target in spans:
+        for holder in [None, *range(len(spans))]:
+            for target in range(len(spans)):
                 if holder == target:
                     continue
-                index = None if holder is None else spans.index(holder)
-                known = labels.get((holder, target))
-                if known is None:
-                    questions.append(Question(holder=index, target=spans.index(target), label=NEUTRAL))
-                    continue
-                score = known["score"]
-                questions.append(
-                    Question(
-                        holder=index,
-                        target=spans.index(target),
-                        label=POSITIVE if score > 0 else NEGATIVE,
-                        strong=int(abs(score) == 2),
-                        voice=VOICES.index(known["voice"]),
-                        time=TIMES.index(known["time"]),
-                    )
-                )
+                attitude = labels.get((None if holder is None else spans[holder], spans[target]))
+                # They are many, and now and then one is another name of an actor that is meant.
+                weight = 0.5 if named <= max(target, holder or 0) else 1.0
+                questions.append(question(holder, target, attitude, weight))
+        if questions:
+            found.append(Sentence(row["sentence"], tuple(spans), tuple(questions), row["id"].split("#")[0]))
+    return found
+
+
+def others_in(sentence: str, spans: list[tuple[int, int]], pattern: re.Pattern) -> list[tuple[int, int]]:
+    """The places of further actors, a few, none of them akin to those that are known."""
+    akin = lambda name: {word[:4].lower() for word in name.split() if word[:1].isupper()}  # noqa: E731
+    taken = set().union(*(akin(sentence[a:b]) for a, b in spans)) if spans else set()
+    others = []
+    for match in pattern.finditer(sentence):
+        clear = all(match.end() <= a or b <= match.start() for a, b in spans)
+        if clear and not akin(match.group()) & taken and len(others) < BYSTANDERS:
+            others.append(match.span())
+            taken |= akin(match.group())
+    return others
+
+
+def place(span: dict | None) -> tuple[int, int] | None:
+    return (span["start"], span["end"]) if span else None
+
+
+def question(holder: int | None, target: int, attitude: dict | None, weight: float = 1.0) -> Question:
+    if attitude is None:
+        return Question(holder=holder, target=target, label=NEUTRAL, weight=weight)
+    return Question(
+        holder=holder,
+        target=target,
+        label=POSITIVE if attitude["score"] > 0 else NEGATIVE,
+        strong=int(abs(attitude["score"]) == 2),
+        voice=VOICES.index(attitude["voice"]),
+        time=TIMES.index(attitude["time"]),
+    )
+
+
+def contrast(folder: Path) -> list[Sentence]:
+    """Sentences of our own."""
+    return [sentence for path in sorted(folder.glob("*.jsonl")) for sentence in listed(records(path))]
+
+
+def listed(rows: list[dict]) -> list[Sentence]:
+    """Only the pairs that a record lists are asked."""
+    found = []
+    for row in rows:
+        asked = [(place(a["holder"]), place(a["target"]), a) for a in row["attitudes"]]
+        asked += [(place(h), place(t), None) for h, t in row["neutral"]]
+        spans = list(dict.fromkeys(s for h, t, _ in asked for s in (h, t) if s))
+        only_thought = row["capability"] in HYPOTHETICAL and not row["attitudes"]
+        questions = []
+        for holder, target, attitude in asked:
+            made = question(None if holder is None else spans.index(holder), spans.index(target), attitude)
+            questions.append(replace(made, time=TIMES.index("hypothetical")) if only_thought else made)
         if questions:
             found.append(Sentence(row["sentence"], tuple(spans), tuple(questions), row["id"].split("#")[0]))
     return found
