@@ -145,7 +145,8 @@ fn stage_reads_layers_and_writes_the_record() {
 #[test]
 fn a_missing_lexicon_stops_the_start() {
     let context = StartContext { stage: "sentiment".to_owned(), pipeline_dir: "/nowhere".into() };
-    let settings = SentimentSettings { lexicon: Some("own.tsv".into()), ..SentimentSettings::default() };
+    let settings =
+        SentimentSettings { lexicon: Some("own.tsv".into()), ..SentimentSettings::default() };
     let error = SentimentStage::start(settings, &context).unwrap_err();
     assert!(error.message().starts_with("cannot read the lexicon /nowhere/own.tsv: "), "{error}");
 }
