@@ -65,7 +65,7 @@ fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
 fn utf16_by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
     let sample = &bytes[..bytes.len().min(LOOK_AT)];
     let units = sample.len() / 2;
-    if units < 4 || !bytes.len().is_multiple_of(2) {
+    if units < 4 || !bytes.len().is_multiple_of(2) || !sample.contains(&0) {
         return None;
     }
     let zeros = |offset| sample.iter().skip(offset).step_by(2).filter(|&&byte| byte == 0).count();
@@ -79,8 +79,12 @@ fn utf16_by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
 
 fn refuse_binary(bytes: &[u8]) -> Result<(), Binary> {
     let sample = &bytes[..bytes.len().min(LOOK_AT)];
-    let is_control = |byte: &&u8| byte.is_ascii_control() && !b"\t\n\r\x0c\x1b".contains(byte);
-    let control = sample.iter().filter(is_control).count();
+    // Comparisons alone, which the compiler makes for many bytes at once.
+    let is_control = |&byte: &u8| {
+        let is_space = (byte == b'\t') | (byte == b'\n') | (byte == b'\r') | (byte == 0x0c);
+        ((byte < 0x20) | (byte == 0x7f)) & !is_space & (byte != 0x1b)
+    };
+    let control = sample.iter().filter(|byte| is_control(byte)).count();
     if control * 100 > sample.len() * MOST_CONTROL_PERCENT {
         return Err(Binary { control_percent: control * 100 / sample.len() });
     }

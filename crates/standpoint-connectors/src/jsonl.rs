@@ -49,16 +49,14 @@ pub struct Maker {
     pub version: String,
 }
 
+/// Lines are written once so many bytes of them are there.
+const PIECE_BYTES: usize = 512 << 10;
+
 impl Maker {
-    /// The lines of a group of documents, one after another.
-    fn lines(&self, documents: &[Arc<Document<'static>>]) -> io::Result<Vec<u8>> {
-        let mut lines = Vec::new();
-        for document in documents {
-            let line = ResultLine::new(document, &self.pipeline, &self.version);
-            serde_json::to_writer(&mut lines, &line)?;
-            lines.push(b'\n');
-        }
-        Ok(lines)
+    /// Appends the line of a document.
+    fn line(&self, document: &Document<'static>, lines: &mut Vec<u8>) {
+        ResultLine::new(document, &self.pipeline, &self.version).write(lines);
+        lines.push(b'\n');
     }
 }
 
@@ -314,8 +312,7 @@ fn id_in(line: &[u8]) -> Option<String> {
 impl Output {
     fn write(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
         let Some(written) = &mut self.written else {
-            let lines = self.maker.lines(documents)?;
-            return self.put(&lines);
+            return self.put(documents);
         };
         // Nothing more is written than the memory can take.
         written.save()?;
@@ -327,8 +324,7 @@ impl Output {
         if new.is_empty() {
             return Ok(());
         }
-        let lines = self.maker.lines(&new)?;
-        self.put(&lines)?;
+        self.put(&new)?;
         let (device, inode) = self.identity;
         let position = Position { device, inode, end: self.good };
         if let Some(written) = &mut self.written
@@ -341,7 +337,7 @@ impl Output {
     }
 
     /// Appends lines, all or none of them.
-    fn put(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn put(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.reopen()?,
@@ -360,17 +356,28 @@ impl Output {
             failpoint::reached("output begun anew");
         }
         failpoint::reached("output to be written");
-        // Half and half, so that a crash between them leaves a torn line to find.
-        let half = if cfg!(debug_assertions) { lines.len() / 2 } else { 0 };
-        file.write_all(&lines[..half])?;
-        failpoint::reached("output half written");
-        file.write_all(&lines[half..])?;
+        let mut good = self.good;
+        let mut lines = Vec::new();
+        for (index, document) in documents.iter().enumerate() {
+            self.maker.line(document, &mut lines);
+            // A group may be hundreds of documents, whose lines are many times their size.
+            if lines.len() < PIECE_BYTES && index + 1 < documents.len() {
+                continue;
+            }
+            // Half and half, so that a crash between them leaves a torn line to find.
+            let half = if cfg!(debug_assertions) { lines.len() / 2 } else { 0 };
+            file.write_all(&lines[..half])?;
+            failpoint::reached("output half written");
+            file.write_all(&lines[half..])?;
+            good += lines.len() as u64;
+            lines.clear();
+        }
         failpoint::reached("output written");
         if self.sync {
             file.sync_data()?;
         }
         failpoint::reached("output synced");
-        self.good += lines.len() as u64;
+        self.good = good;
         self.file = Some(file);
         Ok(())
     }
@@ -457,20 +464,28 @@ impl<W: Write + Send> StreamSink<W> {
     }
 }
 
+impl<W: Write> StreamSink<W> {
+    fn put(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
+        let mut line = Vec::new();
+        for document in documents {
+            line.clear();
+            self.maker.line(document, &mut line);
+            self.stream.write_all(&line)?;
+        }
+        self.stream.flush()
+    }
+}
+
 #[async_trait]
 impl<W: Write + Send> Sink for StreamSink<W> {
     async fn write(
         &mut self,
         documents: &[Arc<Document<'static>>],
     ) -> Result<Vec<Result<(), String>>, SinkError> {
-        let lines = self.maker.lines(documents);
-        lines
-            .and_then(|lines| self.stream.write_all(&lines))
-            .and_then(|()| self.stream.flush())
-            .map_err(|error| {
-                // Half a line may be out, and a stream cannot take it back.
-                SinkError::fatal(format!("cannot write to {}", self.name)).caused_by(error)
-            })?;
+        self.put(documents).map_err(|error| {
+            // Half a line may be out, and a stream cannot take it back.
+            SinkError::fatal(format!("cannot write to {}", self.name)).caused_by(error)
+        })?;
         Ok(vec![Ok(()); documents.len()])
     }
 }

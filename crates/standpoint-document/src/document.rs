@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::entity::Entity;
 use crate::layer::{Annotation, Layer, LayerError, layers};
-use crate::metadata::{HeldMetadata, LendMetadata, Metadata};
+use crate::metadata::{Held, Lender, Metadata};
 use crate::sentiment::SentimentRecord;
 use crate::span::Span;
 use crate::stance::TargetStance;
@@ -28,10 +28,12 @@ pub struct Document<'a> {
     text: Cow<'a, str>,
     /// Whether somebody else holds the document and checks the layers that are written to it.
     is_lent: bool,
-    metadata: HeldMetadata<'a>,
+    metadata: Held<'a, Metadata>,
     /// Few enough that a search beats a map.
     layers: Vec<(Cow<'static, str>, Layer<'a>)>,
-    entities: Vec<Entity>,
+    entities: Held<'a, Vec<Entity>>,
+    /// The entities as JSON, where whoever wrote them gave it.
+    entities_json: Option<String>,
     sentiment: Option<SentimentRecord>,
     stance: Vec<TargetStance>,
     attributes: BTreeMap<String, Value>,
@@ -79,9 +81,11 @@ impl<'a> Document<'a> {
     ///
     /// The text is not too long, because the other document was checked.
     #[must_use]
-    pub fn lent(id: &'a str, text: &'a str, metadata: &'a dyn LendMetadata) -> Self {
+    pub fn lent(id: &'a str, text: &'a str, lender: &'a dyn Lender) -> Self {
         let (id, text) = (Cow::Borrowed(id), Cow::Borrowed(text));
-        Self { id, text, is_lent: true, metadata: HeldMetadata::lent(metadata), ..Self::default() }
+        let metadata = Held::lent(lender, |lender| lender.to_metadata());
+        let entities = Held::lent(lender, |lender| lender.to_entities());
+        Self { id, text, is_lent: true, metadata, entities, ..Self::default() }
     }
 
     /// The id that recognises the document when it comes again.
@@ -152,13 +156,13 @@ impl<'a> Document<'a> {
     /// The entities that mentions link to.
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
-        &self.entities
+        self.entities.get()
     }
 
     /// The entity that a mention links to.
     #[must_use]
     pub fn entity_of(&self, mention: &Annotation) -> Option<&Entity> {
-        self.entities.get(mention.link as usize)
+        self.entities().get(mention.link as usize)
     }
 
     /// The layer of this name.
@@ -229,13 +233,26 @@ impl<'a> Document<'a> {
             return Err(LayerError::link(layers::ENTITIES, index, entities.len()));
         }
         self.set_layer(layers::ENTITIES, mentions)?;
-        self.entities = entities;
+        self.lend_entities(entities);
         Ok(())
     }
 
     /// Takes over an entity table without counting it as written; see [`Document::lend_layer`].
     pub fn lend_entities(&mut self, entities: Vec<Entity>) {
-        self.entities = entities;
+        self.entities = entities.into();
+        self.entities_json = None;
+    }
+
+    /// Takes over an entity table with its JSON, which a host that lends it again needs not make.
+    pub fn lend_entities_of_json(&mut self, entities: Vec<Entity>, json: String) {
+        self.entities = entities.into();
+        self.entities_json = Some(json);
+    }
+
+    /// The entity table as JSON, where it came as such.
+    #[must_use]
+    pub fn entities_json(&self) -> Option<&str> {
+        self.entities_json.as_deref()
     }
 
     /// The sentiment, once a stage has written it.
@@ -388,7 +405,8 @@ impl<'a> Document<'a> {
                 .into_iter()
                 .map(|(name, layer)| (name, layer.into_owned()))
                 .collect(),
-            entities: self.entities,
+            entities: self.entities.into_inner().into(),
+            entities_json: self.entities_json,
             sentiment: self.sentiment,
             stance: self.stance,
             attributes: self.attributes,
@@ -455,14 +473,26 @@ mod tests {
     #[test]
     fn lent_metadata_is_copied_once_and_when_asked_for() {
         #[derive(Debug, Default)]
-        struct Lender(AtomicUsize);
-        impl LendMetadata for Lender {
+        struct Once(AtomicUsize);
+        impl Lender for Once {
             fn to_metadata(&self) -> Metadata {
                 let asked = self.0.fetch_add(1, Ordering::Relaxed) + 1;
                 Metadata { title: Some(format!("asked {asked}")), ..Metadata::default() }
             }
+
+            fn to_entities(&self) -> Vec<Entity> {
+                let entity = Entity {
+                    id: "KAZ".into(),
+                    name: "Kazakhstan".into(),
+                    kind: EntityKind::Country,
+                    country: None,
+                    speaks_for_country: true,
+                    aliases: Vec::new(),
+                };
+                vec![entity]
+            }
         }
-        let (first, second) = (Lender::default(), Lender::default());
+        let (first, second) = (Once::default(), Once::default());
         let mut document = Document::lent("d", "Astana refused.", &first);
         document.set_attribute("hedges", Value::from(2));
         assert_eq!(first.0.load(Ordering::Relaxed), 0);
@@ -474,6 +504,7 @@ mod tests {
 
         let document = Document::lent("d", "Astana refused.", &second).into_owned();
         assert_eq!(document.metadata().title.as_deref(), Some("asked 1"));
+        assert_eq!(document.entities()[0].id, "KAZ");
         assert_eq!((first.0.into_inner(), second.0.into_inner()), (1, 1));
     }
 

@@ -43,6 +43,7 @@
 
 mod document;
 mod entity;
+mod json;
 mod layer;
 mod metadata;
 mod result;
@@ -55,7 +56,7 @@ mod target;
 pub use document::{Document, StageRecord, TextError};
 pub use entity::{Entity, EntityKind, mention};
 pub use layer::{Annotation, Layer, LayerError, NO_LINK, Vectors, layers, sentence, within};
-pub use metadata::{LendMetadata, Metadata, SourceRef};
+pub use metadata::{Lender, Metadata, SourceRef};
 pub use result::{RESULT_VERSION, ResultLine};
 pub use score::{Confidence, Polarity, ScoreError};
 pub use sentiment::{Sentiment, SentimentLabel, SentimentRecord};

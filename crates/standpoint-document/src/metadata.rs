@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::Entity;
+
 /// What is known of a document besides its text; a field without a value is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
@@ -32,48 +34,57 @@ pub struct SourceRef {
     pub id: Option<String>,
 }
 
-/// Whoever lends a document and has its metadata, too, in a form of its own.
-pub trait LendMetadata: fmt::Debug + Sync {
+/// Whoever lends a document and has parts of it in a form of its own.
+pub trait Lender: fmt::Debug + Sync {
     /// A copy of the metadata, made when somebody asks for it; most stages never do.
     fn to_metadata(&self) -> Metadata;
+
+    /// A copy of the entities that mentions link to, made when somebody asks for it.
+    fn to_entities(&self) -> Vec<Entity>;
 }
 
-/// Metadata that is there, or is copied from its lender by the first who asks.
-#[derive(Clone, Default)]
-pub(crate) struct HeldMetadata<'a> {
+/// A part of a document that is there, or is copied from its lender by the first who asks.
+#[derive(Clone)]
+pub(crate) struct Held<'a, T> {
     /// In a box, so that a document that is lent stays small.
-    copied: OnceLock<Box<Metadata>>,
+    copied: OnceLock<Box<T>>,
     /// `None` when there is nothing but the copy.
-    lender: Option<&'a dyn LendMetadata>,
+    lent: Option<(&'a dyn Lender, fn(&dyn Lender) -> T)>,
 }
 
-impl<'a> HeldMetadata<'a> {
-    pub(crate) fn lent(lender: &'a dyn LendMetadata) -> Self {
-        Self { copied: OnceLock::new(), lender: Some(lender) }
+impl<'a, T: Default> Held<'a, T> {
+    pub(crate) fn lent(lender: &'a dyn Lender, copy: fn(&dyn Lender) -> T) -> Self {
+        Self { copied: OnceLock::new(), lent: Some((lender, copy)) }
     }
 
-    pub(crate) fn get(&self) -> &Metadata {
-        self.copied.get_or_init(|| Box::new(lent_by(self.lender)))
+    pub(crate) fn get(&self) -> &T {
+        self.copied.get_or_init(|| Box::new(self.copy()))
     }
 
-    pub(crate) fn into_inner(self) -> Metadata {
-        self.copied.into_inner().map_or_else(|| lent_by(self.lender), |copied| *copied)
+    pub(crate) fn into_inner(mut self) -> T {
+        self.copied.take().map_or_else(|| self.copy(), |copied| *copied)
+    }
+
+    fn copy(&self) -> T {
+        self.lent.map(|(lender, copy)| copy(lender)).unwrap_or_default()
     }
 }
 
-impl fmt::Debug for HeldMetadata<'_> {
+impl<T> Default for Held<'_, T> {
+    fn default() -> Self {
+        Self { copied: OnceLock::new(), lent: None }
+    }
+}
+
+impl<T: Default + fmt::Debug> fmt::Debug for Held<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The same whether somebody has asked or not.
         self.get().fmt(f)
     }
 }
 
-impl From<Metadata> for HeldMetadata<'_> {
-    fn from(metadata: Metadata) -> Self {
-        Self { copied: OnceLock::from(Box::new(metadata)), lender: None }
+impl<T> From<T> for Held<'_, T> {
+    fn from(value: T) -> Self {
+        Self { copied: OnceLock::from(Box::new(value)), lent: None }
     }
-}
-
-fn lent_by(lender: Option<&dyn LendMetadata>) -> Metadata {
-    lender.map(LendMetadata::to_metadata).unwrap_or_default()
 }

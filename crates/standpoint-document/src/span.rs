@@ -67,54 +67,64 @@ impl Span {
 
 /// Turns byte offsets of one text into code-point offsets, which is what JSON output counts.
 ///
-/// Built once per text in one pass; a look-up then scans at most [`CodePoints::BLOCK`] bytes, and
-/// an ASCII text needs no table at all.
+/// Built once per text in one pass; a look-up then takes a few steps, and an ASCII text needs no
+/// table at all.
 #[derive(Debug)]
-pub struct CodePoints<'t> {
-    text: &'t [u8],
-    /// Code points before each block; empty when the text is ASCII.
-    before_block: Vec<u32>,
+pub struct CodePoints {
+    bytes: u32,
+    /// One for each [`CodePoints::BLOCK`] bytes, and one behind; empty when the text is ASCII.
+    blocks: Vec<Block>,
 }
 
-impl<'t> CodePoints<'t> {
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Code points before the block.
+    before: u32,
+    /// Bit `i` is set where byte `i` begins a character.
+    starts: u64,
+}
+
+impl CodePoints {
     /// Bytes per entry of the table.
     pub const BLOCK: usize = 64;
 
     /// Prepares the look-up for `text`.
     #[must_use]
-    pub fn new(text: &'t str) -> Self {
-        let bytes = text.as_bytes();
-        if bytes.is_ascii() {
-            return Self { text: bytes, before_block: Vec::new() };
+    pub fn new(text: &str) -> Self {
+        let bytes = text.len() as u32;
+        if text.is_ascii() {
+            return Self { bytes, blocks: Vec::new() };
         }
-        let mut count = 0;
-        let before_block = bytes
+        let mut before = 0;
+        let mut blocks: Vec<Block> = text
+            .as_bytes()
             .chunks(Self::BLOCK)
-            .map(|block| {
-                let before = count;
-                count += count_code_points(block);
-                before
+            .map(|chunk| {
+                let block = Block { before, starts: starts(chunk) };
+                before += block.starts.count_ones();
+                block
             })
             .collect();
-        Self { text: bytes, before_block }
+        blocks.push(Block { before, starts: 0 });
+        Self { bytes, blocks }
     }
 
     /// The code-point offset of the byte offset `byte`, which must lie on a character boundary of
     /// the text; an offset behind the text counts as its end.
     #[must_use]
+    #[inline]
     pub fn at(&self, byte: u32) -> u32 {
-        let byte = (byte as usize).min(self.text.len());
-        if self.before_block.is_empty() {
-            return byte as u32;
-        }
-        let block = (byte / Self::BLOCK).min(self.before_block.len() - 1);
-        self.before_block[block] + count_code_points(&self.text[block * Self::BLOCK..byte])
+        let byte = byte.min(self.bytes);
+        let Some(block) = self.blocks.get(byte as usize / Self::BLOCK) else { return byte };
+        let earlier = (1_u64 << (byte as usize % Self::BLOCK)) - 1;
+        block.before + (block.starts & earlier).count_ones()
     }
 }
 
-/// Counts the bytes that begin a character.
-fn count_code_points(bytes: &[u8]) -> u32 {
-    bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u32
+/// The bytes of one block that begin a character, as bits.
+fn starts(block: &[u8]) -> u64 {
+    let begins = |byte: u8| u64::from(byte & 0xC0 != 0x80);
+    block.iter().rev().fold(0, |starts, &byte| starts << 1 | begins(byte))
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub(super) struct Call<'d> {
 #[derive(Debug, Default)]
 pub(super) struct Writes {
     layers: Vec<(&'static str, Layer<'static>)>,
-    entities: Option<Vec<Entity>>,
+    /// With the JSON that they came as.
+    entities: Option<(Vec<Entity>, String)>,
     sentiment: Option<SentimentRecord>,
     stance: Option<Vec<TargetStance>>,
     attributes: Vec<(&'static str, Value)>,
@@ -103,7 +104,9 @@ impl<'d> Call<'d> {
     pub(super) fn set_record(&mut self, name: &str, json: &str) -> Result<(), StageError> {
         let name = self.writable(name.as_bytes())?;
         match name {
-            layers::ENTITIES => self.writes.entities = Some(parse(name, json)?),
+            layers::ENTITIES => {
+                self.writes.entities = Some((parse(name, json)?, json.to_owned()));
+            }
             layers::SENTIMENT => self.writes.sentiment = Some(parse(name, json)?),
             layers::STANCE => {
                 let stance: Vec<TargetStance> = parse(name, json)?;
@@ -175,8 +178,8 @@ impl Writes {
         for (name, layer) in self.layers.drain(..) {
             document.lend_layer(name, layer);
         }
-        if let Some(entities) = self.entities.take() {
-            document.lend_entities(entities);
+        if let Some((entities, json)) = self.entities.take() {
+            document.lend_entities_of_json(entities, json);
         }
         if let Some(sentiment) = self.sentiment.take() {
             document.lend_sentiment(Some(sentiment));
@@ -203,7 +206,8 @@ impl Writes {
             None => document.mentions(),
         };
         if written(layers::ENTITIES).is_some() || self.entities.is_some() {
-            let table = self.entities.as_deref().unwrap_or(document.entities()).len();
+            let written = self.entities.as_ref().map(|(entities, _)| entities.as_slice());
+            let table = written.unwrap_or(document.entities()).len();
             let beyond = mentions.iter().position(|mention| mention.link as usize >= table);
             if let Some(index) = beyond {
                 return Err(LayerError::link(layers::ENTITIES, index, table));

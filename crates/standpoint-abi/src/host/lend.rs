@@ -1,5 +1,6 @@
 //! A document as a plugin sees it: pointers into the host's own, and JSON for what has no layout.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,7 @@ pub(super) struct View<'d> {
     layers: Vec<RawLayer>,
     labels: Vec<Vec<Str>>,
     parts: Vec<RawJson>,
-    json: Vec<String>,
+    json: Vec<Cow<'d, str>>,
     _document: PhantomData<&'d Document<'d>>,
 }
 
@@ -77,7 +78,10 @@ impl<'d> View<'d> {
         let mut names: Vec<&str> = Vec::new();
         for &name in reads {
             self.json.push(match name {
-                layers::ENTITIES => to_json(name, document.entities())?,
+                layers::ENTITIES => match document.entities_json() {
+                    Some(json) => Cow::Borrowed(json),
+                    None => to_json(name, document.entities())?,
+                },
                 layers::SENTIMENT => to_json(name, &document.sentiment())?,
                 layers::STANCE => to_json(name, document.stance())?,
                 _ => continue,
@@ -91,8 +95,10 @@ impl<'d> View<'d> {
                 self.json.push(to_json(name, value)?);
             }
         }
-        let part =
-            |(name, json): (&&str, &String)| RawJson { name: Str::new(name), json: Str::new(json) };
+        let part = |(name, json): (&&str, &Cow<'_, str>)| RawJson {
+            name: Str::new(name),
+            json: Str::new(json),
+        };
         self.parts = names.iter().zip(&self.json).map(part).collect();
 
         let (records, attributes) = self.parts.split_at(record_count);
@@ -127,8 +133,9 @@ fn lend_layer(name: &str, layer: &Layer<'_>, labels: &mut Vec<Vec<Str>>) -> RawL
     raw
 }
 
-fn to_json<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<String, StageError> {
+fn to_json<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Cow<'static, str>, StageError> {
     serde_json::to_string(value)
+        .map(Cow::Owned)
         .map_err(|error| StageError::document(format!("`{name}` cannot be lent: {error}")))
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
-use standpoint_document::{Document, Layer, LendMetadata, Metadata, SourceRef, Vectors, layers};
+use standpoint_document::{Document, Entity, Layer, Lender, Metadata, SourceRef, Vectors, layers};
 use standpoint_stage::{StageContext, StageError};
 
 use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0};
@@ -88,7 +88,7 @@ impl LentDocument {
     }
 }
 
-impl LendMetadata for LentDocument {
+impl Lender for LentDocument {
     fn to_metadata(&self) -> Metadata {
         // SAFETY: the invariant.
         let owned = |raw: Str| unsafe { optional(raw) }.map(str::to_owned);
@@ -104,6 +104,16 @@ impl LendMetadata for LentDocument {
             published: owned(raw.published),
             language: owned(raw.language),
         }
+    }
+
+    fn to_entities(&self) -> Vec<Entity> {
+        // SAFETY: the invariant.
+        let records = unsafe { slice(self.0.records, self.0.record_count) }.unwrap_or_default();
+        // SAFETY: the invariant.
+        let text = |raw: Str| unsafe { optional(raw) }.unwrap_or_default();
+        let lent = records.iter().find(|record| text(record.name) == layers::ENTITIES);
+        // The host made the JSON of entities of its own, so that it is readable.
+        lent.and_then(|record| serde_json::from_str(text(record.json)).ok()).unwrap_or_default()
     }
 }
 
@@ -140,14 +150,12 @@ fn lend_record(document: &mut Document<'_>, name: &str, json: &str) -> Result<()
     let unreadable =
         |error| StageError::stage(format!("the host's record `{name}` is not one: {error}"));
     match name {
-        layers::ENTITIES => {
-            document.lend_entities(serde_json::from_str(json).map_err(unreadable)?);
-        }
         layers::SENTIMENT => {
             document.lend_sentiment(serde_json::from_str(json).map_err(unreadable)?);
         }
         layers::STANCE => document.lend_stance(serde_json::from_str(json).map_err(unreadable)?),
-        // A later host may lend records that this plugin does not know.
+        // Entities are read when somebody asks for them. A later host may lend records that this
+        // plugin does not know.
         _ => {}
     }
     Ok(())

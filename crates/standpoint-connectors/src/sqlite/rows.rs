@@ -96,7 +96,7 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> rusqlite::Result<String> {
 struct Rows<'d> {
     connection: &'d Connection,
     document: &'d Document<'d>,
-    points: CodePoints<'d>,
+    points: CodePoints,
     key: i64,
 }
 

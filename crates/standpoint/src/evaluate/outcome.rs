@@ -204,7 +204,7 @@ pub(super) struct Answer<'a> {
 
 impl Question {
     /// A question about a stretch of `document`.
-    pub(super) fn stretch(document: &Document<'_>, points: &CodePoints<'_>, span: Span) -> Self {
+    pub(super) fn stretch(document: &Document<'_>, points: &CodePoints, span: Span) -> Self {
         Self::Stretch {
             start: points.at(span.start),
             end: points.at(span.end),
