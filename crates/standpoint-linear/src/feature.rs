@@ -27,51 +27,73 @@ const FINISH: u64 = 0xe703_7ed1_a0b4_28db;
 impl Feature {
     /// A namespace: the role that the parts added later play.
     #[must_use]
+    #[inline]
     pub const fn new(namespace: &str) -> Self {
         Self(hash(START, namespace.as_bytes()))
     }
 
+    /// A fact that somebody else has hashed; the upper half of the hash must be well mixed.
+    #[must_use]
+    #[inline]
+    pub const fn of_hash(hash: u64) -> Self {
+        Self(hash)
+    }
+
     /// Adds a text, as it is written.
     #[must_use]
+    #[inline]
     pub const fn text(self, text: &str) -> Self {
         Self(hash(self.0, text.as_bytes()))
     }
 
-    /// Adds a text in lower case; the same as `text(&text.to_lowercase())` without allocating
-    /// for plain ASCII words of up to 64 bytes.
+    /// Adds a text in lower case; the same as `text(&text.to_lowercase())`, eight bytes at once
+    /// and without allocating where the text is ASCII.
     #[must_use]
+    #[inline]
     pub fn lower_case(self, text: &str) -> Self {
-        let mut buffer = [0_u8; 64];
-        if text.is_ascii()
-            && let Some(lower) = buffer.get_mut(..text.len())
-        {
-            lower.copy_from_slice(text.as_bytes());
-            lower.make_ascii_lowercase();
-            return Self(hash(self.0, lower));
+        let mut state = self.0;
+        let mut seen = 0;
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            seen |= word;
+            state = fold(state.rotate_left(23) ^ lower_case_of_ascii(word), STEP);
         }
-        self.text(&text.to_lowercase())
+        if !rest.is_empty() {
+            let word = last_word(rest);
+            seen |= word;
+            state = fold(state.rotate_left(23) ^ lower_case_of_ascii(word), STEP);
+        }
+        if seen & NOT_ASCII != 0 {
+            return self.text(&text.to_lowercase());
+        }
+        Self(fold(state ^ text.len() as u64, FINISH))
     }
 
     /// Adds a number.
     #[must_use]
+    #[inline]
     pub const fn number(self, number: i64) -> Self {
         Self(hash(self.0, &number.to_le_bytes()))
     }
 
     /// Adds another fact: the conjunction of both.
     #[must_use]
+    #[inline]
     pub const fn and(self, other: Self) -> Self {
         Self(hash(self.0, &other.0.to_le_bytes()))
     }
 
     /// The 64-bit hash.
     #[must_use]
+    #[inline]
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 }
 
 /// Mixes `bytes` into `state`; see [`Feature`] for the definition.
+#[inline]
 pub(crate) const fn hash(mut state: u64, bytes: &[u8]) -> u64 {
     let mut rest = bytes;
     while let Some((word, tail)) = rest.split_first_chunk::<8>() {
@@ -79,20 +101,80 @@ pub(crate) const fn hash(mut state: u64, bytes: &[u8]) -> u64 {
         rest = tail;
     }
     if !rest.is_empty() {
-        let mut word = [0_u8; 8];
-        let mut index = 0;
-        while index < rest.len() {
-            word[index] = rest[index];
-            index += 1;
-        }
-        state = fold(state.rotate_left(23) ^ u64::from_le_bytes(word), STEP);
+        state = fold(state.rotate_left(23) ^ last_word(rest), STEP);
     }
     fold(state ^ bytes.len() as u64, FINISH)
 }
 
+/// One to seven bytes, padded with zeros: two reads that may overlap.
+#[inline]
+const fn last_word(bytes: &[u8]) -> u64 {
+    let count = bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return first as u64 | (last as u64) << (8 * (count - 4));
+    }
+    let middle = count / 2;
+    bytes[0] as u64
+        | (bytes[middle] as u64) << (8 * middle)
+        | (bytes[count - 1] as u64) << (8 * (count - 1))
+}
+
+/// A bit for each byte of a word that is not ASCII.
+const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+
+/// Eight bytes of ASCII in lower case.
+#[inline]
+const fn lower_case_of_ascii(word: u64) -> u64 {
+    const fn each(byte: u8) -> u64 {
+        byte as u64 * 0x0101_0101_0101_0101
+    }
+    // The highest bit of a byte tells whether it reaches "A", and whether it is beyond "Z".
+    let low = word & !NOT_ASCII;
+    let from_a = low + each(0x80 - b'A');
+    let beyond_z = low + each(0x7f - b'Z');
+    let upper = (from_a ^ beyond_z) & NOT_ASCII;
+    word | upper >> 2
+}
+
+#[inline]
 const fn fold(left: u64, right: u64) -> u64 {
     let product = (left as u128) * (right as u128);
     (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Whatever takes facts: a buffer that keeps them, or a model that adds up their weights.
+pub trait Facts {
+    /// Takes a fact that holds to some degree; see [`Features::push_valued`].
+    fn push_valued(&mut self, feature: Feature, value: f32);
+
+    /// Takes a fact that holds.
+    #[inline]
+    fn push(&mut self, feature: Feature) {
+        self.push_valued(feature, 1.0);
+    }
+
+    /// Takes one fact for each of `edges` that `value` reaches, so that a model can learn any
+    /// staircase of a number.
+    ///
+    /// - `edges`: in `value`'s own unit, in any order.
+    #[inline]
+    fn push_steps(&mut self, namespace: Feature, value: f32, edges: &[f32]) {
+        for (index, &edge) in (0_i64..).zip(edges) {
+            if value >= edge {
+                self.push(namespace.number(index));
+            }
+        }
+    }
+}
+
+impl Facts for Features {
+    #[inline]
+    fn push_valued(&mut self, feature: Feature, value: f32) {
+        if value.is_finite() {
+            self.entries.push(((feature.0 >> 32) as u32, value));
+        }
+    }
 }
 
 /// The facts about one thing to be judged: a buffer made once and filled again and again.
@@ -118,6 +200,7 @@ impl Features {
     }
 
     /// Forgets the features and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.entries.clear();
     }
@@ -140,6 +223,7 @@ impl Features {
     }
 
     /// Adds a fact that holds.
+    #[inline]
     pub fn push(&mut self, feature: Feature) {
         self.push_valued(feature, 1.0);
     }
@@ -148,10 +232,9 @@ impl Features {
     ///
     /// - `value`: multiplies the weight; keep it within about [-4, 4], so that one feature cannot
     ///   drown the others. A value that is not finite is ignored.
+    #[inline]
     pub fn push_valued(&mut self, feature: Feature, value: f32) {
-        if value.is_finite() {
-            self.entries.push(((feature.0 >> 32) as u32, value));
-        }
+        Facts::push_valued(self, feature, value);
     }
 
     /// Adds every run of one to `longest` neighbouring parts.
@@ -197,16 +280,10 @@ impl Features {
         }
     }
 
-    /// Adds one fact for each of `edges` that `value` reaches, so that a model can learn any
-    /// staircase of a number.
-    ///
-    /// - `edges`: in `value`'s own unit, in any order.
+    /// Adds one fact for each of `edges` that `value` reaches; see [`Facts::push_steps`].
+    #[inline]
     pub fn push_steps(&mut self, namespace: Feature, value: f32, edges: &[f32]) {
-        for (index, &edge) in (0_i64..).zip(edges) {
-            if value >= edge {
-                self.push(namespace.number(index));
-            }
-        }
+        Facts::push_steps(self, namespace, value, edges);
     }
 
     #[cfg(test)]
@@ -298,9 +375,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lower_case_is_that_of_the_standard_library(text in "\\PC{0,80}") {
+        fn lower_case_is_that_of_the_standard_library(
+            any in "\\PC{0,80}",
+            ascii in "[ -~]{0,30}",
+        ) {
             let namespace = Feature::new("w");
-            prop_assert_eq!(namespace.lower_case(&text), namespace.text(&text.to_lowercase()));
+            for text in [any, ascii] { prop_assert_eq!(namespace.lower_case(&text), namespace.text(&text.to_lowercase())); }
         }
     }
 }

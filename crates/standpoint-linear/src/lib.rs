@@ -32,5 +32,5 @@ mod model;
 #[cfg(feature = "train")]
 pub mod train;
 
-pub use feature::{Feature, Features};
-pub use model::{LinearModel, LoadError, MAX_BITS, softmax};
+pub use feature::{Facts, Feature, Features};
+pub use model::{Adder, LinearModel, LoadError, MAX_BITS, softmax};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::feature::{Feature, Features, hash};
+use crate::feature::{Facts, Feature, Features, hash};
 
 /// The most bits of a hash that may choose a row; 2^24 buckets.
 pub const MAX_BITS: u32 = 24;
@@ -144,17 +144,36 @@ impl<const C: usize> LinearModel<C> {
     /// judgement's own features to its copy, and finish with
     /// [`probabilities`](Self::probabilities).
     pub fn add(&self, features: &Features, scores: &mut [f32; C]) {
-        let mut sums = [0.0_f32; C];
+        let mut adder = self.adder();
         for &(half, value) in features.entries() {
-            if let Some(row) = self.row_of(half) {
+            adder.push_half(half, value);
+        }
+        adder.add_to(scores);
+    }
+
+    /// The sum of the weights of facts that hold, without the prior: what
+    /// [`scores`](Self::scores) gives for them, but in whole steps of the weights, so that many
+    /// classes cost little more than few.
+    #[must_use]
+    #[inline]
+    pub fn sum(&self, facts: impl Iterator<Item = Feature>) -> [f32; C] {
+        let mut sums = [0_i16; C];
+        // 256 weights of eight bits cannot leave sixteen.
+        for fact in facts.take(256) {
+            if let Some(row) = self.row_of((fact.as_u64() >> 32) as u32) {
                 for (sum, &weight) in sums.iter_mut().zip(row) {
-                    *sum += value * f32::from(weight);
+                    *sum = sum.wrapping_add(i16::from(weight));
                 }
             }
         }
-        for ((score, sum), scale) in scores.iter_mut().zip(sums).zip(self.scales) {
-            *score += sum * scale;
-        }
+        std::array::from_fn(|class| f32::from(sums[class]) * self.scales[class])
+    }
+
+    /// Takes facts one by one and adds up their weights, so that facts which are weighed once need
+    /// no buffer.
+    #[must_use]
+    pub const fn adder(&self) -> Adder<'_, C> {
+        Adder { model: self, sums: [0.0; C] }
     }
 
     /// What each feature adds to the score of each class: why the model says what it says.
@@ -199,6 +218,7 @@ impl<const C: usize> LinearModel<C> {
         self.rows.len()
     }
 
+    #[inline]
     fn row_of(&self, half: u32) -> Option<&[i8; C]> {
         let bucket = half >> (32 - self.bits);
         let block = self.blocks.get((bucket / 64) as usize)?;
@@ -218,17 +238,49 @@ impl<const C: usize> LinearModel<C> {
     }
 }
 
+/// Adds up the weights of facts as they come; see [`LinearModel::adder`].
+#[derive(Debug)]
+pub struct Adder<'m, const C: usize> {
+    model: &'m LinearModel<C>,
+    /// In steps of the weights.
+    sums: [f32; C],
+}
+
+impl<const C: usize> Adder<'_, C> {
+    /// Adds what the facts come to, as [`LinearModel::add`] does.
+    pub fn add_to(self, scores: &mut [f32; C]) {
+        for ((score, sum), scale) in scores.iter_mut().zip(self.sums).zip(self.model.scales) {
+            *score += sum * scale;
+        }
+    }
+
+    #[inline]
+    fn push_half(&mut self, half: u32, value: f32) {
+        if let Some(row) = self.model.row_of(half) {
+            for (sum, &weight) in self.sums.iter_mut().zip(row) {
+                *sum += value * f32::from(weight);
+            }
+        }
+    }
+}
+
+impl<const C: usize> Facts for Adder<'_, C> {
+    #[inline]
+    fn push_valued(&mut self, feature: Feature, value: f32) {
+        if value.is_finite() {
+            self.push_half((feature.as_u64() >> 32) as u32, value);
+        }
+    }
+}
+
 #[cfg(feature = "train")]
 impl<const C: usize> LinearModel<C> {
-    /// Quantises trained weights.
+    /// Quantises weights that somebody else has trained.
     ///
-    /// - `rows`: buckets in rising order, each once, with its weights.
-    pub(crate) fn quantise(
-        recipe: &str,
-        bits: u32,
-        prior: [f32; C],
-        rows: &[(u32, [f32; C])],
-    ) -> Self {
+    /// - `rows`: buckets (the upper `bits` of a feature's hash) in rising order, each once, with
+    ///   its weights.
+    #[must_use]
+    pub fn quantise(recipe: &str, bits: u32, prior: [f32; C], rows: &[(u32, [f32; C])]) -> Self {
         let scales: [f32; C] = std::array::from_fn(|class| {
             rows.iter().map(|(_, row)| row[class].abs()).fold(0.0, f32::max) / 127.0
         });

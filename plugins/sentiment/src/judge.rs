@@ -3,7 +3,9 @@
 use standpoint_document::{
     Annotation, Confidence, Polarity, Sentiment, SentimentRecord, Span, mention, sentence, within,
 };
-use standpoint_linear::{Features, LinearModel, LoadError};
+#[cfg(feature = "train")]
+use standpoint_linear::Features;
+use standpoint_linear::{LinearModel, LoadError};
 
 use crate::lexicon::Lexicon;
 use crate::polarity::{Tally, document_sentiment, tally};
@@ -59,7 +61,7 @@ impl Judge {
             sentences: vec![None; sentences.len()],
             mentions: vec![None; mentions.len()],
         };
-        let mut desk = Desk::default();
+        let mut words = Vec::new();
         let mut tallies = Vec::with_capacity(sentences.len());
         for (place, sentence) in record.sentences.iter_mut().zip(sentences) {
             if sentence.flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0 {
@@ -67,10 +69,10 @@ impl Judge {
             }
             let mut whole = Tally::default();
             for part in within(tokens, sentence.span).chunks(MAX_PASSAGE_WORDS) {
-                read(text, part.iter().map(|token| token.span), &self.lexicon, &mut desk.words);
-                let passage = tally(&desk.words);
+                read(text, part.iter().map(|token| token.span), &self.lexicon, &mut words);
+                let passage = tally(&words);
                 whole.add(passage);
-                self.judge_mentions(&mut desk, passage, (mentions, heard), &mut record.mentions);
+                self.judge_mentions(&words, passage, (mentions, heard), &mut record.mentions);
             }
             *place = whole.sentiment();
             tallies.push((whole, sentence.flags & sentence::TITLE != 0));
@@ -79,15 +81,15 @@ impl Judge {
         record
     }
 
-    /// Judges the mentions that begin in the passage on the desk.
+    /// Judges the mentions that begin in a passage.
     fn judge_mentions(
         &self,
-        desk: &mut Desk,
+        words: &[Word],
         passage: Tally,
         (mentions, heard): (&[Annotation], &[Option<[f32; 3]>]),
         places: &mut [Option<Sentiment>],
     ) {
-        let (Some(first), Some(last)) = (desk.words.first(), desk.words.last()) else { return };
+        let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
         let span = Span::new(first.span.start, last.span.end);
         let here = within(mentions, span);
         let index = mentions.partition_point(|mention| mention.span.start < span.start);
@@ -96,17 +98,21 @@ impl Judge {
             if mention.flags & (mention::NESTED | mention::NOT_AN_ACTOR) != 0 {
                 continue;
             }
-            let first = desk.words.partition_point(|word| word.span.end <= mention.span.start);
-            let end = desk.words.partition_point(|word| word.span.start < mention.span.end);
+            let first = words.partition_point(|word| word.span.end <= mention.span.start);
+            let end = words.partition_point(|word| word.span.start < mention.span.end);
             if first >= end {
                 continue;
             }
             let mut scores = *common.get_or_insert_with(|| {
-                describe_passage(&desk.words, &mut desk.features);
-                self.model.scores(&desk.features)
+                let mut facts = self.model.adder();
+                describe_passage(words, &mut facts);
+                let mut scores = self.model.prior();
+                facts.add_to(&mut scores);
+                scores
             });
-            describe_mention(&desk.words, first..end, &mut desk.features);
-            self.model.add(&desk.features, &mut scores);
+            let mut facts = self.model.adder();
+            describe_mention(words, first..end, &mut facts);
+            facts.add_to(&mut scores);
             let probabilities = self.model.probabilities(scores);
             *place = match heard.get(index + number).copied().flatten() {
                 None => sentiment(probabilities, passage),
@@ -114,13 +120,6 @@ impl Judge {
             };
         }
     }
-}
-
-/// Buffers, made once for a document.
-#[derive(Default)]
-struct Desk {
-    words: Vec<Word>,
-    features: Features,
 }
 
 /// Where a polarity stops being neutral; see [`Sentiment::label`].

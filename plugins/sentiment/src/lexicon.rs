@@ -45,7 +45,7 @@ const WORD: Feature = Feature::new("word");
 
 /// The hash under which a word is looked up, upper and lower case being alike.
 pub(crate) fn key(word: &str) -> Feature {
-    if word.contains('’') {
+    if !word.is_ascii() && word.contains('’') {
         WORD.lower_case(&word.replace('’', "'"))
     } else {
         WORD.lower_case(word)

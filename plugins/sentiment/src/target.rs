@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use standpoint_linear::{Feature, Features};
+use standpoint_linear::{Facts, Feature};
 
 use crate::polarity::tally;
 use crate::words::{Kind, Word};
@@ -16,12 +16,11 @@ const WINDOW: usize = 40;
 const PAIR_WINDOW: usize = 7;
 
 /// The facts that all mentions of a passage share: its words, their pairs, its tone.
-pub(crate) fn describe_passage(words: &[Word], features: &mut Features) {
+pub(crate) fn describe_passage(words: &[Word], features: &mut impl Facts) {
     const STEM: Feature = Feature::new("p1");
     const PAIR: Feature = Feature::new("p2");
     const TONE: Feature = Feature::new("p tone");
     const FORM: Feature = Feature::new("p form");
-    features.clear();
     let mut before = None;
     for word in words {
         if word.kind.is_mark() {
@@ -45,8 +44,7 @@ const BAG: f32 = 0.5;
 ///
 /// - `mention`: the words that make it up; not empty.
 /// - `is_pronoun`: whether it is "he" rather than a name.
-pub(crate) fn describe_mention(words: &[Word], mention: Range<usize>, features: &mut Features) {
-    features.clear();
+pub(crate) fn describe_mention(words: &[Word], mention: Range<usize>, features: &mut impl Facts) {
     let left = &words[..mention.start];
     let right = &words[mention.end..];
     describe_kind(words, &mention, features);
@@ -62,7 +60,7 @@ pub(crate) fn describe_mention(words: &[Word], mention: Range<usize>, features: 
     describe_cues(left, right, cues, features);
 }
 
-fn describe_kind(words: &[Word], mention: &Range<usize>, features: &mut Features) {
+fn describe_kind(words: &[Word], mention: &Range<usize>, features: &mut impl Facts) {
     const KIND: Feature = Feature::new("m kind");
     const PLACE: Feature = Feature::new("m place");
     let first = words[mention.start];
@@ -95,7 +93,7 @@ fn describe_kind(words: &[Word], mention: &Range<usize>, features: &mut Features
 }
 
 /// Runs of words that hold the mention, which is masked: "accused X of", "X , who said".
-fn describe_neighbours(left: &[Word], right: &[Word], features: &mut Features) {
+fn describe_neighbours(left: &[Word], right: &[Word], features: &mut impl Facts) {
     const AROUND: Feature = Feature::new("m around");
     const EDGE: Feature = Feature::new("edge");
     let at = |words: &[Word], index: usize| words.get(index).map_or(EDGE, |word| word.form);
@@ -113,7 +111,9 @@ fn describe_neighbours(left: &[Word], right: &[Word], features: &mut Features) {
         AROUND.number(7).and(l2).and(l1).and(r1),
         AROUND.number(8).and(l1).and(r1).and(r2),
     ];
-    features.extend(grams);
+    for gram in grams {
+        features.push(gram);
+    }
 }
 
 /// What one side of the mention comes to.
@@ -132,7 +132,7 @@ fn describe_side<'w>(
     side: i64,
     words: impl Iterator<Item = &'w Word>,
     clause: u16,
-    features: &mut Features,
+    features: &mut impl Facts,
 ) -> Cue {
     const STEM: Feature = Feature::new("s1");
     const NEAR: Feature = Feature::new("s near");
@@ -191,7 +191,7 @@ const fn reach(distance: usize) -> i64 {
 }
 
 /// How the mention's neighbours relate it to the tones: a preposition, a verb of saying.
-fn describe_cues(left: &[Word], right: &[Word], cues: [Cue; 2], features: &mut Features) {
+fn describe_cues(left: &[Word], right: &[Word], cues: [Cue; 2], features: &mut impl Facts) {
     const SPEAKER: Feature = Feature::new("c speaker");
     const LINK: Feature = Feature::new("c link");
     const BALANCE: Feature = Feature::new("c balance");
@@ -214,7 +214,7 @@ fn describe_cues(left: &[Word], right: &[Word], cues: [Cue; 2], features: &mut F
 /// A tone as a number and as a staircase, so that both a trend and a threshold can be learnt.
 ///
 /// - `tone`: about -1 to 1; 0 adds nothing.
-fn push_tone(namespace: Feature, tone: f32, features: &mut Features) {
+fn push_tone(namespace: Feature, tone: f32, features: &mut impl Facts) {
     if tone == 0.0 {
         return;
     }

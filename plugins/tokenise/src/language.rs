@@ -81,7 +81,7 @@ impl Evidence {
                 _ => continue,
             }
             words += 1;
-            english += usize::from(is_english_word(word));
+            english += usize::from(word.len() <= 5 && is_english_word(word));
         }
         Self { words, lower, english, is_latin: 2 * wide < words }
     }

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use standpoint_document::{Span, sentence};
-use standpoint_linear::{Feature, Features, LinearModel, LoadError};
+use standpoint_linear::{Facts, Feature, Features, LinearModel, LoadError};
 
 use crate::{
     lists::{Abbreviation, Lists},
@@ -83,15 +83,17 @@ impl SentenceSplitter {
     /// - returns: every token in exactly one sentence, in order.
     #[must_use]
     pub fn split(&self, text: &str, tokens: &[Span], lists: &Lists) -> Vec<Sentence> {
-        let mut features = Features::with_capacity(32);
         let mut walk = Walk::new(text, tokens, lists);
         let mut sentences = Vec::with_capacity(tokens.len() / 16 + 1);
         while let Some(place) = walk.next_place() {
             let ends = match place {
                 Place::Certain => true,
                 Place::Open => {
-                    walk.features(&mut features);
-                    let [goes_on, ends] = self.model.scores(&features);
+                    let mut facts = self.model.adder();
+                    walk.features(&mut facts);
+                    let mut scores = self.model.prior();
+                    facts.add_to(&mut scores);
+                    let [goes_on, ends] = scores;
                     goes_on < ends
                 }
             };
@@ -388,9 +390,8 @@ impl<'a> Walk<'a> {
     }
 
     /// What the model sees at the gap in hand.
-    fn features(&self, features: &mut Features) {
+    fn features(&self, facts: &mut impl Facts) {
         let at = self.at;
-        features.clear();
         let (before, next) = (self.token_text(at - 1), self.token_text(at));
         let earlier = if at >= self.start + 2 { self.token_text(at - 2) } else { "" };
         let later = self.token_text(at + 1);
@@ -407,7 +408,7 @@ impl<'a> Walk<'a> {
         let steps = LENGTH_STEPS.partition_point(|&step| step <= at - self.start);
         let length = i64::try_from(steps).unwrap_or_default();
         let open = i64::from(self.quotes % 2) * 2 + i64::from(self.brackets > 0);
-        features.extend([
+        let all = [
             word_before,
             word_next,
             EARLIER.lower_case(earlier),
@@ -426,7 +427,10 @@ impl<'a> Walk<'a> {
             LENGTH.number(length).number(s_before).number(s_next),
             LENGTH_WORD.number(length).and(word_next),
             OPEN.number(open).number(s_before).number(s_next),
-        ]);
+        ];
+        for fact in all {
+            facts.push(fact);
+        }
     }
 }
 
