@@ -15,5 +15,7 @@ mod daemon;
 mod harness;
 mod pipeline_file;
 mod quarantine;
+mod reload;
 mod results;
 mod server;
+mod strain;

@@ -82,6 +82,8 @@ pub struct SinkSettings {
     pub name: String,
     /// What kind of sink it is, such as `jsonl`: the file's `type`.
     pub kind: String,
+    /// Whether a document is done only once this sink has it.
+    pub required: bool,
     /// The settings that its type alone has.
     pub settings: OwnSettings,
 }

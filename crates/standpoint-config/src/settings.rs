@@ -226,6 +226,12 @@ pub struct Limits {
     /// How deep the values of a JSON document may be nested.
     pub max_json_depth: NonZeroU32,
 
+    /// How many parts a mail may have: bodies, attachments, and what is inside them.
+    pub max_mail_parts: NonZeroU32,
+
+    /// How many entities one document may have. A stage that finds more fails on it.
+    pub max_entities: NonZeroU32,
+
     /// How much text may be on its way through the pipeline before the sources pause.
     #[serde(with = "size_text")]
     #[schemars(schema_with = "size_text::schema")]
@@ -242,6 +248,8 @@ impl Default for Limits {
             max_records_per_file: nonzero(1_000_000),
             max_line_bytes: 16 * MIB,
             max_json_depth: nonzero(64),
+            max_mail_parts: nonzero(1000),
+            max_entities: nonzero(10_000),
             max_bytes_in_flight: 64 * MIB,
         }
     }
@@ -428,6 +436,15 @@ pub(crate) struct SinkEntry {
     /// What kind of sink it is, such as `jsonl`.
     #[serde(rename = "type")]
     pub(crate) kind: String,
+
+    /// Whether a document is done only once this sink has it. Documents do not wait for one that is
+    /// not required: what comes while it is too slow, or after it has failed, it misses.
+    #[serde(default = "yes")]
+    pub(crate) required: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One stage of the chain. A name alone is short for `{ use: name }`.

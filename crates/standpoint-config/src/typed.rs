@@ -113,6 +113,7 @@ fn sink_settings(tree: &Node, checked: &Value, read: &mut Reading<'_>) -> Vec<Si
         Some(SinkSettings {
             name: entry.key.clone(),
             kind: common.kind,
+            required: common.required,
             settings: OwnSettings::without(&entry.value, &SINK_KEYS, path, read.origin),
         })
     };
@@ -122,7 +123,7 @@ fn sink_settings(tree: &Node, checked: &Value, read: &mut Reading<'_>) -> Vec<Si
 /// The keys of a source that do not belong to its type.
 pub(crate) const SOURCE_KEYS: [&str; 4] = ["type", "dedupe", "ordering", "max_attempts"];
 /// The keys of a sink that do not belong to its type.
-pub(crate) const SINK_KEYS: [&str; 1] = ["type"];
+pub(crate) const SINK_KEYS: [&str; 2] = ["type", "required"];
 
 fn stage_settings(
     index: usize,

@@ -1,6 +1,7 @@
 //! The formats that files come in, by the ending of their names.
 
 pub mod csv;
+pub(crate) mod feed;
 pub mod html;
 pub mod json;
 pub mod mail;
@@ -28,6 +29,8 @@ pub enum Format {
     Mail,
     /// A mailbox with one mail after another.
     Mbox,
+    /// RSS or Atom: each entry is a document.
+    Feed,
 }
 
 /// How a file is compressed.
@@ -82,6 +85,7 @@ impl Format {
             "csv" | "tsv" => Self::Csv,
             "eml" => Self::Mail,
             "mbox" => Self::Mbox,
+            "rss" | "atom" | "xml" | "rdf" => Self::Feed,
             _ => return Err(ReadError::Format { found: ending.to_owned() }),
         };
         Ok((format, compression))
@@ -129,6 +133,7 @@ mod tests {
             ("a.tsv.zst", Some((Format::Csv, Some(Compression::Zstd)))),
             ("a.eml", Some((Format::Mail, None))),
             ("a.mbox", Some((Format::Mbox, None))),
+            ("feed.xml.gz", Some((Format::Feed, Some(Compression::Gzip)))),
             ("a.ndjson.gz", Some((Format::Jsonl, Some(Compression::Gzip)))),
             ("a.pdf", None),
             ("é.gz", Some((Format::Text, Some(Compression::Gzip)))),

@@ -9,8 +9,8 @@
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
 //! `records`; [`jsonl`] has the sinks
-//! that write result lines, with [`rotation`], [`sqlite`] the store that analysts query; [`ledger`] remembers what they
-//! hold. [`failpoint`] lets tests kill the program where it hurts.
+//! that write result lines, with [`rotation`], [`sqlite`] the store that analysts query, [`webhook`] the one that sends them elsewhere; [`ledger`] remembers what they
+//! hold. [`meters`] count what is no document; [`failpoint`] lets tests kill the program where it hurts.
 
 pub mod encoding;
 pub mod failpoint;
@@ -22,6 +22,7 @@ pub mod instance;
 pub mod jsonl;
 pub mod ledger;
 pub mod limits;
+pub mod meters;
 mod moves;
 pub mod quarantine;
 pub mod read;
@@ -29,3 +30,4 @@ mod records;
 pub mod refusal;
 pub mod rotation;
 pub mod sqlite;
+pub mod webhook;

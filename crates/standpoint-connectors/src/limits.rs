@@ -16,6 +16,8 @@ pub struct ReadLimits {
     pub max_records_per_file: u64,
     /// How deep the values of a JSON document may nest.
     pub max_json_depth: u32,
+    /// Parts of one mail.
+    pub max_mail_parts: u32,
 }
 
 impl Default for ReadLimits {
@@ -27,6 +29,7 @@ impl Default for ReadLimits {
             max_expanded_ratio: 200,
             max_records_per_file: 1_000_000,
             max_json_depth: 64,
+            max_mail_parts: 1000,
         }
     }
 }

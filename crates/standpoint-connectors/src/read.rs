@@ -9,7 +9,9 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use standpoint_document::{Document, Metadata, SourceRef};
 
 use crate::encoding;
-use crate::formats::{Compression, Content, Format, Raw, csv, html, json, mail, markdown, text};
+use crate::formats::{
+    Compression, Content, Format, Raw, csv, feed, html, json, mail, markdown, text,
+};
 use crate::identity::{self, RecordIds};
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
@@ -128,8 +130,12 @@ fn whole(
     }
     let content = match format {
         // The parts of a mail are encoded each in its own way.
-        Format::Mail => mail::read(&bytes)?,
+        Format::Mail => mail::read(&bytes, limits)?,
         Format::Json => return json_file(&decode(&bytes)?, origin, limits),
+        Format::Feed => {
+            let entries = feed::read(&decode(&bytes)?)?;
+            return Ok(records(entries.into_iter().map(Ok), origin, limits));
+        }
         Format::Markdown => markdown::read(&decode(&bytes)?),
         Format::Html => html::read(&decode(&bytes)?),
         Format::Text | Format::Jsonl | Format::Csv | Format::Mbox => text::read(decode(&bytes)?),

@@ -5,7 +5,8 @@ use std::io;
 use thiserror::Error;
 
 /// The formats that are read, for messages.
-const FORMATS: &str = "txt, md, html, json, jsonl, csv, tsv, eml, mbox, and .gz or .zst of each";
+const FORMATS: &str =
+    "txt, md, html, json, jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each";
 
 /// Why a file or a record in it is not read.
 #[derive(Debug, Error)]
@@ -63,6 +64,13 @@ pub enum ReadError {
     Columns {
         /// The names of its columns.
         found: String,
+    },
+
+    /// Not a feed, or one that is broken off.
+    #[error("it is no feed of RSS or Atom: {problem}")]
+    Feed {
+        /// What is wrong.
+        problem: String,
     },
 
     /// Not a mail.

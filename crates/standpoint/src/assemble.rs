@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
     Catalogue, Concurrency, Dedupe, Diagnostics, Draft, DraftStage, Durability, Environment,
-    OnError, Ordering, Override, PipelineFile, PluginReference, StageSettings,
+    OnError, Ordering, Override, PipelineFile, PluginReference, SinkSettings, SourceSettings,
+    StageSettings,
 };
 use standpoint_connectors::files::{
-    FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings,
+    FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings, with_causes,
 };
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places, Recognise};
 use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
@@ -21,11 +22,14 @@ use standpoint_connectors::ledger::Ledger;
 use standpoint_connectors::ledger::memory::{Memory, Window};
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
+use standpoint_connectors::webhook::{WebhookSettings, WebhookSink};
 use standpoint_engine::{
-    Backoff, Condition as When, Group, Limits, Retry, SinkStep, SourceStep, StageStep,
+    Backoff, Condition as When, Group, Limits, Open, Retry, Revision, SinkPart, SinkStep,
+    SourceChange, SourcePart, SourceStep, StageStep,
 };
 use standpoint_stage::{StartContext, check_chain};
 
+use crate::bounded::Bounded;
 use crate::cli::PipelineChoice;
 use crate::condition::Condition;
 use crate::exit;
@@ -55,6 +59,19 @@ pub(crate) fn inbox_of(file: &PipelineFile, source: &str) -> Option<PathBuf> {
     let schema = source_schemas().remove("inbox")?;
     let settings = entry.settings.conform(&schema).ok()?;
     serde_json::from_value::<InboxSettings>(settings).ok().map(|settings| settings.path)
+}
+
+/// What sources and sinks need to know of the program that opens them.
+#[derive(Clone)]
+pub(crate) struct Opening {
+    /// The name of this instance of the program.
+    pub(crate) instance: String,
+    /// What they had before.
+    pub(crate) ledger: Ledger,
+    /// Whether sources end once they have delivered what is there now.
+    pub(crate) until_drained: bool,
+    /// Hears of files that are passed over.
+    pub(crate) listener: Listener,
 }
 
 /// A pipeline file with the plugins that it can use.
@@ -154,10 +171,12 @@ impl Assembly {
         let policy =
             LoadPolicy { sha256: stage.sha256.clone(), cache_dir: self.plugin_cache.clone() };
         let loaded = plugin.load(&policy, &settings, &context)?;
-        let mut step = StageStep::new(&stage.id, loaded.stage);
+        let most = self.file.limits.max_entities.get() as usize;
+        let mut step = StageStep::new(&stage.id, Arc::new(Bounded::new(loaded.stage, most)));
         step.version = loaded.version;
         step.model = loaded.model;
-        step.restores = true;
+        // A plugin's own failure leaves a document as it was; one that found too much does not.
+        step.restores = stage.on_error != OnError::Continue;
         step.when = stage.when.as_deref().map(when).transpose()?;
         step.concurrency = match (stage.concurrency, loaded.most_calls) {
             (Concurrency::Auto, most) => most,
@@ -181,76 +200,63 @@ impl Assembly {
 
     /// Makes the sources of the file.
     ///
-    /// - `instance`: the name of this instance of the program;
-    /// - `ledger`: what they have had before;
-    /// - `until_drained`: whether they end once they have delivered what is there now.
-    ///
     /// # Errors
     ///
     /// Why one cannot start.
-    pub(crate) fn sources(
-        &self,
-        instance: &str,
-        ledger: &Ledger,
-        until_drained: bool,
-        listener: &Listener,
-    ) -> Result<Vec<SourceStep>> {
-        let mut steps = Vec::new();
-        for source in &self.file.sources {
-            let schema = source_schemas().remove(source.kind.as_str()).unwrap_or_default();
-            let settings = source
-                .settings
-                .conform(&schema)
-                .map_err(|findings| exit::usage(findings.render(false)))?;
-            let name = &source.name;
-            if source.dedupe == Dedupe::Content && source.kind != "inbox" {
-                return Err(exit::usage(format!(
-                    "source `{name}`: `dedupe: content` is for an inbox; a source of type \
-                     `{}` remembers nothing",
-                    source.kind
-                )));
-            }
-            let limits = read_limits(&self.file);
-            let files = |inputs| -> Result<Box<dyn standpoint_engine::Source>> {
-                let listener = Arc::clone(listener);
-                Ok(Box::new(FilesSource::start(name, inputs, limits.clone(), listener)?))
-            };
-            let made: Box<dyn standpoint_engine::Source> = match source.kind.as_str() {
-                "files" => {
-                    let settings: FilesSettings = serde_json::from_value(settings)?;
-                    files(vec![Input::Path(settings.path)])?
-                }
-                "jsonl" => {
-                    let settings: LinesSettings = serde_json::from_value(settings)?;
-                    files(vec![Input::Lines(settings.path)])?
-                }
-                "stdin" => files(vec![Input::Stdin])?,
-                "inbox" => {
-                    let settings: InboxSettings = serde_json::from_value(settings)?;
-                    let places = Places {
-                        instance: instance.to_owned(),
-                        quarantine: self.file.quarantine.path.clone(),
-                        max_attempts: source.max_attempts,
-                        sync: self.file.commit.durability != Durability::Os,
-                        ledger: ledger.clone(),
-                        recognise: match source.dedupe {
-                            Dedupe::Id => Recognise::Id,
-                            Dedupe::Content => Recognise::Content,
-                            Dedupe::Off => Recognise::Nothing,
-                        },
-                    };
-                    let inbox = InboxSource::open(name, &settings, &places, limits, until_drained)
-                        .with_context(|| format!("cannot start source `{name}`"))?;
-                    Box::new(inbox)
-                }
-                other => return Err(anyhow!("source type `{other}` has no implementation")),
-            };
-            steps.push(SourceStep {
-                keeps_order: source.ordering == Ordering::PerSource,
-                ..SourceStep::new(name, made)
-            });
+    pub(crate) fn sources(&self, opening: &Opening) -> Result<Vec<SourceStep>> {
+        self.file.sources.iter().map(|source| self.source(source, opening)).collect()
+    }
+
+    fn source(&self, source: &SourceSettings, opening: &Opening) -> Result<SourceStep> {
+        let settings = source_settings(source)?;
+        let name = &source.name;
+        if source.dedupe == Dedupe::Content && source.kind != "inbox" {
+            return Err(exit::usage(format!(
+                "source `{name}`: `dedupe: content` is for an inbox; a source of type \
+                 `{}` remembers nothing",
+                source.kind
+            )));
         }
-        Ok(steps)
+        let limits = read_limits(&self.file);
+        let files = |inputs| -> Result<Box<dyn standpoint_engine::Source>> {
+            let listener = Arc::clone(&opening.listener);
+            Ok(Box::new(FilesSource::start(name, inputs, limits.clone(), listener)?))
+        };
+        let made: Box<dyn standpoint_engine::Source> = match source.kind.as_str() {
+            "files" => {
+                let settings: FilesSettings = serde_json::from_value(settings)?;
+                files(vec![Input::Path(settings.path)])?
+            }
+            "jsonl" => {
+                let settings: LinesSettings = serde_json::from_value(settings)?;
+                files(vec![Input::Lines(settings.path)])?
+            }
+            "stdin" => files(vec![Input::Stdin])?,
+            "inbox" => {
+                let settings: InboxSettings = serde_json::from_value(settings)?;
+                let places = Places {
+                    instance: opening.instance.clone(),
+                    quarantine: self.file.quarantine.path.clone(),
+                    max_attempts: source.max_attempts,
+                    sync: self.file.commit.durability != Durability::Os,
+                    ledger: opening.ledger.clone(),
+                    recognise: match source.dedupe {
+                        Dedupe::Id => Recognise::Id,
+                        Dedupe::Content => Recognise::Content,
+                        Dedupe::Off => Recognise::Nothing,
+                    },
+                };
+                let until_drained = opening.until_drained;
+                let inbox = InboxSource::open(name, &settings, &places, limits, until_drained)
+                    .with_context(|| format!("cannot start source `{name}`"))?;
+                Box::new(inbox)
+            }
+            other => return Err(anyhow!("source type `{other}` has no implementation")),
+        };
+        Ok(SourceStep {
+            keeps_order: source.ordering == Ordering::PerSource,
+            ..SourceStep::new(name, made)
+        })
     }
 
     /// The ledger in the file's data folder; for whoever holds the folder.
@@ -266,46 +272,182 @@ impl Assembly {
     ///
     /// Why one cannot be opened.
     pub(crate) fn sinks(&self, ledger: Option<&Ledger>) -> Result<Vec<SinkStep>> {
+        let routes = self.routes()?;
+        let step = |sink: &SinkSettings| {
+            let mut step = self.sink(sink, ledger)?;
+            step.when = routes.condition(&sink.name);
+            Ok(step)
+        };
+        self.file.sinks.iter().map(step).collect()
+    }
+
+    fn routes(&self) -> Result<Routes> {
         let routes = self.file.routes.iter();
         let routes = routes.map(|route| (route.when.as_deref(), route.to.as_slice()));
-        let routes = Routes::compile(routes).map_err(exit::usage)?;
-        let mut steps = Vec::new();
-        for sink in &self.file.sinks {
-            let schema = sink_schemas().remove(sink.kind.as_str()).unwrap_or_default();
-            let settings = sink
-                .settings
-                .conform(&schema)
-                .map_err(|findings| exit::usage(findings.render(false)))?;
-            let made: Box<dyn standpoint_engine::Sink> = match sink.kind.as_str() {
-                "jsonl" => {
-                    let settings: JsonlSettings = serde_json::from_value(settings)?;
-                    let sync = self.file.commit.durability != Durability::Os;
-                    let fail = || format!("cannot open sink `{}`", sink.name);
-                    let written = match ledger {
-                        Some(ledger) => ledger.of_sink(&sink.name).with_context(fail)?,
-                        None => Memory::without_disk(),
-                    };
-                    let file = JsonlSink::append(&settings, self.maker(), sync, written)
-                        .with_context(fail)?;
-                    Box::new(file)
-                }
-                "sqlite" => {
-                    let settings: SqliteSettings = serde_json::from_value(settings)?;
-                    let sync = self.file.commit.durability != Durability::Os;
-                    let store = SqliteSink::open(&settings.path, self.maker(), sync)
-                        .with_context(|| format!("cannot open sink `{}`", sink.name))?;
-                    Box::new(store)
-                }
-                "stdout" => {
-                    Box::new(StreamSink::new(std::io::stdout(), "standard output", self.maker()))
-                }
-                other => return Err(anyhow!("sink type `{other}` has no implementation")),
+        Routes::compile(routes).map_err(exit::usage)
+    }
+
+    /// A sink without the condition of its routes.
+    fn sink(&self, sink: &SinkSettings, ledger: Option<&Ledger>) -> Result<SinkStep> {
+        let settings = sink_settings(sink)?;
+        let fail = || format!("cannot open sink `{}`", sink.name);
+        let sync = self.file.commit.durability != Durability::Os;
+        let made: Box<dyn standpoint_engine::Sink> = match sink.kind.as_str() {
+            "jsonl" => {
+                let settings: JsonlSettings = serde_json::from_value(settings)?;
+                let written = match ledger {
+                    Some(ledger) => ledger.of_sink(&sink.name).with_context(fail)?,
+                    None => Memory::without_disk(),
+                };
+                let file = JsonlSink::append(&settings, self.maker(), sync, written);
+                Box::new(file.with_context(fail)?)
+            }
+            "sqlite" => {
+                let settings: SqliteSettings = serde_json::from_value(settings)?;
+                let store = SqliteSink::open(&settings.path, self.maker(), sync);
+                Box::new(store.with_context(fail)?)
+            }
+            "stdout" => {
+                Box::new(StreamSink::new(std::io::stdout(), "standard output", self.maker()))
+            }
+            "webhook" => {
+                let settings: WebhookSettings = serde_json::from_value(settings)?;
+                let webhook = WebhookSink::open(&settings, self.maker());
+                Box::new(
+                    webhook.map_err(|error| exit::usage(with_causes(&error))).with_context(fail)?,
+                )
+            }
+            other => return Err(anyhow!("sink type `{other}` has no implementation")),
+        };
+        let mut step = self.sink_step(&sink.name, made);
+        step.is_required = sink.required;
+        Ok(step)
+    }
+
+    /// What a daemon becomes that runs `before`, its new stages made already.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot, without a restart or at all.
+    pub(crate) fn revision(
+        self: &Arc<Self>,
+        before: &Arc<Self>,
+        opening: &Opening,
+    ) -> Result<Revision> {
+        self.check_reload(before)?;
+        let stages = self.stages(&[])?;
+        let mut sources = Vec::new();
+        for source in &self.file.sources {
+            let earlier = before.file.sources.iter().find(|earlier| earlier.name == source.name);
+            let is_kept = match earlier {
+                Some(earlier) => self.source_print(source)? == before.source_print(earlier)?,
+                None => false,
             };
-            let mut step = self.sink_step(&sink.name, made);
-            step.when = routes.condition(&sink.name);
-            steps.push(step);
+            let change = (!is_kept).then(|| SourceChange {
+                open: self.source_opener(&source.name, opening),
+                back: earlier.map(|earlier| before.source_opener(&earlier.name, opening)),
+            });
+            sources.push(SourcePart { name: source.name.clone(), change });
         }
-        Ok(steps)
+        let routes = self.routes()?;
+        let mut sinks = Vec::new();
+        for sink in &self.file.sinks {
+            let earlier = before.file.sinks.iter().find(|earlier| earlier.name == sink.name);
+            let is_kept = match earlier {
+                Some(earlier) => self.sink_print(sink)? == before.sink_print(earlier)?,
+                None => false,
+            };
+            sinks.push(SinkPart {
+                name: sink.name.clone(),
+                when: routes.condition(&sink.name),
+                is_required: sink.required,
+                open: (!is_kept).then(|| self.sink_opener(&sink.name, opening)),
+            });
+        }
+        Ok(Revision { name: Some(self.maker().pipeline.into()), sources, stages, sinks })
+    }
+
+    /// Whether a daemon can go from `before` to this without a restart.
+    fn check_reload(&self, before: &Self) -> Result<()> {
+        if self.file.sources.is_empty() || self.file.sinks.is_empty() {
+            return Err(exit::usage("a daemon needs at least one source and one sink"));
+        }
+        let (new, old) = (&self.file, &before.file);
+        let fixed = [
+            ("data_dir", new.data_dir == old.data_dir),
+            ("server", new.server == old.server),
+            ("shutdown_timeout", new.shutdown_timeout == old.shutdown_timeout),
+            (
+                "limits.max_bytes_in_flight",
+                new.limits.max_bytes_in_flight == old.limits.max_bytes_in_flight,
+            ),
+        ];
+        if let Some((key, _)) = fixed.iter().find(|(_, is_same)| !is_same) {
+            return Err(exit::usage(format!("`{key}` is other than before: restart the daemon")));
+        }
+        // Two writers would spoil a file, and the old sink writes what is on its way to it.
+        let paths = |file: &PipelineFile| -> Result<Vec<(String, Value)>> {
+            let path = |sink: &SinkSettings| {
+                let settings = sink_settings(sink)?;
+                Ok(settings.get("path").map(|path| (sink.name.clone(), path.clone())))
+            };
+            file.sinks.iter().filter_map(|sink| path(sink).transpose()).collect()
+        };
+        let (now, then) = (paths(new)?, paths(old)?);
+        for (name, path) in &now {
+            if let Some((other, _)) =
+                then.iter().find(|(other, taken)| other != name && taken == path)
+            {
+                return Err(exit::usage(format!(
+                    "sink `{name}` would write to {path}, where sink `{other}` is not done yet: \
+                     keep its name, or restart the daemon"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a source is made of: it goes on as it is while this stays the same.
+    fn source_print(&self, source: &SourceSettings) -> Result<String> {
+        let SourceSettings { kind, dedupe, ordering, max_attempts, .. } = source;
+        let settings = source_settings(source)?;
+        let limits = read_limits(&self.file);
+        let (quarantine, commit) = (&self.file.quarantine, self.file.commit.durability);
+        Ok(format!(
+            "{kind} {settings} {dedupe:?} {ordering:?} {max_attempts} {limits:?} {quarantine:?} \
+             {commit:?}"
+        ))
+    }
+
+    /// The same for a sink.
+    fn sink_print(&self, sink: &SinkSettings) -> Result<String> {
+        let settings = sink_settings(sink)?;
+        let (commit, backoff) = (&self.file.commit, &self.file.defaults.retry.backoff);
+        Ok(format!("{} {settings} {commit:?} {backoff:?}", sink.kind))
+    }
+
+    fn source_opener(self: &Arc<Self>, name: &str, opening: &Opening) -> Open<SourceStep> {
+        let (assembly, name, opening) = (Arc::clone(self), name.to_owned(), opening.clone());
+        Box::new(move || {
+            let source = assembly.file.sources.iter().find(|source| source.name == name);
+            let source = source.ok_or_else(|| format!("there is no source `{name}`"))?;
+            assembly.source(source, &opening).map_err(|error| format!("{error:#}"))
+        })
+    }
+
+    fn sink_opener(self: &Arc<Self>, name: &str, opening: &Opening) -> Open<SinkStep> {
+        let (assembly, name, opening) = (Arc::clone(self), name.to_owned(), opening.clone());
+        Box::new(move || {
+            let sink = assembly.file.sinks.iter().find(|sink| sink.name == name);
+            let sink = sink.ok_or_else(|| format!("there is no sink `{name}`"))?;
+            assembly.sink(sink, Some(&opening.ledger)).map_err(|error| format!("{error:#}"))
+        })
+    }
+
+    /// The libraries of the stages.
+    pub(crate) fn libraries(&self) -> Vec<PathBuf> {
+        let stages = self.file.stages.iter();
+        stages.filter_map(|stage| Some(self.installed.find(&stage.plugin).ok()?.path)).collect()
     }
 
     /// A sink with the file's `commit` settings.
@@ -337,6 +479,20 @@ impl Assembly {
     }
 }
 
+/// The settings that a source's type alone has.
+fn source_settings(source: &SourceSettings) -> Result<Value> {
+    let schema = source_schemas().remove(source.kind.as_str()).unwrap_or_default();
+    let checked = source.settings.conform(&schema);
+    checked.map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// The settings that a sink's type alone has.
+fn sink_settings(sink: &SinkSettings) -> Result<Value> {
+    let schema = sink_schemas().remove(sink.kind.as_str()).unwrap_or_default();
+    let checked = sink.settings.conform(&schema);
+    checked.map_err(|findings| exit::usage(findings.render(false)))
+}
+
 fn read_limits(file: &PipelineFile) -> ReadLimits {
     let limits = &file.limits;
     ReadLimits {
@@ -346,6 +502,7 @@ fn read_limits(file: &PipelineFile) -> ReadLimits {
         max_expanded_ratio: limits.max_expanded_ratio.get().into(),
         max_records_per_file: limits.max_records_per_file.get().into(),
         max_json_depth: limits.max_json_depth.get(),
+        max_mail_parts: limits.max_mail_parts.get(),
     }
 }
 
@@ -419,6 +576,7 @@ fn sink_schemas() -> BTreeMap<&'static str, Value> {
         ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
         ("sqlite", schemars::schema_for!(SqliteSettings).to_value()),
         ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
+        ("webhook", schemars::schema_for!(WebhookSettings).to_value()),
     ])
 }
 

@@ -51,6 +51,12 @@ pub(crate) enum Command {
     Daemon(Daemon),
     /// Print what a running daemon is doing.
     Status(Status),
+    /// Let a running daemon read its pipeline file again, without a stop.
+    Reload(Reload),
+    /// Show what a running daemon does, again and again, with rates.
+    Top(Top),
+    /// Print a sample of the documents that pass through a running daemon, as result lines.
+    Tap(Tap),
     /// See, try again or delete the files that a daemon put into quarantine.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -77,6 +83,13 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Print a script that completes this program's commands in a shell.
     Completion(Completion),
+    /// Write the manual's pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must exist.
+        #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
 }
 
 /// Which pipeline, and what to change in it.
@@ -145,10 +158,15 @@ pub(crate) struct Daemon {
     /// Process what the sources hold now, then end.
     #[arg(long)]
     pub(crate) once: bool,
+
+    /// Read the pipeline file again whenever it, or a plugin that it names, has changed.
+    #[arg(long)]
+    pub(crate) watch_config: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Status {
+/// Which daemon.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DaemonChoice {
     /// The pipeline file of the daemon.
     #[arg(
         short,
@@ -163,6 +181,50 @@ pub(crate) struct Status {
     /// Its data folder, in place of the pipeline file.
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) daemon: DaemonChoice,
+
+    /// Wait until it is done, and say why if it was refused.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) daemon: DaemonChoice,
+
+    /// How often to look.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    pub(crate) every: std::time::Duration,
+
+    /// End after so many looks; without it, when the daemon does or at Ctrl-C.
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub(crate) count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tap {
+    #[command(flatten)]
+    pub(crate) daemon: DaemonChoice,
+
+    /// Show documents as they leave this stage; without it, as they reach the sinks.
+    #[arg(long, value_name = "ID")]
+    pub(crate) stage: Option<String>,
+
+    /// End after so many documents; without it, when the daemon does or at Ctrl-C.
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    pub(crate) count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) daemon: DaemonChoice,
 
     /// How to print it.
     #[arg(long, default_value = "text", value_name = "FORMAT")]

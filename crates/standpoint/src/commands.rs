@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use clap::{ColorChoice, CommandFactory};
 use serde_json::json;
 use standpoint_config::schema;
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{control, evaluate, ledger, quarantine, run, trials};
+use crate::{control, evaluate, ledger, quarantine, run, top, trials};
 
 /// Answers a command.
 ///
@@ -28,6 +28,9 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Run(arguments) => run::run(&arguments, cli.color),
         Command::Daemon(arguments) => run::daemon(&arguments),
         Command::Status(arguments) => print(&control::status(&arguments)?),
+        Command::Reload(arguments) => print(&control::reload(&arguments)?),
+        Command::Top(arguments) => top::show(&arguments),
+        Command::Tap(arguments) => control::tap(&arguments, print),
         Command::Quarantine(command) => {
             let (told, exit) = quarantine::answer(&command)?;
             print(&told)?;
@@ -51,6 +54,11 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Graph(arguments) => graph(&arguments),
         Command::Config(ConfigCommand::Show(choice)) => {
             print(&Assembly::of(&choice)?.file.resolved_yaml())
+        }
+        Command::Man { folder } => {
+            let write = || format!("cannot write to {}", folder.display());
+            clap_mangen::generate_to(Cli::command(), &folder).with_context(write)?;
+            Ok(Exit::Done)
         }
         Command::Completion(arguments) => {
             let mut script = Vec::new();

@@ -4,20 +4,25 @@
 //! one place that knows config, connectors, plugins and engine all at once; the others print.
 
 mod assemble;
+mod bounded;
 mod cli;
 mod commands;
 mod condition;
 mod control;
+mod daemon;
 mod evaluate;
 mod exit;
 mod explain;
 mod ledger;
 mod logging;
 mod metrics;
+mod notify;
+mod orders;
 mod page;
 mod plugins;
 mod progress;
 mod quarantine;
+mod reload;
 mod routes;
 mod run;
 mod server;
@@ -25,6 +30,7 @@ mod signals;
 mod status;
 mod style;
 mod table;
+mod top;
 mod trials;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::status::Status;
+use crate::status::{Inbox, Status};
 
 /// The `Content-Type` of what [`render`] gives.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -26,6 +26,8 @@ pub(crate) fn render(status: &Status) -> String {
     page.sample(&[("outcome", "done")], documents.done);
     page.sample(&[("outcome", "failed")], documents.failed);
     page.sample(&[("outcome", "returned")], documents.returned);
+    page.family("documents_unrouted_total", Kind::Counter, "Documents that no route takes.");
+    page.sample(&[], documents.unrouted);
     page.family("documents_in_flight", Kind::Gauge, "Documents in the pipeline now.");
     page.sample(&[], documents.in_flight);
     page.family("in_flight_bytes", Kind::Gauge, "Their memory, as counted against the limit.");
@@ -34,9 +36,59 @@ pub(crate) fn render(status: &Status) -> String {
     page.sample(&[], Seconds(documents.oldest_in_flight_ms));
     page.family("stuck_workers", Kind::Gauge, "Workers that are blocked in a stage now.");
     page.sample(&[], documents.stuck_workers);
+    page.family("generation", Kind::Gauge, "How many times the pipeline was reloaded, and 1.");
+    page.sample(&[], status.generation);
+    page.family("config_reload_failed", Kind::Gauge, "1 after a refused reload, until one is not.");
+    page.sample(&[], u8::from(status.config_reload_failed.is_some()));
+    page.family("config_reload_failures_total", Kind::Counter, "Reloads that were refused.");
+    page.sample(&[], status.config_reload_failures);
+    page.family("process_resident_bytes", Kind::Gauge, "Memory that the process has.");
+    page.sample(&[], status.process.resident_bytes);
+    page.family("process_open_files", Kind::Gauge, "Files, sockets and pipes that it has open.");
+    page.sample(&[], status.process.open_files);
+    page.family("process_threads", Kind::Gauge, "Its threads.");
+    page.sample(&[], status.process.threads);
+    page.family("ledger_bytes", Kind::Gauge, "What the ledger takes of the disk.");
+    page.sample(&[], status.ledger_bytes);
+    inbox(&mut page, &status.inbox);
+    sources(&mut page, status);
     stages(&mut page, status);
     sinks(&mut page, status);
     page.0
+}
+
+fn inbox(page: &mut Page, inbox: &Inbox) {
+    page.family("inbox_files_total", Kind::Counter, "Files of an inbox by what became of them.");
+    let outcomes =
+        [("done", &inbox.done), ("quarantined", &inbox.quarantined), ("returned", &inbox.returned)];
+    for (outcome, values) in outcomes {
+        for (source, value) in values {
+            page.sample(&[("source", source), ("outcome", outcome)], value);
+        }
+    }
+    page.family(
+        "inbox_files_tried_again_total",
+        Kind::Counter,
+        "Those that took a second attempt.",
+    );
+    for (source, value) in &inbox.tried_again {
+        page.sample(&[("source", source)], value);
+    }
+    page.family("inbox_watched", Kind::Gauge, "1 where the system tells of changes, else 0.");
+    for (folder, value) in &inbox.watched {
+        page.sample(&[("folder", folder)], value);
+    }
+}
+
+fn sources(page: &mut Page, status: &Status) {
+    page.family("source_documents_total", Kind::Counter, "Documents that a source delivered.");
+    for source in &status.sources {
+        page.sample(&[("source", &source.name)], source.read);
+    }
+    page.family("source_unreadable_total", Kind::Counter, "Items that could not be read.");
+    for source in &status.sources {
+        page.sample(&[("source", &source.name)], source.unreadable);
+    }
 }
 
 fn stages(page: &mut Page, status: &Status) {
@@ -77,6 +129,18 @@ fn sinks(page: &mut Page, status: &Status) {
     page.family("sink_waiting", Kind::Gauge, "1 while a sink waits out an error, else 0.");
     for sink in &status.sinks {
         page.sample(&[("sink", &sink.name)], u8::from(sink.paused_by.is_some()));
+    }
+    page.family("sink_queue_documents", Kind::Gauge, "Documents that wait for a sink.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name)], sink.waiting);
+    }
+    page.family("sink_missed_total", Kind::Counter, "Documents that an optional sink missed.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name)], sink.missed);
+    }
+    page.family("sink_ended", Kind::Gauge, "1 where an optional sink is not used any more.");
+    for sink in &status.sinks {
+        page.sample(&[("sink", &sink.name)], u8::from(sink.ended_by.is_some()));
     }
 }
 
@@ -143,10 +207,20 @@ mod tests {
         standpoint_documents_settled_total{outcome="done"} 9
         standpoint_documents_settled_total{outcome="failed"} 1
         standpoint_documents_settled_total{outcome="returned"} 0
+        standpoint_documents_unrouted_total 0
         standpoint_documents_in_flight 2
         standpoint_in_flight_bytes 4096
         standpoint_oldest_in_flight_seconds 1.500
         standpoint_stuck_workers 0
+        standpoint_generation 2
+        standpoint_config_reload_failed 0
+        standpoint_config_reload_failures_total 0
+        standpoint_process_resident_bytes 0
+        standpoint_process_open_files 0
+        standpoint_process_threads 0
+        standpoint_ledger_bytes 0
+        standpoint_source_documents_total{source="news"} 12
+        standpoint_source_unreadable_total{source="news"} 1
         standpoint_stage_documents_total{stage="stance",outcome="done"} 10
         standpoint_stage_documents_total{stage="stance",outcome="failed"} 0
         standpoint_stage_documents_total{stage="stance",outcome="skipped"} 1
@@ -158,6 +232,9 @@ mod tests {
         standpoint_sink_groups_total{sink="results \"a\""} 3
         standpoint_sink_errors_total{sink="results \"a\""} 1
         standpoint_sink_waiting{sink="results \"a\""} 0
+        standpoint_sink_queue_documents{sink="results \"a\""} 0
+        standpoint_sink_missed_total{sink="results \"a\""} 0
+        standpoint_sink_ended{sink="results \"a\""} 0
         "#);
         for sample in samples {
             let name = sample.split(['{', ' ']).next().unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Which plugins are installed, and where they were found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use standpoint_abi::{LoadError, LoadPolicy, LoadedPlugin, Manifest, PluginFolder
 use standpoint_config::PluginReference;
 use standpoint_connectors::files::with_causes;
 use standpoint_stage::{Stage, StartContext};
+use tracing::warn;
 
 /// The variable that names more folders with plugins, separated by `:`.
 const VARIABLE: &str = "STANDPOINT_PLUGINS";
@@ -147,7 +148,9 @@ impl Plugin {
         settings: &Value,
         context: &StartContext,
     ) -> Result<LoadedStage> {
-        let stage = LoadedPlugin::load(&self.path, policy)?.create(settings, context)?;
+        let loaded = LoadedPlugin::load(&self.path, policy)?;
+        note_build(self.name(), loaded.sha256());
+        let stage = loaded.create(settings, context)?;
         Ok(LoadedStage {
             version: self.manifest.version.clone(),
             model: self.manifest.model.clone(),
@@ -201,6 +204,20 @@ impl Plugin {
 
     pub(crate) fn json(&self) -> Value {
         json!({ "path": self.path, "manifest": self.manifest })
+    }
+}
+
+/// How many builds of one plugin may be in memory before somebody is told.
+const MANY_BUILDS: usize = 8;
+
+/// Notes that a build of a plugin is in memory, where it stays: there is no sound way to unload one.
+fn note_build(name: &str, sha256: &str) {
+    static BUILDS: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
+    let mut builds = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let builds = builds.entry(name.to_owned()).or_default();
+    if builds.insert(sha256.to_owned()) && builds.len() > MANY_BUILDS {
+        let builds = builds.len();
+        warn!(plugin = name, builds, "old builds stay in memory; restart the daemon some time");
     }
 }
 

@@ -10,7 +10,7 @@ use standpoint_connectors::files::{
     FilesSource, Input, Listener, Report, is_same_file, with_causes,
 };
 use standpoint_connectors::instance::{Instance, InstanceError};
-use standpoint_connectors::jsonl::{JsonlSink, Maker, StreamSink};
+use standpoint_connectors::jsonl::{JsonlSink, StreamSink};
 use standpoint_document::Document;
 use standpoint_engine::{
     Delivery, Engine, Outcome, Pipeline, Receipt, RunError, Sink, SinkError, SinkStep, Source,
@@ -19,14 +19,14 @@ use standpoint_engine::{
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info};
 
-use crate::assemble::Assembly;
+use crate::assemble::{Assembly, Opening};
 use crate::cli::{self, PipelineChoice, ResultFormat};
+use crate::daemon::Life;
 use crate::exit::{self, Exit};
 use crate::page::PageSink;
 use crate::progress::Progress;
 use crate::server::Server;
 use crate::signals;
-use crate::status::View;
 use crate::style::Style;
 use crate::table::TableSink;
 
@@ -141,14 +141,21 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     assembly.cache_plugins();
     let stages = assembly.stages(&[])?;
     let progress = Progress::new(false);
-    let ledger = assembly.ledger();
-    let sinks = assembly.sinks(Some(&ledger))?;
-    let teller = teller(progress.clone(), false);
-    let sources = assembly.sources(instance.name(), &ledger, arguments.once, &teller)?;
+    let opening = Opening {
+        instance: instance.name().to_owned(),
+        ledger: assembly.ledger(),
+        until_drained: arguments.once,
+        listener: teller(progress.clone(), false),
+    };
+    let sinks = assembly.sinks(Some(&opening.ledger))?;
+    let sources = assembly.sources(&opening)?;
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let server = Server::bind(assembly.file.server.as_ref(), instance.folder())?;
     info!(pipeline = assembly.maker().pipeline, "started");
-    let summary = execute(pipeline, &progress, Some((server, assembly.maker())))?;
+    let assembly = Arc::new(assembly);
+    let watch_config = arguments.watch_config;
+    let life = Life { server, assembly, choice, opening, watch_config };
+    let summary = execute(pipeline, &progress, Some(life))?;
     let counts = &summary.counts;
     info!(
         read = counts.read,
@@ -161,17 +168,15 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     Ok(ending(&summary, &progress))
 }
 
-/// Runs a pipeline to its end, with signals, a progress bar, and the server of a daemon.
-fn execute(
-    pipeline: Pipeline,
-    progress: &Progress,
-    server: Option<(Server, Maker)>,
-) -> Result<Summary> {
+/// Runs a pipeline to its end, with signals, a progress bar, and what a daemon has beside it.
+fn execute(pipeline: Pipeline, progress: &Progress, life: Option<Life>) -> Result<Summary> {
     let runtime = io_runtime()?;
     let summary = runtime.block_on(async {
-        let engine = Engine::new(pipeline);
-        let view = |maker| View::new(maker, engine.stats(), engine.shutdown());
-        let _answering = server.map(|(server, maker)| server.answer(view(maker))).transpose()?;
+        let mut engine = Engine::new(pipeline);
+        if let Some(life) = &life {
+            engine = engine.named(life.assembly.maker().pipeline);
+        }
+        let _living = life.map(|life| life.begin(&engine)).transpose()?;
         let signals = signals::listen(engine.shutdown())?;
         let bar = progress.follow(engine.stats());
         let summary = engine.run().await;

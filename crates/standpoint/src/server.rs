@@ -1,9 +1,11 @@
-//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, to be read only.
+//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, to be read only but
+//! for orders of the daemon's own user.
 //!
 //! It listens on the address of `server.listen` and, for the program's own commands, on a socket in
 //! the data folder. It shows the engine's counters and names from the pipeline file; nothing of a
 //! document.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
@@ -12,6 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,23 +28,26 @@ use hyper_util::rt::TokioIo;
 use standpoint_config::ServerSettings;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::exit;
 use crate::metrics;
+use crate::orders::Orders;
 use crate::status::View;
 
 /// The name of the socket in the data folder.
 pub(crate) const CONTROL_SOCKET: &str = "control.sock";
 
-/// How many connections a listener serves at a time; the others wait in the system's queue.
+/// How many connections a listener serves at a time.
 const CONNECTIONS: usize = 64;
 
 /// How long a connection may take, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for the daemon's own user, who may wait for a reload.
+const LONG_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The most bytes of a request's line and headers.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
@@ -97,8 +103,8 @@ impl Server {
     /// # Errors
     ///
     /// When the runtime cannot watch a listener.
-    pub(crate) fn answer(self, view: View) -> Result<Answering> {
-        let view = Arc::new(view);
+    pub(crate) fn answer(self, view: View, orders: Orders) -> Result<Answering> {
+        let view = Arc::new(Window { view, orders });
         let mut tasks = JoinSet::new();
         if let Some((listener, guard)) = self.web {
             let address = listener.local_addr().context("cannot name the server's address")?;
@@ -178,19 +184,21 @@ impl Door {
 }
 
 /// Takes connections in, for ever.
-async fn receive(door: Door, guard: Arc<Guard>, view: Arc<View>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+async fn receive(door: Door, guard: Arc<Guard>, view: Arc<Window>) {
     let mut connections = JoinSet::new();
-    // The semaphore is never closed.
-    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
-        while connections.try_join_next().is_some() {}
+    let mut visitors = VecDeque::new();
+    loop {
         match door.accept().await {
             Ok(stream) => {
+                while connections.try_join_next().is_some() {}
+                make_room(&mut visitors, &mut connections).await;
                 let (guard, view) = (Arc::clone(&guard), Arc::clone(&view));
-                connections.spawn(async move {
-                    converse(stream, &guard, &view).await;
-                    drop(place);
+                let has_asked = Arc::new(AtomicBool::new(false));
+                let asks = Arc::clone(&has_asked);
+                let task = connections.spawn(async move {
+                    converse(stream, &guard, &view, &asks).await;
                 });
+                visitors.push_back(Visitor { task, has_asked });
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -200,17 +208,40 @@ async fn receive(door: Door, guard: Arc<Guard>, view: Arc<View>) {
     }
 }
 
+/// A connection that is open.
+struct Visitor {
+    task: AbortHandle,
+    /// Whether its request has come.
+    has_asked: Arc<AtomicBool>,
+}
+
+/// Makes room for one more connection: whoever has kept silent for longest goes, so that those who
+/// say nothing, however many, keep nobody from asking.
+async fn make_room(visitors: &mut VecDeque<Visitor>, connections: &mut JoinSet<()>) {
+    visitors.retain(|visitor| !visitor.task.is_finished());
+    while visitors.len() >= CONNECTIONS {
+        let silent = visitors.iter().position(|one| !one.has_asked.load(Ordering::Relaxed));
+        if let Some(visitor) = silent.and_then(|index| visitors.remove(index)) {
+            visitor.task.abort();
+        } else {
+            connections.join_next().await;
+            visitors.retain(|visitor| !visitor.task.is_finished());
+        }
+    }
+}
+
 /// Answers the one request of a connection.
-async fn converse(stream: Box<dyn Stream>, guard: &Guard, view: &View) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let answer = answer(&request, guard, view);
-        async { Ok::<_, Infallible>(answer) }
+async fn converse(stream: Box<dyn Stream>, guard: &Guard, window: &Window, has_asked: &AtomicBool) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        has_asked.store(true, Ordering::Relaxed);
+        Ok::<_, Infallible>(answer(&request, guard, window).await)
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(MAX_REQUEST_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    match timeout(PATIENCE, connection).await {
+    let patience = if matches!(guard, Guard::Owner) { LONG_PATIENCE } else { PATIENCE };
+    match timeout(patience, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "a connection broke off"),
         Err(_) => debug!("a connection took too long"),
@@ -270,10 +301,22 @@ fn host_of(value: &str) -> &str {
 
 type Answer = Response<Full<Bytes>>;
 
-fn answer<Body>(request: &Request<Body>, guard: &Guard, view: &View) -> Answer {
+/// What is shown, and what obeys.
+struct Window {
+    view: View,
+    orders: Orders,
+}
+
+async fn answer<Body>(request: &Request<Body>, guard: &Guard, window: &Window) -> Answer {
     let path = request.uri().path();
     if let Err(refusal) = guard.admit(path, request.headers()) {
         return refusal.into_answer();
+    }
+    let view = &window.view;
+    if matches!(guard, Guard::Owner)
+        && let Some((status, kind, body)) = window.orders.obey(request, view).await
+    {
+        return Page { kind, ..Page::text(status, body) }.into_answer();
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let refusal = "this server can be read only\n";

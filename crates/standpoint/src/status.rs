@@ -1,12 +1,16 @@
 //! What a daemon says of itself: whether it is ready, and what it has done so far.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use standpoint_connectors::jsonl::Maker;
-use standpoint_engine::{Shutdown, SinkSnapshot, Snapshot, StageSnapshot, Stats};
+use standpoint_connectors::meters::{self, Meter};
+use standpoint_engine::{Shutdown, SinkSnapshot, Snapshot, SourceSnapshot, StageSnapshot, Stats};
 
+use crate::reload::Configuration;
 use crate::style::{columns, row};
 
 /// The version of [`Status`] as JSON.
@@ -15,36 +19,61 @@ pub(crate) const VERSION: u32 = 1;
 /// A running pipeline, to be looked at.
 #[derive(Debug)]
 pub(crate) struct View {
-    maker: Maker,
+    configuration: Arc<Configuration>,
+    /// The program's.
+    version: String,
     started: SystemTime,
     /// The same moment, on a clock that nobody sets.
     since: Instant,
     stats: Stats,
     shutdown: Shutdown,
+    /// The ledger's folder.
+    ledger: PathBuf,
 }
 
 impl View {
     /// Looks at a pipeline that starts now.
-    pub(crate) fn new(maker: Maker, stats: Stats, shutdown: Shutdown) -> Self {
-        Self { maker, started: SystemTime::now(), since: Instant::now(), stats, shutdown }
+    pub(crate) fn new(
+        configuration: Arc<Configuration>,
+        version: String,
+        stats: Stats,
+        shutdown: Shutdown,
+        ledger: PathBuf,
+    ) -> Self {
+        let (started, since) = (SystemTime::now(), Instant::now());
+        Self { configuration, version, started, since, stats, shutdown, ledger }
     }
 
     pub(crate) fn status(&self) -> Status {
         let snapshot = self.stats.snapshot();
+        let current = self.configuration.current();
+        let generation = snapshot.generation;
+        let refused = current.refused.map(|refused| Refusal {
+            generation: generation + 1,
+            at: time(refused.at),
+            reason: refused.reason,
+        });
         let reasons = reasons(&snapshot, self.shutdown.is_requested());
         Status {
             version: VERSION,
-            standpoint: self.maker.version.clone(),
-            pipeline: self.maker.pipeline.clone(),
-            started: humantime::format_rfc3339_seconds(self.started).to_string(),
+            standpoint: self.version.clone(),
+            pipeline: current.pipeline,
+            generation,
+            loaded: time(current.loaded),
+            config_reload_failed: refused,
+            config_reload_failures: current.refusals,
+            started: time(self.started),
             uptime_seconds: self.since.elapsed().as_secs(),
-            ready: reasons.is_empty(),
-            reasons,
-            documents: Documents::of(&snapshot),
-            stages: snapshot.stages.into_iter().map(Stage::of).collect(),
-            sinks: snapshot.sinks.into_iter().map(Sink::of).collect(),
+            process: Process::own(),
+            inbox: Inbox::own(),
+            ledger_bytes: size_of_folder(&self.ledger),
+            ..Status::of(snapshot, reasons)
         }
     }
+}
+
+fn time(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 /// Why documents should not be sent to this pipeline now. What is named comes from the pipeline
@@ -60,7 +89,8 @@ fn reasons(snapshot: &Snapshot, is_stopping: bool) -> Vec<String> {
         let named = named.join(", ");
         reasons.push(format!("calls of stage {named} did not return; restart the daemon"));
     }
-    let waiting = snapshot.sinks.iter().filter(|sink| sink.paused_by.is_some());
+    let is_awaited = |sink: &&SinkSnapshot| sink.paused_by.is_some() && !sink.is_optional;
+    let waiting = snapshot.sinks.iter().filter(is_awaited);
     reasons.extend(waiting.map(|sink| format!("sink `{}` waits to try again", sink.name)));
     reasons
 }
@@ -74,6 +104,14 @@ pub(crate) struct Status {
     pub(crate) standpoint: String,
     /// Name and hash of the pipeline, as in the provenance of results.
     pub(crate) pipeline: String,
+    /// How many times it was reloaded, and 1.
+    pub(crate) generation: u64,
+    /// When this generation was loaded, RFC 3339 in UTC.
+    pub(crate) loaded: String,
+    /// The reload that was refused since, while this generation goes on.
+    pub(crate) config_reload_failed: Option<Refusal>,
+    /// How many reloads were refused since the start.
+    pub(crate) config_reload_failures: u64,
     /// When the pipeline was started, RFC 3339 in UTC.
     pub(crate) started: String,
     pub(crate) uptime_seconds: u64,
@@ -81,10 +119,118 @@ pub(crate) struct Status {
     /// Why it is not ready.
     pub(crate) reasons: Vec<String>,
     pub(crate) documents: Documents,
+    pub(crate) process: Process,
+    pub(crate) inbox: Inbox,
+    /// What the ledger takes of the disk.
+    pub(crate) ledger_bytes: u64,
+    /// In the order of the pipeline file.
+    pub(crate) sources: Vec<Source>,
     /// In the order of the chain.
     pub(crate) stages: Vec<Stage>,
     /// In the order of the pipeline file.
     pub(crate) sinks: Vec<Sink>,
+}
+
+impl Status {
+    /// What the engine's counts say; the rest is empty.
+    fn of(snapshot: Snapshot, reasons: Vec<String>) -> Self {
+        Self {
+            version: VERSION,
+            standpoint: String::new(),
+            pipeline: String::new(),
+            generation: snapshot.generation,
+            loaded: String::new(),
+            config_reload_failed: None,
+            config_reload_failures: 0,
+            started: String::new(),
+            uptime_seconds: 0,
+            ready: reasons.is_empty(),
+            reasons,
+            documents: Documents::of(&snapshot),
+            process: Process::default(),
+            inbox: Inbox::default(),
+            ledger_bytes: 0,
+            sources: snapshot.sources.into_iter().map(Source::of).collect(),
+            stages: snapshot.stages.into_iter().map(Stage::of).collect(),
+            sinks: snapshot.sinks.into_iter().map(Sink::of).collect(),
+        }
+    }
+}
+
+/// A reload that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// The generation that it would have been.
+    pub(crate) generation: u64,
+    /// When, RFC 3339 in UTC.
+    pub(crate) at: String,
+    pub(crate) reason: String,
+}
+
+/// What has become of the files of inboxes since the start, by source, and which inboxes the system
+/// tells of changes in, by folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Inbox {
+    pub(crate) done: BTreeMap<String, u64>,
+    pub(crate) quarantined: BTreeMap<String, u64>,
+    pub(crate) returned: BTreeMap<String, u64>,
+    /// Settled after more than one attempt.
+    pub(crate) tried_again: BTreeMap<String, u64>,
+    pub(crate) watched: BTreeMap<String, u64>,
+}
+
+impl Inbox {
+    fn own() -> Self {
+        let mut own = Self::default();
+        for (meter, of, value) in meters::all() {
+            let values = match meter {
+                Meter::FilesDone => &mut own.done,
+                Meter::FilesQuarantined => &mut own.quarantined,
+                Meter::FilesReturned => &mut own.returned,
+                Meter::FilesTriedAgain => &mut own.tried_again,
+                Meter::Watched => &mut own.watched,
+            };
+            values.insert(of, value);
+        }
+        own
+    }
+}
+
+/// The bytes of the files in a folder and in those in it.
+fn size_of_folder(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size_of_folder(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}
+
+/// What the process takes of the machine, as far as the system tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Process {
+    /// Memory that it has now.
+    pub(crate) resident_bytes: u64,
+    pub(crate) open_files: u64,
+    pub(crate) threads: u64,
+}
+
+impl Process {
+    fn own() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
+        Self {
+            resident_bytes: number("VmRSS:").unwrap_or_default() * 1024,
+            // The look itself opens one.
+            open_files: open_files.saturating_sub(1),
+            threads: number("Threads:").unwrap_or_default(),
+        }
+    }
 }
 
 /// Documents since the start.
@@ -95,6 +241,8 @@ pub(crate) struct Documents {
     pub(crate) failed: u64,
     /// Given back to their source undecided.
     pub(crate) returned: u64,
+    /// Done without having gone anywhere, because no route takes them.
+    pub(crate) unrouted: u64,
     pub(crate) in_flight: u64,
     pub(crate) bytes_in_flight: u64,
     /// How long the oldest document has been in the pipeline, in milliseconds.
@@ -110,11 +258,27 @@ impl Documents {
             done: snapshot.done,
             failed: snapshot.failed,
             returned: snapshot.returned,
+            unrouted: snapshot.unrouted,
             in_flight: snapshot.in_flight,
             bytes_in_flight: snapshot.bytes_in_flight,
             oldest_in_flight_ms: milliseconds(snapshot.oldest_in_flight),
             stuck_workers: snapshot.stuck_workers,
         }
+    }
+}
+
+/// A source's documents since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) read: u64,
+    /// Items that could not be read.
+    pub(crate) unreadable: u64,
+}
+
+impl Source {
+    fn of(source: SourceSnapshot) -> Self {
+        Self { name: source.name, read: source.read, unreadable: source.unreadable }
     }
 }
 
@@ -160,6 +324,14 @@ pub(crate) struct Sink {
     pub(crate) errors: u64,
     /// The error that it waits out now.
     pub(crate) paused_by: Option<String>,
+    /// Documents that wait for it.
+    pub(crate) waiting: u64,
+    /// Whether documents are done without it.
+    pub(crate) optional: bool,
+    /// Documents that it missed, being optional.
+    pub(crate) missed: u64,
+    /// Why it is not used any more, being optional.
+    pub(crate) ended_by: Option<String>,
 }
 
 impl Sink {
@@ -171,6 +343,10 @@ impl Sink {
             groups: sink.groups,
             errors: sink.errors,
             paused_by: sink.paused_by,
+            waiting: sink.waiting,
+            optional: sink.is_optional,
+            missed: sink.missed,
+            ended_by: sink.ended_by,
         }
     }
 }
@@ -187,10 +363,12 @@ impl Status {
             if self.ready { "yes".to_owned() } else { format!("no: {}", self.reasons.join("; ")) };
         let documents = &self.documents;
         let mut text = format!(
-            "pipeline   {}\nprogram    {}\nstarted    {} ({uptime} ago)\nready      {ready}\n\
+            "pipeline   {}, generation {} since {}\nprogram    {}\nstarted    {} ({uptime} ago)\nready      {ready}\n\
              documents  {} read, {} done, {} failed, {} returned\n\
              in flight  {} documents of {} bytes, the oldest for {}\n",
             self.pipeline,
+            self.generation,
+            self.loaded,
             self.standpoint,
             self.started,
             documents.read,
@@ -201,6 +379,19 @@ impl Status {
             documents.bytes_in_flight,
             humantime::format_duration(Duration::from_millis(documents.oldest_in_flight_ms)),
         );
+        if documents.unrouted > 0 {
+            let unrouted = documents.unrouted;
+            let _ = writeln!(text, "unrouted   {unrouted} documents, which no route takes");
+        }
+        if let Some(Refusal { generation, at, reason }) = &self.config_reload_failed {
+            let _ = writeln!(text, "reload     generation {generation} refused at {at}:\n{reason}");
+        }
+        let mut rows = vec![row(["source", "read", "unreadable"])];
+        rows.extend(self.sources.iter().map(|source| {
+            row([&source.name, &source.read.to_string(), &source.unreadable.to_string()])
+        }));
+        text.push('\n');
+        text.push_str(&columns(&rows));
         let mut rows = vec![row(["stage", "done", "skipped", "failed", "retried", "stuck", "ms"])];
         rows.extend(self.stages.iter().map(|stage| {
             let counts = [stage.done, stage.skipped, stage.failed, stage.retried, stage.stuck];
@@ -210,9 +401,11 @@ impl Status {
         }));
         text.push('\n');
         text.push_str(&columns(&rows));
-        let mut rows = vec![row(["sink", "done", "failed", "groups", "errors"])];
+        let mut rows =
+            vec![row(["sink", "done", "failed", "groups", "errors", "waiting", "missed"])];
         rows.extend(self.sinks.iter().map(|sink| {
-            let counts = [sink.done, sink.failed, sink.groups, sink.errors];
+            let counts =
+                [sink.done, sink.failed, sink.groups, sink.errors, sink.waiting, sink.missed];
             let mut cells = vec![sink.name.clone()];
             cells.extend(counts.iter().map(u64::to_string));
             cells
@@ -222,6 +415,9 @@ impl Status {
         for sink in &self.sinks {
             if let Some(error) = &sink.paused_by {
                 let _ = write!(text, "\nsink `{}` waits: {error}\n", sink.name);
+            }
+            if let Some(error) = &sink.ended_by {
+                let _ = write!(text, "\nsink `{}` is not used any more: {error}\n", sink.name);
             }
         }
         text
@@ -235,6 +431,8 @@ pub(crate) mod tests {
     /// A pipeline that has seen a little of everything.
     pub(crate) fn snapshot() -> Snapshot {
         Snapshot {
+            generation: 2,
+            sources: vec![SourceSnapshot { name: "news".to_owned(), read: 12, unreadable: 1 }],
             read: 12,
             done: 9,
             failed: 1,
@@ -266,16 +464,12 @@ pub(crate) mod tests {
     pub(crate) fn status(snapshot: Snapshot, is_stopping: bool) -> Status {
         let reasons = reasons(&snapshot, is_stopping);
         Status {
-            version: VERSION,
             standpoint: "0.1.0".to_owned(),
             pipeline: "news@abc".to_owned(),
+            loaded: "2026-11-24T10:00:00Z".to_owned(),
             started: "2026-11-24T10:00:00Z".to_owned(),
             uptime_seconds: 3661,
-            ready: reasons.is_empty(),
-            reasons,
-            documents: Documents::of(&snapshot),
-            stages: snapshot.stages.into_iter().map(Stage::of).collect(),
-            sinks: snapshot.sinks.into_iter().map(Sink::of).collect(),
+            ..Status::of(snapshot, reasons)
         }
     }
 
@@ -296,6 +490,11 @@ pub(crate) mod tests {
             reasons(&stuck(snapshot()), false),
             ["calls of stage `stance` did not return; restart the daemon"]
         );
+        let optional = |mut snapshot: Snapshot| {
+            snapshot.sinks[0].is_optional = true;
+            snapshot
+        };
+        assert_eq!(reasons(&optional(waiting(snapshot())), false), Vec::<String>::new());
         assert_eq!(
             reasons(&waiting(snapshot()), false),
             ["sink `results \"a\"` waits to try again"],
@@ -308,18 +507,21 @@ pub(crate) mod tests {
         let mut snapshot = snapshot();
         snapshot.sinks[0].paused_by = Some("disk full".to_owned());
         insta::assert_snapshot!(status(snapshot, false).text(), @r#"
-        pipeline   news@abc
+        pipeline   news@abc, generation 2 since 2026-11-24T10:00:00Z
         program    0.1.0
         started    2026-11-24T10:00:00Z (1h 1m 1s ago)
         ready      no: sink `results "a"` waits to try again
         documents  12 read, 9 done, 1 failed, 0 returned
         in flight  2 documents of 4096 bytes, the oldest for 1s 500ms
 
+        source  read  unreadable
+        news      12           1
+
         stage   done  skipped  failed  retried  stuck  ms
         stance    10        1       0        2      0  40
 
-        sink         done  failed  groups  errors
-        results "a"     9       0       3       1
+        sink         done  failed  groups  errors  waiting  missed
+        results "a"     9       0       3       1        0       0
 
         sink `results "a"` waits: disk full
         "#);

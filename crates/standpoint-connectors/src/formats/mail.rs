@@ -16,9 +16,15 @@ const FROM: &[u8] = b"From ";
 ///
 /// # Errors
 ///
-/// [`ReadError::Mail`] where there is neither sender, date nor subject.
-pub fn read(bytes: &[u8]) -> Result<Content, ReadError> {
+/// [`ReadError::Mail`] where there is neither sender, date nor subject; [`ReadError::Limit`] for more
+/// parts than there may be.
+pub fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Content, ReadError> {
     let mail = MessageParser::default().parse(bytes).ok_or(ReadError::Mail)?;
+    let (found, allowed) = (mail.parts.len() as u64, u64::from(limits.max_mail_parts));
+    if found > allowed {
+        let (limit, at_least) = ("max_mail_parts", false);
+        return Err(ReadError::Limit { limit, allowed, found, at_least, line: None });
+    }
     // Every mail says from whom and when (RFC 5322, 3.6); one of the three will do.
     if mail.from().is_none() && mail.date().is_none() && mail.subject().is_none() {
         return Err(ReadError::Mail);
@@ -44,6 +50,7 @@ pub fn read(bytes: &[u8]) -> Result<Content, ReadError> {
 pub(crate) struct Mails {
     lines: Box<dyn BufRead + Send>,
     max_mail_bytes: u64,
+    limits: ReadLimits,
     /// The line that begins the next mail was read already.
     has_begun: bool,
     ended: bool,
@@ -52,7 +59,8 @@ pub(crate) struct Mails {
 impl Mails {
     pub(crate) fn new(lines: Box<dyn BufRead + Send>, limits: &ReadLimits) -> Self {
         let max_mail_bytes = limits.max_document_bytes;
-        Self { lines, max_mail_bytes, has_begun: false, ended: false }
+        let limits = limits.clone();
+        Self { lines, max_mail_bytes, limits, has_begun: false, ended: false }
     }
 
     /// The bytes of the next mail, no more than may be kept, and how many it has.
@@ -107,7 +115,9 @@ impl Iterator for Mails {
                 at_least: false,
                 line: None,
             })),
-            Ok(Some((bytes, _))) => Some(read(&bytes).map(|content| Raw { content, bytes })),
+            Ok(Some((bytes, _))) => {
+                Some(read(&bytes, &self.limits).map(|content| Raw { content, bytes }))
+            }
             Err(error) => {
                 self.ended = true;
                 Some(Err(error))

@@ -16,6 +16,7 @@ use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
 use crate::failpoint;
 use crate::ledger::ids::Id;
 use crate::ledger::memory::Memory;
+use crate::meters::{self, Meter};
 use crate::moves::{self, numbered, parent_of, remove_empty};
 use crate::quarantine::{self, Reason};
 
@@ -268,6 +269,11 @@ impl Claims {
 
     /// Moves a claimed file to where it belongs; [`Claims::sync`] puts that on the disk.
     pub(super) fn settle(&self, claim: &Claim, fate: Fate) -> io::Result<()> {
+        let meter = match fate {
+            Fate::Done => Meter::FilesDone,
+            Fate::Quarantined(_) => Meter::FilesQuarantined,
+            Fate::Returned | Fate::InWork | Fate::Uncounted => Meter::FilesReturned,
+        };
         match fate {
             Fate::Done => match &self.on_success {
                 OnSuccess::Archive(archive) => {
@@ -286,6 +292,11 @@ impl Claims {
             }
         }
         failpoint::reached("file moved");
+        let name = self.claimed.file_name().unwrap_or_default().to_string_lossy();
+        meters::count(meter, &name);
+        if claim.attempt > 1 {
+            meters::count(Meter::FilesTriedAgain, &name);
+        }
         // There only if the file ever ended the process.
         let _ = fs::remove_file(claim.folder.join(care::NAME));
         remove_empty(parent_of(&claim.path()), &self.claimed);

@@ -9,6 +9,8 @@ use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tracing::{info, warn};
 
+use crate::meters::{self, Meter};
+
 use super::Watch;
 use super::claims::OWN_FOLDER;
 
@@ -80,6 +82,8 @@ impl Hints {
             }
             Watch::Auto | Watch::Inotify => self.listen(folder),
         };
+        let is_watched = u64::from(watched.is_some());
+        meters::set(Meter::Watched, &folder.to_string_lossy(), is_watched);
         *self.heard.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watched;
     }
 

@@ -27,9 +27,9 @@ fn sink(name: &str, open: Option<Open<SinkStep>>) -> SinkPart {
     SinkPart { name: name.to_owned(), when: None, is_required: true, open }
 }
 
-fn opens(name: &str, memory: impl Sink + 'static) -> Option<Open<SinkStep>> {
+fn opens(name: &str, memory: impl Sink + 'static) -> Open<SinkStep> {
     let step = SinkStep::new(name, Box::new(memory));
-    Some(Box::new(move || Ok(step)))
+    Box::new(move || Ok(step))
 }
 
 fn revision(stage: &str, sinks: Vec<SinkPart>) -> Revision {
@@ -99,7 +99,7 @@ async fn reloads_under_load_lose_and_double_nothing() {
             // By turns: the stages alone, the sink too, and one that is refused.
             let open: Option<Open<SinkStep>> = match round % 3 {
                 0 => None,
-                1 => opens("memory", successor),
+                1 => Some(opens("memory", successor)),
                 _ => Some(Box::new(|| Err("the disk is gone".to_owned()))),
             };
             let reloaded = reloads.reload(revision("b", vec![sink("memory", open)])).await;
@@ -157,7 +157,7 @@ async fn what_waits_for_a_dead_sink_goes_to_its_successor() {
     let request = async {
         sleep(60 * SECOND).await;
         let open = opens("memory", memory);
-        reloads.reload(revision("b", vec![sink("memory", open)])).await.unwrap();
+        reloads.reload(revision("b", vec![sink("memory", Some(open))])).await.unwrap();
     };
     let (summary, ()) = tokio::join!(engine.run(), request);
     assert_eq!(said(&in_order(&outcomes)), ["done"; 20]);
@@ -174,9 +174,9 @@ async fn what_waits_for_a_dead_sink_that_is_removed_goes_back_in_time() {
     let reloads = engine.reloads();
     let request = async {
         sleep(60 * SECOND).await;
-        let again = || opens("memory", Memory::new().0);
+        let again = || Some(opens("memory", Memory::new().0));
         let open = opens("other", memory);
-        reloads.reload(revision("b", vec![sink("other", open)])).await.unwrap();
+        reloads.reload(revision("b", vec![sink("other", Some(open))])).await.unwrap();
         // The one that was removed is not done yet: two must not write to one place.
         let sinks = vec![sink("other", None), sink("memory", again())];
         let refused = reloads.reload(revision("c", sinks)).await.unwrap_err();

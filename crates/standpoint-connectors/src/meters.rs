@@ -1,0 +1,49 @@
+//! What connectors count of themselves besides documents, for whoever shows it.
+//!
+//! There is one set for the process, because a source that is reloaded goes on counting where the
+//! one before it was. Its size is bounded by the names in the pipeline file.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Meter {
+    /// Files of an inbox that are done.
+    FilesDone,
+    /// Files of an inbox that went into quarantine.
+    FilesQuarantined,
+    /// Files of an inbox that went back undecided.
+    FilesReturned,
+    /// Files of an inbox that were settled after more than one attempt.
+    FilesTriedAgain,
+    /// 1 while the system tells of changes in an inbox, 0 while it is only looked through.
+    Watched,
+}
+
+type Values = BTreeMap<(Meter, String), u64>;
+
+static VALUES: Mutex<Values> = Mutex::new(BTreeMap::new());
+
+/// Counts one.
+///
+/// - `of`: the name of the source, or of what is watched.
+pub(crate) fn count(meter: Meter, of: &str) {
+    *lock().entry((meter, of.to_owned())).or_default() += 1;
+}
+
+/// Sets what goes up and down.
+pub(crate) fn set(meter: Meter, of: &str, value: u64) {
+    lock().insert((meter, of.to_owned()), value);
+}
+
+/// Every value, with whose it is.
+#[must_use]
+pub fn all() -> Vec<(Meter, String, u64)> {
+    lock().iter().map(|((meter, of), value)| (*meter, of.clone(), *value)).collect()
+}
+
+fn lock() -> MutexGuard<'static, Values> {
+    // Nothing that can panic runs under the lock.
+    VALUES.lock().unwrap_or_else(PoisonError::into_inner)
+}

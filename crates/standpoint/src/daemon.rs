@@ -1,0 +1,74 @@
+//! What a daemon has beside its pipeline: the server, reloads, and its word to a service manager.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use standpoint_connectors::ledger;
+use standpoint_engine::Engine;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tracing::info;
+
+use crate::assemble::{Assembly, Opening};
+use crate::cli::PipelineChoice;
+use crate::notify::Notifier;
+use crate::orders::Orders;
+use crate::reload::{Configuration, Reloader};
+use crate::server::{Answering, Server};
+use crate::status::View;
+
+/// What it is made of.
+pub(crate) struct Life {
+    pub(crate) server: Server,
+    pub(crate) assembly: Arc<Assembly>,
+    /// How the pipeline file is read again.
+    pub(crate) choice: PipelineChoice,
+    pub(crate) opening: Opening,
+    /// Whether it is read again whenever it changes.
+    pub(crate) watch_config: bool,
+}
+
+/// It lasts until it is dropped.
+pub(crate) struct Living {
+    _tasks: JoinSet<()>,
+    _answering: Answering,
+}
+
+impl Life {
+    /// Begins, on the runtime that this is called in, for a pipeline that is about to run.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime cannot watch a listener or a signal.
+    pub(crate) fn begin(self, engine: &Engine) -> Result<Living> {
+        let Self { server, assembly, choice, opening, watch_config } = self;
+        let configuration = Arc::new(Configuration::new(assembly.maker().pipeline));
+        let view = View::new(
+            Arc::clone(&configuration),
+            assembly.maker().version,
+            engine.stats(),
+            engine.shutdown(),
+            ledger::folder(&assembly.file.data_dir),
+        );
+        let (reloader, requests) =
+            Reloader::new(choice, assembly, opening, engine.reloads(), configuration);
+        let notifier = Arc::new(Notifier::of_environment());
+        let mut tasks = JoinSet::new();
+        if watch_config {
+            tasks.spawn(reloader.watch(requests.clone()));
+        }
+        tasks.spawn(reloader.run(Arc::clone(&notifier)));
+        let mut hangups =
+            signal(SignalKind::hangup()).context("cannot listen for the signal SIGHUP")?;
+        let asked = requests.clone();
+        tasks.spawn(async move {
+            while hangups.recv().await.is_some() {
+                info!("asked to reload by a signal");
+                asked.ask();
+            }
+        });
+        let answering = server.answer(view, Orders::new(requests, engine.tap()))?;
+        tasks.spawn(notifier.keep(engine.stats(), engine.shutdown()));
+        Ok(Living { _tasks: tasks, _answering: answering })
+    }
+}
