@@ -23,7 +23,7 @@
 //!   accepts any office that somebody ever held.
 //!
 //! Modules in reading order: `stage`, [`sight`], [`events`], [`names`], [`context`], [`anaphora`],
-//! [`gazetteer`], [`cues`], [`tagger`], [`atom`], [`fold`], [`date`].
+//! [`gazetteer`], [`cues`], [`tagger`], [`learned`], [`atom`], [`fold`], [`date`].
 
 pub mod anaphora;
 pub mod atom;
@@ -33,6 +33,7 @@ pub mod date;
 pub mod events;
 pub mod fold;
 pub mod gazetteer;
+pub mod learned;
 pub mod names;
 pub mod sight;
 mod stage;

@@ -228,6 +228,7 @@ impl<'r> Reader<'r> {
             }
             // "2006 United States Senate election".
             Class::Other => self.has(tag, cues::EVENT_NOUN),
+            Class::Event => true,
             Class::Person | Class::Location => false,
         }
     }
@@ -391,6 +392,7 @@ impl<'r> Reader<'r> {
         let (kind, country) = match tag.class {
             Class::Person => (EntityKind::Person, None),
             Class::Location => (EntityKind::Place, None),
+            Class::Event => (EntityKind::Event, None),
             Class::Other if self.has(tag, cues::EVENT_NOUN) => (EntityKind::Event, None),
             Class::Other => (EntityKind::Other, None),
             Class::Organisation => (EntityKind::Organisation, self.state_inside(first, end)),

@@ -19,10 +19,12 @@ pub enum Class {
     Location,
     /// Any other name: event, nationality, work.
     Other,
+    /// An event. The linear chain does not tell it from other names; the encoder's tagger does.
+    Event,
 }
 
 impl Class {
-    /// All classes, in the order of their tags.
+    /// The classes of the linear chain, in the order of their tags.
     pub const ALL: [Self; 4] = [Self::Person, Self::Organisation, Self::Location, Self::Other];
 
     /// The name in BIO files of the common scheme.
@@ -32,7 +34,7 @@ impl Class {
             Self::Person => "PER",
             Self::Organisation => "ORG",
             Self::Location => "LOC",
-            Self::Other => "MISC",
+            Self::Other | Self::Event => "MISC",
         }
     }
 }
