@@ -110,44 +110,11 @@ def gum(path: Path) -> list[Text]:
             if rows[last][3] == "PART" or rows[last][1] in ("'s", "’s"):
                 last -= 1
             begin, end = places[first][0], places[last][1]
-            is_proper = rows[first][3] == rows[last][3] == "PROPN"
-            if is_proper and is_name(text[begin:end].replace(", ", " "), GUM_KINDS[kind]) and (not names or names[-1].end <= begin):
-                names += named(text, begin, end, GUM_KINDS[kind])
+            if rows[first][3] == rows[last][3] == "PROPN" and (not names or names[-1].end <= begin):
+                names.append(Name(begin, end, (GUM_KINDS[kind],)))
         if text.strip():
             found.append(Text(text.rstrip(), tuple(names), (PEOPLE, OTHER)))
     return found
-
-
-# What the other sets leave out of a name.
-TITLES = re.compile(
-    r"(?:(?:the|Mr|Mrs|Ms|Miss|Dr|Prof|Professor|Sir|Lord|Lady|King|Queen|Prince|Princess|President|Vice|Prime|Deputy|"
-    r"Foreign|Defen[cs]e|Interior|Minister|Chancellor|Secretary|General|Governor|Senator|Sen|Gov|Gen|Col|Lt|Capt|Sgt|"
-    r"Colonel|Major|Captain|Lieutenant|Sergeant|Ambassador|Representative|Rep|Judge|Justice|Pope|Saint|Father|Sister|"
-    r"Sheikh|Emir|Sultan|Special|Envoy|Under-Secretary-General|Secretary-General|of|State)\b\.?(?:-elect)? )+(?=[A-Z])"
-)
-
-
-# Mentions of other sets go on to the end of their phrase; this is where names end.
-NAME = re.compile(
-    r"[A-Z0-9À-Ý][\w.'’&/+-]*(?: (?:[A-Z0-9À-Ý(&][\w.'’&/+)-]*|of|the|for|in|de|del|la|le|du|von|van|bin|al|el|and|'s|’s))*"
-)
-
-
-def is_name(mention: str, kind: int) -> bool:
-    if "@" in mention or "://" in mention or 9 < len(mention.split()) or not NAME.fullmatch(mention):
-        return False
-    return " and " not in mention or kind not in (PERSON, PLACE)
-
-
-def named(text: str, begin: int, end: int, kind: int) -> list[Name]:
-    """A mention as the names that the other sets would see in it."""
-    if kind == PERSON and (title := TITLES.match(text[begin:end])):
-        begin += title.end()
-    if kind != PLACE:
-        return [Name(begin, end, (kind,))]
-    parts = [m.span() for m in re.finditer(r"[^,]+", text[begin:end])]
-    stripped = [(a + len(text[begin + a : begin + b]) - len(text[begin + a : begin + b].lstrip()), b) for a, b in parts]
-    return [Name(begin + a, begin + b, (kind,)) for a, b in stripped if a < b and text[begin + a].isupper()]
 
 
 PRONOUNS = {"he", "she", "it", "they", "we", "i", "you", "his", "her", "their", "our", "my"}
@@ -155,7 +122,7 @@ PRONOUNS = {"he", "she", "it", "they", "we", "i", "you", "his", "her", "their", 
 
 def re3d(path: Path) -> list[Text]:
     """Sentences, roughly; common nouns ("the government") are mentions there, but no names."""
-    kinds = {"Person": PERSON, "Organisation": ORGANISATION, "Location": PLACE, "Nationality": PEOPLE}
+    kinds = {"Person": (PERSON,), "Organisation": (ORGANISATION,), "Location": (PLACE,), "Nationality": (PEOPLE,)}
     found = []
     for line in opened(path):
         document = json.loads(line)
@@ -167,11 +134,9 @@ def re3d(path: Path) -> list[Text]:
                 continue
             article = re.match(r"(?:[Tt]he|[Aa]n?) ", whole[begin:end])
             begin += article.end() if article else 0
-            kind = kinds[entity["type"]]
-            mention = whole[begin:end].replace(", ", " ")
-            is_proper = mention.lower() not in PRONOUNS and not mention.split(" ")[-1].islower()
-            if is_proper and is_name(mention, kind) and (not names or names[-1].end <= begin):
-                names += named(whole, begin, end, kind)
+            is_name = whole[begin : begin + 1].isupper() and whole[begin:end].lower() not in PRONOUNS
+            if is_name and (not names or names[-1].end <= begin):
+                names.append(Name(begin, end, kinds[entity["type"]]))
         for sentence in re.finditer(r"\S.*?(?:[.!?][\"”’)]*(?=\s+[A-Z\"“])|$)", whole, re.MULTILINE):
             a, b = sentence.span()
             inside = [Name(n.begin - a, n.end - a, n.kinds) for n in names if a <= n.begin and n.end <= b]
