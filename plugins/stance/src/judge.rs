@@ -138,12 +138,12 @@ impl RulesAndWeights {
                         *score += SPOKEN * (said * SHARPNESS - *score);
                     }
                 }
-                let scores = with_pattern(&reading, &found, pair, scores);
+                let (scores, ground) = with_pattern(&reading, &found, pair, scores);
                 let probabilities = self.model.probabilities(scores);
                 match opinions.get(index).copied().flatten() {
                     None => conclude(&reading, &found, pair, probabilities),
                     Some(opinion) => {
-                        let both = opinion.and(probabilities);
+                        let both = opinion.and(probabilities, ground);
                         opinion.complete(conclude(&reading, &found, pair, both))
                     }
                 }
@@ -230,7 +230,9 @@ pub fn bonuses_of(
     let (reading, found) = understand(lexicon, sentence);
     pairs
         .iter()
-        .map(|&(holder, target)| with_pattern(&reading, &found, Pair { holder, target }, [0.0; 3]))
+        .map(|&(holder, target)| {
+            with_pattern(&reading, &found, Pair { holder, target }, [0.0; 3]).0
+        })
         .collect()
 }
 
@@ -337,21 +339,36 @@ const SHARPNESS: f32 = 0.8;
 /// from are fewer than the ways to say a thing.
 const PATTERN_BONUS: f32 = 1.2;
 
+/// On what rules and weights base what they say of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// On the words around it alone.
+    Weights,
+    /// On a condition, wish or forecast.
+    Hypothesis,
+    /// On a pattern that is clear by itself.
+    Pattern,
+    /// On a claim that the sentence rejects, or a place between the sides.
+    Denial,
+}
+
 /// Adds to the model's scores what a clear pattern is worth by itself.
 fn with_pattern(
     reading: &Reading<'_, '_>,
     found: &Edges,
     pair: Pair,
     mut scores: [f32; 3],
-) -> [f32; 3] {
-    let Some(edge) = strongest(reading, found, pair, None) else { return scores };
+) -> ([f32; 3], Ground) {
+    let Some(edge) = strongest(reading, found, pair, None) else {
+        return (scores, Ground::Weights);
+    };
     if matches!(edge.rule, REJECTED | BETWEEN) {
         scores[1] += 3.0 * PATTERN_BONUS;
-        return scores;
+        return (scores, Ground::Denial);
     }
     if edge.time == Time::Hypothetical {
         scores[1] += PATTERN_BONUS;
-        return scores;
+        return (scores, Ground::Hypothesis);
     }
     let by_itself = matches!(
         edge.rule,
@@ -371,8 +388,9 @@ fn with_pattern(
     if by_itself && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         scores[class] += PATTERN_BONUS * edge.score.abs().clamp(0.8, 1.5);
+        return (scores, Ground::Pattern);
     }
-    scores
+    (scores, Ground::Weights)
 }
 
 /// Puts probabilities and patterns together.

@@ -107,6 +107,7 @@ impl StageDefinition for StanceStage {
             minimum_confidence: settings.minimum_confidence,
             max_evidence: settings.max_evidence as usize,
             alone_is_not_enough: false,
+            is_stranger: false,
         };
         Ok(Self { targets, judge, model, lexicon, limits })
     }

@@ -43,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) max_evidence: usize,
     /// One warm passage, or one report of a deed, does not make a stance, however clear.
     pub(crate) alone_is_not_enough: bool,
+    /// No table knows the holder: only what is clear and direct counts.
+    pub(crate) is_stranger: bool,
 }
 
 /// One stance from all pieces of a holder; `None` when the text shows none.
@@ -88,7 +90,7 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let lonely = limits.alone_is_not_enough
         && winning.len() < 2
         && (sign > 0.0 || winning.iter().all(|piece| piece.rule == "accusation"));
-    if lonely || !convinces(&winning) {
+    if lonely || !convinces(&winning) || limits.is_stranger && !convinces_of_stranger(&winning) {
         return None;
     }
     // Strong passages speak louder than weak ones of the same sign: between the plain mean and
@@ -123,7 +125,32 @@ const ALONE: f32 = 0.62;
 /// Whether passages of one sign are enough to name somebody: a clear one, or two that agree.
 fn convinces(winning: &[&Piece]) -> bool {
     winning.len() > 1
-        || winning.iter().any(|piece| piece.rule != "weights" || piece.confidence >= ALONE)
+        || winning
+            .iter()
+            .any(|piece| !matches!(piece.rule, "weights" | "encoder") || piece.confidence >= ALONE)
+}
+
+/// How sure a passage must be to name somebody whom no table knows.
+const STRANGER: f32 = 0.85;
+
+/// Whether passages are enough to name somebody whom no table knows: a clear one that says of him
+/// what it says, rather than of whom he helps.
+fn convinces_of_stranger(winning: &[&Piece]) -> bool {
+    winning.iter().any(|piece| piece.confidence >= STRANGER && !is_indirect(piece.rule))
+}
+
+/// Whether a passage speaks of the target only by way of somebody or something else.
+pub(crate) fn is_indirect(rule: &str) -> bool {
+    matches!(
+        rule,
+        "arms the target's opponent"
+            | "sides with the target's opponent"
+            | "under attack by the target"
+            | "follows another actor"
+            | "implied target"
+            | "backs measures against the target"
+            | "resists measures against the target"
+    )
 }
 
 /// The share of right answers among stances of which the passages make so sure.
@@ -177,8 +204,12 @@ fn chosen(pieces: Vec<Piece>, count: usize) -> Vec<Evidence> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { minimum_confidence: 0.5, max_evidence: 20, alone_is_not_enough: false };
+    const LIMITS: Limits = Limits {
+        minimum_confidence: 0.5,
+        max_evidence: 20,
+        alone_is_not_enough: false,
+        is_stranger: false,
+    };
 
     fn piece(words: u64, score: f32, confidence: f32, rule: &'static str, time: Time) -> Piece {
         Piece {

@@ -3,6 +3,7 @@
 //! who belongs to the target, who is at war with it, and whose words a quotation is.
 
 mod actors;
+mod identity;
 mod indirect;
 mod scene;
 
@@ -17,7 +18,7 @@ use standpoint_encoder::Seen;
 use crate::judge::{Judge, Judgement};
 use crate::lexicon::Lexicon;
 use crate::reading::MAX_PARTIES;
-use crate::sum::{Limits, Piece};
+use crate::sum::{Limits, Piece, is_indirect};
 use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we, starts_quoted};
 
 /// The number of the target among the actors of a sentence.
@@ -58,6 +59,7 @@ pub(crate) fn survey(
         judge,
         lexicon,
         seen,
+        same: identity::same(document.entities()),
         target,
         author,
         pieces: FxHashMap::default(),
@@ -115,6 +117,8 @@ struct Survey<'d> {
     judge: &'d dyn Judge,
     lexicon: &'d Lexicon,
     seen: Option<Seen<'d>>,
+    /// For each entity the one that it is a short form of, or itself.
+    same: Vec<u32>,
     target: Target,
     author: Author,
     pieces: FxHashMap<Holder, Vec<Piece>>,
@@ -214,7 +218,7 @@ impl Survey<'_> {
             if index < from_holders {
                 if let Some(holder) = holder {
                     let piece = self.piece(scene, Some(holder), target, judgement);
-                    self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
+                    self.keep(self.holder(scene, holder), piece);
                 }
             } else if holder.is_none() {
                 self.keep_voice(scene, target, judgement, last_speaker);
@@ -222,6 +226,20 @@ impl Survey<'_> {
                 self.note_assault(scene, holder.unwrap_or(target), target, judgement);
             }
         }
+    }
+
+    /// Who holds what a party of a scene says: in a transcript of the author's own people, who
+    /// speaks gives voice to the author.
+    fn holder(&self, scene: &Scene<'_>, party: u16) -> Holder {
+        let entity = scene.entities[party as usize];
+        let is_stranger =
+            self.document.entities().get(entity as usize).is_some_and(|entity| {
+                entity.kind == EntityKind::Person && entity.country.is_none()
+            });
+        let speaks_for_author = is_stranger
+            && self.document.metadata().author.is_some()
+            && self.is_label(scene.parties[party as usize].span, scene.tokens);
+        if speaks_for_author { Holder::Author } else { Holder::Entity(entity) }
     }
 
     /// The voice of the text: the author's, or inside a quotation that of whoever spoke last.
@@ -237,9 +255,12 @@ impl Survey<'_> {
         if !quoted {
             // A reporter's words are taken for a judgement only where one of them judges.
             let reports = self.document.metadata().author.is_none()
-                && piece.rule == "weights"
+                && matches!(piece.rule, "weights" | "encoder")
                 && !speaks_as_we(self.document, scene.tokens);
-            if reports {
+            // A question is no statement.
+            let asks =
+                scene.tokens.last().is_some_and(|last| self.document.slice(last.span) == "?");
+            if reports || asks {
                 piece.confidence *= 0.6;
             }
             self.keep(Holder::Author, piece);
@@ -312,6 +333,17 @@ impl Survey<'_> {
     }
 
     fn file(&mut self, holder: Holder, piece: Piece) {
+        // Who belongs to the target's state helps its enemies less than words around him say.
+        if let Holder::Entity(entity) = holder
+            && is_indirect(piece.rule)
+            && self
+                .document
+                .entities()
+                .get(entity as usize)
+                .is_some_and(|entity| entity.country.as_deref() == Some(&*self.target.shown.id))
+        {
+            return;
+        }
         let pieces = self.pieces.entry(holder).or_default();
         if pieces.len() < MAX_PIECES {
             pieces.push(piece);

@@ -1,10 +1,28 @@
 //! From passages to actors: for whom a person or body speaks, and who is listed with what.
 
 use rustc_hash::FxHashMap;
-use standpoint_document::{ActorStance, EntityKind, StanceTarget, TargetStance, is_state_id};
+use standpoint_document::{
+    ActorStance, Entity, EntityKind, StanceTarget, TargetStance, is_state_id,
+};
 
 use super::{Holder, Survey};
 use crate::sum::{Limits, Piece, sum_up};
+
+/// Organisations whose bodies decide for themselves.
+const FORUMS: &[&str] = &["UN"];
+
+/// How many speak in a joint statement at most.
+const MAX_JOINT_AUTHORS: usize = 12;
+
+/// Whether a text holds a name as words of its own; "EU" is none of "Neutral".
+fn holds_name(text: &str, name: &str) -> bool {
+    let ends_word = |next: Option<char>| next.is_none_or(|next| !next.is_alphanumeric());
+    name.len() > 1
+        && text.match_indices(name).any(|(at, _)| {
+            ends_word(text[..at].chars().next_back())
+                && ends_word(text[at + name.len()..].chars().next())
+        })
+}
 
 impl Survey<'_> {
     /// The state for which a person or body speaks.
@@ -15,7 +33,7 @@ impl Survey<'_> {
             .country
             .as_deref()
             .filter(|&country| found.speaks_for_country && found.id != country)?;
-        if country == self.target.shown.id {
+        if country == self.target.shown.id || FORUMS.contains(&country) {
             return None;
         }
         match table.iter().position(|entity| entity.id == country) {
@@ -31,6 +49,7 @@ impl Survey<'_> {
     }
 
     pub(super) fn conclude(mut self, limits: Limits) -> TargetStance {
+        self.share_with_joint_authors();
         let author = if self.author.is_target {
             None
         } else {
@@ -49,6 +68,7 @@ impl Survey<'_> {
         holders.sort_by_key(|(holder, _)| *holder);
         let mut actors: Vec<ActorStance> = Vec::new();
         for (holder, pieces) in holders {
+            let limits = Limits { is_stranger: self.is_stranger(holder), ..limits };
             if let Some(stance) = sum_up(pieces, limits)
                 && let Some(actor) = self.actor(holder, stance, &mentions)
             {
@@ -62,6 +82,47 @@ impl Survey<'_> {
         });
         let shown = StanceTarget { id: self.target.shown.id, name: self.target.shown.name };
         TargetStance { target: shown, author, actors }
+    }
+
+    /// Whether no table knows a holder: such a name may be none, or that of somebody who only
+    /// stands beside what is said.
+    fn is_stranger(&self, holder: Holder) -> bool {
+        let Holder::Entity(entity) = holder else { return false };
+        let entity = self.document.entities().get(entity as usize);
+        entity.is_some_and(|entity| entity.id.starts_with("name:"))
+    }
+
+    /// Whoever the title of a joint statement names speaks in it.
+    fn share_with_joint_authors(&mut self) {
+        let Some(title) = self.document.metadata().title.as_deref() else { return };
+        let title = title.to_lowercase();
+        let is_joint = ["joint statement", "joint declaration", "joint communiqu"]
+            .iter()
+            .any(|kind| title.contains(kind));
+        let Some(pieces) = self.pieces.get(&Holder::Author).filter(|_| is_joint).cloned() else {
+            return;
+        };
+        let table = self.document.entities();
+        let names_in_title = |entity: &Entity| {
+            let mut names = std::iter::once(&entity.name).chain(&entity.aliases);
+            names.any(|name| holds_name(&title, &name.to_lowercase()))
+        };
+        let is_author = |entity: &Entity| {
+            matches!(entity.kind, EntityKind::Country | EntityKind::Organisation)
+                && !entity.id.starts_with("name:")
+                && names_in_title(entity)
+        };
+        let authors: Vec<u32> = (0..table.len() as u32)
+            .filter(|&index| is_author(&table[index as usize]))
+            .filter(|&index| !self.target.owns(index as usize))
+            .filter(|&index| self.author.entity != Some(index))
+            .take(MAX_JOINT_AUTHORS)
+            .collect();
+        for author in authors {
+            for piece in &pieces {
+                self.file(Holder::Entity(author), piece.clone());
+            }
+        }
     }
 
     fn actor(
@@ -89,7 +150,7 @@ impl Survey<'_> {
             }
             Holder::StateOf(index) => {
                 let country = table.get(index as usize)?.country.clone()?;
-                let count = |(at, entity): (usize, &standpoint_document::Entity)| {
+                let count = |(at, entity): (usize, &Entity)| {
                     let speaks =
                         entity.speaks_for_country && entity.country.as_ref() == Some(&country);
                     if speaks { mentions.get(&(at as u32)).copied().unwrap_or(0) } else { 0 }

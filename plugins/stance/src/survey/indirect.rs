@@ -3,7 +3,7 @@
 
 use standpoint_document::{Time, sentence, within};
 
-use super::scene::{Scene, event_in, measure_in, quotes_after, starts_quoted};
+use super::scene::{Scene, event_in, measure_in, quotes_after, starts_quoted, tells_of_event};
 use super::{Holder, MAX_HOLDERS, MAX_SENTENCES, MEASURE, Survey, TARGET, TOPIC_SHARE};
 use crate::judge::{Force, Judgement};
 use crate::sum::Piece;
@@ -189,7 +189,10 @@ impl Survey<'_> {
         judgement: &Judgement,
     ) {
         let entity = scene.entities[victim as usize];
-        let war = judgement.force == Force::War
+        let is_sure = judgement.rule == "encoder"
+            && judgement.probabilities[0] >= 0.85
+            && tells_of_event(self.lexicon, self.document, scene.tokens);
+        let war = (judgement.force == Force::War || is_sure)
             && judgement.score < 0.0
             && matches!(judgement.time, Time::Present | Time::Past);
         if !(war && judgement.confidence >= 0.5) {

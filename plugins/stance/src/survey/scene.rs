@@ -58,6 +58,11 @@ impl Survey<'_> {
             let own = self.target.owns(entity as usize);
             let inert = mention.has(mention::NOT_AN_ACTOR)
                 || matches!(kind, Some(EntityKind::Place | EntityKind::Event | EntityKind::Other));
+            let entity = self.same.get(entity as usize).copied().unwrap_or(entity);
+            if !own && self.is_no_name(mention, tokens) {
+                continue;
+            }
+            let inert = inert || !own && self.is_where(mention, tokens);
             let actor = if own { TARGET } else { entity.saturating_add(1) };
             if inert && own {
                 // Named, but not as somebody toward whom one can stand.
@@ -73,6 +78,46 @@ impl Survey<'_> {
         found.truncate(MAX_PARTIES);
         let (parties, entities) = found.into_iter().unzip();
         Scene { span, tokens, parties, entities, in_quotes }
+    }
+
+    /// Whether a mention is a word that begins a sentence and was taken for a name.
+    fn is_no_name(&self, mention: &Annotation, tokens: &[Annotation]) -> bool {
+        if mention.has(mention::ANAPHOR) {
+            return false;
+        }
+        let name = self.document.slice(mention.span);
+        let is_word = ["The", "We", "Let", "Our", "They", "This", "That", "These", "Those", "I"]
+            .contains(&name);
+        is_word
+            || tokens.first().is_some_and(|first| first.span.start == mention.span.start) && {
+                // "Let me", which is not a movement's acronym.
+                name.len() <= 4 && self.lexicon.get(&name.to_lowercase()).is_some()
+            }
+    }
+
+    /// Whether an organisation is named as the place where others meet, or for its charter.
+    fn is_where(&self, mention: &Annotation, tokens: &[Annotation]) -> bool {
+        if EntityKind::from_code(mention.label) != Some(EntityKind::Organisation) {
+            return false;
+        }
+        let word =
+            |index: usize| tokens.get(index).map_or("", |token| self.document.slice(token.span));
+        let first = tokens.partition_point(|token| token.span.start < mention.span.start);
+        let behind = tokens.partition_point(|token| token.span.start < mention.span.end);
+        if word(behind) == "Charter" {
+            return true;
+        }
+        let article = first.checked_sub(1).filter(|&at| word(at).eq_ignore_ascii_case("the"));
+        let Some(before) = article.unwrap_or(first).checked_sub(1) else { return false };
+        matches!(word(before), "at" | "At")
+            || word(before) == "of" && before.checked_sub(1).is_some_and(|at| word(at) == "Charter")
+    }
+
+    /// Whether a mention is the label of who speaks, as transcripts have it: "MR. CARNEY:".
+    pub(super) fn is_label(&self, span: Span, tokens: &[Annotation]) -> bool {
+        let first = tokens.partition_point(|token| token.span.start < span.start);
+        let behind = tokens.partition_point(|token| token.span.start < span.end);
+        first <= 3 && tokens.get(behind).is_some_and(|token| self.document.slice(token.span) == ":")
     }
 
     /// Who is named outside quotation marks and acts: the likely speaker of what follows.
@@ -164,6 +209,15 @@ pub(super) fn event_in(
                 })
         })
         .map(|index| tokens[index].span)
+}
+
+/// Whether a sentence speaks of an invasion, a war, an attack.
+pub(super) fn tells_of_event(
+    lexicon: &Lexicon,
+    document: &Document<'_>,
+    tokens: &[Annotation],
+) -> bool {
+    tokens.iter().take(256).any(|token| is_of(lexicon, document.slice(token.span), class::EVENT))
 }
 
 fn is_of(lexicon: &Lexicon, word: &str, bits: u32) -> bool {
