@@ -366,3 +366,42 @@ fn a_new_build_of_a_plugin_is_taken_over() {
     assert_eq!(versions, expected);
     assert!(station.log().contains("old builds stay in memory"), "{}", station.log());
 }
+
+#[test]
+fn traces_go_to_a_collector_without_a_word_of_a_document() {
+    let station = Station::new();
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap();
+    let child = command(&["daemon", "-c", &station.pipeline])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}/"))
+        .spawn()
+        .unwrap();
+    let heard = thread::spawn(move || {
+        let (mut stream, _) = collector.accept().unwrap();
+        let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+        // The message is one JSON object, and ends as none of its parts does.
+        while !heard.ends_with(b"]}]}]}") {
+            let count = stream.read(&mut buffer).unwrap();
+            assert!(count > 0, "{}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&buffer[..count]);
+        }
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        std::io::Write::write_all(&mut stream, answer).unwrap();
+        String::from_utf8(heard).unwrap()
+    });
+    let mut number = 0;
+    assert!(becomes_true(|| {
+        number += 1;
+        station.drop_in(&format!("{number}.txt"));
+        thread::sleep(Duration::from_millis(50));
+        heard.is_finished()
+    }));
+    let heard = heard.join().unwrap();
+    assert!(heard.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{heard}");
+    for expected in ["\"name\":\"document\"", "\"name\":\"tokenise\"", "\"news\""] {
+        assert!(heard.contains(expected), "{expected}: {heard}");
+    }
+    assert!(!heard.contains("Kazakhstan"), "{heard}");
+    signal(&child, Signal::TERM);
+    finish(child).expect(0);
+}

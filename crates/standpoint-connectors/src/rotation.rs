@@ -461,7 +461,7 @@ mod tests {
             let path = folder.path().join("r.jsonl");
             // More than one piece, and not all alike.
             let text: String =
-                (0..300_000).map(|number| format!("{{\"id\":{number}}}\n")).collect();
+                (0..400_000).map(|number| format!("{{\"id\":{number}}}\n")).collect();
             assert!(text.len() as u64 > PIECE);
             fs::write(numbered(&path, 1), &text).unwrap();
             // A run ended before it removed the second original, another in the middle of a third.

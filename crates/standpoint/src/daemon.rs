@@ -16,6 +16,7 @@ use crate::orders::Orders;
 use crate::reload::{Configuration, Reloader};
 use crate::server::{Answering, Server};
 use crate::status::View;
+use crate::traces;
 
 /// What it is made of.
 pub(crate) struct Life {
@@ -30,8 +31,16 @@ pub(crate) struct Life {
 
 /// It lasts until it is dropped.
 pub(crate) struct Living {
+    notifier: Arc<Notifier>,
     _tasks: JoinSet<()>,
     _answering: Answering,
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        // A pipeline may have drained before anybody looked.
+        self.notifier.tell("STOPPING=1");
+    }
 }
 
 impl Life {
@@ -67,8 +76,12 @@ impl Life {
                 asked.ask();
             }
         });
+        if let Some(collector) = traces::collector()? {
+            let version = view.version().to_owned();
+            tasks.spawn(traces::send(collector, engine.tap(), version));
+        }
         let answering = server.answer(view, Orders::new(requests, engine.tap()))?;
-        tasks.spawn(notifier.keep(engine.stats(), engine.shutdown()));
-        Ok(Living { _tasks: tasks, _answering: answering })
+        tasks.spawn(Arc::clone(&notifier).keep(engine.stats(), engine.shutdown()));
+        Ok(Living { notifier, _tasks: tasks, _answering: answering })
     }
 }

@@ -31,6 +31,7 @@ mod status;
 mod style;
 mod table;
 mod top;
+mod traces;
 mod trials;
 
 use std::process::ExitCode;

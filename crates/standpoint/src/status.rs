@@ -44,6 +44,11 @@ impl View {
         Self { configuration, version, started, since, stats, shutdown, ledger }
     }
 
+    /// The program's version.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
     pub(crate) fn status(&self) -> Status {
         let snapshot = self.stats.snapshot();
         let current = self.configuration.current();
