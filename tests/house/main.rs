@@ -28,7 +28,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("standpoint-config", &[]),
     ("standpoint-abi", &["standpoint-stage", "standpoint-document"]),
     ("standpoint-engine", &["standpoint-stage", "standpoint-document"]),
-    ("standpoint-connectors", &["standpoint-engine", "standpoint-stage", "standpoint-document"]),
+    ("standpoint-store", &["standpoint-document"]),
+    ("standpoint-web", &["standpoint-store", "standpoint-document"]),
+    (
+        "standpoint-connectors",
+        &["standpoint-engine", "standpoint-stage", "standpoint-document", "standpoint-store"],
+    ),
     (
         "standpoint",
         &[
@@ -38,6 +43,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "standpoint-document",
             "standpoint-engine",
             "standpoint-stage",
+            "standpoint-store",
+            "standpoint-web",
         ],
     ),
 ];

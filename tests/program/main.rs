@@ -16,6 +16,7 @@ mod harness;
 mod pipeline_file;
 mod quarantine;
 mod reload;
+mod report;
 mod results;
 mod server;
 mod strain;

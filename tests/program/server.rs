@@ -148,6 +148,53 @@ fn it_is_not_ready_while_it_stops() {
 }
 
 #[test]
+fn a_browser_logs_in_by_the_printed_address_and_sees_documents_arrive() {
+    let daemon = Served::start("", "  store: { type: sqlite, path: ./out/standpoint.db }\n");
+    let token = fs::read_to_string(daemon.folder.at("state/server.token")).unwrap();
+    let token = token.trim();
+    let as_program = |path: &str| {
+        daemon.ask(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ))
+    };
+    assert_eq!(daemon.get("/").0, 401);
+    assert_eq!(daemon.get("/api/v1/evidence").0, 401);
+    assert_eq!(daemon.ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").0, 421);
+    // Events begin at once, and one comes when a document was kept.
+    let mut events = TcpStream::connect(&daemon.address).unwrap();
+    write!(
+        events,
+        "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+    )
+    .unwrap();
+    let mut events = BufReader::new(events).lines().map(Result::unwrap);
+    assert!(events.any(|line| line == "data: {\"documents\":0}"));
+    daemon.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    assert!(events.any(|line| line == "data: {\"documents\":1}"));
+    let (code, answer) = as_program("/api/v1/evidence.csv");
+    assert!(code == 200 && answer.contains("Kazakhstan condemned Russia."), "{answer}");
+    let (code, page) = as_program("/");
+    assert!(code == 200 && page.contains("Kazakhstan"), "{page}");
+    assert!(
+        page.contains("content-security-policy: default-src 'none'; script-src 'self'"),
+        "{page}"
+    );
+
+    let large = "x".repeat(100_000);
+    let request = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{large}",
+        large.len()
+    );
+    assert_eq!(daemon.ask(&request).0, 413);
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    let (_, ran) = daemon.finish();
+    let ran = ran.expect(0);
+    let printed = ran.stderr.lines().find_map(|line| line.strip_prefix("dashboard: http://"));
+    let key = printed.and_then(|line| line.split_once("/#")).unwrap().1;
+    assert_eq!(key.len(), 40, "{printed:?}");
+}
+
+#[test]
 fn strangers_are_turned_away() {
     let daemon = Served::start("", "");
     for (request, expected) in [

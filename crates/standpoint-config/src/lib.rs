@@ -129,8 +129,8 @@ pub use routing::{
     ActorExpectation, Expectations, ExpectedDegree, ExpectedLabel, PipelineTest, Route,
 };
 pub use settings::{
-    Batch, Commit, Concurrency, Dedupe, Durability, Limits, OnError, Ordering, PluginSettings,
-    QuarantineSettings, Retry, Runtime, ServerSettings, StageDefaults,
+    AlertSettings, Batch, Commit, Concurrency, Dedupe, Durability, Limits, OnError, Ordering,
+    PluginSettings, QuarantineSettings, Retry, Runtime, ServerSettings, StageDefaults,
 };
 pub use units::{
     DURATION_FORMAT, DURATION_RANGE_FORMAT, DurationRange, PATH_FORMAT, SIZE_FORMAT, UnitError,

@@ -331,6 +331,43 @@ pub struct ServerSettings {
     #[serde(default)]
     #[schemars(schema_with = "optional_path_schema")]
     pub token_file: Option<PathBuf>,
+
+    /// Who is told when an actor's stance moves. The dashboard shows it in any case; it needs a sink
+    /// of type `sqlite`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertSettings>,
+}
+
+/// Who is told when an actor's stance moves by more than chance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertSettings {
+    /// A file to which each shift is appended as a JSON object on a line.
+    #[serde(default)]
+    #[schemars(schema_with = "optional_path_schema")]
+    pub file: Option<PathBuf>,
+
+    /// An address to which each shift is sent as JSON with POST, such as
+    /// `http://127.0.0.1:9000/shifts`. Plain HTTP; name a relay on this machine for others.
+    #[serde(default)]
+    pub webhook: Option<String>,
+
+    /// How often the store is looked at.
+    #[serde(default = "default_alerts_every", with = "duration_text")]
+    #[schemars(schema_with = "duration_text::schema")]
+    pub every: Duration,
+
+    /// Days that are compared with the three times as many before.
+    #[serde(default = "default_window_days")]
+    pub window_days: NonZeroU32,
+}
+
+const fn default_alerts_every() -> Duration {
+    Duration::from_mins(10)
+}
+
+const fn default_window_days() -> NonZeroU32 {
+    NonZeroU32::new(30).expect("30 is not zero")
 }
 
 /// A pipeline: where documents come from, which stages read them, where results go.

@@ -1,27 +1,18 @@
-//! The sink `sqlite`: a store that analysts read with SQL.
-//!
-//! One file in WAL mode, so that readers never wait for the writer. People read its views
-//! (`documents`, `actor_stance`, `author_stance`, `evidence`) and search the full text through
-//! `document_text`; the tables behind them may change with the store's version, which is in
-//! `PRAGMA user_version`. `PRAGMA application_id` tells it from the databases of others.
+//! The sink `sqlite`: keeps documents in a store, which analysts read with SQL and the dashboard
+//! and reports show.
 
-mod rows;
-
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use standpoint_document::Document;
 use standpoint_engine::{Sink, SinkError};
-use thiserror::Error;
+use standpoint_store::schema::{advice, is_damaged};
+use standpoint_store::write::PutError;
+use standpoint_store::{Record, Store, StoreError};
 use tokio::task;
-use tracing::warn;
 
 use crate::jsonl::Maker;
 
@@ -34,112 +25,14 @@ pub struct SqliteSettings {
     pub path: PathBuf,
 }
 
-/// What brings a store from one version to the next; its version is how many were applied.
-const MIGRATIONS: &[&str] = &[include_str!("sqlite/v1.sql")];
-
-/// `Stnd`, in the header of every store.
-const APPLICATION_ID: i32 = 0x5374_6e64;
-
-/// How long a write waits for another program that holds the store, before the engine waits.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How large the write-ahead log stays on the disk once it was larger, in bytes.
-const LOG_LIMIT: i64 = 64 << 20;
-
-/// Why a store cannot be used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The folder of the store cannot be made or looked into.
-    #[error("cannot use the folder of {}", path.display())]
-    Folder {
-        /// Which store.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is not a database that Standpoint made.
-    #[error(
-        "{} is not a store of Standpoint ({found}); name another file, or move this one away",
-        path.display()
-    )]
-    Foreign {
-        /// Which file.
-        path: PathBuf,
-        /// What it is instead.
-        found: &'static str,
-    },
-    /// A newer program made the store.
-    #[error(
-        "{} has store version {found} and this program writes version {}; use the newer program",
-        path.display(),
-        MIGRATIONS.len()
-    )]
-    Newer {
-        /// Which store.
-        path: PathBuf,
-        /// The version in the file.
-        found: i64,
-    },
-    /// The database was emptied while its write-ahead log still holds what was in it.
-    #[error(
-        "{} is empty, but its write-ahead log {} is not: the database was lost; restore it, or \
-         move the log away to begin anew",
-        path.display(),
-        log.display()
-    )]
-    Lost {
-        /// Which store.
-        path: PathBuf,
-        /// The log that is left.
-        log: PathBuf,
-    },
-    /// The file can be read but not written.
-    #[error("{} cannot be written; give this user the right to", path.display())]
-    ReadOnly {
-        /// Which store.
-        path: PathBuf,
-    },
-    /// `SQLite` refuses.
-    #[error("cannot open {}{}", path.display(), advice(source))]
-    Sqlite {
-        /// Which store.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-}
-
-/// What a person can do about an error of `SQLite`.
-fn advice(error: &rusqlite::Error) -> &'static str {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt) => {
-            ": it is damaged; restore a copy, or recover it with `sqlite3 FILE .recover`"
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            ": another program holds it; end that program or its transaction"
-        }
-        Some(ErrorCode::DiskFull) => ": the disk is full; make room",
-        Some(ErrorCode::ReadOnly) => ": it cannot be written; give this user the right to",
-        _ => "",
-    }
-}
-
 /// Keeps documents in a `SQLite` database, each id once: a document that comes again replaces what
 /// was kept of it.
 #[derive(Debug)]
 pub struct SqliteSink {
     /// `None` while a blocking thread has it, and after a call that was dropped half way.
     store: Option<Store>,
-    path: PathBuf,
-}
-
-#[derive(Debug)]
-struct Store {
-    connection: Connection,
     maker: Maker,
-    /// Which file was opened.
-    identity: (u64, u64),
+    path: PathBuf,
 }
 
 impl SqliteSink {
@@ -153,166 +46,8 @@ impl SqliteSink {
     /// [`StoreError`] when the file is none of ours, newer, damaged, locked or not writable. It is
     /// left as it was.
     pub fn open(path: &Path, maker: Maker, sync: bool) -> Result<Self, StoreError> {
-        let connection = open(path, sync)?;
-        let identity = identity(path)
-            .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
-        Ok(Self { store: Some(Store { connection, maker, identity }), path: path.to_owned() })
+        Ok(Self { store: Some(Store::open(path, sync)?), maker, path: path.to_owned() })
     }
-}
-
-fn open(path: &Path, sync: bool) -> Result<Connection, StoreError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)
-            .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
-    }
-    refuse_lost(path)?;
-    // No URI: a path with a `?` in it is a path.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let refuse = |source| refusal(path, source);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(refuse)?;
-    check_ours(&connection, path)?;
-    if connection.is_readonly(MAIN_DB).map_err(refuse)? {
-        return Err(StoreError::ReadOnly { path: path.to_owned() });
-    }
-    configure(&connection, path, sync).map_err(refuse)?;
-    migrate(&mut connection).map_err(refuse)?;
-    Ok(connection)
-}
-
-fn refusal(path: &Path, source: rusqlite::Error) -> StoreError {
-    let path = path.to_owned();
-    match source.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => {
-            StoreError::Foreign { path, found: "not a SQLite database" }
-        }
-        _ => StoreError::Sqlite { path, source },
-    }
-}
-
-/// `SQLite` would delete the log of a database that is gone, and what was in it with it.
-fn refuse_lost(path: &Path) -> Result<(), StoreError> {
-    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = PathBuf::from(log);
-    if length(path) == 0 && length(&log) > 0 {
-        return Err(StoreError::Lost { path: path.to_owned(), log });
-    }
-    Ok(())
-}
-
-/// Refuses what is not a store, before anything is written into it.
-fn check_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let number = |sql| {
-        let row = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        row.map_err(|source| refusal(path, source))
-    };
-    let application = number("SELECT application_id FROM pragma_application_id")?;
-    let version = number("SELECT user_version FROM pragma_user_version")?;
-    if application == i64::from(APPLICATION_ID) {
-        if usize::try_from(version).is_ok_and(|version| version > MIGRATIONS.len()) {
-            return Err(StoreError::Newer { path: path.to_owned(), found: version });
-        }
-    } else if application != 0 || version != 0 || number("SELECT count(*) FROM sqlite_schema")? > 0
-    {
-        let found = "a SQLite database of another program";
-        return Err(StoreError::Foreign { path: path.to_owned(), found });
-    }
-    Ok(())
-}
-
-fn configure(connection: &Connection, path: &Path, sync: bool) -> rusqlite::Result<()> {
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        let path = path.display();
-        warn!(%path, mode, "readers of this store will wait for the writer: no WAL mode here");
-    }
-    // In WAL mode only FULL syncs every commit.
-    connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    // Finds a damaged page when it is read, not when it has spread.
-    connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)
-}
-
-fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Read again, now that no other program can be doing the same.
-    let version =
-        transaction.query_row("SELECT user_version FROM pragma_user_version", [], |row| {
-            row.get::<_, i64>(0)
-        })?;
-    let done = usize::try_from(version).unwrap_or(MIGRATIONS.len());
-    for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
-        transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", version)?;
-    }
-    transaction.commit()
-}
-
-/// Tells a file from another that took its place.
-fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
-    let metadata = fs::metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
-/// Why a group could not be kept.
-enum Failure {
-    /// The file is no longer at its path; what is written now would be lost with it.
-    Replaced,
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl Store {
-    /// Keeps a group in one transaction. What is wrong with one document is its own answer.
-    fn put(
-        &mut self,
-        path: &Path,
-        documents: &[Arc<Document<'static>>],
-    ) -> Result<Vec<Result<(), String>>, Failure> {
-        if identity(path).ok() != Some(self.identity) {
-            return Err(Failure::Replaced);
-        }
-        let mut transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut answers = Vec::with_capacity(documents.len());
-        for document in documents {
-            let savepoint = transaction.savepoint()?;
-            match rows::put(&savepoint, document, &self.maker) {
-                Ok(()) => {
-                    savepoint.commit()?;
-                    answers.push(Ok(()));
-                }
-                Err(error) if is_of_the_document(&error) => {
-                    // Dropped, it takes back what it did.
-                    drop(savepoint);
-                    answers.push(Err(format!("the store refuses it: {error}")));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        transaction.commit()?;
-        Ok(answers)
-    }
-}
-
-/// Whether the next document may do better.
-fn is_of_the_document(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)
-    ) || matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
 }
 
 #[async_trait]
@@ -325,26 +60,24 @@ impl Sink for SqliteSink {
         let lost = || SinkError::fatal(format!("writing to {shown} was interrupted"));
         let mut store = self.store.take().ok_or_else(lost)?;
         let group = documents.to_vec();
-        let path = self.path.clone();
+        let Maker { pipeline, version } = self.maker.clone();
         // Off the I/O runtime, because a slow disk must not delay anything else.
         let (store, result) = task::spawn_blocking(move || {
-            let result = store.put(&path, &group);
+            let records: Vec<_> =
+                group.iter().map(|document| Record::of(document, &pipeline, &version)).collect();
+            let result = store.put(&records);
             (store, result)
         })
         .await
         .map_err(|_| lost())?;
         self.store = Some(store);
         result.map_err(|failure| match failure {
-            Failure::Replaced => SinkError::fatal(format!(
+            PutError::Replaced => SinkError::fatal(format!(
                 "{shown} was removed or replaced while the program ran; put it back and start again"
             )),
-            Failure::Sqlite(error) => {
+            PutError::Sqlite(error) => {
                 let message = format!("cannot write to {shown}{}", advice(&error));
-                let damaged = matches!(
-                    error.sqlite_error_code(),
-                    Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-                );
-                let kind = if damaged { SinkError::fatal } else { SinkError::transient };
+                let kind = if is_damaged(&error) { SinkError::fatal } else { SinkError::transient };
                 kind(message).caused_by(error)
             }
         })
@@ -357,6 +90,10 @@ mod tests {
         ActorStance, Confidence, EntityKind, Evidence, Metadata, Polarity, SourceRef, Span, Stance,
         StanceTarget, TargetStance, Time, Voice,
     };
+    use std::fs;
+    use std::time::Duration;
+
+    use rusqlite::{Connection, OpenFlags};
 
     use super::*;
 
@@ -492,7 +229,7 @@ mod tests {
             }),
             refused(&|path| {
                 let newer = Connection::open(path).unwrap();
-                newer.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+                newer.pragma_update(None, "application_id", 0x5374_6e64).unwrap();
                 newer.pragma_update(None, "user_version", 99).unwrap();
             }),
             refused(&|path| {
@@ -503,7 +240,7 @@ mod tests {
         insta::assert_snapshot!(messages.join("\n"), @r"
         DIR/store.db is not a store of Standpoint (not a SQLite database); name another file, or move this one away
         DIR/store.db is not a store of Standpoint (a SQLite database of another program); name another file, or move this one away
-        DIR/store.db has store version 99 and this program writes version 1; use the newer program
+        DIR/store.db has store version 99 and this program writes version 2; use the newer program
         DIR/store.db is empty, but its write-ahead log DIR/store.db-wal is not: the database was lost; restore it, or move the log away to begin anew
         ");
     }
@@ -513,7 +250,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut sink = SqliteSink::open(&path, maker(), true).unwrap();
-        sink.store.as_ref().unwrap().connection.busy_timeout(Duration::ZERO).unwrap();
+        sink.store.as_ref().unwrap().connection().busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let error = sink.write(&[document("a", 0.0)]).await.unwrap_err();
@@ -530,7 +267,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut sink = SqliteSink::open(&path, maker(), false).unwrap();
-        let connection = &sink.store.as_ref().unwrap().connection;
+        let connection = sink.store.as_ref().unwrap().connection();
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         let limit = |pages: i64| format!("PRAGMA max_page_count = {pages}");
         connection.query_row(&limit(pages + 2), [], |_| Ok(())).unwrap();
@@ -538,7 +275,7 @@ mod tests {
         let error = sink.write(&group).await.unwrap_err();
         assert!(transient(&error) && error.to_string().contains("make room"), "{error}");
         assert!(rows(&path, "SELECT id FROM documents").is_empty());
-        let connection = &sink.store.as_ref().unwrap().connection;
+        let connection = sink.store.as_ref().unwrap().connection();
         connection.query_row(&limit(1 << 30), [], |_| Ok(())).unwrap();
         sink.write(&group).await.unwrap();
         assert_eq!(rows(&path, "SELECT id FROM documents").len(), 200);
@@ -582,7 +319,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut sink = SqliteSink::open(&path, maker(), true).unwrap();
-        let connection = &sink.store.as_ref().unwrap().connection;
+        let connection = sink.store.as_ref().unwrap().connection();
         connection
             .execute_batch(
                 "CREATE TRIGGER refuse BEFORE INSERT ON document WHEN new.id = 'b' BEGIN

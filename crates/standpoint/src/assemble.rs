@@ -450,6 +450,22 @@ impl Assembly {
         stages.filter_map(|stage| Some(self.installed.find(&stage.plugin).ok()?.path)).collect()
     }
 
+    /// The store of the first sink that keeps one.
+    ///
+    /// # Errors
+    ///
+    /// When its settings are none.
+    pub(crate) fn store(&self) -> Result<Option<PathBuf>> {
+        let Some(sink) = self.file.sinks.iter().find(|sink| sink.kind == "sqlite") else {
+            return Ok(None);
+        };
+        let schema = sink_schemas().remove("sqlite").unwrap_or_default();
+        let settings =
+            sink.settings.conform(&schema).map_err(|found| exit::usage(found.render(false)))?;
+        let settings: SqliteSettings = serde_json::from_value(settings)?;
+        Ok(Some(settings.path))
+    }
+
     /// A sink with the file's `commit` settings.
     pub(crate) fn sink_step(&self, name: &str, sink: Box<dyn standpoint_engine::Sink>) -> SinkStep {
         let mut step = SinkStep::new(name, sink);

@@ -9,14 +9,14 @@ use standpoint_config::schema;
 
 use crate::assemble::{Assembly, catalogue};
 use crate::cli::{
-    Cli, Command, ConfigCommand, Evaluate, Explain, Graph, GraphFormat, PluginCommand,
-    ReportFormat, Validate,
+    Cli, Command, ConfigCommand, Evaluate, Explain, ExplainFormat, Graph, GraphFormat,
+    PluginCommand, ReportFormat, Validate,
 };
 use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{control, evaluate, ledger, quarantine, run, top, trials};
+use crate::{control, evaluate, ledger, quarantine, report, reprocess, run, top, trials};
 
 /// Answers a command.
 ///
@@ -48,6 +48,9 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
             Ok(exit)
         }
         Command::Explain(arguments) => explained(&arguments, cli.color),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Reprocess(arguments) => reprocess::run(&arguments),
+        Command::Corrections(arguments) => print(&report::corrections(&arguments)?),
         Command::Evaluate(arguments) => evaluated(&arguments),
         Command::Plugin(command) => plugin(command),
         Command::Schema => schema_of_everything(),
@@ -118,9 +121,14 @@ fn explained(arguments: &Explain, colour: ColorChoice) -> Result<Exit> {
     let documents = run::read(&arguments.path, &assembly)?;
     let read = documents.len();
     let documents = run::annotate(documents, stages, &assembly)?;
-    let style = Style::of_stdout(colour);
-    for document in &documents {
-        print(&format!("{}\n", explain(document, style)))?;
+    match arguments.format {
+        ExplainFormat::Html => drop(print(&report::explained(&documents, &assembly.maker())?)?),
+        ExplainFormat::Text => {
+            let style = Style::of_stdout(colour);
+            for document in &documents {
+                print(&format!("{}\n", explain(document, style)))?;
+            }
+        }
     }
     Ok(if documents.is_empty() || documents.len() < read { Exit::SomeFailed } else { Exit::Done })
 }

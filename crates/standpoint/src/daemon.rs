@@ -11,6 +11,7 @@ use tracing::info;
 
 use crate::assemble::{Assembly, Opening};
 use crate::cli::PipelineChoice;
+use crate::dashboard::Dashboard;
 use crate::notify::Notifier;
 use crate::orders::Orders;
 use crate::reload::{Configuration, Reloader};
@@ -21,6 +22,7 @@ use crate::traces;
 /// What it is made of.
 pub(crate) struct Life {
     pub(crate) server: Server,
+    pub(crate) dashboard: Option<Dashboard>,
     pub(crate) assembly: Arc<Assembly>,
     /// How the pipeline file is read again.
     pub(crate) choice: PipelineChoice,
@@ -50,7 +52,7 @@ impl Life {
     ///
     /// When the runtime cannot watch a listener or a signal.
     pub(crate) fn begin(self, engine: &Engine) -> Result<Living> {
-        let Self { server, assembly, choice, opening, watch_config } = self;
+        let Self { server, dashboard, assembly, choice, opening, watch_config } = self;
         let configuration = Arc::new(Configuration::new(assembly.maker().pipeline));
         let view = View::new(
             Arc::clone(&configuration),
@@ -80,7 +82,15 @@ impl Life {
             let version = view.version().to_owned();
             tasks.spawn(traces::send(collector, engine.tap(), version));
         }
-        let answering = server.answer(view, Orders::new(requests, engine.tap()))?;
+        let view = Arc::new(view);
+        let site = dashboard.map(|dashboard| {
+            let (site, alerts) = dashboard.over(&view);
+            if let Some(alerts) = alerts {
+                tasks.spawn(alerts.watch());
+            }
+            site
+        });
+        let answering = server.answer(view, Orders::new(requests, engine.tap()), site)?;
         tasks.spawn(Arc::clone(&notifier).keep(engine.stats(), engine.shutdown()));
         Ok(Living { notifier, _tasks: tasks, _answering: answering })
     }

@@ -3,6 +3,7 @@
 //! Modules in reading order: `cli` says what may be asked; `commands` answers; `assemble` is the
 //! one place that knows config, connectors, plugins and engine all at once; the others print.
 
+mod alerts;
 mod assemble;
 mod bounded;
 mod cli;
@@ -10,6 +11,7 @@ mod commands;
 mod condition;
 mod control;
 mod daemon;
+mod dashboard;
 mod evaluate;
 mod exit;
 mod explain;
@@ -23,6 +25,8 @@ mod plugins;
 mod progress;
 mod quarantine;
 mod reload;
+mod report;
+mod reprocess;
 mod routes;
 mod run;
 mod server;

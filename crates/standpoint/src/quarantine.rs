@@ -41,6 +41,24 @@ pub(crate) fn answer(command: &QuarantineCommand) -> Result<(String, Exit)> {
     }
 }
 
+/// The files in quarantine, as `list --format json` has them.
+///
+/// # Errors
+///
+/// When the quarantine cannot be read.
+pub(crate) fn listed(file: &PipelineFile) -> Result<Vec<serde_json::Value>> {
+    Ok(entries(file)?.iter().map(as_json).collect())
+}
+
+/// Moves one file back into its inbox.
+///
+/// # Errors
+///
+/// When there is no such file, or why it stays.
+pub(crate) fn replay_named(file: &PipelineFile, name: &Path) -> Result<()> {
+    replay(file, named(&entries(file)?, name)?)
+}
+
 fn entries(file: &PipelineFile) -> Result<Vec<Entry>> {
     let folder = &file.quarantine.path;
     quarantine::entries(folder)

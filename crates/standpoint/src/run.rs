@@ -22,6 +22,7 @@ use tracing::{error, info};
 use crate::assemble::{Assembly, Opening};
 use crate::cli::{self, PipelineChoice, ResultFormat};
 use crate::daemon::Life;
+use crate::dashboard::Dashboard;
 use crate::exit::{self, Exit};
 use crate::page::PageSink;
 use crate::progress::Progress;
@@ -151,10 +152,17 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     let sources = assembly.sources(&opening)?;
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let server = Server::bind(assembly.file.server.as_ref(), instance.folder())?;
+    // Where nothing is stored there is nothing to look at.
+    let dashboard = match (assembly.store()?, server.address()) {
+        (Some(store), Some(address)) => {
+            Some(Dashboard::new(store, &assembly.file, instance.folder(), address)?)
+        }
+        _ => None,
+    };
     info!(pipeline = assembly.maker().pipeline, "started");
     let assembly = Arc::new(assembly);
     let watch_config = arguments.watch_config;
-    let life = Life { server, assembly, choice, opening, watch_config };
+    let life = Life { server, dashboard, assembly, choice, opening, watch_config };
     let summary = execute(pipeline, &progress, Some(life))?;
     let counts = &summary.counts;
     info!(
@@ -253,21 +261,38 @@ pub(crate) fn annotate(
 ) -> Result<Vec<Document<'static>>> {
     let order: Vec<String> = documents.iter().map(|document| document.id().to_owned()).collect();
     let kept = Arc::new(Mutex::new(std::collections::HashMap::new()));
-    let sink = Keep(Arc::clone(&kept));
-    let source = Given(documents.into_iter());
+    let sink = SinkStep::new("kept", Box::new(Keep(Arc::clone(&kept))));
+    send(Box::new(documents.into_iter()), stages, sink, assembly)?;
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(order.iter().filter_map(|id| kept.remove(id)).collect())
+}
+
+/// Documents that are there already.
+pub(crate) type Documents = Box<dyn Iterator<Item = Document<'static>> + Send>;
+
+/// Sends documents through `stages` into `sink`; one that fails is told on standard error.
+///
+/// # Errors
+///
+/// When the run as a whole fails.
+pub(crate) fn send(
+    documents: Documents,
+    stages: Vec<StageStep>,
+    sink: SinkStep,
+    assembly: &Assembly,
+) -> Result<Summary> {
     let pipeline = Pipeline {
-        sources: vec![SourceStep::new("given", Box::new(source))],
+        sources: vec![SourceStep::new("given", Box::new(Given(documents)))],
         stages,
-        sinks: vec![SinkStep::new("kept", Box::new(sink))],
+        sinks: vec![sink],
         limits: assembly.limits(),
     };
     let progress = Progress::new(true);
-    let summary = execute(pipeline, &progress, None)?;
-    if let Some(error) = summary.errors.into_iter().next() {
-        return Err(error.into());
+    let mut summary = execute(pipeline, &progress, None)?;
+    if !summary.errors.is_empty() {
+        return Err(summary.errors.remove(0).into());
     }
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(order.iter().filter_map(|id| kept.remove(id)).collect())
+    Ok(summary)
 }
 
 /// Reads the documents of one input.
@@ -296,7 +321,7 @@ pub(crate) fn read(path: &Path, assembly: &Assembly) -> Result<Vec<Document<'sta
 }
 
 /// A source of documents that are there already.
-struct Given(std::vec::IntoIter<Document<'static>>);
+struct Given(Documents);
 
 #[async_trait]
 impl Source for Given {

@@ -1,9 +1,11 @@
-//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, to be read only but
-//! for orders of the daemon's own user.
+//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, orders of the daemon's
+//! own user, and the dashboard.
 //!
 //! It listens on the address of `server.listen` and, for the program's own commands, on a socket in
-//! the data folder. It shows the engine's counters and names from the pipeline file; nothing of a
-//! document.
+//! the data folder. Its own pages show the engine's counters and names from the pipeline file,
+//! nothing of a document; what else is asked for goes to the dashboard, where there is one.
+
+mod body;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,20 +20,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use standpoint_config::ServerSettings;
+use standpoint_web::site::{Reply, Request as Asked, Site};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
+use self::body::{Sending, Streams};
 use crate::exit;
 use crate::metrics;
 use crate::orders::Orders;
@@ -48,6 +52,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The same for the daemon's own user, who may wait for a reload.
 const LONG_PATIENCE: Duration = Duration::from_mins(5);
+
+/// The same where rows or events are sent, which takes as long as there are any; a page that still
+/// wants events then asks again.
+const STREAM_PATIENCE: Duration = Duration::from_hours(1);
+
+/// The most bytes of a request's body.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The most bytes of a request's line and headers.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
@@ -98,13 +109,25 @@ impl Server {
         Ok(Self { web, control: control.ok() })
     }
 
+    /// The address that browsers use, if the server listens on one.
+    pub(crate) fn address(&self) -> Option<std::net::SocketAddr> {
+        self.web.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
     /// Begins to show `view`, on the runtime that this is called in.
+    ///
+    /// - `site`: the dashboard.
     ///
     /// # Errors
     ///
     /// When the runtime cannot watch a listener.
-    pub(crate) fn answer(self, view: View, orders: Orders) -> Result<Answering> {
-        let view = Arc::new(Window { view, orders });
+    pub(crate) fn answer(
+        self,
+        view: Arc<View>,
+        orders: Orders,
+        site: Option<Arc<Site>>,
+    ) -> Result<Answering> {
+        let view = Arc::new(Window { view, orders, site, streams: Streams::default() });
         let mut tasks = JoinSet::new();
         if let Some((listener, guard)) = self.web {
             let address = listener.local_addr().context("cannot name the server's address")?;
@@ -136,7 +159,12 @@ fn web(settings: &ServerSettings) -> Result<(std::net::TcpListener, Guard)> {
     Ok((listener, guard))
 }
 
-fn token(path: &Path) -> Result<String> {
+/// Reads a token from its file.
+///
+/// # Errors
+///
+/// When it cannot be read or is none; exit code 2.
+pub(crate) fn token(path: &Path) -> Result<String> {
     let name = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| exit::usage(format!("{name}: cannot read the server's token: {error}")))?;
@@ -232,19 +260,27 @@ async fn make_room(visitors: &mut VecDeque<Visitor>, connections: &mut JoinSet<(
 
 /// Answers the one request of a connection.
 async fn converse(stream: Box<dyn Stream>, guard: &Guard, window: &Window, has_asked: &AtomicBool) {
+    let is_stream = &AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| async move {
         has_asked.store(true, Ordering::Relaxed);
-        Ok::<_, Infallible>(answer(&request, guard, window).await)
+        let answer = answer(request, guard, window).await;
+        is_stream.store(answer.body().is_stream(), Ordering::Relaxed);
+        Ok::<_, Infallible>(answer)
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(MAX_REQUEST_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let patience = if matches!(guard, Guard::Owner) { LONG_PATIENCE } else { PATIENCE };
-    match timeout(patience, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "a connection broke off"),
-        Err(_) => debug!("a connection took too long"),
+    let mut connection = std::pin::pin!(connection);
+    let start = Instant::now();
+    loop {
+        match timeout(patience, connection.as_mut()).await {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) => break debug!(%error, "a connection broke off"),
+            Err(_) if is_stream.load(Ordering::Relaxed) && start.elapsed() < STREAM_PATIENCE => {}
+            Err(_) => break debug!("a connection took too long"),
+        }
     }
 }
 
@@ -260,7 +296,8 @@ enum Guard {
 }
 
 impl Guard {
-    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Page> {
+    /// - `is_own`: whether the page is one of the server's own; the dashboard has a door of its own.
+    fn admit(&self, path: &str, is_own: bool, headers: &HeaderMap) -> Result<(), Page> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         match self {
             Self::Owner => Ok(()),
@@ -273,7 +310,7 @@ impl Guard {
                     .then_some(())
                     .ok_or_else(|| Page::text(StatusCode::MISDIRECTED_REQUEST, refusal))
             }
-            Self::Token(_) if path == "/livez" || path == "/readyz" => Ok(()),
+            Self::Token(_) if !is_own || path == "/livez" || path == "/readyz" => Ok(()),
             Self::Token(token) => {
                 let shown = text(header::AUTHORIZATION)
                     .and_then(|value| value.split_once(' '))
@@ -299,25 +336,85 @@ fn host_of(value: &str) -> &str {
     }
 }
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Sending>;
 
 /// What is shown, and what obeys.
 struct Window {
-    view: View,
+    view: Arc<View>,
     orders: Orders,
+    site: Option<Arc<Site>>,
+    streams: Streams,
 }
 
-async fn answer<Body>(request: &Request<Body>, guard: &Guard, window: &Window) -> Answer {
+/// The pages that are the server's own.
+const OWN: [&str; 4] = ["/livez", "/readyz", "/status", "/metrics"];
+
+async fn answer(request: Request<Incoming>, guard: &Guard, window: &Window) -> Answer {
     let path = request.uri().path();
-    if let Err(refusal) = guard.admit(path, request.headers()) {
+    let is_own = window.site.is_none() || OWN.contains(&path);
+    if let Err(refusal) = guard.admit(path, is_own, request.headers()) {
         return refusal.into_answer();
     }
-    let view = &window.view;
-    if matches!(guard, Guard::Owner)
-        && let Some((status, kind, body)) = window.orders.obey(request, view).await
+    let is_owner = matches!(guard, Guard::Owner);
+    if is_owner && let Some((status, kind, body)) = window.orders.obey(&request, &window.view).await
     {
         return Page { kind, ..Page::text(status, body) }.into_answer();
     }
+    match &window.site {
+        Some(site) if !is_own => from_site(request, site, &window.streams, is_owner).await,
+        _ => own(&request, &window.view),
+    }
+}
+
+/// What the dashboard answers, off the runtime: it reads from the disk.
+async fn from_site(
+    request: Request<Incoming>,
+    site: &Arc<Site>,
+    streams: &Streams,
+    is_owner: bool,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => body.to_bytes().to_vec(),
+        Err(error) => {
+            let refusal = format!("expected a body of at most {MAX_BODY_BYTES} bytes: {error}\n");
+            return Page::text(StatusCode::PAYLOAD_TOO_LARGE, refusal).into_answer();
+        }
+    };
+    let asked = Asked {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers,
+        body,
+    };
+    let asking = Arc::clone(site);
+    let reply = spawn_blocking(move || asking.answer(&asked, is_owner)).await;
+    let Ok(Reply { status, headers, body }) = reply else {
+        let refusal = "this page cannot be shown; the log says why\n";
+        return Page::text(StatusCode::INTERNAL_SERVER_ERROR, refusal).into_answer();
+    };
+    let Some(sending) = streams.send(body, site) else {
+        let refusal = "too many are sent rows or events now; try again later\n";
+        return Page::text(StatusCode::SERVICE_UNAVAILABLE, refusal).into_answer();
+    };
+    let mut answer = Response::new(sending);
+    *answer.status_mut() = status;
+    for (name, value) in Reply::usual_headers() {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    for (name, value) in headers {
+        // What cannot stand in a header is nothing that the dashboard sends.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            answer.headers_mut().append(name, value);
+        }
+    }
+    answer
+}
+
+/// The server's own pages.
+fn own<Body>(request: &Request<Body>, view: &View) -> Answer {
+    let path = request.uri().path();
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let refusal = "this server can be read only\n";
         let page = Page::text(StatusCode::METHOD_NOT_ALLOWED, refusal);
@@ -369,7 +466,7 @@ impl Page {
     }
 
     fn into_answer(self) -> Answer {
-        let mut answer = Response::new(Full::new(Bytes::from(self.body)));
+        let mut answer = Response::new(Sending::whole(self.body));
         *answer.status_mut() = self.status;
         let usual = [
             (header::CONTENT_TYPE, self.kind),
@@ -394,7 +491,7 @@ mod tests {
         if !value.is_empty() {
             headers.insert(name, HeaderValue::from_str(value).expect("a header"));
         }
-        guard.admit(path, &headers).map_or_else(|page| page.status.as_u16(), |()| 200)
+        guard.admit(path, true, &headers).map_or_else(|page| page.status.as_u16(), |()| 200)
     }
 
     #[test]

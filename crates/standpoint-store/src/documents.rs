@@ -1,0 +1,391 @@
+//! Documents: a table of them, and one with all that is kept of it.
+
+use rusqlite::{OptionalExtension, Row, params_from_iter};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::filter::{Conditions, Filter};
+use crate::record::{Mention, Sentence, StageRun, Tone};
+use crate::schema::Store;
+
+/// A document in a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its source.
+    pub source: String,
+    /// The path below the source.
+    pub path: Option<String>,
+    /// The day of publication.
+    pub day: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// ISO 639-1 code.
+    pub language: Option<String>,
+    /// `complete` or `partial`.
+    pub status: String,
+    /// How it sounds, -1 to 1.
+    pub tone: Option<f64>,
+    /// How many stances toward the target it shows.
+    pub stances: i64,
+    /// Documents that are copies of its story, itself among them.
+    pub copies: i64,
+    /// Where the next page begins behind it.
+    pub cursor: String,
+}
+
+/// Documents that the filter lets through, the latest first.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn documents(
+    store: &Store,
+    filter: &Filter,
+    after: Option<&str>,
+    most: usize,
+) -> rusqlite::Result<Vec<Listed>> {
+    let mut documents = Vec::new();
+    each(store, filter, after, most, |document| {
+        documents.push(document);
+        true
+    })?;
+    Ok(documents)
+}
+
+/// Gives documents one by one to `take`, until it says no.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn each(
+    store: &Store,
+    filter: &Filter,
+    after: Option<&str>,
+    most: usize,
+    mut take: impl FnMut(Listed) -> bool,
+) -> rusqlite::Result<()> {
+    let mut left = most;
+    let mut wanted = |document| {
+        left -= 1;
+        take(document) && left > 0
+    };
+    match after.and_then(read_cursor) {
+        Some((day, key)) if !day.is_empty() => {
+            let values = [day.clone().into(), day.into(), key.into()];
+            let behind = ("d.day <= ? AND (d.day, d.key) < (?, ?)", &values[..]);
+            if each_where(store, filter, most, behind, &mut wanted)? {
+                each_where(store, filter, most, ("d.day IS NULL", &[]), &mut wanted)?;
+            }
+        }
+        Some((_, key)) => {
+            let behind = ("d.day IS NULL AND d.key < ?", &[key.into()][..]);
+            each_where(store, filter, most, behind, &mut wanted)?;
+        }
+        None => {
+            each_where(store, filter, most, ("1", &[]), &mut wanted)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives documents for which `place` holds, too; whether `take` wants more than there are.
+fn each_where(
+    store: &Store,
+    filter: &Filter,
+    most: usize,
+    place: (&str, &[rusqlite::types::Value]),
+    take: &mut impl FnMut(Listed) -> bool,
+) -> rusqlite::Result<bool> {
+    let mut conditions = conditions(filter);
+    conditions.add_all(place.0, place.1);
+    let sql = format!(
+        "SELECT d.key, d.id, d.title, d.source, d.path, d.day, d.author, d.language, d.status,
+            d.sentiment_score,
+            (SELECT count(*) FROM stance AS s
+             WHERE s.document = d.key AND s.target_id = ? AND s.is_shown),
+            (SELECT count(*) FROM document AS copy WHERE copy.story = d.story)
+         FROM document AS d WHERE {} ORDER BY d.day DESC, d.key DESC LIMIT {most}",
+        conditions.sql()
+    );
+    let mut values = vec![filter.target.clone().into()];
+    values.append(&mut conditions.values);
+    let mut statement = store.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(&values))?;
+    while let Some(row) = rows.next()? {
+        if !take(listed(row)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    let (key, day): (i64, Option<String>) = (row.get(0)?, row.get(5)?);
+    Ok(Listed {
+        id: row.get(1)?,
+        title: row.get(2)?,
+        source: row.get(3)?,
+        path: row.get(4)?,
+        author: row.get(6)?,
+        language: row.get(7)?,
+        status: row.get(8)?,
+        tone: row.get(9)?,
+        stances: row.get(10)?,
+        copies: row.get(11)?,
+        cursor: format!("{}~{key}", day.as_deref().unwrap_or_default()),
+        day,
+    })
+}
+
+/// How many documents the filter lets through.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn count(store: &Store, filter: &Filter) -> rusqlite::Result<i64> {
+    let conditions = conditions(filter);
+    let sql = format!("SELECT count(*) FROM document AS d WHERE {}", conditions.sql());
+    let mut statement = store.connection.prepare_cached(&sql)?;
+    statement.query_row(params_from_iter(&conditions.values), |row| row.get(0))
+}
+
+/// A document without a stance toward the target is a document too, unless somebody's is asked for.
+fn conditions(filter: &Filter) -> Conditions {
+    let mut conditions = Conditions::default();
+    filter.add_days(&mut conditions, "d.day");
+    if !filter.sources.is_empty() {
+        conditions.add_list("d.source", &filter.sources);
+    }
+    filter.add_words(&mut conditions, "d.key");
+    if let Some(who) = &filter.who {
+        conditions.add(
+            "EXISTS (SELECT 1 FROM stance AS s WHERE s.document = d.key AND s.target_id = ?
+             AND s.who = ? AND s.is_shown)",
+            [filter.target.clone().into(), who.clone().into()],
+        );
+    }
+    conditions
+}
+
+fn read_cursor(cursor: &str) -> Option<(String, i64)> {
+    let (day, key) = cursor.split_once('~')?;
+    Some((day.to_owned(), key.parse().ok()?))
+}
+
+/// A document with all that is kept of it but its passages, which [`feed`](crate::feed) gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Kept {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its source.
+    pub source: String,
+    /// The path below the source.
+    pub path: Option<String>,
+    /// The id that the input gave.
+    pub source_id: Option<String>,
+    /// When it was published, as it said.
+    pub published: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// ISO 639-1 code.
+    pub language: Option<String>,
+    /// `complete` or `partial`.
+    pub status: String,
+    /// What was skipped and why.
+    pub notes: Vec<String>,
+    /// What stages of others said.
+    pub attributes: Value,
+    /// The whole text.
+    pub text: String,
+    /// How it sounds.
+    pub sentiment: Option<Tone>,
+    /// Its sentences.
+    pub sentences: Vec<Sentence>,
+    /// Who and what is named in it.
+    pub mentions: Vec<Mention>,
+    /// Who stands where in it.
+    pub stances: Vec<Standing>,
+    /// The other documents of its story: id, source, title.
+    pub copies: Vec<(String, String, Option<String>)>,
+    /// The program's version.
+    pub standpoint: String,
+    /// The pipeline's name and hash.
+    pub pipeline: String,
+    /// The stages that it went through.
+    pub stages: Vec<StageRun>,
+    /// When it was put into the store.
+    pub stored_at: String,
+    /// What other versions of the stages changed in it, the latest first.
+    pub revisions: Vec<Revision>,
+}
+
+/// A stance in one document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// An actor's id, or `author:` and a name.
+    pub who: String,
+    /// The name to show.
+    pub name: String,
+    /// Toward whom, an id.
+    pub target_id: String,
+    /// The target's name.
+    pub target_name: String,
+    /// In three.
+    pub label: String,
+    /// In five.
+    pub degree: String,
+    /// -1 to 1, after people's corrections.
+    pub score: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What the pipeline said; `None` for a stance that a person gave.
+    pub said_score: Option<f64>,
+    /// Whether anything is left of it after people's corrections.
+    pub is_shown: bool,
+}
+
+/// What another version of the stages changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Revision {
+    /// When.
+    pub made_at: String,
+    /// The stages before.
+    pub before: Vec<StageRun>,
+    /// The stages after.
+    pub after: Vec<StageRun>,
+    /// What changed, as `standpoint reprocess` tells it.
+    pub changes: Value,
+}
+
+/// A document by its id; `None` if there is none.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn document(store: &Store, id: &str) -> rusqlite::Result<Option<Kept>> {
+    let mut statement = store.connection.prepare_cached(
+        "SELECT d.key, d.id, d.title, d.source, d.path, d.source_id, d.published, d.author,
+            d.language, d.status, d.notes, d.attributes, d.text, d.sentiment_label,
+            d.sentiment_score, d.sentiment_confidence, d.standpoint, d.pipeline, d.stages,
+            d.stored_at, l.sentences, l.mentions, d.story
+         FROM document AS d LEFT JOIN document_layer AS l ON l.document = d.key WHERE d.id = ?",
+    )?;
+    let kept = statement.query_row([id], |row| kept(store, row)).optional()?;
+    Ok(kept)
+}
+
+fn kept(store: &Store, row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let (key, story): (i64, i64) = (row.get(0)?, row.get(22)?);
+    let id: String = row.get(1)?;
+    let tone = row.get::<_, Option<String>>(13)?;
+    let sentiment = tone
+        .map(|label| -> rusqlite::Result<Tone> {
+            Ok(Tone { label, score: row.get(14)?, confidence: row.get(15)? })
+        })
+        .transpose()?;
+    Ok(Kept {
+        title: row.get(2)?,
+        source: row.get(3)?,
+        path: row.get(4)?,
+        source_id: row.get(5)?,
+        published: row.get(6)?,
+        author: row.get(7)?,
+        language: row.get(8)?,
+        status: row.get(9)?,
+        notes: json(row, 10)?,
+        attributes: json(row, 11)?,
+        text: row.get(12)?,
+        sentiment,
+        sentences: json(row, 20)?,
+        mentions: json(row, 21)?,
+        stances: standings(store, key)?,
+        copies: copies(store, key, story)?,
+        standpoint: row.get(16)?,
+        pipeline: row.get(17)?,
+        stages: json(row, 18)?,
+        stored_at: row.get(19)?,
+        revisions: revisions(store, &id)?,
+        id,
+    })
+}
+
+/// What we wrote as JSON; nothing where a version before wrote nothing.
+fn json<T: serde::de::DeserializeOwned + Default>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+fn standings(store: &Store, key: i64) -> rusqlite::Result<Vec<Standing>> {
+    let mut statement = store.connection.prepare_cached(
+        "SELECT s.who, coalesce(a.name, s.actor_name, s.who), s.target_id, s.target_name, s.label,
+            s.degree, s.score, s.confidence, iif(s.origin = 'pipeline', s.said_score, NULL),
+            s.is_shown
+         FROM stance AS s LEFT JOIN actor AS a ON a.who = s.who
+         WHERE s.document = ? ORDER BY s.target_id, s.score, s.who",
+    )?;
+    let rows = statement.query_map([key], |row| {
+        Ok(Standing {
+            who: row.get(0)?,
+            name: row.get(1)?,
+            target_id: row.get(2)?,
+            target_name: row.get(3)?,
+            label: row.get(4)?,
+            degree: row.get(5)?,
+            score: row.get(6)?,
+            confidence: row.get(7)?,
+            said_score: row.get(8)?,
+            is_shown: row.get(9)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn copies(
+    store: &Store,
+    key: i64,
+    story: i64,
+) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let mut statement = store.connection.prepare_cached(
+        "SELECT id, source, title FROM document WHERE story = ? AND key <> ? ORDER BY key LIMIT 50",
+    )?;
+    let rows =
+        statement.query_map([story, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+fn revisions(store: &Store, id: &str) -> rusqlite::Result<Vec<Revision>> {
+    let mut statement = store.connection.prepare_cached(
+        "SELECT made_at, stages_before, stages_after, changes FROM revision WHERE document_id = ?
+         ORDER BY key DESC LIMIT 20",
+    )?;
+    let rows = statement.query_map([id], |row| {
+        Ok(Revision {
+            made_at: row.get(0)?,
+            before: json(row, 1)?,
+            after: json(row, 2)?,
+            changes: json(row, 3)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The ids of documents, in the order in which they came.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn ids(store: &Store) -> rusqlite::Result<Vec<String>> {
+    let mut statement = store.connection.prepare_cached("SELECT id FROM document ORDER BY key")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.collect()
+}

@@ -1,0 +1,263 @@
+//! The passages that show stances, the latest first.
+
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row, params_from_iter};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Filter;
+use crate::record::Stretch;
+use crate::schema::Store;
+
+/// A passage with who stands where by it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Passage {
+    /// The row, by which a person's verdict names it.
+    pub key: i64,
+    /// The document's id.
+    pub document_id: String,
+    /// The document's title.
+    pub title: Option<String>,
+    /// The document's source.
+    pub source: String,
+    /// The day of publication.
+    pub day: Option<String>,
+    /// Toward whom, an id.
+    pub target_id: String,
+    /// The target's name.
+    pub target_name: String,
+    /// Who stands there: an actor's id, or `author:` and a name.
+    pub who: String,
+    /// The name to show.
+    pub name: String,
+    /// Whether it speaks against what the document says in all.
+    pub is_counter: bool,
+    /// The first code point in the document's text.
+    pub start: u32,
+    /// The one behind the last.
+    pub end: u32,
+    /// The passage.
+    pub text: String,
+    /// -1 to 1.
+    pub score: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// In whose words.
+    pub voice: String,
+    /// When it holds.
+    pub time: String,
+    /// Where the holder is named.
+    pub holder: Option<Stretch>,
+    /// Where the target is named.
+    pub target: Option<Stretch>,
+    /// The words that decided it.
+    pub cue: Option<Stretch>,
+    /// The rule or model that decided it.
+    pub rule: Option<String>,
+    /// What a person said of it: `accepted` or `rejected`.
+    pub verdict: Option<String>,
+    /// What the pipeline said, where a person said otherwise.
+    pub said_score: Option<f64>,
+    /// How many documents are copies of this one's story, itself among them.
+    pub copies: i64,
+    /// Where the next page begins behind this passage.
+    pub cursor: String,
+}
+
+/// Passages that the filter lets through, the latest first. Of a story's copies one stands for all.
+///
+/// - `after`: the cursor of the last passage that was seen;
+/// - `most`: how many.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn passages(
+    store: &Store,
+    filter: &Filter,
+    after: Option<&str>,
+    most: usize,
+) -> rusqlite::Result<Vec<Passage>> {
+    let mut passages = Vec::new();
+    each(store, filter, after, most, |passage| {
+        passages.push(passage);
+        true
+    })?;
+    Ok(passages)
+}
+
+/// Gives passages one by one to `take`, until it says no.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn each(
+    store: &Store,
+    filter: &Filter,
+    after: Option<&str>,
+    most: usize,
+    mut take: impl FnMut(Passage) -> bool,
+) -> rusqlite::Result<()> {
+    let mut left = most;
+    let mut wanted = |passage| {
+        left -= 1;
+        take(passage) && left > 0
+    };
+    match after.and_then(read_cursor) {
+        // What has no date comes last, and an index that knows dates finds it apart only.
+        Some((day, stance, key)) if !day.is_empty() => {
+            let behind = "s.day <= ? AND (s.day, s.key, e.key) < (?, ?, ?)";
+            let values = [day.clone().into(), day.into(), stance.into(), key.into()];
+            if each_where(store, filter, most, (behind, &values), &mut wanted)? {
+                each_where(store, filter, most, ("s.day IS NULL", &[]), &mut wanted)?;
+            }
+        }
+        Some((_, stance, key)) => {
+            let behind = "s.day IS NULL AND (s.key, e.key) < (?, ?)";
+            let values = [stance.into(), key.into()];
+            each_where(store, filter, most, (behind, &values), &mut wanted)?;
+        }
+        None => {
+            each_where(store, filter, most, ("1", &[]), &mut wanted)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives passages for which `place` holds, too; whether `take` wants more than there are.
+fn each_where(
+    store: &Store,
+    filter: &Filter,
+    most: usize,
+    place: (&str, &[Value]),
+    take: &mut impl FnMut(Passage) -> bool,
+) -> rusqlite::Result<bool> {
+    let mut conditions = filter.conditions();
+    if filter.is_of_whole_sources() {
+        conditions.add("s.leads", []);
+    }
+    for (column, value) in [("e.voice = ?", &filter.voice), ("e.time = ?", &filter.time)] {
+        if let Some(value) = value {
+            conditions.add(column, [value.clone().into()]);
+        }
+    }
+    match filter.verdict.as_deref() {
+        Some("none") => conditions.add("e.verdict IS NULL", []),
+        Some(verdict) => conditions.add("e.verdict = ?", [verdict.to_owned().into()]),
+        None => {}
+    }
+    conditions.add_all(place.0, place.1);
+    // Few passages have a verdict, so these are looked up from there.
+    let tables = if filter.verdict.as_deref().is_some_and(|verdict| verdict != "none") {
+        "evidence_row AS e INDEXED BY evidence_by_verdict CROSS JOIN stance AS s ON s.key = e.stance"
+    } else {
+        "stance AS s CROSS JOIN evidence_row AS e ON e.stance = s.key"
+    };
+    let sql = format!(
+        "{COLUMNS} FROM {tables} CROSS JOIN document AS d ON d.key = s.document
+         LEFT JOIN actor AS a ON a.who = s.who
+         WHERE {} ORDER BY s.day DESC, s.key DESC, e.key DESC LIMIT {most}",
+        conditions.sql()
+    );
+    let mut statement = store.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(&conditions.values))?;
+    while let Some(row) = rows.next()? {
+        if !take(passage(row)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The passages of one document, in the order of its text.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn of_document(store: &Store, document_id: &str) -> rusqlite::Result<Vec<Passage>> {
+    let sql = format!(
+        "{COLUMNS} FROM document AS d JOIN stance AS s ON s.document = d.key
+         JOIN evidence_row AS e ON e.stance = s.key LEFT JOIN actor AS a ON a.who = s.who
+         WHERE d.id = ? ORDER BY e.start_offset, e.key"
+    );
+    let mut statement = store.connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([document_id], passage)?;
+    rows.collect()
+}
+
+/// One passage by its key; `None` if there is none.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn one(store: &Store, key: i64) -> rusqlite::Result<Option<Passage>> {
+    let sql = format!(
+        "{COLUMNS} FROM evidence_row AS e JOIN stance AS s ON s.key = e.stance
+         JOIN document AS d ON d.key = s.document LEFT JOIN actor AS a ON a.who = s.who
+         WHERE e.key = ?"
+    );
+    store.connection.prepare_cached(&sql)?.query_row([key], passage).optional()
+}
+
+const COLUMNS: &str = "SELECT e.key, d.id, d.title, s.source, s.day, s.target_id, s.target_name,
+    s.who, coalesce(a.name, s.actor_name, s.who), e.is_counter, e.start_offset, e.end_offset,
+    e.text, e.score, e.confidence, e.voice, e.time, e.holder_start, e.holder_end, e.target_start,
+    e.target_end, e.cue_start, e.cue_end, e.rule, e.verdict,
+    iif(e.said_score <> e.score, e.said_score, NULL),
+    (SELECT count(*) FROM document AS copy WHERE copy.story = d.story), s.key";
+
+fn passage(row: &Row<'_>) -> rusqlite::Result<Passage> {
+    let stretch = |start: usize| -> rusqlite::Result<Option<Stretch>> {
+        let (start, end) =
+            (row.get::<_, Option<u32>>(start)?, row.get::<_, Option<u32>>(start + 1)?);
+        Ok(start.zip(end).map(|(start, end)| Stretch { start, end }))
+    };
+    let (key, day): (i64, Option<String>) = (row.get(0)?, row.get(4)?);
+    let stance: i64 = row.get(27)?;
+    Ok(Passage {
+        key,
+        document_id: row.get(1)?,
+        title: row.get(2)?,
+        source: row.get(3)?,
+        target_id: row.get(5)?,
+        target_name: row.get(6)?,
+        who: row.get(7)?,
+        name: row.get(8)?,
+        is_counter: row.get(9)?,
+        start: row.get(10)?,
+        end: row.get(11)?,
+        text: row.get(12)?,
+        score: row.get(13)?,
+        confidence: row.get(14)?,
+        voice: row.get(15)?,
+        time: row.get(16)?,
+        holder: stretch(17)?,
+        target: stretch(19)?,
+        cue: stretch(21)?,
+        rule: row.get(23)?,
+        verdict: row.get(24)?,
+        said_score: row.get(25)?,
+        copies: row.get(26)?,
+        cursor: format!("{}~{stance}~{key}", day.as_deref().unwrap_or_default()),
+        day,
+    })
+}
+
+fn read_cursor(cursor: &str) -> Option<(String, i64, i64)> {
+    let mut parts = cursor.split('~');
+    let day = parts.next()?.to_owned();
+    Some((day, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_somebody_elses_is_no_cursor() {
+        assert_eq!(read_cursor("2024-05-01~3~9"), Some(("2024-05-01".to_owned(), 3, 9)));
+        for cursor in ["", "2024-05-01", "2024-05-01~x~9", "2024-05-01~3"] {
+            assert_eq!(read_cursor(cursor), None, "{cursor}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What is asked for, as it stands in a page's address.
+
+use rusqlite::types::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which part of a store is looked at. Everything left out lets everything through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Filter {
+    /// Toward whom, an id.
+    pub target: String,
+    /// The first day, `2024-05-01`.
+    pub from: Option<String>,
+    /// The last day.
+    pub to: Option<String>,
+    /// Names of sources.
+    pub sources: Vec<String>,
+    /// Who: an actor's id, or `author:` and a name.
+    pub who: Option<String>,
+    /// Words that the documents hold.
+    pub words: Option<String>,
+    /// Whose stances: actors', authors', or both.
+    pub holders: Holders,
+    /// In whose words the passages are.
+    pub voice: Option<String>,
+    /// When what they say holds.
+    pub time: Option<String>,
+    /// What people said of the passages: `accepted`, `rejected` or `none`.
+    pub verdict: Option<String>,
+}
+
+/// Whose stances are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Holders {
+    /// Of the actors that texts name.
+    #[default]
+    Actors,
+    /// Of those who wrote the texts.
+    Authors,
+    /// Of both.
+    All,
+}
+
+/// The most documents that words are looked up in, the latest first: a word that everybody uses
+/// must not hold a page up.
+pub const MOST_MATCHES: usize = 10_000;
+
+impl Filter {
+    /// All that is said toward one target.
+    #[must_use]
+    pub fn toward(target: impl Into<String>) -> Self {
+        Self { target: target.into(), ..Self::default() }
+    }
+
+    /// Whether monthly sums can answer, and single rows need not be read.
+    pub(crate) fn is_of_whole_sources(&self) -> bool {
+        self.sources.is_empty() && self.words.is_none()
+    }
+
+    /// What holds of a row of `stance AS s`, and the values for its marks.
+    pub(crate) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.add("s.target_id = ?", [self.target.clone().into()]);
+        self.add_holder(&mut conditions);
+        self.add_days(&mut conditions, "s.day");
+        if !self.sources.is_empty() {
+            conditions.add_list("s.source", &self.sources);
+        }
+        self.add_words(&mut conditions, "s.document");
+        conditions
+    }
+
+    pub(crate) fn add_holder(&self, conditions: &mut Conditions) {
+        if let Some(who) = &self.who {
+            conditions.add("s.who = ?", [who.clone().into()]);
+        } else {
+            match self.holders {
+                Holders::Actors => conditions.add("substr(s.who, 1, 7) <> 'author:'", []),
+                Holders::Authors => conditions.add("substr(s.who, 1, 7) = 'author:'", []),
+                Holders::All => {}
+            }
+        }
+    }
+
+    pub(crate) fn add_days(&self, conditions: &mut Conditions, column: &str) {
+        if let Some(from) = &self.from {
+            conditions.add(&format!("{column} >= ?"), [from.clone().into()]);
+        }
+        if let Some(to) = &self.to {
+            conditions.add(&format!("{column} <= ?"), [to.clone().into()]);
+        }
+    }
+
+    pub(crate) fn add_words(&self, conditions: &mut Conditions, column: &str) {
+        if let Some(words) = self.words.as_deref().map(quoted).filter(|words| !words.is_empty()) {
+            let condition = format!(
+                "{column} IN (SELECT rowid FROM document_text WHERE document_text MATCH ?
+                 ORDER BY rowid DESC LIMIT {MOST_MATCHES})"
+            );
+            conditions.add(&condition, [words.into()]);
+        }
+    }
+}
+
+/// Words as the full-text search takes them: each in quotation marks, so that none is an operator.
+fn quoted(words: &str) -> String {
+    let words = words.split_whitespace().take(16);
+    words.map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect::<Vec<_>>().join(" ")
+}
+
+/// Conditions that all hold.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions {
+    parts: Vec<String>,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Conditions {
+    pub(crate) fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
+        self.parts.push(condition.to_owned());
+        self.values.extend(values);
+    }
+
+    pub(crate) fn add_all(&mut self, condition: &str, values: &[Value]) {
+        self.parts.push(condition.to_owned());
+        self.values.extend_from_slice(values);
+    }
+
+    pub(crate) fn add_list(&mut self, column: &str, names: &[String]) {
+        let marks = vec!["?"; names.len()].join(", ");
+        self.parts.push(format!("{column} IN ({marks})"));
+        self.values.extend(names.iter().cloned().map(Value::from));
+    }
+
+    pub(crate) fn sql(&self) -> String {
+        if self.parts.is_empty() { "1".to_owned() } else { self.parts.join(" AND ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_words_and_no_language_of_queries() {
+        for (words, expected) in [
+            ("gas exports", "\"gas\" \"exports\""),
+            ("NEAR( \"a\" OR", "\"NEAR(\" \"\"\"a\"\"\" \"OR\""),
+            ("  ", ""),
+        ] {
+            assert_eq!(quoted(words), expected);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Shifts: who stands elsewhere than before, by more than chance would have it.
+
+use std::collections::HashMap;
+
+use rusqlite::OptionalExtension;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::figures::{Figure, rows};
+use crate::filter::Filter;
+use crate::schema::Store;
+
+/// The least stories on each side: fewer are anecdotes.
+const LEAST_STORIES: i64 = 3;
+/// The least difference of means that anybody would call a shift.
+const LEAST_MOVE: f64 = 0.2;
+/// Standard errors of the difference that a shift has at least. Many actors are looked at, so this
+/// asks for more than the usual two.
+const LEAST_ERRORS: f64 = 2.5;
+/// How many windows of before are compared with the last one.
+const BEFORE: u32 = 3;
+
+/// Somebody who moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Shift {
+    /// An actor's id, or `author:` and a name.
+    pub who: String,
+    /// The name to show.
+    pub name: String,
+    /// Toward whom.
+    pub target: String,
+    /// The mean before.
+    pub before: f64,
+    /// The mean in the window.
+    pub now: f64,
+    /// Stories before.
+    pub stories_before: i64,
+    /// Stories in the window.
+    pub stories_now: i64,
+    /// The difference in standard errors.
+    pub errors: f64,
+    /// The first day of the window.
+    pub from: String,
+    /// Its last.
+    pub to: String,
+}
+
+/// Who moved within the last `days` before the filter's last day, else before the last day that
+/// anything toward the target was published on, compared with the three times as many days before;
+/// the clearest first.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn shifts(store: &Store, filter: &Filter, days: u32) -> rusqlite::Result<Vec<Shift>> {
+    let Some(to) = last_day(store, filter)? else { return Ok(Vec::new()) };
+    let back = |days: u32| -> rusqlite::Result<String> {
+        store
+            .connection
+            .prepare_cached("SELECT date(?1, '-' || ?2 || ' days')")?
+            .query_row((&to, days), |row| row.get(0))
+    };
+    let days = days.clamp(1, 36_500);
+    let (from, start) = (back(days - 1)?, back((BEFORE + 1) * days - 1)?);
+    let (now, before) =
+        (sums(store, filter, &from, &to)?, sums(store, filter, &start, &back(days)?)?);
+    let mut found = Vec::new();
+    for (who, now) in now {
+        let Some(before) = before.get(&who) else { continue };
+        let errors = (now.mean() - before.mean()) / now.error().hypot(before.error());
+        if now.stories.min(before.stories) >= LEAST_STORIES
+            && (now.mean() - before.mean()).abs() >= LEAST_MOVE
+            && errors.abs() >= LEAST_ERRORS
+        {
+            found.push(Shift {
+                name: name(store, &who)?,
+                who,
+                target: filter.target.clone(),
+                before: before.mean(),
+                now: now.mean(),
+                stories_before: before.stories,
+                stories_now: now.stories,
+                errors,
+                from: from.clone(),
+                to: to.clone(),
+            });
+        }
+    }
+    found.sort_by(|one, other| {
+        other.errors.abs().total_cmp(&one.errors.abs()).then_with(|| one.who.cmp(&other.who))
+    });
+    Ok(found)
+}
+
+/// The day that a window ends on. A date in the future is somebody's mistake or ruse.
+fn last_day(store: &Store, filter: &Filter) -> rusqlite::Result<Option<String>> {
+    let to = filter.to.clone().unwrap_or_else(|| "9999-12-31".to_owned());
+    let sql = "SELECT max(day) FROM stance WHERE target_id = ?1 AND day <= min(?2, date('now'))";
+    let row = store
+        .connection
+        .prepare_cached(sql)?
+        .query_row((&filter.target, to), |row| row.get(0))
+        .optional()?;
+    Ok(row.flatten())
+}
+
+fn sums(
+    store: &Store,
+    filter: &Filter,
+    from: &str,
+    to: &str,
+) -> rusqlite::Result<HashMap<String, Figure>> {
+    let filter = Filter { from: Some(from.to_owned()), to: Some(to.to_owned()), ..filter.clone() };
+    let mut conditions = filter.conditions();
+    if filter.is_of_whole_sources() {
+        conditions.add("s.leads", []);
+    }
+    let mut sums: HashMap<String, Figure> = HashMap::new();
+    for (who, _, figure) in rows(store, &conditions)? {
+        sums.entry(who).or_default().add(&figure);
+    }
+    Ok(sums)
+}
+
+fn name(store: &Store, who: &str) -> rusqlite::Result<String> {
+    let sql = "SELECT name FROM actor WHERE who = ?";
+    let name =
+        store.connection.prepare_cached(sql)?.query_row([who], |row| row.get(0)).optional()?;
+    Ok(name.unwrap_or_else(|| who.to_owned()))
+}

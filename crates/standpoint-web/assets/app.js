@@ -1,0 +1,173 @@
+// What the dashboard does beyond showing: the keys, verdicts, live updates, logging in. Pages come
+// whole from the server; this only swaps their sections. What documents say is never made markup.
+"use strict";
+
+const HEADERS = { "X-Standpoint": "1" };
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+document.documentElement.classList.add("scripted");
+
+const say = (text) => {
+  const live = one("#live");
+  if (live) live.textContent = text;
+};
+
+// --- logging in: the key stands behind the # of the printed address, which no server sees.
+
+const login = async () => {
+  const key = location.hash.slice(1);
+  if (!/^[0-9a-f]{40}$/.test(key)) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  if (!one("[data-login]")) return;
+  const answer = await fetch("/api/v1/session", { method: "POST", headers: HEADERS, body: key });
+  if (answer.ok) return location.replace("/");
+  const complaint = document.createElement("p");
+  complaint.className = "complaint";
+  complaint.setAttribute("role", "alert");
+  complaint.textContent = "This address is of another start of the daemon; open the latest one.";
+  one("main").append(complaint);
+};
+
+// --- sections that are fetched again
+
+const swap = (page, selector, keepsFocus) => {
+  const [old, fresh] = [one(selector), one(selector, page)];
+  if (!old || !fresh || old.isEqualNode(fresh)) return;
+  const focus = old.contains(document.activeElement) ? document.activeElement : null;
+  // Somebody types or reads here: their place is not pulled away unless it is found again.
+  const place = focus && (focus.id ? `#${CSS.escape(focus.id)}` : null);
+  if (focus && !place && keepsFocus) return;
+  const open = all("details", old).map((details) => details.open);
+  old.replaceWith(fresh);
+  all("details", fresh).forEach((details, index) => { if (open[index]) details.open = true; });
+  if (place) one(place)?.focus({ preventScroll: true });
+};
+
+let fetching = null;
+const refresh = async (sections) => {
+  if (fetching) { await fetching; }
+  fetching = fetch(location.href, { headers: HEADERS }).then(async (answer) => {
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const section of sections) swap(page, section, true);
+  }).catch(() => {}).finally(() => { fetching = null; });
+  return fetching;
+};
+
+const FIGURES = ["#ranking", "#time", "#shifts", ".standings"];
+const EVERYTHING = [...FIGURES, "#evidence", "#documents", "#health"];
+
+// --- passages: j k a r x
+
+const passages = () => all(".passage[data-key]");
+const current = () => document.activeElement?.closest(".passage[data-key]") ?? one(".passage.current");
+
+const select = (passage) => {
+  if (!passage) return;
+  for (const other of all(".passage.current")) other.classList.remove("current");
+  passage.classList.add("current");
+  passage.focus({ preventScroll: true });
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  passage.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
+};
+
+const step = (by) => {
+  const list = passages();
+  const at = list.indexOf(current());
+  select(list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]);
+};
+
+const judge = async (passage, verdict) => {
+  if (!passage) return say("Choose a passage first: j goes to the next one.");
+  const key = passage.dataset.key;
+  const answer = await fetch(`/api/v1/evidence/${key}/correction`, {
+    method: "POST",
+    headers: { ...HEADERS, "Content-Type": "application/json" },
+    body: JSON.stringify({ field: "verdict", value: verdict || null }),
+  }).catch(() => null);
+  if (!answer?.ok) {
+    const why = answer ? (await answer.json().catch(() => ({}))).error : "the daemon does not answer";
+    return say(`Not kept: ${why ?? answer.status}`);
+  }
+  say(verdict ? `Passage ${verdict}.` : "Verdict taken back.");
+  await refresh([...FIGURES, `#p${key}`]);
+  const fresh = one(`#p${key}`);
+  if (fresh) select(fresh);
+};
+
+const VERDICTS = { a: "accepted", r: "rejected", x: "" };
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea, dialog")) return;
+  if (event.key === "j") step(1);
+  else if (event.key === "k") step(-1);
+  else if (event.key in VERDICTS && passages().length) judge(current(), VERDICTS[event.key]);
+  else if (event.key === "?") one("#help")?.showModal();
+  else return;
+  event.preventDefault();
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.verdict !== undefined) {
+    judge(button.closest(".passage"), button.dataset.verdict);
+  } else if (button.dataset.replay !== undefined) {
+    button.disabled = true;
+    const answer = await fetch("/api/v1/quarantine/replay", {
+      method: "POST",
+      headers: { ...HEADERS, "Content-Type": "application/json" },
+      body: JSON.stringify({ file: button.dataset.replay }),
+    }).catch(() => null);
+    const why = answer && !answer.ok ? (await answer.json().catch(() => ({}))).error : null;
+    say(answer?.ok ? "It is back in the inbox." : `It stays: ${why ?? "the daemon does not answer"}`);
+    await refresh(["#health"]);
+    button.disabled = false;
+  } else if (button.id === "help-button") {
+    one("#help")?.showModal();
+  }
+});
+
+// --- filters act when they are changed
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form.filters");
+  if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
+});
+
+// Fields that say nothing would only make the address long.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form.filters")) return;
+  for (const field of event.target.elements) {
+    if (field.name && (field.value === "" || (field.name === "holders" && field.value === "actors") || (field.name === "window" && field.value === "30"))) {
+      field.disabled = true;
+    }
+  }
+});
+addEventListener("pageshow", () => {
+  for (const field of all("form.filters :disabled")) field.disabled = false;
+});
+
+// --- live
+
+const listen = () => {
+  if (one("[data-login]")) return;
+  const events = new EventSource("/api/v1/events");
+  let documents = null;
+  events.addEventListener("change", async (event) => {
+    const now = JSON.parse(event.data).documents;
+    if (documents !== null) {
+      await refresh(EVERYTHING);
+      const more = now - documents;
+      if (more > 0) say(`${more} new ${more === 1 ? "document" : "documents"}.`);
+    }
+    documents = now;
+  });
+  addEventListener("pagehide", () => events.close());
+};
+
+one("#help-button")?.removeAttribute("hidden");
+login();
+addEventListener("hashchange", login);
+listen();

@@ -1,0 +1,211 @@
+//! Everything that pages show, for programs: JSON below `/api/v1`.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use standpoint_store::corrections::{self, Correction, CorrectionError};
+use standpoint_store::{Store, documents, feed, figures, shifts};
+
+use crate::address::decoded;
+use crate::export::{self, Format};
+use crate::login;
+use crate::openapi;
+use crate::overview::Overview;
+use crate::site::{Body, MOST, Reply, Request, Site, SiteError};
+
+/// Rows of a list, unless told otherwise.
+const ROWS: usize = 100;
+
+/// A list with the place where it goes on.
+#[derive(Debug, Serialize)]
+struct Page<T> {
+    rows: Vec<T>,
+    /// What `after` must be to get the next rows; null at the end.
+    next: Option<String>,
+}
+
+/// What a person says of a passage.
+#[derive(Debug, Deserialize)]
+struct Said {
+    #[serde(flatten)]
+    correction: Correction,
+    person: Option<String>,
+    note: Option<String>,
+}
+
+/// Which file is tried again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    file: String,
+}
+
+pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteError> {
+    let Some(path) = request.path.strip_prefix("/api/v1") else { return Ok(not_found()) };
+    let path = path.trim_end_matches('/');
+    if !login::is_reading(&request.method) {
+        return change(site, request, path);
+    }
+    let query = request.query.as_str();
+    if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
+        let found = site.reading(|store| {
+            let Some(kept) = documents::document(store, &id)? else { return Ok(None) };
+            let passages = feed::of_document(store, &id)?;
+            Ok(Some(json!({ "document": kept, "passages": passages })))
+        })?;
+        return Ok(found.map_or_else(not_found, |found| Reply::json(StatusCode::OK, &found)));
+    }
+    if let Some((name, format)) =
+        path.rsplit_once('.').and_then(|(name, ending)| Some((name, Format::of(ending)?)))
+    {
+        return exported(site, name, format, query);
+    }
+    let rows = |limit: Option<usize>| limit.unwrap_or(ROWS).clamp(1, MOST);
+    let reply = match path {
+        "" => Reply::json(StatusCode::OK, &openapi::index()),
+        "/events" => {
+            let reply = Reply::new(StatusCode::OK, "text/event-stream", "");
+            Reply { body: Body::Events, ..reply }
+        }
+        "/status" => Reply::json(StatusCode::OK, &site.daemon().status()),
+        "/quarantine" => match site.daemon().quarantine() {
+            Ok(files) => Reply::json(StatusCode::OK, &files),
+            Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
+        },
+        "/targets" => shown(site, |store| figures::targets(store))?,
+        "/extent" => shown(site, |store| figures::extent(store))?,
+        "/makers" => shown(site, |store| figures::makers(store))?,
+        "/corrections" => shown(site, |store| corrections::corrections(store, MOST))?,
+        "/figures" => shown(site, |store| overview(store, query))?,
+        "/shifts" => shown(site, |store| {
+            let query = Site::query(store, query)?;
+            shifts::shifts(store, &query.filter, query.window)
+        })?,
+        "/evidence" => shown(site, |store| {
+            let query = Site::query(store, query)?;
+            let limit = rows(query.limit);
+            let rows = feed::passages(store, &query.filter, query.after.as_deref(), limit)?;
+            let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.cursor.clone());
+            Ok(Page { rows, next })
+        })?,
+        "/documents" => shown(site, |store| {
+            let query = Site::query(store, query)?;
+            let limit = rows(query.limit);
+            let rows = documents::documents(store, &query.filter, query.after.as_deref(), limit)?;
+            let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.cursor.clone());
+            Ok(Page { rows, next })
+        })?,
+        _ => not_found(),
+    };
+    Ok(reply)
+}
+
+fn shown<T: Serialize>(
+    site: &Site,
+    read: impl FnOnce(&Store) -> Result<T, standpoint_store::schema::SqliteError>,
+) -> Result<Reply, SiteError> {
+    Ok(Reply::json(StatusCode::OK, &site.reading(read)?))
+}
+
+fn overview(store: &Store, query: &str) -> Result<Overview, standpoint_store::schema::SqliteError> {
+    let query = Site::query(store, query)?;
+    Ok(Overview::of(figures::ranking(store, &query.filter)?, query.actors))
+}
+
+fn not_found() -> Reply {
+    Reply::refusal(StatusCode::NOT_FOUND, "there is nothing here; /api/v1 lists what there is")
+}
+
+/// Rows as a file, written while they are sent.
+fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result<Reply, SiteError> {
+    let known = match (name, format) {
+        ("/evidence" | "/documents" | "/figures", _) | ("/corrections", Format::Jsonl) => true,
+        _ => false,
+    };
+    if !known {
+        return Ok(not_found());
+    }
+    // Found out before the first byte is sent.
+    let query = site.reading(|store| Site::query(store, query))?;
+    let (site, name) = (Arc::clone(site), name.to_owned());
+    let file = format!(
+        "attachment; filename=\"{}.{}\"",
+        name.trim_start_matches('/'),
+        if format == Format::Csv { "csv" } else { "jsonl" }
+    );
+    let write = move |out: &mut dyn std::io::Write| {
+        let filter = &query.filter;
+        let done = site.reading(|store| {
+            Ok(match name.as_str() {
+                "/evidence" => export::passages(store, filter, format, out),
+                "/documents" => export::documents(store, filter, format, out),
+                "/figures" => {
+                    let all = Overview::of(figures::ranking(store, filter)?, usize::MAX);
+                    export::figures(&all, format, out)
+                }
+                _ => {
+                    let rows = corrections::labelled(store)?;
+                    rows.iter().try_for_each(|row| export::json_line(out, row))
+                }
+            })
+        });
+        done.map_err(std::io::Error::other)?
+    };
+    let reply = Reply::new(StatusCode::OK, format.media_type(), "");
+    Ok(Reply { body: Body::Written(Box::new(write)), ..reply }
+        .with(header::CONTENT_DISPOSITION, file))
+}
+
+fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError> {
+    let wrong =
+        |error: serde_json::Error| Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string());
+    let is_json = request
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| {
+            kind.split(';').next().unwrap_or_default().trim() == "application/json"
+        });
+    if !is_json {
+        let why = "expected `Content-Type: application/json`";
+        return Ok(Reply::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+    }
+    if request.method != Method::POST {
+        let refusal = Reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "changes are sent with POST");
+        return Ok(refusal.with(header::ALLOW, "GET, HEAD, POST"));
+    }
+    if path == "/quarantine/replay" {
+        let again: Again = match serde_json::from_slice(&request.body) {
+            Ok(again) => again,
+            Err(error) => return Ok(wrong(error)),
+        };
+        return Ok(match site.daemon().replay(&again.file) {
+            Ok(()) => Reply::json(StatusCode::OK, &json!({ "file": again.file, "replayed": true })),
+            Err(error) => Reply::refusal(StatusCode::CONFLICT, &error),
+        });
+    }
+    let key = path.strip_prefix("/evidence/").and_then(|rest| rest.strip_suffix("/correction"));
+    let Some(key) = key.and_then(|key| key.parse::<i64>().ok()) else { return Ok(not_found()) };
+    let said: Said = match serde_json::from_slice(&request.body) {
+        Ok(said) => said,
+        Err(error) => return Ok(wrong(error)),
+    };
+    let done = site.writing(|store| {
+        store.correct(key, &said.correction, said.person.as_deref(), said.note.as_deref())
+    })?;
+    Ok(match done {
+        Ok(()) => {
+            let changed = site.reading(|store| feed::one(store, key))?;
+            changed.map_or_else(not_found, |changed| Reply::json(StatusCode::OK, &changed))
+        }
+        Err(error @ CorrectionError::NoPassage { .. }) => {
+            Reply::refusal(StatusCode::NOT_FOUND, &error.to_string())
+        }
+        Err(error @ CorrectionError::Value { .. }) => {
+            Reply::refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
+        }
+        Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    })
+}

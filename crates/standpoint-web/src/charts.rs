@@ -1,0 +1,178 @@
+//! Charts as SVG, drawn by the server: no script, no style attribute, and a table beside each.
+
+use maud::{Markup, html};
+
+use crate::overview::{ActorFigure, Mean, Point};
+use crate::text::{side, signed};
+
+/// Half the width of a bar's field, in its own units.
+const HALF: f64 = 100.0;
+
+/// A score as a bar from the middle, with the interval as a whisker. Said in words beside it, so it
+/// is hidden from those who listen.
+#[must_use]
+pub fn bar(mean: &Mean) -> Markup {
+    let at = |score: f64| HALF + score * HALF;
+    let (from, to) = (at(mean.score.min(0.0)), at(mean.score.max(0.0)));
+    let number = |number: f64| format!("{number:.1}");
+    let (low, high) = (at(mean.low), at(mean.high));
+    let whisker = format!("M{low:.1} 9H{high:.1}M{low:.1} 6V12M{high:.1} 6V12");
+    html! {
+        svg.bar viewBox="-2 0 204 18" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
+            path.grid d="M0 0V18M50 0V18M150 0V18M200 0V18" {}
+            // A score of zero is drawn, too: it is something that was said.
+            rect.(side(mean.score)) x=(number(from.min(to - 1.0))) y="4"
+                width=(number((to - from).max(1.5))) height="10" {}
+            path.axis d="M100 0V18" {}
+            // On a pale ground of its own the line is seen over the bar, too.
+            path.halo d=(whisker) {}
+            path.whisker d=(whisker) {}
+        }
+    }
+}
+
+/// The scale under a column of bars.
+#[must_use]
+pub fn scale() -> Markup {
+    html! {
+        span.scale aria-hidden="true" {
+            span { "\u{2212}1" span.word { " opposed" } }
+            span { "0" }
+            span { span.word { "supportive " } "+1" }
+        }
+    }
+}
+
+/// Width of a small chart, in its own units.
+const WIDTH: f64 = 240.0;
+/// The upper and lower end of its field.
+const TOP: f64 = 6.0;
+const BOTTOM: f64 = 86.0;
+const LEFT: f64 = 22.0;
+
+/// One actor over time. Where nothing was said the line has a gap.
+#[must_use]
+pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
+    let step = (WIDTH - LEFT - 8.0) / (periods.len().max(2) - 1) as f64;
+    let x = |index: usize| LEFT + 4.0 + step * index as f64;
+    let y = |score: f64| TOP + (1.0 - score) / 2.0 * (BOTTOM - TOP);
+    let places: Vec<(usize, &Point)> = actor
+        .over_time
+        .iter()
+        .filter_map(|point| {
+            Some((periods.iter().position(|period| *period == point.period)?, point))
+        })
+        .collect();
+    let mut line = String::new();
+    for (index, (place, point)) in places.iter().enumerate() {
+        let goes_on = index > 0 && places[index - 1].0 + 1 == *place;
+        let letter = if goes_on { 'L' } else { 'M' };
+        line.push_str(&format!("{letter}{:.1} {:.1}", x(*place), y(point.mean.score)));
+    }
+    let ends = periods.first().zip(periods.last());
+    html! {
+        svg.time viewBox="0 0 240 104" role="img" aria-label=(described(actor)) {
+            path.grid d=(format!("M{LEFT} {TOP}H{WIDTH}M{LEFT} {BOTTOM}H{WIDTH}")) {}
+            path.axis d=(format!("M{LEFT} {0}H{WIDTH}", y(0.0))) {}
+            @for (score, text) in [(1.0, "+1"), (0.0, "0"), (-1.0, "\u{2212}1")] {
+                text x="18" y=(format!("{:.0}", y(score) + 3.5)) text-anchor="end" { (text) }
+            }
+            @if let Some((first, last)) = ends {
+                text x=(LEFT) y="101" { (first) }
+                @if first != last { text x=(WIDTH) y="101" text-anchor="end" { (last) } }
+            }
+            @for (place, point) in &places {
+                path.whisker d=(format!(
+                    "M{0:.1} {1:.1}V{2:.1}", x(*place), y(point.mean.low), y(point.mean.high)
+                )) {}
+            }
+            path.line d=(line) {}
+            @for (place, point) in &places {
+                @let mean = &point.mean;
+                // Larger where more was said; the area grows with the stories.
+                @let radius = (2.2 + (mean.stories as f64).sqrt() * 0.7).min(5.0);
+                circle.(side(mean.score)) cx=(format!("{:.1}", x(*place)))
+                    cy=(format!("{:.1}", y(mean.score))) r=(format!("{radius:.1}")) {
+                    title { (point.period) ": " (signed(mean.score)) ", " (stories(mean.stories)) }
+                }
+            }
+        }
+    }
+}
+
+/// A chart in words.
+fn described(actor: &ActorFigure) -> String {
+    let mut words = format!("{} over time", crate::text::line(&actor.name));
+    match (actor.over_time.first(), actor.over_time.last()) {
+        (Some(first), Some(last)) if first.period != last.period => {
+            let (one, other) = (signed(first.mean.score), signed(last.mean.score));
+            words.push_str(&format!(
+                ": {one} in {}, {other} in {}; {} periods with evidence",
+                first.period,
+                last.period,
+                actor.over_time.len()
+            ));
+        }
+        (Some(only), _) => {
+            words.push_str(&format!(": {} in {}", signed(only.mean.score), only.period));
+        }
+        _ => words.push_str(": no dated evidence"),
+    }
+    words
+}
+
+/// A count of stories in words.
+#[must_use]
+pub fn stories(count: i64) -> String {
+    if count == 1 {
+        "1 story".to_owned()
+    } else {
+        format!("{} stories", crate::text::counted(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean(score: f64) -> Mean {
+        Mean { score, low: score - 0.2, high: score + 0.1, stories: 4, passages: 9 }
+    }
+
+    #[test]
+    fn a_bar_begins_in_the_middle_and_goes_to_its_side() {
+        let drawn = bar(&mean(-0.5)).into_string();
+        assert!(
+            drawn.contains("<rect class=\"against\" x=\"50.0\" y=\"4\" width=\"50.0\""),
+            "{drawn}"
+        );
+        assert!(drawn.contains("M30.0 9H60.0"), "{drawn}");
+        let drawn = bar(&mean(0.0)).into_string();
+        assert!(
+            drawn.contains("<rect class=\"between\" x=\"99.0\" y=\"4\" width=\"1.5\""),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn where_nothing_was_said_there_is_a_gap_and_no_zero() {
+        let point = |period: &str, score| Point { period: period.to_owned(), mean: mean(score) };
+        let actor = ActorFigure {
+            who: "KAZ".into(),
+            name: "Kazakhstan".into(),
+            kind: "country".into(),
+            country: None,
+            all: mean(0.1),
+            over_time: vec![point("2014", 0.5), point("2015", 0.3), point("2018", -0.4)],
+        };
+        let periods: Vec<String> = (2014..=2018).map(|year| year.to_string()).collect();
+        let drawn = over_time(&actor, &periods).into_string();
+        let line = drawn.split("class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+        let moves: String = line.chars().filter(char::is_ascii_alphabetic).collect();
+        assert_eq!(moves, "MLM", "{line}");
+        assert_eq!(drawn.matches("<circle").count(), 3);
+        assert!(
+            drawn.contains("Kazakhstan over time: +0.50 in 2014, \u{2212}0.40 in 2018; 3 periods")
+        );
+    }
+}

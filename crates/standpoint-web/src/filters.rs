@@ -1,0 +1,115 @@
+//! The form that says what is looked at; everything in it stands in the page's address.
+
+use maud::{Markup, html};
+use standpoint_store::schema::SqliteError;
+use standpoint_store::{Store, figures};
+
+use crate::address::Query;
+use crate::text::{counted, line};
+
+/// The most sources to choose from by ticking them; a longer list is asked for by the address.
+const MOST_SOURCES: usize = 60;
+
+/// The form, filled in with what is looked at now.
+///
+/// - `path`: the page that it leads to.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, SqliteError> {
+    let filter = &query.filter;
+    let targets = figures::targets(store)?;
+    let extent = figures::extent(store)?;
+    let holders = query.address();
+    let holders = match () {
+        () if holders.contains("holders=authors") => "authors",
+        () if holders.contains("holders=all") => "all",
+        () => "actors",
+    };
+    let is_narrow = query.address() != Query::read("", &filter.target).address();
+    let day = |value: &Option<String>| value.clone().unwrap_or_default();
+    let choice = |name: &str, label: &str, chosen: &str, options: &[(&str, &str)]| {
+        html! {
+            div.field {
+                label for=(format!("f-{name}")) { (label) }
+                select id=(format!("f-{name}")) name=(name) {
+                    @for (value, text) in options {
+                        option value=(value) selected[*value == chosen] { (text) }
+                    }
+                }
+            }
+        }
+    };
+    let of = |value: &Option<String>| value.clone().unwrap_or_default();
+    Ok(html! {
+        form.filters method="get" action=(path) role="search" aria-label="What is looked at" {
+            div.field {
+                label for="f-target" { "Toward" }
+                select #f-target name="target" {
+                    @for target in &targets {
+                        option value=(target.id) selected[target.id == filter.target] { (line(&target.name)) }
+                    }
+                }
+            }
+            div.field {
+                label for="f-from" { "From" }
+                input #f-from name="from" type="date" value=(day(&filter.from)) min=[&extent.first] max=[&extent.last];
+            }
+            div.field {
+                label for="f-to" { "To" }
+                input #f-to name="to" type="date" value=(day(&filter.to)) min=[&extent.first] max=[&extent.last];
+            }
+            div.field {
+                label for="f-words" { "With the words" }
+                input #f-words name="words" type="search" value=(of(&filter.words));
+            }
+            (choice("holders", "Whose stances", holders, &[
+                ("actors", "of those named"), ("authors", "of authors"), ("all", "of both"),
+            ]))
+            (choice("voice", "In whose words", &of(&filter.voice), &[
+                ("", "anybody\u{2019}s"), ("author", "the author\u{2019}s"), ("quoted", "quoted"),
+                ("reported", "reported"),
+            ]))
+            (choice("time", "That holds", &of(&filter.time), &[
+                ("", "whenever"), ("past", "in the past"), ("present", "now"), ("future", "later"),
+                ("hypothetical", "only supposedly"),
+            ]))
+            (choice("verdict", "Looked at by people", &of(&filter.verdict), &[
+                ("", "or not"), ("none", "not yet"), ("accepted", "accepted"), ("rejected", "rejected"),
+            ]))
+            div.field {
+                label for="f-window" { "Shifts within days" }
+                input #f-window name="window" type="number" min="1" max="36500" value=(query.window);
+            }
+            @if let Some(who) = &filter.who { input type="hidden" name="who" value=(who); }
+            @if extent.sources.len() > 1 {
+                details.sources open[!filter.sources.is_empty()] {
+                    summary {
+                        "Sources"
+                        @if !filter.sources.is_empty() { " (" (filter.sources.len()) " chosen)" }
+                    }
+                    @for (index, (source, documents)) in extent.sources.iter().take(MOST_SOURCES).enumerate() {
+                        label for=(format!("f-source-{index}")) {
+                            input id=(format!("f-source-{index}")) type="checkbox" name="source" value=(source)
+                                checked[filter.sources.contains(source)];
+                            " " bdi { (line(source)) } " " span.faint { (counted(*documents)) }
+                        }
+                    }
+                }
+            }
+            div.field.act {
+                button { "Look" }
+                @if is_narrow {
+                    a href=(format!("{path}{}", Query::read("", &filter.target).address())) { "Everything" }
+                }
+            }
+        }
+        @if let Some(who) = &filter.who {
+            p.chosen {
+                "Only " b { (line(who)) } ". "
+                a href=(format!("{path}{}", query.address_with(&[("who", None)]))) { "Everybody" }
+            }
+        }
+    })
+}

@@ -1,0 +1,112 @@
+//! How the pipeline is: documents, stages, sinks, and what is in quarantine.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::site::Daemon;
+use crate::text::{counted, line};
+
+/// The most files of the quarantine on the page.
+const MOST_FILES: usize = 50;
+
+/// The section of the daemon's health.
+#[must_use]
+pub fn section(daemon: &dyn Daemon) -> Markup {
+    let status = daemon.status();
+    let is_ready = status["ready"] == true;
+    let reasons: Vec<&str> =
+        status["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let documents = &status["documents"];
+    let seconds = status["uptime_seconds"].as_f64().unwrap_or(0.0);
+    let done = number(&documents["done"]);
+    html! {
+        p {
+            @if is_ready { span.badge.accepted { "\u{2713} ready" } }
+            @else { span.badge.rejected { "\u{2717} not ready" } " " (line(&reasons.join("; "))) }
+            " "
+            (counted(number(&documents["read"]))) " documents read, " (counted(done)) " done, "
+            (counted(number(&documents["failed"]))) " failed, "
+            (counted(number(&documents["in_flight"]))) " under way since "
+            (line(status["started"].as_str().unwrap_or_default()))
+            @if seconds >= 1.0 { " (" (format!("{:.2}", done as f64 / seconds)) " a second)" }
+            "."
+        }
+        div.wide tabindex="0" role="region" aria-label="Stages and sinks" {
+            table.stages {
+                thead {
+                    tr {
+                        th scope="col" { "Stage" } th.number scope="col" { "Done" }
+                        th.number scope="col" { "Passed by" } th.number scope="col" { "Failed" }
+                        th.number scope="col" { "Again" } th.number scope="col" { "Stuck" }
+                        th.number scope="col" { "Milliseconds each" }
+                    }
+                }
+                tbody {
+                    @for stage in status["stages"].as_array().into_iter().flatten() {
+                        @let calls = number(&stage["done"]);
+                        tr {
+                            th scope="row" { (line(stage["id"].as_str().unwrap_or_default())) }
+                            td.number { (counted(calls)) }
+                            td.number { (counted(number(&stage["skipped"]))) }
+                            td.number { (counted(number(&stage["failed"]))) }
+                            td.number { (counted(number(&stage["retried"]))) }
+                            td.number { (counted(number(&stage["stuck"]))) }
+                            td.number { (format!("{:.2}", number(&stage["time_ms"]) as f64 / calls.max(1) as f64)) }
+                        }
+                    }
+                }
+            }
+            table.sinks {
+                thead {
+                    tr {
+                        th scope="col" { "Sink" } th.number scope="col" { "Done" }
+                        th.number scope="col" { "Failed" } th.number scope="col" { "Errors" }
+                        th scope="col" { "Waits for" }
+                    }
+                }
+                tbody {
+                    @for sink in status["sinks"].as_array().into_iter().flatten() {
+                        tr {
+                            th scope="row" { (line(sink["name"].as_str().unwrap_or_default())) }
+                            td.number { (counted(number(&sink["done"]))) }
+                            td.number { (counted(number(&sink["failed"]))) }
+                            td.number { (counted(number(&sink["errors"]))) }
+                            td { (line(sink["paused_by"].as_str().unwrap_or("\u{2013}"))) }
+                        }
+                    }
+                }
+            }
+        }
+        h3 { "Quarantine" }
+        (quarantine(daemon.quarantine()))
+    }
+}
+
+fn quarantine(files: Result<Vec<Value>, String>) -> Markup {
+    let files = match files {
+        Ok(files) => files,
+        Err(error) => return html! { p.complaint { (line(&error)) } },
+    };
+    html! {
+        @if files.is_empty() { p.empty { "Nothing is in quarantine." } }
+        @else {
+            ul.quarantine {
+                @for file in files.iter().take(MOST_FILES) {
+                    @let name = file["file"].as_str().unwrap_or_default();
+                    @let found = file["reason"]["reason"].as_str().or_else(|| file["unreadable"].as_str());
+                    li {
+                        b { bdi { (line(name)) } } " "
+                        span.faint { (counted(number(&file["bytes"]))) " bytes" }
+                        p { (line(found.unwrap_or_default())) }
+                        button.scripted type="button" data-replay=(name) { "Try again" }
+                    }
+                }
+            }
+            @if files.len() > MOST_FILES { p.faint { "And " (files.len() - MOST_FILES) " more." } }
+        }
+    }
+}
+
+fn number(value: &Value) -> i64 {
+    value.as_i64().unwrap_or(0)
+}

@@ -1,0 +1,237 @@
+//! The API, described: OpenAPI 3.0, made from the very types that are sent.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use standpoint_store::corrections::{Correction, KeptCorrection, Labelled};
+use standpoint_store::documents::{Kept, Listed};
+use standpoint_store::feed::Passage;
+use standpoint_store::figures::{Extent, Maker, TargetCount};
+use standpoint_store::shifts::Shift;
+
+use crate::overview::{ActorFigure, Overview};
+
+/// What a path answers with.
+enum Answer {
+    Json(Value),
+    Rows,
+    Events,
+}
+
+/// A path that can be read.
+struct Route {
+    path: &'static str,
+    summary: &'static str,
+    /// Whether it takes a filter.
+    filtered: bool,
+    answer: Answer,
+}
+
+/// What a filter may say.
+const FILTER: &[(&str, &str)] = &[
+    ("target", "Toward whom, an id; the target with the most stances if left out."),
+    ("from", "The first day, month or year of publication."),
+    ("to", "The last one."),
+    ("source", "The name of a source; may be repeated."),
+    ("who", "An actor's id, or `author:` and a name."),
+    ("words", "Words that the documents hold; the latest 10,000 documents that do are looked at."),
+    ("holders", "`actors`, `authors` or `all`."),
+    ("voice", "`author`, `quoted` or `reported`; of passages."),
+    ("time", "`past`, `present`, `future` or `hypothetical`; of passages."),
+    ("verdict", "`accepted`, `rejected` or `none`; of passages."),
+    ("window", "Days that shifts are looked for in."),
+    ("actors", "How many actors, those with the most stories."),
+    ("after", "The cursor of the last row that was seen."),
+    ("limit", "How many rows, at most 1000."),
+];
+
+fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let mut add = |path, filtered, summary, answer| {
+        routes.push(Route { path, summary, filtered, answer });
+    };
+    let page = |generator: &mut SchemaGenerator, row: Value| {
+        let _ = generator;
+        json!({
+            "type": "object",
+            "properties": {
+                "rows": { "type": "array", "items": row },
+                "next": { "type": "string", "nullable": true },
+            },
+        })
+    };
+    add(
+        "/targets",
+        false,
+        "The targets, the one with the most stances first",
+        list::<TargetCount>(generator),
+    );
+    add("/extent", false, "What the store holds in all", one::<Extent>(generator));
+    add(
+        "/makers",
+        false,
+        "Who made the records: programs, pipelines, stages",
+        list::<Maker>(generator),
+    );
+    add("/figures", true, "Who stands where, over all and in time", one::<Overview>(generator));
+    add("/figures.jsonl", true, "The same, an actor a line", rows::<ActorFigure>(generator));
+    add("/figures.csv", true, "The same, an actor and period a line", Answer::Rows);
+    let passage = reference::<Passage>(generator);
+    add(
+        "/evidence",
+        true,
+        "Passages that show stances, the latest first",
+        Answer::Json(page(generator, passage)),
+    );
+    add("/evidence.jsonl", true, "All of them, one a line", rows::<Passage>(generator));
+    add("/evidence.csv", true, "The same as a table", Answer::Rows);
+    let listed = reference::<Listed>(generator);
+    add("/documents", true, "Documents, the latest first", Answer::Json(page(generator, listed)));
+    add("/documents.jsonl", true, "All of them, one a line", rows::<Listed>(generator));
+    add("/documents.csv", true, "The same as a table", Answer::Rows);
+    let (document, passage) = (reference::<Kept>(generator), reference::<Passage>(generator));
+    let whole = json!({
+        "type": "object",
+        "properties": { "document": document, "passages": { "type": "array", "items": passage } },
+    });
+    add("/documents/{id}", false, "A document with its text and passages", Answer::Json(whole));
+    add("/shifts", true, "Who moved by more than chance", list::<Shift>(generator));
+    add(
+        "/corrections",
+        false,
+        "What people said, the latest first",
+        list::<KeptCorrection>(generator),
+    );
+    add("/corrections.jsonl", false, "The same as labelled data", rows::<Labelled>(generator));
+    add(
+        "/status",
+        false,
+        "What the daemon says of itself",
+        Answer::Json(json!({ "type": "object" })),
+    );
+    let files = json!({ "type": "array", "items": { "type": "object" } });
+    add("/quarantine", false, "The files in quarantine", Answer::Json(files));
+    add("/events", false, "An event `change` whenever the store has changed", Answer::Events);
+    routes
+}
+
+fn reference<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    generator.subschema_for::<T>().to_value()
+}
+
+fn one<T: JsonSchema>(generator: &mut SchemaGenerator) -> Answer {
+    Answer::Json(reference::<T>(generator))
+}
+
+fn list<T: JsonSchema>(generator: &mut SchemaGenerator) -> Answer {
+    Answer::Json(json!({ "type": "array", "items": reference::<T>(generator) }))
+}
+
+/// Rows whose form is among the schemas.
+fn rows<T: JsonSchema>(generator: &mut SchemaGenerator) -> Answer {
+    reference::<T>(generator);
+    Answer::Rows
+}
+
+/// What there is, for somebody who asks at the root.
+#[must_use]
+pub fn index() -> Value {
+    let mut generator = SchemaSettings::openapi3().into_generator();
+    let paths: Map<String, Value> = routes(&mut generator)
+        .into_iter()
+        .map(|route| (format!("/api/v1{}", route.path), json!(route.summary)))
+        .collect();
+    json!({ "description": "/api/v1/openapi.json", "paths": paths })
+}
+
+/// The description.
+#[must_use]
+pub fn description() -> Value {
+    let mut generator = SchemaSettings::openapi3().into_generator();
+    let mut paths = Map::new();
+    for route in routes(&mut generator) {
+        paths.insert(route.path.to_owned(), json!({ "get": read(&route) }));
+    }
+    let correction = reference::<Correction>(&mut generator);
+    let passage = reference::<Passage>(&mut generator);
+    let body = |schema: Value| json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    let refused = json!({ "description": "Refused; `error` says why" });
+    paths.insert(
+        "/evidence/{key}/correction".to_owned(),
+        json!({ "post": {
+            "summary": "Say something of a passage; figures follow",
+            "parameters": [{ "name": "key", "in": "path", "required": true, "schema": { "type": "integer" } }],
+            "requestBody": body(json!({ "allOf": [correction, {
+                "type": "object",
+                "properties": { "person": { "type": "string" }, "note": { "type": "string" } },
+            }] })),
+            "responses": {
+                "200": { "description": "The passage as it stands now",
+                    "content": { "application/json": { "schema": passage } } },
+                "403": refused, "404": refused, "422": refused,
+            },
+        } }),
+    );
+    let file = json!({ "type": "object", "required": ["file"], "properties": { "file": { "type": "string" } } });
+    paths.insert(
+        "/quarantine/replay".to_owned(),
+        json!({ "post": {
+            "summary": "Move a file back into the inbox that it came from",
+            "requestBody": body(file),
+            "responses": { "200": { "description": "Done" }, "403": refused, "409": refused },
+        } }),
+    );
+    json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Standpoint",
+            "version": "1",
+            "description": "Who stands where, and what shows it. A change sent by a browser needs its \
+                            cookie, its origin and the header `X-Standpoint`.",
+        },
+        "servers": [{ "url": "/api/v1" }],
+        "security": [{ "token": [] }, { "cookie": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": "standpoint-PORT" },
+            },
+        },
+    })
+}
+
+fn read(route: &Route) -> Value {
+    let mut parameters = Vec::new();
+    if route.path.contains("{id}") {
+        parameters.push(
+            json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }),
+        );
+    }
+    if route.filtered {
+        parameters.extend(FILTER.iter().map(|(name, what)| {
+            let schema = match *name {
+                "source" => json!({ "type": "array", "items": { "type": "string" } }),
+                "limit" | "window" | "actors" => json!({ "type": "integer", "minimum": 1 }),
+                _ => json!({ "type": "string" }),
+            };
+            json!({ "name": name, "in": "query", "description": what, "schema": schema })
+        }));
+    }
+    let text = json!({ "schema": { "type": "string" } });
+    let content = match &route.answer {
+        Answer::Json(schema) => json!({ "application/json": { "schema": schema } }),
+        Answer::Rows if route.path.ends_with(".csv") => json!({ "text/csv": text }),
+        Answer::Rows => json!({ "application/x-ndjson": text }),
+        Answer::Events => json!({ "text/event-stream": text }),
+    };
+    json!({
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": route.summary, "content": content },
+            "401": { "description": "Not logged in" },
+        },
+    })
+}

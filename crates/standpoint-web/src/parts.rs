@@ -1,0 +1,331 @@
+//! The parts that pages are put together from: ranking, time, passages, documents.
+
+use maud::{Markup, html};
+use standpoint_store::documents::Listed;
+use standpoint_store::feed::Passage;
+use standpoint_store::shifts::Shift;
+
+use crate::charts;
+use crate::overview::{ActorFigure, Mean, Overview};
+use crate::text::{counted, line, marked, side, signed};
+
+/// Where links of a page lead.
+pub trait Links {
+    /// The page that looks at one actor.
+    fn actor(&self, who: &str) -> Option<String>;
+    /// A passage in its document.
+    fn passage(&self, passage: &Passage) -> Option<String>;
+    /// A document.
+    fn document(&self, id: &str) -> Option<String>;
+}
+
+/// A name, as a link where there is a page for it.
+fn linked(name: &str, address: Option<String>) -> Markup {
+    html! {
+        @match address {
+            Some(address) => a href=(address) { bdi { (line(name)) } },
+            None => bdi { (line(name)) },
+        }
+    }
+}
+
+/// A title, or what stands for one.
+#[must_use]
+pub fn title(title: Option<&str>, otherwise: &str) -> String {
+    title.map(line).filter(|title| !title.is_empty()).unwrap_or_else(|| line(otherwise))
+}
+
+/// Who stands where, as a table with bars.
+#[must_use]
+pub fn ranking(overview: &Overview, target: &str, links: &dyn Links) -> Markup {
+    html! {
+        @if overview.actors.is_empty() {
+            p.empty { "Nobody takes a stance in what is looked at." }
+        } @else {
+            table.ranking {
+                caption {
+                    "Mean over stories, from \u{2212}1 (opposed to " (target) ") to +1 (supportive). "
+                    "The thin line is what the mean lies in 19 times of 20."
+                }
+                thead {
+                    tr {
+                        th scope="col" { "Who" }
+                        th scope="col" { "Stance" }
+                        th.drawn scope="col" { span.said { "Drawn" } (charts::scale()) }
+                        th.number scope="col" { "Mean" }
+                        th.number.interval scope="col" { "Interval" }
+                        th.number scope="col" { "Stories" }
+                        th.number scope="col" { "Passages" }
+                    }
+                }
+                tbody {
+                    @for actor in &overview.actors {
+                        tr {
+                            th scope="row" { (linked(&actor.name, links.actor(&actor.who))) }
+                            td { (degree(&actor.all)) }
+                            td.drawn { (charts::bar(&actor.all)) }
+                            td.number { (signed(actor.all.score)) }
+                            td.number.interval { (signed(actor.all.low)) " to " (signed(actor.all.high)) }
+                            td.number { (counted(actor.all.stories)) }
+                            td.number { (counted(actor.all.passages)) }
+                        }
+                    }
+                }
+            }
+            @if overview.others > 0 {
+                p.faint { "And " (counted(overview.others as i64)) " more with fewer stories." }
+            }
+        }
+    }
+}
+
+fn degree(mean: &Mean) -> Markup {
+    html! { span.degree.(side(mean.score)) { (mean.degree()) } }
+}
+
+/// Everybody over time, each in a small chart of the same scale, with the numbers in a table.
+#[must_use]
+pub fn over_time(overview: &Overview, links: &dyn Links) -> Markup {
+    let dated: Vec<&ActorFigure> =
+        overview.actors.iter().filter(|actor| !actor.over_time.is_empty()).collect();
+    html! {
+        @if dated.is_empty() {
+            p.empty { "Nothing that is looked at has a date." }
+        } @else {
+            ul.multiples {
+                @for actor in &dated {
+                    li {
+                        h3 { (linked(&actor.name, links.actor(&actor.who))) }
+                        (charts::over_time(actor, &overview.periods))
+                    }
+                }
+            }
+            p.faint {
+                "One scale for all: +1 supportive, \u{2212}1 opposed. A larger dot has more stories, "
+                "a thin line is the interval. A gap is a time without evidence."
+            }
+            details.data {
+                summary { "The numbers as a table" }
+                div.wide tabindex="0" role="region" aria-label="Figures over time" {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "Who" }
+                                @for period in &overview.periods { th.number scope="col" { (period) } }
+                            }
+                        }
+                        tbody {
+                            @for actor in &dated {
+                                tr {
+                                    th scope="row" { bdi { (line(&actor.name)) } }
+                                    @for period in &overview.periods { (cell(actor, period)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cell(actor: &ActorFigure, period: &str) -> Markup {
+    let point = actor.over_time.iter().find(|point| point.period == period);
+    html! {
+        td.number {
+            @if let Some(point) = point {
+                (signed(point.mean.score)) " "
+                span.faint title=(charts::stories(point.mean.stories)) {
+                    "(" (counted(point.mean.stories)) ")"
+                }
+            } @else {
+                span.faint { "\u{2013}" }
+            }
+        }
+    }
+}
+
+/// What stands on a passage besides its words: voice, time, what people said.
+#[must_use]
+pub fn badges(passage: &Passage) -> Markup {
+    html! {
+        span.badges {
+            span.badge { (voice(&passage.voice)) }
+            " "
+            span.badge { (passage.time) }
+            @if passage.is_counter { " " span.badge.counter { "speaks against it" } }
+            @if passage.time == "hypothetical" { " " span.badge { "does not count" } }
+            @match passage.verdict.as_deref() {
+                Some("accepted") => { " " span.badge.accepted { "\u{2713} accepted" } }
+                Some(_) => { " " span.badge.rejected { "\u{2717} rejected" } }
+                None => {}
+            }
+            @if let Some(said) = passage.said_score {
+                " " span.badge { "corrected, was " (signed(said)) }
+            }
+            @if passage.copies > 1 {
+                " " span.badge { "printed " (counted(passage.copies)) " times" }
+            }
+        }
+    }
+}
+
+fn voice(voice: &str) -> &str {
+    if voice == "author" { "author\u{2019}s words" } else { voice }
+}
+
+/// A passage: who stands where, the sentence with its marks, and where it comes from.
+///
+/// - `with_verdicts`: whether to give the buttons by which people accept and reject it.
+#[must_use]
+pub fn passage(passage: &Passage, links: &dyn Links, with_verdicts: bool) -> Markup {
+    let key = passage.key;
+    let verdict = passage.verdict.as_deref().unwrap_or("open");
+    html! {
+        article.passage.(verdict) id=(format!("p{key}")) data-key=(key) tabindex="0"
+            aria-label=(format!("{}, {}", line(&passage.name), signed(passage.score))) {
+            header {
+                span.who { (linked(&passage.name, links.actor(&passage.who))) }
+                " "
+                span.degree.(side(passage.score)) {
+                    (signed(passage.score)) " " (standpoint_store::figures::degree(passage.score))
+                }
+                " "
+                (badges(passage))
+            }
+            blockquote dir="auto" { (marked(passage)) }
+            footer {
+                (linked(&title(passage.title.as_deref(), &passage.document_id), links.passage(passage)))
+                span { (line(&passage.source)) }
+                @if let Some(day) = &passage.day { time datetime=(day) { (day) } }
+                span { (format!("{:.0}% sure", passage.confidence * 100.0)) }
+                @if let Some(rule) = &passage.rule { span { "by " (line(rule)) } }
+            }
+            @if with_verdicts {
+                div.verdicts {
+                    @let pressed = |name: &str| if verdict == name { "true" } else { "false" };
+                    button type="button" data-verdict="accepted" aria-pressed=(pressed("accepted")) {
+                        "Accept" kbd { "a" }
+                    }
+                    button type="button" data-verdict="rejected" aria-pressed=(pressed("rejected")) {
+                        "Reject" kbd { "r" }
+                    }
+                    button type="button" data-verdict="" { "Undo" kbd { "x" } }
+                }
+            }
+        }
+    }
+}
+
+/// Documents as a table.
+#[must_use]
+pub fn documents(documents: &[Listed], links: &dyn Links) -> Markup {
+    html! {
+        @if documents.is_empty() {
+            p.empty { "No document is let through." }
+        } @else {
+            div.wide tabindex="0" role="region" aria-label="Documents" {
+                table.documents {
+                    thead {
+                        tr {
+                            th scope="col" { "Title" }
+                            th scope="col" { "Source" }
+                            th scope="col" { "Date" }
+                            th scope="col" { "Author" }
+                            th.number scope="col" { "Tone" }
+                            th.number scope="col" { "Stances" }
+                            th.number scope="col" { "Copies" }
+                        }
+                    }
+                    tbody {
+                        @for document in documents {
+                            @let path = document.path.as_deref().unwrap_or(&document.id);
+                            tr {
+                                th scope="row" {
+                                    (linked(&title(document.title.as_deref(), path), links.document(&document.id)))
+                                    @if document.status != "complete" { " " span.badge { (document.status) } }
+                                }
+                                td { (line(&document.source)) }
+                                td.day { (document.day.as_deref().unwrap_or("\u{2013}")) }
+                                td { bdi { (line(document.author.as_deref().unwrap_or("\u{2013}"))) } }
+                                td.number { (document.tone.map_or_else(|| "\u{2013}".to_owned(), signed)) }
+                                td.number { (counted(document.stances)) }
+                                td.number { (counted(document.copies)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who moved.
+#[must_use]
+pub fn shifts(shifts: &[Shift], window: u32, links: &dyn Links) -> Markup {
+    html! {
+        @if shifts.is_empty() {
+            p.empty {
+                "Nobody moved by more than chance within the last " (window)
+                " days, compared with the " (window.saturating_mul(3)) " before."
+            }
+        } @else {
+            table.shifts {
+                thead {
+                    tr {
+                        th scope="col" { "Who" }
+                        th scope="col" { "Moved" }
+                        th.number scope="col" { "Before" }
+                        th.number scope="col" { "Now" }
+                        th.number scope="col" { "Stories" }
+                        th.number scope="col" { "Standard errors" }
+                    }
+                }
+                tbody {
+                    @for shift in shifts {
+                        @let is_up = shift.now > shift.before;
+                        tr {
+                            th scope="row" { (linked(&shift.name, links.actor(&shift.who))) }
+                            td {
+                                span.degree.(if is_up { "for" } else { "against" }) {
+                                    (if is_up { "\u{2197} toward" } else { "\u{2198} away" })
+                                }
+                            }
+                            td.number { (signed(shift.before)) }
+                            td.number { (signed(shift.now)) }
+                            td.number {
+                                (counted(shift.stories_before)) ", " (counted(shift.stories_now))
+                            }
+                            td.number { (format!("{:.1}", shift.errors.abs())) }
+                        }
+                    }
+                }
+            }
+            @if let Some(shift) = shifts.first() {
+                p.faint { "From " (shift.from) " to " (shift.to) ", compared with the time before." }
+            }
+        }
+    }
+}
+
+/// Who made the figures, for the foot of a page.
+#[must_use]
+pub fn makers(makers: &[standpoint_store::figures::Maker]) -> Markup {
+    html! {
+        @for maker in makers {
+            p {
+                (counted(maker.documents)) " documents by Standpoint " (line(&maker.standpoint))
+                ", pipeline " code { (line(&maker.pipeline)) }
+                @if !maker.stages.is_empty() {
+                    ": "
+                    @for (index, stage) in maker.stages.iter().enumerate() {
+                        @if index > 0 { ", " }
+                        (line(&stage.name)) " " (line(&stage.version))
+                        @if let Some(model) = &stage.model { " (" (line(model)) ")" }
+                    }
+                }
+                "."
+            }
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! What the dashboard promises, asked as a browser and a program would.
+
+#![recursion_limit = "256"]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where something is wrong")]
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, HeaderName, Method};
+use serde_json::{Value, json};
+use standpoint_store::{Filter, Record, Store};
+use standpoint_web::login::Keys;
+use standpoint_web::report::{self, Contents};
+use standpoint_web::site::{Body, Daemon, Reply, Request, Site};
+use standpoint_web::{frame, openapi};
+
+const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u{202e}";
+
+/// A daemon that has two files in quarantine.
+#[derive(Default)]
+struct Fake(Mutex<Vec<String>>);
+
+impl Daemon for Fake {
+    fn status(&self) -> Value {
+        json!({
+            "ready": false, "reasons": [HOSTILE], "uptime_seconds": 10, "started": "2026-11-24",
+            "documents": { "read": 3, "done": 2, "failed": 1, "in_flight": 0 },
+            "stages": [{ "id": "stance", "done": 2, "time_ms": 40 }],
+            "sinks": [{ "name": "store", "done": 2, "paused_by": HOSTILE }],
+        })
+    }
+
+    fn quarantine(&self) -> Result<Vec<Value>, String> {
+        Ok(vec![
+            json!({ "file": HOSTILE, "bytes": 9, "reason": { "reason": HOSTILE } }),
+            json!({ "file": "b.txt", "bytes": 9, "unreadable": "its reason cannot be read" }),
+        ])
+    }
+
+    fn replay(&self, file: &str) -> Result<(), String> {
+        if file != "b.txt" {
+            return Err("there is no such file".to_owned());
+        }
+        self.0.lock().unwrap().push(file.to_owned());
+        Ok(())
+    }
+}
+
+struct Served {
+    site: Arc<Site>,
+    daemon: Arc<Fake>,
+    folder: tempfile::TempDir,
+    login: String,
+    cookie: String,
+}
+
+fn record(id: &str, day: &str, text: &str, who: &str, score: f64) -> Record {
+    let length = text.chars().count();
+    let record = json!({
+        "version": 1, "id": id, "source": { "name": "wire", "path": HOSTILE, "id": null },
+        "title": HOSTILE, "language": "en", "published": day, "author": HOSTILE,
+        "status": "partial", "notes": [HOSTILE], "text": text,
+        "sentences": [], "sentiment": null, "attributes": { "a": HOSTILE },
+        "entities": [{ "start": 0, "end": 4, "label": "country", "id": who, "name": HOSTILE,
+            "confidence": 0.9, "sentiment": null }],
+        "stance": [{
+            "target": { "id": "RUS", "name": "Russia" }, "author": null,
+            "actors": [{
+                "id": who, "name": format!("{who} {HOSTILE}"), "kind": "country", "country": null,
+                "mentions": 1, "label": "opposed", "degree": "distancing", "score": score,
+                "confidence": 0.8, "counter_evidence": [],
+                "evidence": [{
+                    "start": 0, "end": length, "text": text, "score": score, "confidence": 0.9,
+                    "voice": "author", "time": "present", "holder": { "start": 0, "end": 4 },
+                    "target": { "start": 5, "end": 9 }, "cue": { "start": 7, "end": 12 },
+                    "rule": HOSTILE
+                }]
+            }]
+        }],
+        "provenance": { "standpoint": "0.1.0", "pipeline": HOSTILE, "stages": [
+            { "name": "stance", "version": "0.1.0", "model": HOSTILE, "ms": 0.1 }] }
+    });
+    Record::read(&record.to_string()).unwrap()
+}
+
+fn store(path: &std::path::Path) -> Store {
+    let mut store = Store::open(path, false).unwrap();
+    let records = [
+        record("a/1?", "2024-05-01", &format!("Alda said no. {HOSTILE}"), "ALD", -0.6),
+        record("b", "2024-06-01", "Bord said yes to all of it, and gladly so.", "BOR", 0.8),
+        record("c", "2024-07-01", "Cord said maybe, =1+1 as one says in spreadsheets.", "COR", 0.1),
+    ];
+    for answer in store.put(&records).unwrap() {
+        answer.unwrap();
+    }
+    store
+}
+
+impl Served {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        drop(store(&path));
+        let keys = Keys::new([1; 32], [2; 32], "a-token-of-this-test", 8686);
+        let daemon = Arc::new(Fake::default());
+        let site = Arc::new(Site::new(path, keys, Arc::clone(&daemon) as Arc<dyn Daemon>));
+        let login = site.login().to_owned();
+        let mut served = Self { site, daemon, folder, login, cookie: String::new() };
+        let own = [("host", "h:1"), ("origin", "http://h:1"), ("x-standpoint", "1")];
+        let key = served.login.clone();
+        let reply = served.ask(Method::POST, "/api/v1/session", &own, &key);
+        let cookie = reply.headers.iter().find(|(name, _)| *name == "set-cookie").unwrap();
+        for promise in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+            assert!(cookie.1.contains(promise), "{cookie:?}");
+        }
+        served.cookie = cookie.1.split(';').next().unwrap().to_owned();
+        served
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> Reply {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let request = Request { method, path, query, headers, body: body.as_bytes().to_vec() };
+        self.site.answer(&request, false)
+    }
+
+    /// As a browser that has logged in.
+    fn get(&self, path: &str) -> (u16, String) {
+        let reply = self.ask(Method::GET, path, &[("cookie", &self.cookie)], "");
+        (reply.status.as_u16(), text(reply))
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let (code, text) = self.get(path);
+        assert_eq!(code, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// As a page of ours.
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let headers = [
+            ("cookie", self.cookie.as_str()),
+            ("host", "h:1"),
+            ("origin", "http://h:1"),
+            ("x-standpoint", "1"),
+            ("content-type", "application/json"),
+        ];
+        let reply = self.ask(Method::POST, path, &headers, &body.to_string());
+        (reply.status.as_u16(), serde_json::from_str(&text(reply)).unwrap())
+    }
+}
+
+fn text(reply: Reply) -> String {
+    let bytes = match reply.body {
+        Body::Whole(bytes) => bytes,
+        Body::Written(write) => {
+            let mut bytes = Vec::new();
+            write(&mut bytes).unwrap();
+            bytes
+        }
+        Body::Events => panic!("events have no end"),
+    };
+    String::from_utf8(bytes).unwrap()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+const PAGES: [&str; 8] = [
+    "/",
+    "/?who=ALD&from=2024-01-01&voice=author",
+    "/evidence",
+    "/documents",
+    "/documents/a%2F1%3F",
+    "/shifts",
+    "/health",
+    "/corrections",
+];
+
+#[test]
+fn what_documents_say_is_text_on_every_page() {
+    let served = Served::new();
+    let key = served.json("/api/v1/evidence")["rows"][2]["key"].clone();
+    let path = format!("/api/v1/evidence/{key}/correction");
+    let said =
+        json!({ "field": "verdict", "value": "accepted", "person": HOSTILE, "note": HOSTILE });
+    assert_eq!(served.post(&path, &said).0, 200);
+    for page in PAGES {
+        let (code, page_text) = served.get(page);
+        assert_eq!(code, 200, "{page}");
+        assert!(page_text.contains("&lt;script&gt;"), "{page} shows nothing of it");
+        // A file is named to be tried again as it is called; nobody reads that.
+        let page_text = page_text.replace(&format!("data-replay=\"{}\"", escaped(HOSTILE)), "");
+        for markup in
+            ["<script>", "<img", "onerror=alert(2)>", "\u{202e}", " style=", "javascript:"]
+        {
+            assert!(!page_text.contains(markup), "{markup} in {page}");
+        }
+    }
+    let mut report = Vec::new();
+    let store = Store::read(&served.folder.path().join("store.db")).unwrap();
+    report::write(&store, &Filter::toward("RUS"), &Contents::default(), &mut report).unwrap();
+    let report = String::from_utf8(report).unwrap();
+    for markup in ["<script", "<img", "\u{202e}", " style=", "src=", "url("] {
+        assert!(
+            !report.contains(markup) || markup == "src=" && report.contains("img src=x"),
+            "{markup}"
+        );
+    }
+    assert_eq!(report.matches("class=\"passage").count(), 3);
+}
+
+#[test]
+fn nobody_sees_a_word_without_a_key() {
+    let served = Served::new();
+    let paths = PAGES.iter().copied().chain([
+        "/api/v1",
+        "/api/v1/evidence",
+        "/api/v1/evidence.csv",
+        "/api/v1/documents/b",
+        "/api/v1/events",
+        "/api/v1/corrections.jsonl",
+        "/api/v1/status",
+        "/elsewhere",
+    ]);
+    for path in paths {
+        let reply = served.ask(Method::GET, path, &[], "");
+        assert_eq!(reply.status, 401, "{path}");
+        assert!(!text(reply).contains("Alda"), "{path}");
+    }
+    let program = [("authorization", "Bearer a-token-of-this-test")];
+    assert_eq!(served.ask(Method::GET, "/api/v1/evidence", &program, "").status, 200);
+    for open in ["/login", "/assets/app.js", "/assets/style.css", "/api/v1/openapi.json"] {
+        assert_eq!(served.ask(Method::GET, open, &[], "").status, 200, "{open}");
+    }
+}
+
+#[test]
+fn only_a_page_of_ours_or_a_program_changes_anything() {
+    let served = Served::new();
+    let key = served.json("/api/v1/evidence")["rows"][0]["key"].clone();
+    let path = format!("/api/v1/evidence/{key}/correction");
+    let body = json!({ "field": "verdict", "value": "rejected" }).to_string();
+    let cookie = ("cookie", served.cookie.as_str());
+    let (host, origin, header) = (("host", "h:1"), ("origin", "http://h:1"), ("x-standpoint", "1"));
+    let kind = ("content-type", "application/json");
+    let cases: [(&str, &[(&'static str, &str)], u16); 8] = [
+        ("nothing", &[kind], 401),
+        ("the cookie alone", &[cookie, host, kind], 403),
+        ("no header", &[cookie, host, origin, kind], 403),
+        ("another origin", &[cookie, host, ("origin", "https://evil.example"), header, kind], 403),
+        ("a form", &[cookie, host, origin, header, ("content-type", "text/plain")], 415),
+        ("a wrong token", &[("authorization", "Bearer nonsense"), kind], 401),
+        ("a page of ours", &[cookie, host, origin, header, kind], 200),
+        ("a program", &[("authorization", "Bearer a-token-of-this-test"), kind], 200),
+    ];
+    for (case, headers, expected) in cases {
+        let reply = served.ask(Method::POST, &path, headers, &body);
+        assert_eq!(reply.status.as_u16(), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_browser_without_scripts_logs_in_by_a_form() {
+    let served = Served::new();
+    let ask = |origin: &str, body: &str| {
+        served
+            .ask(Method::POST, "/login", &[("host", "h:1"), ("origin", origin)], body)
+            .status
+            .as_u16()
+    };
+    let right = format!("key={}", served.login);
+    assert_eq!(ask("http://h:1", &right), 303);
+    assert_eq!(ask("https://evil.example", &right), 403);
+    assert_eq!(ask("http://h:1", "key=wrong"), 401);
+}
+
+#[test]
+fn a_verdict_moves_the_figures_and_can_be_taken_back() {
+    let served = Served::new();
+    let who = |served: &Served| -> Vec<String> {
+        let figures = served.json("/api/v1/figures");
+        let actors = figures["actors"].as_array().unwrap().iter();
+        actors.map(|actor| actor["who"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
+    let rows = served.json("/api/v1/evidence?who=BOR");
+    let path = format!("/api/v1/evidence/{}/correction", rows["rows"][0]["key"]);
+    let (code, passage) = served.post(&path, &json!({ "field": "verdict", "value": "rejected" }));
+    assert_eq!((code, &passage["verdict"]), (200, &json!("rejected")));
+    assert_eq!(who(&served), ["COR", "ALD"]);
+    let labelled = served.get("/api/v1/corrections.jsonl").1;
+    let row: Value = serde_json::from_str(&labelled).unwrap();
+    assert_eq!(
+        (&row["holder"], &row["label"], &row["said"]["score"]),
+        (&json!("BOR"), &json!("neutral"), &json!(0.8))
+    );
+    assert_eq!(served.post(&path, &json!({ "field": "verdict", "value": null })).0, 200);
+    assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
+    for (body, expected) in [
+        (json!({ "field": "score", "value": 7 }), 422),
+        (json!({ "field": "verdict", "value": "loud" }), 400),
+        (json!({ "field": "holder", "value": { "id": "" } }), 422),
+        (json!({}), 400),
+    ] {
+        let (code, answer) = served.post(&path, &body);
+        assert_eq!(code, expected, "{body}: {answer}");
+    }
+    assert_eq!(
+        served
+            .post("/api/v1/evidence/999/correction", &json!({ "field": "verdict", "value": null }))
+            .0,
+        404
+    );
+}
+
+#[test]
+fn exports_hold_exactly_the_rows_that_are_let_through() {
+    let served = Served::new();
+    for (query, expected) in [
+        ("", 3),
+        ("?who=ALD", 1),
+        ("?from=2024-06", 2),
+        ("?words=gladly", 1),
+        ("?words=nothing", 0),
+    ] {
+        let lines = served.get(&format!("/api/v1/evidence.jsonl{query}")).1.lines().count();
+        assert_eq!(lines, expected, "{query}");
+        let documents = served.get(&format!("/api/v1/documents.jsonl{query}")).1.lines().count();
+        assert_eq!(documents, expected, "{query}");
+        let page = served.json(&format!("/api/v1/evidence{query}"));
+        assert_eq!(page["rows"].as_array().unwrap().len(), expected, "{query}");
+    }
+    let csv = served.get("/api/v1/evidence.csv?who=ALD").1;
+    assert!(csv.starts_with("document_id,title,"), "{csv}");
+    assert_eq!(csv.matches("\r\n").count(), 2);
+    let figures = served.get("/api/v1/figures.csv").1;
+    assert!(figures.contains(",all,-0.6,"), "{figures}");
+    let mut page = served.json("/api/v1/evidence?limit=2");
+    let next = page["next"].take();
+    let rest = served.json(&format!("/api/v1/evidence?limit=2&after={}", next.as_str().unwrap()));
+    assert_eq!((rest["rows"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+}
+
+#[test]
+fn a_file_in_quarantine_is_tried_again() {
+    let served = Served::new();
+    assert_eq!(served.post("/api/v1/quarantine/replay", &json!({ "file": "b.txt" })).0, 200);
+    assert_eq!(served.post("/api/v1/quarantine/replay", &json!({ "file": "../b.txt" })).0, 409);
+    assert_eq!(*served.daemon.0.lock().unwrap(), ["b.txt"]);
+}
+
+#[test]
+fn everything_that_is_described_is_there() {
+    let served = Served::new();
+    let description = openapi::description();
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 15);
+    for (path, methods) in paths {
+        if methods.get("get").is_none() || path == "/events" {
+            continue;
+        }
+        let (code, text) = served.get(&format!("/api/v1{}", path.replace("{id}", "b")));
+        assert_eq!(code, 200, "{path}: {text}");
+    }
+    let text = description.to_string();
+    let mut references = text.match_indices("\"#/components/schemas/").peekable();
+    assert!(references.peek().is_some());
+    for (place, mark) in references {
+        let name = text[place + mark.len()..].split('"').next().unwrap();
+        assert!(
+            description["components"]["schemas"].get(name).is_some(),
+            "{name} is not described"
+        );
+    }
+    assert_eq!(served.get("/api/v1/nothing").0, 404);
+    assert_eq!(served.get("/documents/nothing").0, 404);
+}
+
+#[test]
+fn the_script_is_small_and_makes_no_markup_of_text() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(frame::SCRIPT.as_bytes()).unwrap();
+    let bytes = packed.finish().unwrap().len();
+    assert!(bytes < 60 * 1024, "{bytes} bytes");
+    for danger in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "http://",
+        "https://",
+    ] {
+        assert!(!frame::SCRIPT.contains(danger), "{danger}");
+    }
+    let policy = frame::POLICY;
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+}

@@ -1,0 +1,126 @@
+//! The dashboard of a daemon: its keys, and what it must know of the pipeline.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use standpoint_config::PipelineFile;
+use standpoint_web::login::Keys;
+use standpoint_web::site::{Daemon, Site};
+
+use crate::alerts::Alerts;
+use crate::quarantine;
+use crate::server;
+use crate::status::View;
+
+/// The name of the secret in the data folder that cookies are marked with.
+const SECRET: &str = "server.key";
+
+/// The name of the token in the data folder that programs show, where the pipeline file names none.
+const TOKEN: &str = "server.token";
+
+/// A dashboard that is not shown yet.
+pub(crate) struct Dashboard {
+    store: PathBuf,
+    keys: Keys,
+    file: PipelineFile,
+    address: SocketAddr,
+    alerts: Option<Alerts>,
+}
+
+impl Dashboard {
+    /// Makes the keys of a dashboard over `store`.
+    ///
+    /// - `data_dir`: the data folder, which this process holds;
+    /// - `address`: where the server listens.
+    ///
+    /// # Errors
+    ///
+    /// When a key cannot be read or made.
+    pub(crate) fn new(
+        store: PathBuf,
+        file: &PipelineFile,
+        data_dir: &Path,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let random = || {
+            let mut bytes = [0; 32];
+            fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes))?;
+            io::Result::Ok(bytes)
+        };
+        let hex = || Ok(blake3::Hash::from_bytes(random()?).to_hex().to_string());
+        let secret = kept(&data_dir.join(SECRET), hex)?;
+        let secret = blake3::Hash::from_hex(&secret)
+            .with_context(|| format!("{}: expected 64 hexadecimal digits; remove the file, and every browser logs in again", data_dir.join(SECRET).display()))?;
+        let given = file.server.as_ref().and_then(|server| server.token_file.as_deref());
+        let token = match given {
+            Some(path) => server::token(path)?,
+            None => kept(&data_dir.join(TOKEN), hex)?,
+        };
+        let once = random().context("cannot make the dashboard's key")?;
+        let keys = Keys::new(*secret.as_bytes(), once, &token, address.port());
+        let alerts = file.server.as_ref().and_then(|server| server.alerts.clone());
+        let alerts =
+            alerts.map(|settings| Alerts::new(settings, store.clone(), data_dir)).transpose()?;
+        Ok(Self { store, keys, file: file.clone(), address, alerts })
+    }
+
+    /// The dashboard over a pipeline that runs, and who watches for shifts beside it.
+    pub(crate) fn over(self, view: &Arc<View>) -> (Arc<Site>, Option<Alerts>) {
+        let address = match self.address {
+            address if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
+            address => address.to_string(),
+        };
+        let running = Running { view: Arc::clone(view), file: self.file };
+        let site = Arc::new(Site::new(self.store, self.keys, Arc::new(running)));
+        invite(&address, site.login());
+        (site, self.alerts)
+    }
+}
+
+/// Prints the address that logs a browser in. It is no event of the log, which others may read.
+#[expect(clippy::print_stderr, reason = "what the program has to say")]
+fn invite(address: &str, key: &str) {
+    eprintln!("dashboard: http://{address}/#{key}");
+}
+
+/// Reads a secret of the data folder, or makes it, for this user alone.
+fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> Result<String> {
+    let fail = || format!("cannot use the dashboard's secret {}", path.display());
+    match fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(fail);
+        }
+        _ => {}
+    }
+    let text = make().with_context(fail)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| writeln!(file, "{text}")).with_context(fail)?;
+    Ok(text)
+}
+
+/// What the dashboard must know of the daemon.
+struct Running {
+    view: Arc<View>,
+    file: PipelineFile,
+}
+
+impl Daemon for Running {
+    fn status(&self) -> Value {
+        serde_json::to_value(self.view.status()).unwrap_or_default()
+    }
+
+    fn quarantine(&self) -> Result<Vec<Value>, String> {
+        quarantine::listed(&self.file).map_err(|error| format!("{error:#}"))
+    }
+
+    fn replay(&self, file: &str) -> Result<(), String> {
+        quarantine::replay_named(&self.file, Path::new(file)).map_err(|error| format!("{error:#}"))
+    }
+}

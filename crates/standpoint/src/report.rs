@@ -1,0 +1,204 @@
+//! `report`: result lines or a store, as one page.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use flate2::read::MultiGzDecoder;
+use standpoint_connectors::files::{is_same_file, with_causes};
+use standpoint_connectors::jsonl::Maker;
+use standpoint_document::Document;
+use standpoint_store::{Record, Store, figures};
+use standpoint_web::address::Query;
+use standpoint_web::report::{self, Contents};
+
+use crate::cli;
+use crate::exit::{self, Exit};
+use crate::style::harmless;
+
+/// What every `SQLite` file begins with.
+const SQLITE: &[u8] = b"SQLite format 3\0";
+/// What every gzip file begins with.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// How many records are put into a store at a time.
+const GROUP: usize = 256;
+
+/// Answers the command.
+///
+/// # Errors
+///
+/// When the results cannot be read, hold nothing toward the target, or the page not be written.
+pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
+    if let Some(output) = &arguments.output
+        && arguments.results.iter().any(|input| is_same_file(input, output))
+    {
+        return Err(exit::usage(format!(
+            "{}: is read and would be written over; name another file with -o",
+            output.display()
+        )));
+    }
+    let store = store(&arguments.results)?;
+    let target = target(&store, arguments.target.as_deref())?;
+    // Read as a page's address is, so that dates mean the same in both.
+    let pairs = [
+        ("from", arguments.from.as_deref()),
+        ("to", arguments.to.as_deref()),
+        ("words", arguments.words.as_deref()),
+        ("holders", Some(arguments.holders.name())),
+    ];
+    let address = Query::read("", &target).address_with(&pairs);
+    let mut filter = Query::read(address.trim_start_matches('?'), &target).filter;
+    for (name, given, read) in
+        [("from", &arguments.from, &filter.from), ("to", &arguments.to, &filter.to)]
+    {
+        if let Some(given) = given.as_ref().filter(|_| read.is_none()) {
+            return Err(exit::usage(format!(
+                "`--{name} {given}` is no date; expected a day, month or year such as 2024-05-01, \
+                 2024-05 or 2024"
+            )));
+        }
+    }
+    filter.sources.clone_from(&arguments.source);
+    let contents = Contents {
+        title: arguments.title.clone(),
+        actors: arguments.actors,
+        passages: arguments.passages,
+        documents: arguments.documents,
+    };
+    match &arguments.output {
+        Some(path) => {
+            let fail = || format!("cannot write to {}", path.display());
+            let mut out = BufWriter::new(File::create(path).with_context(fail)?);
+            report::write(&store, &filter, &contents, &mut out)?;
+            out.flush().with_context(fail)?;
+        }
+        None => {
+            let mut page = Vec::new();
+            report::write(&store, &filter, &contents, &mut page)?;
+            match io::stdout().write_all(&page) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Documents as a page: what `explain --format html` prints.
+///
+/// # Errors
+///
+/// When there is no room for a temporary store.
+pub(crate) fn explained(documents: &[Document<'_>], maker: &Maker) -> Result<String> {
+    let mut store = Store::temporary()?;
+    let record = |document| Record::of(document, &maker.pipeline, &maker.version);
+    let records: Vec<Record> = documents.iter().map(record).collect();
+    keep(&mut store, &records)?;
+    let mut page = Vec::new();
+    report::explain(&store, &mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// What people corrected, a line each.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub(crate) fn corrections(arguments: &cli::Corrections) -> Result<String> {
+    let store = Store::read(&arguments.store).map_err(|error| exit::usage(with_causes(&error)))?;
+    let rows = standpoint_store::corrections::labelled(&store)?;
+    let lines = rows.iter().map(|row| Ok(format!("{}\n", serde_json::to_string(row)?)));
+    lines.collect()
+}
+
+/// The store that is named, or one of the result lines that are.
+fn store(paths: &[std::path::PathBuf]) -> Result<Store> {
+    if let [path] = paths
+        && begins_with(path, SQLITE)?
+    {
+        return Store::read(path).map_err(|error| exit::usage(with_causes(&error)));
+    }
+    let mut store = Store::temporary()?;
+    for path in paths {
+        if begins_with(path, SQLITE)? {
+            return Err(exit::usage(format!(
+                "{}: a store is reported on by itself; name it alone",
+                path.display()
+            )));
+        }
+        read_lines(path, &mut store)?;
+    }
+    Ok(store)
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path)
+        .map_err(|error| exit::usage(format!("{}: cannot be read: {error}", path.display())))
+}
+
+fn begins_with(path: &Path, magic: &[u8]) -> Result<bool> {
+    let mut first = Vec::new();
+    let read = open(path)?.take(magic.len() as u64).read_to_end(&mut first);
+    read.map_err(|error| exit::usage(format!("{}: cannot be read: {error}", path.display())))?;
+    Ok(first == magic)
+}
+
+fn read_lines(path: &Path, store: &mut Store) -> Result<()> {
+    let file = open(path)?;
+    let lines: Box<dyn BufRead> = if begins_with(path, GZIP)? {
+        Box::new(BufReader::new(MultiGzDecoder::new(file)))
+    } else {
+        Box::new(BufReader::new(file))
+    };
+    let mut group = Vec::new();
+    for (index, line) in lines.lines().enumerate() {
+        let place = || format!("{}:{}", path.display(), index + 1);
+        let line = line.map_err(|error| exit::usage(format!("{}: {error}", place())))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let record = Record::read(&line)
+            .map_err(|error| exit::usage(format!("{}: {}", place(), with_causes(&error))))?;
+        group.push(record);
+        if group.len() == GROUP {
+            keep(store, &group)?;
+            group.clear();
+        }
+    }
+    keep(store, &group)
+}
+
+fn keep(store: &mut Store, records: &[Record]) -> Result<()> {
+    let answers = store.put(records)?;
+    match answers.into_iter().find_map(Result::err) {
+        Some(refusal) => Err(anyhow::anyhow!(refusal)),
+        None => Ok(()),
+    }
+}
+
+/// The target that is meant: by its id, by its name, or the one with the most stances.
+fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
+    let targets = figures::targets(store)?;
+    let Some(wanted) = wanted else {
+        return targets.into_iter().next().map(|target| target.id).ok_or_else(|| {
+            exit::usage(
+                "the results hold no stance toward anybody; did the pipeline have a stance stage?",
+            )
+        });
+    };
+    let is_meant = |target: &&figures::TargetCount| {
+        target.id == wanted || target.name.to_lowercase() == wanted.to_lowercase()
+    };
+    if let Some(target) = targets.iter().find(is_meant) {
+        return Ok(target.id.clone());
+    }
+    let known: Vec<String> = targets
+        .iter()
+        .map(|target| format!("{} ({})", harmless(&target.name), target.id))
+        .collect();
+    Err(exit::usage(format!(
+        "the results hold no stance toward `{wanted}`; they do toward {}",
+        if known.is_empty() { "nobody".to_owned() } else { known.join(", ") }
+    )))
+}

@@ -1,0 +1,313 @@
+//! `reprocess`: documents of a store, read again by the stages as they are now.
+//!
+//! A document's text is kept in the store as it was archived, so that nothing else is needed. Its id
+//! stays, and with it what people corrected.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use serde::Serialize;
+use standpoint_connectors::files::with_causes;
+use standpoint_connectors::jsonl::Maker;
+use standpoint_document::{Document, Metadata, SourceRef};
+use standpoint_engine::{Sink, SinkError, StageStep};
+use standpoint_store::documents::{self, Kept, Standing};
+use standpoint_store::record::{Position, StageRun};
+use standpoint_store::{Record, Store};
+use tokio::task::block_in_place;
+
+use crate::assemble::Assembly;
+use crate::cli::{self, PipelineChoice, ReportFormat};
+use crate::exit::{self, Exit};
+use crate::run::{self, Documents};
+use crate::style::harmless;
+
+/// A score that moved by less is told by no one.
+const LEAST_MOVE: f64 = 0.1;
+
+/// Answers the command.
+///
+/// # Errors
+///
+/// When the pipeline file has no store, or the run fails.
+pub(crate) fn run(arguments: &cli::Reprocess) -> Result<Exit> {
+    let choice =
+        PipelineChoice { config: Some(arguments.config.clone()), set: arguments.set.clone() };
+    let assembly = Assembly::of(&choice)?;
+    let path = assembly.store()?.ok_or_else(|| {
+        exit::usage(format!(
+            "{}: has no sink of type `sqlite`, in which documents are kept to be read again",
+            arguments.config.display()
+        ))
+    })?;
+    let refuse = |error| exit::usage(with_causes(&error));
+    let stages = assembly.stages(&[])?;
+    let now = Chain::of(&stages);
+    let writer = Store::open(&path, true).map_err(refuse)?;
+    let reader = Store::read(&path).map_err(refuse)?;
+    let ids = documents::ids(&reader)?;
+    let again = again(reader, ids, now, arguments.all);
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let sink = Revising {
+        store: writer,
+        maker: assembly.maker(),
+        keeps: !arguments.dry_run,
+        format: arguments.format,
+        tally: Arc::clone(&tally),
+    };
+    let summary = run::send(again, stages, assembly.sink_step("store", Box::new(sink)), &assembly)?;
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = match arguments.format {
+        ReportFormat::Json => format!("{}\n", serde_json::to_string(&*tally)?),
+        ReportFormat::Text => tally.text(arguments.dry_run),
+    };
+    io::stdout().write_all(told.as_bytes())?;
+    Ok(if summary.counts.failed > 0 { Exit::SomeFailed } else { Exit::Done })
+}
+
+/// The stages as they are now.
+struct Chain(Vec<(String, String, Option<String>)>);
+
+impl Chain {
+    fn of(stages: &[StageStep]) -> Self {
+        let stages = stages.iter();
+        Self(
+            stages
+                .map(|stage| (stage.id.clone(), stage.version.clone(), stage.model.clone()))
+                .collect(),
+        )
+    }
+
+    /// Whether these very stages read a document. One that passed it by left a note, and would
+    /// again.
+    fn has_read(&self, kept: &Kept) -> bool {
+        let is_known = |run: &StageRun| {
+            self.0.iter().any(|(id, version, model)| {
+                *id == run.name && *version == run.version && *model == run.model
+            })
+        };
+        let has_run = |id: &str| {
+            kept.stages.iter().any(|run| run.name == id)
+                || kept.notes.iter().any(|note| note.starts_with(&format!("{id}:")))
+        };
+        kept.stages.iter().all(is_known) && self.0.iter().all(|(id, ..)| has_run(id))
+    }
+}
+
+/// The documents that are to be read again, one by one. One that cannot be read now is left out and
+/// stays as it is.
+fn again(store: Store, ids: Vec<String>, chain: Chain, all: bool) -> Documents {
+    Box::new(ids.into_iter().filter_map(move |id| {
+        let kept = documents::document(&store, &id).ok()??;
+        if !all && chain.has_read(&kept) {
+            return None;
+        }
+        let source = SourceRef { name: kept.source, path: kept.path, id: kept.source_id };
+        let metadata = Metadata {
+            source,
+            title: kept.title,
+            author: kept.author,
+            published: kept.published,
+            // Whether the input gave it or a stage found it is not known; either would again.
+            language: kept.language,
+        };
+        Document::new(id, kept.text).ok().map(|document| document.with_metadata(metadata))
+    }))
+}
+
+/// What changed in all.
+#[derive(Debug, Default, Serialize)]
+struct Tally {
+    /// Documents that were read again.
+    documents: u64,
+    /// Those in which something changed.
+    changed: u64,
+    appeared: u64,
+    vanished: u64,
+    /// Stances with another label in five.
+    relabelled: u64,
+    /// Stances with the same label and another score.
+    moved: u64,
+}
+
+impl Tally {
+    fn text(&self, is_dry: bool) -> String {
+        let kept = if is_dry { "; nothing was kept" } else { "" };
+        format!(
+            "{} documents read again, {} changed: {} stances appeared, {} vanished, {} have another \
+             label, {} moved{kept}\n",
+            self.documents, self.changed, self.appeared, self.vanished, self.relabelled, self.moved
+        )
+    }
+}
+
+/// What changed in a document.
+#[derive(Debug, Serialize)]
+struct Changes<'d> {
+    id: &'d str,
+    title: Option<&'d str>,
+    before: &'d [StageRun],
+    after: &'d [StageRun],
+    changes: Vec<Change>,
+}
+
+/// What changed in a stance.
+#[derive(Debug, PartialEq, Serialize)]
+struct Change {
+    who: String,
+    name: String,
+    target: String,
+    /// What was said before; null where nothing was.
+    before: Option<f64>,
+    /// What is said now.
+    after: Option<f64>,
+}
+
+impl Change {
+    fn text(&self) -> String {
+        let said = |score: Option<f64>| match score {
+            Some(score) => format!("{} {score:+.2}", standpoint_store::figures::degree(score)),
+            None => "nothing".to_owned(),
+        };
+        format!(
+            "  {} → {}: {} → {}\n",
+            harmless(&self.name),
+            harmless(&self.target),
+            said(self.before),
+            said(self.after)
+        )
+    }
+}
+
+/// A sink that compares what comes with what is kept, tells it, and keeps it.
+struct Revising {
+    store: Store,
+    maker: Maker,
+    keeps: bool,
+    format: ReportFormat,
+    tally: Arc<Mutex<Tally>>,
+}
+
+#[async_trait]
+impl Sink for Revising {
+    async fn write(
+        &mut self,
+        documents: &[Arc<Document<'static>>],
+    ) -> Result<Vec<Result<(), String>>, SinkError> {
+        // Nothing else waits for the runtime in a run that has no daemon.
+        block_in_place(|| documents.iter().map(|document| self.revise(document)).collect())
+    }
+}
+
+impl Revising {
+    fn revise(&mut self, document: &Document<'_>) -> Result<Result<(), String>, SinkError> {
+        let fail = |error| SinkError::transient("cannot use the store").caused_by(error);
+        let record = Record::of(document, &self.maker.pipeline, &self.maker.version);
+        let Some(kept) = documents::document(&self.store, &record.id).map_err(fail)? else {
+            return Ok(Err("it is no longer in the store".to_owned()));
+        };
+        let changes = changes(&kept.stances, &record);
+        let told = Changes {
+            id: &record.id,
+            title: record.title.as_deref(),
+            before: &kept.stages,
+            after: &record.provenance.stages,
+            changes,
+        };
+        self.count(&told.changes);
+        if !told.changes.is_empty() {
+            tell(&told, self.format)
+                .map_err(|error| SinkError::fatal("cannot print").caused_by(error))?;
+        }
+        if !self.keeps {
+            return Ok(Ok(()));
+        }
+        let put = self.store.put(std::slice::from_ref(&record));
+        let answer =
+            put.map_err(|error| SinkError::transient("cannot write the store").caused_by(error))?;
+        if !told.changes.is_empty() {
+            self.store
+                .put_revision(told.id, told.before, told.after, &told.changes)
+                .map_err(fail)?;
+        }
+        Ok(answer.into_iter().next().unwrap_or(Ok(())))
+    }
+
+    fn count(&self, changes: &[Change]) {
+        let degree = standpoint_store::figures::degree;
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.documents += 1;
+        tally.changed += u64::from(!changes.is_empty());
+        for change in changes {
+            let counter = match (change.before, change.after) {
+                (None, _) => &mut tally.appeared,
+                (_, None) => &mut tally.vanished,
+                (Some(before), Some(after)) if degree(before) != degree(after) => {
+                    &mut tally.relabelled
+                }
+                _ => &mut tally.moved,
+            };
+            *counter += 1;
+        }
+    }
+}
+
+fn tell(changes: &Changes<'_>, format: ReportFormat) -> io::Result<()> {
+    let told = match format {
+        ReportFormat::Json => format!("{}\n", serde_json::to_string(changes)?),
+        ReportFormat::Text => {
+            let mut told = String::new();
+            // Infallible: a String takes whatever is written.
+            let _ = writeln!(told, "{}", harmless(changes.title.unwrap_or(changes.id)));
+            told.extend(changes.changes.iter().map(Change::text));
+            told
+        }
+    };
+    io::stdout().write_all(told.as_bytes())
+}
+
+/// What the pipeline says otherwise than before; what people corrected is not looked at.
+fn changes(before: &[Standing], record: &Record) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut seen = Vec::new();
+    let mut compare = |who: String, name: &str, target: &str, target_id: &str, now: &Position| {
+        let was =
+            before.iter().find(|standing| standing.who == who && standing.target_id == target_id);
+        let was = was.and_then(|standing| standing.said_score);
+        let degree = standpoint_store::figures::degree;
+        let is_same = was.is_some_and(|was| {
+            degree(was) == degree(now.score) && (was - now.score).abs() < LEAST_MOVE
+        });
+        seen.push((who.clone(), target_id.to_owned()));
+        if !is_same {
+            let (name, target) = (name.to_owned(), target.to_owned());
+            changes.push(Change { who, name, target, before: was, after: Some(now.score) });
+        }
+    };
+    for toward in &record.stance {
+        let target = &toward.target;
+        if let Some(position) = &toward.author {
+            let who = format!("author:{}", record.author.as_deref().unwrap_or_default());
+            compare(who, "the author", &target.name, &target.id, position);
+        }
+        for actor in &toward.actors {
+            compare(actor.id.clone(), &actor.name, &target.name, &target.id, &actor.position);
+        }
+    }
+    for standing in before.iter().filter(|standing| standing.said_score.is_some()) {
+        let place = (standing.who.clone(), standing.target_id.clone());
+        if !seen.contains(&place) {
+            changes.push(Change {
+                who: standing.who.clone(),
+                name: standing.name.clone(),
+                target: standing.target_name.clone(),
+                before: standing.said_score,
+                after: None,
+            });
+        }
+    }
+    changes
+}

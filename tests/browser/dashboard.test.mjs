@@ -1,0 +1,264 @@
+// The dashboard in a real browser: every view, filters, keys, live updates, and who may look.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Daemon, HOSTILE, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
+
+let daemon, browser, context;
+
+before(async () => {
+  await findPlugins();
+  daemon = await Daemon.start();
+  browser = await launch();
+  context = await browser.newContext({ viewport: { width: 1100, height: 900 } });
+  const page = watch(await context.newPage());
+  await page.goto(daemon.login);
+  await page.waitForSelector("#ranking");
+  // Until everything that was in the inbox is there.
+  await page.waitForFunction(async () => {
+    const status = await (await fetch("/api/v1/status")).json();
+    return status.documents.done >= 25 && status.documents.in_flight === 0;
+  }, null, { timeout: 120_000, polling: 500 });
+  await page.close();
+});
+
+after(async () => {
+  await browser?.close();
+  await daemon?.stop();
+});
+
+const open = async (path, options = {}) => {
+  const page = watch(await (options.context ?? context).newPage());
+  await page.goto(daemon.address + path);
+  return page;
+};
+
+const VIEWS = ["/", "/evidence", "/documents", "/shifts?window=3650", "/health", "/corrections"];
+
+test("the printed address logs in once, and its key leaves the address bar", async () => {
+  const fresh = await browser.newContext();
+  const page = watch(await fresh.newPage());
+  await page.goto(daemon.login);
+  await page.waitForSelector("#ranking");
+  assert.equal(page.url(), `${daemon.address}/`);
+  const [cookie] = await fresh.cookies();
+  assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
+  await page.reload();
+  assert.equal(await page.locator("#ranking").count(), 1, "the cookie holds");
+  await fresh.close();
+});
+
+test("nobody else sees a word, and a wrong key is told", async () => {
+  const stranger = await browser.newContext();
+  const page = await stranger.newPage();
+  await page.goto(`${daemon.address}/#${"0".repeat(40)}`);
+  await page.waitForSelector(".complaint");
+  assert.equal(await page.locator("#ranking").count(), 0);
+  assert.deepEqual(await serious(page), []);
+  await stranger.close();
+});
+
+test("every view is accessible, breaks nothing and asks nobody else", async () => {
+  for (const path of VIEWS) {
+    const page = await open(path);
+    assert.deepEqual(await serious(page), [], path);
+    assert.deepEqual(page.wrong, [], path);
+    const elsewhere = page.asked.filter((url) => !url.startsWith(daemon.address));
+    assert.deepEqual(elsewhere, [], path);
+    await page.close();
+  }
+});
+
+test("every view is accessible in the dark", async () => {
+  const dark = await browser.newContext({ colorScheme: "dark", storageState: await context.storageState() });
+  for (const path of ["/", "/health"]) {
+    const page = await open(path, { context: dark });
+    assert.deepEqual(await serious(page), [], path);
+    if (path === "/") await picture(page, "dashboard-dark");
+    await page.close();
+  }
+  await dark.close();
+});
+
+test("pictures", async () => {
+  const page = await open("/");
+  await picture(page, "dashboard");
+  await page.locator("#evidence").scrollIntoViewIfNeeded();
+  await picture(page, "evidence");
+  await page.goto(`${daemon.address}/health`);
+  await picture(page, "pipeline");
+  await page.close();
+});
+
+test("filters stand in the address, and the address makes the page", async () => {
+  const page = await open("/");
+  const before = await page.locator("#ranking tbody tr").count();
+  assert.ok(before > 3, `${before} actors`);
+  await page.selectOption("#f-target", { label: "Ukraine" });
+  await page.waitForURL(/target=UKR/);
+  await page.goto(`${daemon.address}/`);
+  await page.fill("#f-words", "grain");
+  await page.click("form.filters button");
+  await page.waitForURL(/words=grain/);
+  assert.doesNotMatch(page.url(), /voice=|from=|holders=/, "only what says something");
+  const narrowed = await page.locator("#ranking tbody tr").count();
+  assert.ok(narrowed > 0 && narrowed < before, `${narrowed} of ${before}`);
+  await page.locator("#ranking tbody th a").first().click();
+  await page.waitForURL(/who=/);
+  assert.equal(await page.locator("#ranking tbody tr").count(), 1);
+  await page.reload();
+  assert.equal(await page.inputValue("#f-words"), "grain");
+  await page.close();
+});
+
+test("keys walk the feed, and a verdict sticks and moves the figures", async () => {
+  const page = await open("/evidence");
+  const chosen = () => page.evaluate(() => document.activeElement.id);
+  await page.keyboard.press("j");
+  const first = await chosen();
+  assert.match(first, /^p\d+$/);
+  await page.keyboard.press("j");
+  assert.notEqual(await chosen(), first);
+  await page.keyboard.press("k");
+  assert.equal(await chosen(), first);
+  const figures = () => page.evaluate(async () => JSON.stringify((await (await fetch("/api/v1/figures?actors=500")).json()).actors));
+  const before = await figures();
+  await page.keyboard.press("r");
+  await page.waitForSelector(`#${first}.rejected`);
+  assert.notEqual(await figures(), before, "it feeds back");
+  assert.equal(await chosen(), first, "the place is kept");
+  await page.reload();
+  await page.waitForSelector(`#${first}.rejected`);
+  await page.locator(`#${first}`).focus();
+  await page.keyboard.press("a");
+  await page.waitForSelector(`#${first}.accepted`);
+  await picture(page, "verdict");
+  await page.keyboard.press("x");
+  await page.waitForSelector(`#${first}.open`);
+  assert.equal(await figures(), before, "taken back");
+  await page.keyboard.press("?");
+  assert.ok(await page.locator("#help").isVisible());
+  await page.keyboard.press("Escape");
+  await page.focus("#f-words");
+  await page.keyboard.type("arxj");
+  assert.equal(await page.inputValue("#f-words"), "arxj", "who types is not steered");
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+test("a document that arrives is seen without a reload, and focus stays", async () => {
+  const page = await open("/documents");
+  await page.focus("#f-words");
+  await daemon.drop("fresh.txt", "A title that is fresh\n\nMongolia condemned Russia on Monday.\n");
+  await page.waitForFunction(() => document.querySelector("#documents").textContent.includes("A title that is fresh"), null, { timeout: 30_000 });
+  assert.equal(await page.evaluate(() => document.activeElement.id), "f-words");
+  assert.match(await page.textContent("#live"), /new document/);
+  await page.close();
+});
+
+test("a document shows its passages to those who point, tab and tap", async () => {
+  const page = await open("/documents?words=Kazakhstan");
+  await page.locator("#documents tbody th a").first().click();
+  const evidence = page.locator(".text .evidence").first();
+  await evidence.focus();
+  assert.ok(await evidence.locator(".note").isVisible());
+  await picture(page, "document");
+  assert.deepEqual(await serious(page), []);
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+test("what documents say runs nothing and fetches nothing", async () => {
+  for (const path of ["/?words=pwned", "/evidence?words=pwned", "/documents?words=pwned"]) {
+    const page = await open(path);
+    assert.ok((await page.textContent("main")).includes("window.pwned"), `${path} shows it as text`);
+    assert.equal(await page.evaluate(() => window.pwned), undefined);
+    assert.deepEqual(page.asked.filter((url) => !url.startsWith(daemon.address)), []);
+    await page.close();
+  }
+  const page = await open("/documents?words=pwned");
+  await page.locator("#documents tbody th a").first().click();
+  await page.waitForSelector(".text");
+  assert.ok((await page.textContent(".text")).includes(HOSTILE.slice(0, 20)));
+  assert.equal(await page.evaluate(() => window.pwned), undefined);
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+test("a file in quarantine is tried again", async () => {
+  const page = await open("/health");
+  const file = page.locator(".quarantine li", { hasText: "empty.txt" });
+  await file.waitFor();
+  await file.locator("button").click();
+  await page.waitForFunction(() => document.querySelector("#live").textContent.includes("back in the inbox"));
+  await page.close();
+});
+
+test("without a script everything can be read", async () => {
+  const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
+  for (const path of VIEWS) {
+    const page = await open(path, { context: plain });
+    assert.ok(await page.locator("h1").isVisible(), path);
+    assert.equal(await page.locator(".verdicts:visible").count(), 0, "no button that does nothing");
+    await page.close();
+  }
+  const page = await open("/", { context: plain });
+  await page.fill("#f-words", "grain");
+  await page.click("form.filters button");
+  assert.match(page.url(), /words=grain/);
+  const stranger = await browser.newContext({ javaScriptEnabled: false });
+  const login = await open("/", { context: stranger });
+  await login.fill("#key", new URL(daemon.login).hash.slice(1));
+  await login.click("button");
+  assert.equal(await login.locator("#ranking").count(), 1, "the form logs in");
+  await stranger.close();
+  await plain.close();
+});
+
+test("a phone's width and 200% need no sideways scrolling", async () => {
+  for (const [name, width, height] of [["phone", 360, 740], ["zoomed", 550, 450]]) {
+    const small = await browser.newContext({ viewport: { width, height }, storageState: await context.storageState() });
+    for (const path of [...VIEWS]) {
+      const page = await open(path, { context: small });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${path} is ${wide} pixels too wide at ${width}`);
+      if (path === "/") await picture(page, `dashboard-${name}`);
+      await page.close();
+    }
+    await small.close();
+  }
+});
+
+test("with the keyboard alone one reaches the content, filters and verdicts", async () => {
+  const page = await open("/");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+  await page.keyboard.press("Enter");
+  assert.match(page.url(), /#main$/);
+  const seen = new Set();
+  for (let step = 0; step < 140 && !seen.has("Reject"); step += 1) {
+    await page.keyboard.press("Tab");
+    const where = await page.evaluate(() => {
+      const focus = document.activeElement;
+      const outline = getComputedStyle(focus).outlineStyle;
+      return [focus.id || focus.firstChild?.textContent || focus.tagName, outline];
+    });
+    seen.add(where[0].trim());
+    assert.notEqual(where[1], "none", `${where[0]} shows no focus`);
+  }
+  for (const wanted of ["f-target", "f-words", "Reject"]) assert.ok(seen.has(wanted), `${wanted} in ${[...seen]}`);
+  await page.close();
+});
+
+test("who wants no motion gets none", async () => {
+  const still = await browser.newContext({ reducedMotion: "reduce", storageState: await context.storageState() });
+  const page = await open("/evidence", { context: still });
+  await page.evaluate(() => {
+    window.moves = [];
+    Element.prototype.scrollIntoView = (options) => window.moves.push(options.behavior);
+  });
+  await page.keyboard.press("j");
+  assert.deepEqual(await page.evaluate(() => window.moves), ["auto"]);
+  await still.close();
+});

@@ -1,0 +1,131 @@
+// A daemon over a folder of its own, and a browser that looks at it.
+
+import { spawn } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const require = createRequire(join(process.env.MODULES ?? resolve("target/browser"), "index.js"));
+export const { chromium } = require("playwright-core");
+const axePath = require.resolve("axe-core/axe.min.js");
+
+const root = resolve(import.meta.dirname, "../..");
+const built = process.env.BUILT ?? join(root, "target/debug");
+export const pictures = process.env.PICTURES && resolve(process.env.PICTURES);
+
+/** What a document says that nobody must run, fetch or render. */
+export const HOSTILE =
+  `<script>window.pwned = 1</script><img src="http://192.0.2.1/x.png" onerror="window.pwned = 2">` +
+  `<svg onload="window.pwned = 3"></svg><a href="javascript:window.pwned = 4">x</a>`;
+
+/** Runs the program to its end. */
+export const run = (args) =>
+  new Promise((done, fail) => {
+    const child = spawn(join(built, "standpoint"), args, { env: environment() });
+    let told = "";
+    child.stderr.on("data", (data) => (told += data));
+    child.stdout.on("data", () => {});
+    child.on("close", (code) => (code === 0 ? done(told) : fail(new Error(`${code}: ${told}`))));
+  });
+
+let pluginFolder = null;
+const environment = () => ({ PATH: process.env.PATH, STANDPOINT_PLUGINS: pluginFolder ?? built });
+
+/** A daemon with the sample documents in its store. */
+export class Daemon {
+  static async start() {
+    const daemon = new Daemon();
+    daemon.folder = await mkdtemp(join(tmpdir(), "standpoint-"));
+    await mkdir(join(daemon.folder, "inbox"));
+    await cp(join(root, "seeds"), join(daemon.folder, "inbox"), { recursive: true });
+    await writeFile(join(daemon.folder, "inbox/hostile.txt"), `A title ${HOSTILE}\n\nKazakhstan condemned Russia ${HOSTILE} on Monday.\n`);
+    await writeFile(join(daemon.folder, "inbox/empty.txt"), " ");
+    const pipeline = join(daemon.folder, "pipeline.yaml");
+    await writeFile(pipeline, `version: 1
+name: browser
+data_dir: ./state
+sources:
+  news: { type: inbox, path: ./inbox, settle: 1ms, on_success: { archive: ./archive } }
+stages: [tokenise, entity, sentiment, { use: stance, with: { targets: [Russia, Ukraine] } }]
+sinks:
+  store: { type: sqlite, path: ./out/standpoint.db }
+quarantine: { path: ./quarantine }
+server: { listen: "127.0.0.1:0" }
+`);
+    daemon.child = spawn(join(built, "standpoint"), ["daemon", "-c", pipeline], { env: environment() });
+    daemon.log = "";
+    const printed = new Promise((done, fail) => {
+      createInterface(daemon.child.stderr).on("line", (line) => {
+        daemon.log += `${line}\n`;
+        if (line.startsWith("dashboard: ")) done(line.slice("dashboard: ".length));
+      });
+      daemon.child.on("close", () => fail(new Error(daemon.log)));
+    });
+    daemon.login = await printed;
+    daemon.address = new URL(daemon.login).origin;
+    return daemon;
+  }
+
+  /** Puts a document into the inbox. */
+  async drop(name, text) {
+    await writeFile(join(this.folder, "draft"), text);
+    await rename(join(this.folder, "draft"), join(this.folder, "inbox", name));
+  }
+
+  async stop() {
+    this.child.kill("SIGTERM");
+    await new Promise((done) => (this.child.exitCode === null ? this.child.on("close", done) : done()));
+    await rm(this.folder, { recursive: true });
+  }
+}
+
+/** The plugins of a build lie beside the program, or among its dependencies after `cargo test`. */
+export const findPlugins = async () => {
+  const isPlugin = (name) => /^libstandpoint_[a-z]+\.so$/.test(name);
+  if ((await readdir(built)).some(isPlugin)) return;
+  pluginFolder = await mkdtemp(join(tmpdir(), "standpoint-plugins-"));
+  for (const name of (await readdir(join(built, "deps"))).filter(isPlugin)) {
+    await symlink(join(built, "deps", name), join(pluginFolder, name));
+  }
+};
+
+/** A browser that may reach the daemon and nothing else. */
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+
+/** A page that keeps what went wrong on it and what it asked for. */
+export const watch = (page) => {
+  page.wrong = [];
+  page.asked = [];
+  page.on("pageerror", (error) => page.wrong.push(error.message));
+  page.on("console", (message) => message.type() === "error" && page.wrong.push(message.text()));
+  page.on("request", (request) => page.asked.push(request.url()));
+  return page;
+};
+
+/** What axe finds that is serious. */
+export const serious = async (page) => {
+  const client = await page.context().newCDPSession(page);
+  const { readFile } = await import("node:fs/promises");
+  // Past the page's own policy, which lets no script in.
+  await client.send("Runtime.evaluate", { expression: await readFile(axePath, "utf8") });
+  const { result } = await client.send("Runtime.evaluate", {
+    expression: `axe.run().then(({ violations }) => JSON.stringify(violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => id + ": " + nodes.slice(0, 3).map((node) => node.target.join(" ") + " " + (node.any[0]?.message ?? node.all[0]?.message ?? "")).join(" | "))))`,
+    awaitPromise: true,
+  });
+  return JSON.parse(result.value);
+};
+
+/** Keeps a picture, if pictures are wanted. */
+export const picture = async (page, name, options = {}) => {
+  if (!pictures) return;
+  await mkdir(pictures, { recursive: true });
+  await page.screenshot({ path: join(pictures, `${name}.png`), ...options });
+};

@@ -1,0 +1,133 @@
+//! Results looked at again: `report`, `explain --format html`, `corrections` and `reprocess`.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use crate::harness::{Folder, repository, run, run_with_input};
+
+/// Results of the sample documents.
+fn results(folder: &Folder) -> String {
+    let results = folder.at("results.jsonl");
+    run(&["run", &repository("seeds"), "-o", &results]).expect(0);
+    results
+}
+
+/// A store with one document, and the pipeline that filled it.
+fn kept(folder: &Folder, text: &str) -> (String, String) {
+    let pipeline = folder.write(
+        "p.yaml",
+        "version: 1
+data_dir: ./state
+sources:
+  news: { type: inbox, path: ./inbox, settle: 1ms, on_success: { archive: ./archive } }
+stages: [tokenise, entity, sentiment, stance]
+sinks:
+  store: { type: sqlite, path: ./out/standpoint.db }
+quarantine: { path: ./quarantine }
+",
+    );
+    folder.write("inbox/a.txt", text);
+    run(&["daemon", "--once", "-c", &pipeline]).expect(0);
+    (pipeline, folder.at("out/standpoint.db"))
+}
+
+#[test]
+fn a_report_is_one_page_from_lines_or_from_a_store() {
+    let folder = Folder::new();
+    let lines = results(&folder);
+    let page = folder.at("report.html");
+    run(&["report", &lines, "-o", &page]).expect(0);
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("Who stands where toward Russia") && !page.contains("<script"));
+    let (_, store) = kept(&folder, "Kazakhstan condemned Russia.");
+    let from_store = run(&["report", &store, "--title", "A <title>"]).expect(0).stdout;
+    assert!(from_store.contains("A &lt;title&gt;") && from_store.contains("Kazakhstan"));
+}
+
+#[test]
+fn what_is_no_result_is_named_with_its_place() {
+    let folder = Folder::new();
+    let (_, store) = kept(&folder, "Kazakhstan condemned Russia.");
+    let broken = folder.write("broken.jsonl", "\n{\"version\":1}\n");
+    let empty = folder.write("empty.jsonl", "");
+    let cases: [(&[&str], &str); 6] = [
+        (&[&broken], "broken.jsonl:2: not a result line"),
+        (&[&empty], "hold no stance toward anybody"),
+        (&[&store, &store], "a store is reported on by itself"),
+        (&["missing.jsonl"], "cannot be read"),
+        (&[&store, "--target", "Atlantis"], "they do toward Russia (RUS)"),
+        (&[&store, "--from", "yesterday"], "such as 2024-05-01"),
+    ];
+    for (arguments, expected) in cases {
+        let ran = run(&[&["report"], arguments].concat()).expect(2);
+        assert!(ran.stderr.contains(expected), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_document_is_explained_on_a_page() {
+    let ran =
+        run_with_input(&["explain", "--format", "html", "-"], b"Kazakhstan condemned Russia.");
+    let page = ran.expect(0).stdout;
+    for part in ["<mark class=\"holder\"", "class=\"evidence against\"", "</html>"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
+fn other_versions_of_the_stages_are_told_and_what_people_said_stays() {
+    let folder = Folder::new();
+    let (pipeline, path) = kept(&folder, "Kazakhstan condemned Russia. Belarus praised Russia.");
+    let same = run(&["reprocess", "-c", &pipeline]).expect(0).stdout;
+    assert!(same.starts_with("0 documents read again"), "{same}");
+
+    // As another version had left it, and somebody corrected it.
+    let store = Connection::open(&path).unwrap();
+    let older = "UPDATE document SET stages = replace(stages, '\"name\":\"stance\",\"version\":\"', '\"name\":\"stance\",\"version\":\"0.0.');
+                 UPDATE stance SET score = 0.4, said_score = 0.4 WHERE who = 'KAZ';
+                 INSERT INTO correction (document_id, target_id, who, start_offset, end_offset, field, value, passage)
+                 SELECT d.id, s.target_id, s.who, e.start_offset, e.end_offset, 'verdict', 'accepted', e.text
+                 FROM evidence_row AS e JOIN stance AS s ON s.key = e.stance
+                 JOIN document AS d ON d.key = s.document WHERE s.who = 'KAZ'";
+    store.execute_batch(older).unwrap();
+    let scores = || -> Vec<(String, f64)> {
+        let mut statement =
+            store.prepare("SELECT actor_id, score FROM actor_stance ORDER BY 1").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let before = scores();
+    let dry = run(&["reprocess", "-c", &pipeline, "--dry-run"]).expect(0).stdout;
+    assert!(dry.contains("Kazakhstan → Russia: leaning +0.40 →"), "{dry}");
+    assert!(
+        dry.contains("1 documents read again, 1 changed") && dry.contains("nothing was kept"),
+        "{dry}"
+    );
+    assert_eq!(scores(), before);
+    let told = run(&["reprocess", "-c", &pipeline, "--format", "json"]).expect(0).results();
+    assert_eq!((&told[0]["changes"][0]["who"], &told[1]["relabelled"]), (&"KAZ".into(), &1.into()));
+    assert!(scores().iter().any(|(who, score)| who == "KAZ" && *score < 0.0), "{:?}", scores());
+    let revisions: i64 =
+        store.query_row("SELECT count(*) FROM revision", [], |row| row.get(0)).unwrap();
+    assert_eq!(revisions, 1);
+    let labelled = run(&["corrections", &path]).expect(0).results();
+    assert_eq!((&labelled[0]["holder"], &labelled[0]["label"]), (&"KAZ".into(), &"opposed".into()));
+    // The stages can be measured on it.
+    let probes = folder.write("probes.jsonl", run(&["corrections", &path]).stdout);
+    run(&["evaluate", "stance", &probes]).expect(0);
+}
+
+#[test]
+fn without_a_store_there_is_nothing_to_read_again() {
+    let folder = Folder::new();
+    let pipeline = folder.write(
+        "p.yaml",
+        "version: 1
+stages: [tokenise, entity, sentiment, stance]
+sinks: { results: { type: jsonl, path: ./results.jsonl } }
+",
+    );
+    let ran = run(&["reprocess", "-c", &pipeline]).expect(2);
+    assert!(ran.stderr.contains("no sink of type `sqlite`"), "{}", ran.stderr);
+}
