@@ -19,7 +19,7 @@ before(async () => {
   await page.waitForFunction(async () => {
     const status = await (await fetch("/api/v1/status")).json();
     return status.documents.done >= 25 && status.documents.in_flight === 0;
-  }, null, { timeout: 120_000, polling: 500 });
+  }, null, { timeout: 300_000, polling: 500 });
   await page.close();
 });
 
@@ -51,7 +51,7 @@ test("the printed address logs in once, and its key leaves the address bar", asy
 
 test("nobody else sees a word, and a wrong key is told", async () => {
   const stranger = await browser.newContext();
-  const page = await stranger.newPage();
+  const page = watch(await stranger.newPage());
   await page.goto(`${daemon.address}/#${"0".repeat(40)}`);
   await page.waitForSelector(".complaint");
   assert.equal(await page.locator("#ranking").count(), 0);
@@ -151,7 +151,7 @@ test("a document that arrives is seen without a reload, and focus stays", async 
   const page = await open("/documents");
   await page.focus("#f-words");
   await daemon.drop("fresh.txt", "A title that is fresh\n\nMongolia condemned Russia on Monday.\n");
-  await page.waitForFunction(() => document.querySelector("#documents").textContent.includes("A title that is fresh"), null, { timeout: 30_000 });
+  await page.waitForFunction(() => document.querySelector("#documents").textContent.includes("A title that is fresh"), null, { timeout: 180_000 });
   assert.equal(await page.evaluate(() => document.activeElement.id), "f-words");
   assert.match(await page.textContent("#live"), /new document/);
   await page.close();

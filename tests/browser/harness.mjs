@@ -100,6 +100,8 @@ export const launch = () =>
 
 /** A page that keeps what went wrong on it and what it asked for. */
 export const watch = (page) => {
+  // A machine that builds and tests at once is slow; a test waits for what it says, not for a clock.
+  page.setDefaultTimeout(180_000);
   page.wrong = [];
   page.asked = [];
   page.on("pageerror", (error) => page.wrong.push(error.message));
