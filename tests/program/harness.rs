@@ -112,7 +112,7 @@ pub(crate) fn plugins() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins");
         fs::create_dir_all(&folder).unwrap();
-        for stage in ["tokenise", "entity", "sentiment", "stance"] {
+        for stage in ["tokenise", "entity", "encode", "sentiment", "stance"] {
             let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
             let name = format!("{prefix}standpoint_{stage}{suffix}");
             let library = std::env::current_exe().unwrap().with_file_name(&name);

@@ -13,6 +13,7 @@ mod chaos;
 mod commands;
 mod daemon;
 mod harness;
+mod neural;
 mod pipeline_file;
 mod quarantine;
 mod reload;

@@ -37,7 +37,7 @@ use crate::plugins::{Installed, Plugin, trusted};
 use crate::routes::Routes;
 
 /// The pipeline that the program carries.
-pub(crate) const EMBEDDED: &str = include_str!("../../../config/fast.yaml");
+pub(crate) const EMBEDDED: &str = include_str!("../../../config/default.yaml");
 
 /// Reads a pipeline file for commands that run no stage. Its plugins are not looked at, so that a
 /// daemon can be asked while somebody changes them.

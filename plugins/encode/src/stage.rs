@@ -11,6 +11,13 @@ use crate::settings::{EncodeSettings, Sentences};
 /// The attribute that says which model made the vectors: its name, version and hash.
 const MODEL: &str = "standpoint.encoder";
 
+/// The model that comes with the stage.
+const SHIPPED: Files<'static> = Files::Compiled(&[
+    ("manifest.json", include_bytes!("../../../crates/standpoint-encoder/model/manifest.json")),
+    ("vocab.txt", include_bytes!("../../../crates/standpoint-encoder/model/vocab.txt")),
+    ("encoder.onnx", include_bytes!("../../../crates/standpoint-encoder/model/encoder.onnx")),
+]);
+
 /// How many sentences run together at most. More would find no more of like length, and take
 /// memory.
 const TOGETHER: usize = 128;
@@ -35,12 +42,9 @@ impl StageDefinition for EncodeStage {
 
     fn start(settings: EncodeSettings, context: &StartContext) -> Result<Self, StageError> {
         let targets = settings.all_targets().map_err(StageError::stage)?;
-        let Some(model) = &settings.model else {
-            return Err(StageError::stage("name the folder of a model in `model`"));
-        };
-        let folder = context.resolve(model);
-        let encoder = Encoder::open(Files::Folder(&folder))
-            .map_err(|error| StageError::stage(chain(&error)))?;
+        let folder = settings.model.as_ref().map(|model| context.resolve(model));
+        let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
+        let encoder = Encoder::open(files).map_err(|error| StageError::stage(chain(&error)))?;
         let EncodeSettings { sentences, max_words, .. } = settings;
         Ok(Self { encoder, targets, sentences, max_words })
     }

@@ -1,6 +1,8 @@
 //! Which sentences are read, what is written of them, and what is said where something is not
 //! read. All sentences are our own; the model is the small one of the encoder's tests.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -49,9 +51,8 @@ fn document(text: &str) -> Document<'static> {
     let mut before = "";
     for token in document.tokens() {
         let word = document.slice(token.span);
-        let named =
-            if word == "it" { Some(0) } else { names.iter().position(|&name| name == word) };
-        if let Some(link) = named {
+        let link = if word == "it" { Some(0) } else { names.iter().position(|&name| name == word) };
+        if let Some(link) = link {
             let kind = if link == 3 { EntityKind::Place } else { EntityKind::Country };
             let flags = if before == "like" { mention::NOT_AN_ACTOR } else { 0 };
             mentions.push(
@@ -72,12 +73,11 @@ fn places(document: &Document<'_>) -> String {
     let layer = document.layer(VECTORS).unwrap();
     let mut found = String::new();
     for row in layer.annotations.iter() {
-        match layer.label_of(row) {
-            Some("window") => found.push('|'),
-            _ => {
-                found.push(' ');
-                found.push_str(document.slice(row.span));
-            }
+        if layer.label_of(row) == Some("window") {
+            found.push('|');
+        } else {
+            found.push(' ');
+            found.push_str(document.slice(row.span));
         }
     }
     found
@@ -187,6 +187,31 @@ fn documents_in_company_keep_their_places() {
     cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
     let results = wait_for(stage.process_batch(&mut documents, &context));
     assert!(results.iter().all(Result::is_err), "a cancelled call reads nothing");
+}
+
+#[test]
+fn a_damaged_model_is_an_error_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["manifest.json", "vocab.txt", "encoder.onnx"] {
+        std::fs::copy(fixture().join(name), folder.path().join(name)).unwrap();
+    }
+    let encoder = folder.path().join("encoder.onnx");
+    let mut bytes = std::fs::read(&encoder).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&encoder, bytes).unwrap();
+    let model = Some(folder.path().to_owned());
+    let error = start(EncodeSettings { model, ..EncodeSettings::default() }).unwrap_err();
+    assert!(error.contains("encoder.onnx is damaged: its SHA-256 is"), "{error}");
+}
+
+#[test]
+fn the_shipped_model_opens_and_its_hashes_are_right() {
+    let stage = start(EncodeSettings::default()).unwrap();
+    let mut document = document("Norway met Chile.");
+    process(&stage, &mut document).unwrap();
+    let model = document.attribute("standpoint.encoder").unwrap().as_str().unwrap();
+    let name = EncodeStage::MODEL.unwrap();
+    assert!(model.starts_with(&format!("{name}@")), "{model} is not {name}");
 }
 
 #[test]

@@ -22,6 +22,13 @@ use crate::tagger::{Tagged, Tagger};
 /// The tagger's weights; see `model/CARD.md`.
 pub const MODEL: &[u8] = include_bytes!("../model/tagger.bin");
 
+/// The model that comes with the stage.
+const SHIPPED: Files<'static> = Files::Compiled(&[
+    ("manifest.json", include_bytes!("../../../crates/standpoint-encoder/model/manifest.json")),
+    ("vocab.txt", include_bytes!("../../../crates/standpoint-encoder/model/vocab.txt")),
+    ("names.onnx", include_bytes!("../../../crates/standpoint-encoder/model/names.onnx")),
+]);
+
 /// How many sentences the neural tagger reads before it looks whether it should stop.
 const TOGETHER: usize = 64;
 
@@ -114,16 +121,13 @@ impl StageDefinition for EntityStage {
         } else {
             None
         };
-        let neural = match &settings.model {
-            Some(folder) if settings.neural => {
-                let folder = context.resolve(folder);
-                let opened = standpoint_encoder::Tagger::open(Files::Folder(&folder));
-                Some(opened.map_err(|error| StageError::stage(chain(&error)))?)
-            }
-            None if settings.neural => {
-                return Err(StageError::stage("name the folder of a model in `model`"));
-            }
-            _ => None,
+        let neural = if settings.neural {
+            let folder = settings.model.as_ref().map(|model| context.resolve(model));
+            let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
+            let opened = standpoint_encoder::Tagger::open(files);
+            Some(opened.map_err(|error| StageError::stage(chain(&error)))?)
+        } else {
+            None
         };
         Ok(Self {
             gazetteer,

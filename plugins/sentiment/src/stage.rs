@@ -20,6 +20,12 @@ const TARGETS: &str = "standpoint.targets";
 /// The attribute that answers: for each in its order `{label, score, confidence}`.
 const ANSWERS: &str = "standpoint.target_sentiments";
 
+/// The model that comes with the stage.
+const SHIPPED: Files<'static> = Files::Compiled(&[
+    ("manifest.json", include_bytes!("../../../crates/standpoint-encoder/model/manifest.json")),
+    ("sentiment.onnx", include_bytes!("../../../crates/standpoint-encoder/model/sentiment.onnx")),
+]);
+
 /// Settings of `sentiment`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -83,12 +89,10 @@ impl StageDefinition for SentimentStage {
         let head = match settings.judge {
             JudgeKind::Words => None,
             JudgeKind::Neural => {
-                let Some(model) = &settings.model else {
-                    return Err(StageError::stage("name the folder of a model in `model`"));
-                };
-                let folder = context.resolve(model);
-                let head = SentimentHead::open(Files::Folder(&folder))
-                    .map_err(|error| StageError::stage(chain(&error)))?;
+                let folder = settings.model.as_ref().map(|model| context.resolve(model));
+                let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
+                let head =
+                    SentimentHead::open(files).map_err(|error| StageError::stage(chain(&error)))?;
                 Some(head)
             }
         };
@@ -154,10 +158,10 @@ impl SentimentStage {
         let questions: Vec<SentimentVectors<'_>> = asked.iter().copied().flatten().collect();
         let answers = head.judge(&questions).map_err(|error| StageError::stage(chain(&error)))?;
         let mut answers = answers.into_iter();
-        let heard = asked.iter().map(|asked| {
+        let answer = |asked: &Option<SentimentVectors<'_>>| {
             asked.and_then(|_| answers.next()).map(|sentiment| sentiment.probabilities)
-        });
-        Ok(heard.collect())
+        };
+        Ok(asked.iter().map(answer).collect())
     }
 
     /// How the text sounds toward each of the stretches in `asked`; one without evidence is

@@ -47,6 +47,12 @@ use survey::Tools;
 /// The weights that the stage carries; MODEL.md describes them.
 const WEIGHTS: &[u8] = include_bytes!("../model/stance.bin");
 
+/// The model that comes with the stage.
+const SHIPPED: Files<'static> = Files::Compiled(&[
+    ("manifest.json", include_bytes!("../../../crates/standpoint-encoder/model/manifest.json")),
+    ("stance.onnx", include_bytes!("../../../crates/standpoint-encoder/model/stance.onnx")),
+]);
+
 /// Finds stances toward the targets of its settings.
 pub struct StanceStage {
     targets: Vec<String>,
@@ -93,12 +99,10 @@ impl StageDefinition for StanceStage {
         let (judge, model): (Box<dyn Judge>, _) = match settings.judge {
             JudgeKind::Rules => (Box::new(rules), None),
             JudgeKind::Neural => {
-                let Some(model) = &settings.model else {
-                    return Err(StageError::stage("name the folder of a model in `model`"));
-                };
-                let folder = context.resolve(model);
-                let head = StanceHead::open(Files::Folder(&folder))
-                    .map_err(|error| StageError::stage(chain(&error)))?;
+                let folder = settings.model.as_ref().map(|model| context.resolve(model));
+                let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
+                let head =
+                    StanceHead::open(files).map_err(|error| StageError::stage(chain(&error)))?;
                 let id = head.id().to_owned();
                 (Box::new(RulesAndEncoder::new(rules, head)), Some(id))
             }
