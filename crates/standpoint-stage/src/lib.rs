@@ -79,8 +79,10 @@
 //! - It neither prints nor panics. A panic is caught and fails the document, no more.
 //! - It reads its own files, if any, in [`StageDefinition::start`], and nothing afterwards.
 //!
-//! Modules in reading order: `stage`, `definition`, `contract`, `error`, and [`testing`].
+//! Modules in reading order: `stage`, `definition`, `contract`, `error`, [`testing`] and
+//! [`conformance`].
 
+pub mod conformance;
 mod contract;
 mod definition;
 mod error;

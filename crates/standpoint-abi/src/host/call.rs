@@ -2,12 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use standpoint_document::{
-    Annotation, Document, Entity, Layer, LayerError, SentimentRecord, TargetStance, Vectors, layers,
-};
+use standpoint_document::{Annotation, Layer, Vectors, layers};
 use standpoint_stage::{StageError, StageErrorKind};
+use standpoint_wire::{Writes, writable};
 
 use crate::layout::RawCall;
 
@@ -23,20 +20,6 @@ pub(super) struct Call<'d> {
     refused: Option<StageError>,
     /// What the plugin said.
     error: Option<StageError>,
-}
-
-/// What a stage wrote, not yet in the document.
-// Invariant: the layers fit the text of the call, and all names are in the contract.
-#[derive(Debug, Default)]
-pub(super) struct Writes {
-    layers: Vec<(&'static str, Layer<'static>)>,
-    /// With the JSON that they came as.
-    entities: Option<(Vec<Entity>, String)>,
-    sentiment: Option<SentimentRecord>,
-    stance: Option<Vec<TargetStance>>,
-    attributes: Vec<(&'static str, Value)>,
-    language: Option<String>,
-    notes: Vec<String>,
 }
 
 /// A layer as a plugin lends it for a moment.
@@ -96,144 +79,39 @@ impl<'d> Call<'d> {
             labels: lent.labels.into_iter().map(|label| Cow::Owned(label.to_owned())).collect(),
             vectors,
         };
-        layer.check(name, self.text)?;
-        put(&mut self.writes.layers, name, layer);
-        Ok(())
+        self.writes.set_layer(name, layer, self.text)
     }
 
     pub(super) fn set_record(&mut self, name: &str, json: &str) -> Result<(), StageError> {
         let name = self.writable(name.as_bytes())?;
-        match name {
-            layers::ENTITIES => {
-                self.writes.entities = Some((parse(name, json)?, json.to_owned()));
-            }
-            layers::SENTIMENT => self.writes.sentiment = Some(parse(name, json)?),
-            layers::STANCE => {
-                let stance: Vec<TargetStance> = parse(name, json)?;
-                for target in &stance {
-                    target.check(self.text)?;
-                }
-                self.writes.stance = Some(stance);
-            }
-            _ => {
-                let message = format!(
-                    "`{name}` is not a record; records are `entities`, `sentiment` and `stance`, \
-                     and anything else is an attribute"
-                );
-                return Err(StageError::stage(message));
-            }
-        }
-        Ok(())
+        self.writes.set_record(name, json, self.text)
     }
 
     pub(super) fn set_attribute(&mut self, name: &str, json: &str) -> Result<(), StageError> {
         let name = self.writable(name.as_bytes())?;
-        let value = parse(name, json)?;
-        put(&mut self.writes.attributes, name, value);
-        Ok(())
+        self.writes.set_attribute(name, json)
     }
 
     pub(super) fn set_language(&mut self, code: &str) -> Result<(), StageError> {
         self.writable(layers::LANGUAGE.as_bytes())?;
-        self.writes.language = Some(code.to_owned());
+        self.writes.set_language(code);
         Ok(())
     }
 
     pub(super) fn add_note(&mut self, note: &str) {
-        self.writes.notes.push(note.to_owned());
+        self.writes.add_note(note);
     }
 
     /// The contract's own copy of a name that the stage may write.
     fn writable(&self, name: &[u8]) -> Result<&'static str, StageError> {
-        self.writable.iter().find(|known| known.as_bytes() == name).copied().ok_or_else(|| {
-            let name = String::from_utf8_lossy(name);
-            StageError::stage(format!(
-                "it writes `{name}`, which its contract does not name: add it to `writes`"
-            ))
-        })
-    }
-}
-
-fn put<T>(slots: &mut Vec<(&'static str, T)>, name: &'static str, value: T) {
-    match slots.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, slot)) => *slot = value,
-        None => slots.push((name, value)),
-    }
-}
-
-fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T, StageError> {
-    serde_json::from_str(json)
-        .map_err(|error| StageError::stage(format!("what it writes as `{name}` is wrong: {error}")))
-}
-
-impl Writes {
-    /// Applies all, or nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`StageError`] when the parts do not fit each other: links that leave the table of
-    /// entities, a sentiment without an entry for each sentence and mention.
-    pub(super) fn commit(&mut self, document: &mut Document<'_>) -> Result<(), StageError> {
-        self.check(document)?;
-        for (name, layer) in self.layers.drain(..) {
-            document.lend_layer(name, layer);
-        }
-        if let Some((entities, json)) = self.entities.take() {
-            document.lend_entities_of_json(entities, json);
-        }
-        if let Some(sentiment) = self.sentiment.take() {
-            document.lend_sentiment(Some(sentiment));
-        }
-        if let Some(stance) = self.stance.take() {
-            document.lend_stance(stance);
-        }
-        for (name, value) in self.attributes.drain(..) {
-            document.lend_attribute(name, value);
-        }
-        if let Some(language) = self.language.take() {
-            document.set_language(language);
-        }
-        for note in self.notes.drain(..) {
-            document.add_note(note);
-        }
-        Ok(())
-    }
-
-    fn check(&self, document: &Document<'_>) -> Result<(), LayerError> {
-        let written = |name: &str| self.layers.iter().find(|(known, _)| *known == name);
-        let mentions = match written(layers::ENTITIES) {
-            Some((_, layer)) => &*layer.annotations,
-            None => document.mentions(),
-        };
-        if written(layers::ENTITIES).is_some() || self.entities.is_some() {
-            let written = self.entities.as_ref().map(|(entities, _)| entities.as_slice());
-            let table = written.unwrap_or(document.entities()).len();
-            let beyond = mentions.iter().position(|mention| mention.link as usize >= table);
-            if let Some(index) = beyond {
-                return Err(LayerError::link(layers::ENTITIES, index, table));
-            }
-        }
-        if let Some(sentiment) = &self.sentiment {
-            let sentences = match written(layers::SENTENCES) {
-                Some((_, layer)) => layer.annotations.len(),
-                None => document.sentences().len(),
-            };
-            let parts = [
-                (sentiment.sentences.len(), sentences),
-                (sentiment.mentions.len(), mentions.len()),
-            ];
-            if let Some((found, rows)) = parts.into_iter().find(|(found, rows)| found != rows) {
-                return Err(LayerError::rows(layers::SENTIMENT, found, rows));
-            }
-        }
-        Ok(())
+        writable(self.writable, name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use standpoint_document::Span;
+    use standpoint_document::{Document, Span};
 
     use super::*;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use standpoint_stage::{StageError, StartContext};
+use standpoint_wire::keep_names;
 
 use super::error::LoadError;
 use super::inspect::read_manifest;
@@ -65,7 +66,7 @@ impl LoadedPlugin {
         let functions = shake_hands(&table, &manifest)
             .map_err(|problem| LoadError::Table { path: path.to_owned(), problem })?;
         let host = PluginHost::of(&manifest.name);
-        let (reads, writes) = (keep(&manifest.reads), keep(&manifest.writes));
+        let (reads, writes) = (keep_names(&manifest.reads), keep_names(&manifest.writes));
         let (path, sha256) = (path.to_owned(), approved.sha256);
         let inner = Loaded { manifest, functions, host, reads, writes, path, sha256 };
         Ok(Self { inner: Arc::new(inner) })
@@ -110,12 +111,6 @@ impl LoadedPlugin {
     pub(super) fn loaded(&self) -> &Arc<Loaded> {
         &self.inner
     }
-}
-
-/// Names that live as long as the plugin's code, which is for ever.
-fn keep(names: &[String]) -> &'static [&'static str] {
-    let names: Vec<&'static str> = names.iter().map(|name| &*name.clone().leak()).collect();
-    names.leak()
 }
 
 /// Opens the library at `file`, never to close it, and copies its table; `path` is for messages.

@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 
 use standpoint_document::Document;
 use standpoint_stage::{StageContext, StageError, StartContext};
+use standpoint_wire::Writes;
 
-use super::call::{Call, Writes};
+use super::call::Call;
 use super::lend::{LentContext, View};
 use super::load::Loaded;
 use super::table::lend_waker;

@@ -1,0 +1,71 @@
+//! Why a stage's program cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a stage's program cannot be used: what was found, what was expected and what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProcessError {
+    /// There is no such program.
+    #[error(
+        "there is no program `{name}`{}: install it, or write its path",
+        if name.contains('/') { "" } else { " on the PATH" }
+    )]
+    NoProgram {
+        /// As the pipeline file has it.
+        name: String,
+    },
+
+    /// Anybody could have put code there.
+    #[error(
+        "{} may be written by anybody, so its code is not run: `chmod o-w` it",
+        path.display()
+    )]
+    WorldWritable {
+        /// The file, or its folder.
+        path: PathBuf,
+    },
+
+    /// Not the file that was pinned.
+    #[error(
+        "{} has the SHA-256 {found}, not {expected}: it was changed; correct `sha256` if that was \
+         meant",
+        path.display()
+    )]
+    WrongHash {
+        /// The file.
+        path: PathBuf,
+        /// What the pipeline file says.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+
+    /// The system does not start it.
+    #[error("cannot start `{program}`")]
+    Start {
+        /// The command.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// It did not introduce itself as the protocol wants.
+    #[error("`{program}` {problem}")]
+    Hello {
+        /// The command.
+        program: String,
+        /// What it did instead.
+        problem: String,
+    },
+
+    /// It refused its settings.
+    #[error("{message}")]
+    Refused {
+        /// What it said.
+        message: String,
+    },
+}

@@ -1,0 +1,96 @@
+//! Columns of annotations and numbers, little-endian, each beginning at a multiple of four bytes.
+
+use standpoint_document::{Annotation, Span};
+
+/// Bytes of an annotation.
+pub(crate) const ANNOTATION_BYTES: usize = 24;
+
+/// Fills up to a multiple of four.
+pub(crate) fn pad(bytes: &mut Vec<u8>) {
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+}
+
+/// Appends annotations.
+pub(crate) fn put_annotations(bytes: &mut Vec<u8>, annotations: &[Annotation]) {
+    let start = bytes.len();
+    // The whole at once: growing it by 24 bytes a time costs more than the copying.
+    bytes.resize(start + annotations.len() * ANNOTATION_BYTES, 0);
+    let (rows, _) = bytes[start..].as_chunks_mut::<ANNOTATION_BYTES>();
+    for (row, annotation) in rows.iter_mut().zip(annotations) {
+        let words = [
+            annotation.span.start,
+            annotation.span.end,
+            annotation.label,
+            annotation.flags,
+            annotation.score.to_bits(),
+            annotation.link,
+        ];
+        let (slots, _) = row.as_chunks_mut::<4>();
+        for (slot, word) in slots.iter_mut().zip(words) {
+            *slot = word.to_le_bytes();
+        }
+    }
+}
+
+/// Appends numbers.
+pub(crate) fn put_numbers(bytes: &mut Vec<u8>, numbers: &[f32]) {
+    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+}
+
+/// Bytes that are read from front to back.
+#[derive(Debug)]
+pub(crate) struct Reader<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl<'b> Reader<'b> {
+    pub(crate) fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// The next `count` bytes; `None` where there are not so many.
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'b [u8]> {
+        let end = self.at.checked_add(count)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+
+    /// Goes on to a multiple of four, over no more than there is.
+    pub(crate) fn align(&mut self) {
+        self.at = self.at.next_multiple_of(4).min(self.bytes.len());
+    }
+
+    pub(crate) fn number(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(*self.take(4)?.as_array()?))
+    }
+
+    pub(crate) fn annotations(&mut self, count: usize) -> Option<Vec<Annotation>> {
+        let bytes = self.take(count.checked_mul(ANNOTATION_BYTES)?)?;
+        let (rows, _) = bytes.as_chunks::<ANNOTATION_BYTES>();
+        Some(rows.iter().map(annotation).collect())
+    }
+
+    pub(crate) fn numbers(&mut self, count: usize) -> Option<Vec<f32>> {
+        let bytes = self.take(count.checked_mul(4)?)?;
+        let (rows, _) = bytes.as_chunks::<4>();
+        Some(rows.iter().map(|row| f32::from_le_bytes(*row)).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+}
+
+fn annotation(row: &[u8; ANNOTATION_BYTES]) -> Annotation {
+    let (words, _) = row.as_chunks::<4>();
+    let word = |index: usize| words.get(index).map_or(0, |word| u32::from_le_bytes(*word));
+    Annotation {
+        span: Span { start: word(0), end: word(1) },
+        label: word(2),
+        flags: word(3),
+        score: f32::from_bits(word(4)),
+        link: word(5),
+    }
+}

@@ -1,0 +1,46 @@
+//! A document, and what a stage says of it, as bytes: for stages that run outside this process or
+//! in a memory of their own.
+//!
+//! Two forms say the same:
+//!
+//! - **packed**: a JSON header, then the text and one column for each layer, in which an annotation
+//!   takes the same 24 bytes as in memory. Offsets are UTF-8 bytes. Writing and reading it is
+//!   copying, which is what makes a stage in another process affordable;
+//! - **JSON**: one object, in which offsets count code points as in results, so that twenty lines
+//!   of a script can read it.
+//!
+//! A host writes a document with [`write_document`], and takes what comes back with
+//! [`read_reply`]; a stage's side does the opposite with [`read_document`] and [`write_reply`].
+//! What comes back is never trusted: [`Writes`] checks it against the text and the contract, and
+//! applies all of it or nothing.
+//!
+//! ```
+//! use standpoint_stage::document::{Annotation, Document, Span};
+//! use standpoint_wire::{Form, Writes, read_document, read_reply, write_document, write_reply};
+//!
+//! let mut document = Document::new("d", "It may rain.")?;
+//! let lent = write_document(&document, &["tokens"], 1, Form::Packed)?;
+//!
+//! // On the other side:
+//! let (mut theirs, _) = read_document(&lent)?;
+//! theirs.set_layer("hedges", vec![Annotation::new(Span::new(3, 6))])?;
+//! let reply = write_reply(&theirs)?;
+//!
+//! let mut writes = Writes::default();
+//! read_reply(&reply, Form::Packed, document.text(), &["hedges"], &mut writes)?;
+//! writes.commit(&mut document)?;
+//! assert_eq!(document.slice(document.layer("hedges").unwrap().annotations[0].span), "may");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Modules in reading order: `writes`, `manifest`, `columns`, `packed`, `simple` (the JSON form).
+
+mod columns;
+mod manifest;
+mod packed;
+mod simple;
+mod writes;
+
+pub use manifest::StageManifest;
+pub use packed::{Form, MAX_HEADER_BYTES, read_document, read_reply, write_document, write_reply};
+pub use writes::{Writes, keep_names, writable};
