@@ -41,6 +41,7 @@ impl Ran {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_standpoint"));
     command.args(arguments).env_clear().env("STANDPOINT_PLUGINS", plugins());
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

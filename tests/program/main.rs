@@ -8,13 +8,16 @@
     reason = "a test stops where something is not as it should be"
 )]
 
+mod authors;
 mod bad_input;
+mod book;
 mod chaos;
 mod commands;
 mod daemon;
 mod harness;
 mod neural;
 mod pipeline_file;
+mod process;
 mod quarantine;
 mod reload;
 mod report;

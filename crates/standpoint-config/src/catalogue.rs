@@ -21,8 +21,8 @@ pub struct Catalogue {
     pub sources: BTreeMap<String, Value>,
     /// By sink type, such as `jsonl`.
     pub sinks: BTreeMap<String, Value>,
-    /// By plugin name; for a plugin given by its path, by that path as
-    /// [`PluginReference::Path`] has it.
+    /// By plugin name; for a plugin given by its path or command, by how [`PluginReference`] shows
+    /// it.
     pub plugins: BTreeMap<String, Value>,
 }
 
@@ -53,8 +53,8 @@ pub(crate) fn check(
         }
     }
     for (index, stage) in tree.get("stages").map_or(&[][..], Node::items).iter().enumerate() {
-        let Some((place, name)) = name_at(stage, "use") else { continue };
-        let plugin = PluginReference::new(&name, origin);
+        let Some(used) = stage.get("use") else { continue };
+        let Some(plugin) = PluginReference::read(used, origin) else { continue };
         let known = catalogue.plugins.get(&plugin.to_string());
         match (known, &plugin) {
             (Some(schema), _) => {
@@ -64,10 +64,14 @@ pub(crate) fn check(
                     OwnSettings::of_stage(stage, path, origin).check(schema, findings);
                 }
             }
-            (None, PluginReference::Path(_)) => {}
+            (None, PluginReference::Path(_) | PluginReference::Command(_)) => {}
             (None, PluginReference::Name(name)) => {
                 let fault = unknown("plugin", name, &catalogue.plugins);
-                findings.push(origin.diagnostic(place, &format!("stages[{index}].use"), fault));
+                findings.push(origin.diagnostic(
+                    &used.place,
+                    &format!("stages[{index}].use"),
+                    fault,
+                ));
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::catalogue::{self, Catalogue};
 use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin, Place, Severity};
 use crate::layers::{self, Environment, Override};
 use crate::pipeline::{PipelineFile, PluginReference};
+use crate::runtimes::RuntimeSettings;
 use crate::settings::defaults;
 use crate::substitute::substitute;
 use crate::tree::{Entry, Kind, Meaning, Node};
@@ -43,6 +44,8 @@ pub struct DraftStage {
     pub id: String,
     /// Which plugin it is.
     pub plugin: PluginReference,
+    /// How it is run.
+    pub runtime: RuntimeSettings,
 }
 
 impl Draft {
@@ -107,14 +110,22 @@ impl Draft {
         self.list("stages").len()
     }
 
-    /// The stages whose `use` is a name or a path.
+    /// What relative paths of the file start from.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.origin.folder
+    }
+
+    /// The stages whose `use` can be read.
     #[must_use]
     pub fn stages(&self) -> Vec<DraftStage> {
         let stages = self.list("stages").iter().enumerate().filter_map(|(index, node)| {
-            let plugin = PluginReference::new(text_of(node.get("use")?)?, &self.origin);
+            let plugin = PluginReference::read(node.get("use")?, &self.origin)?;
+            let checked = &self.checked["stages"][index];
+            let runtime = RuntimeSettings::of(&plugin, checked);
             let id = node.get("id").and_then(text_of);
             let id = id.map_or_else(|| plugin.default_id(), str::to_owned);
-            Some(DraftStage { index, id, plugin })
+            Some(DraftStage { index, id, plugin, runtime })
         });
         stages.collect()
     }

@@ -109,6 +109,7 @@ mod own;
 mod pipeline;
 mod routing;
 mod rules;
+mod runtimes;
 mod secret;
 mod settings;
 mod show;
@@ -128,9 +129,10 @@ pub use pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, 
 pub use routing::{
     ActorExpectation, Expectations, ExpectedDegree, ExpectedLabel, PipelineTest, Route,
 };
+pub use runtimes::{PluginLimits, Restart, Runtime, RuntimeSettings};
 pub use settings::{
     AlertSettings, Batch, Commit, Concurrency, Dedupe, Durability, Limits, OnError, Ordering,
-    PluginSettings, QuarantineSettings, Retry, Runtime, ServerSettings, StageDefaults,
+    PluginSettings, QuarantineSettings, Retry, ServerSettings, StageDefaults,
 };
 pub use units::{
     DURATION_FORMAT, DURATION_RANGE_FORMAT, DurationRange, PATH_FORMAT, SIZE_FORMAT, UnitError,

@@ -10,11 +10,12 @@ use crate::draft::Draft;
 use crate::layers::{Environment, Override};
 use crate::own::OwnSettings;
 use crate::routing::{PipelineTest, Route};
+use crate::runtimes::RuntimeSettings;
 use crate::settings::{
     Batch, Commit, Concurrency, Dedupe, Limits, OnError, Ordering, PluginSettings,
     QuarantineSettings, Retry, ServerSettings, StageDefaults,
 };
-use crate::tree::Node;
+use crate::tree::{Kind, Meaning, Node};
 
 /// A pipeline file that was read, checked and resolved.
 ///
@@ -100,6 +101,8 @@ pub struct StageSettings {
     pub settings: OwnSettings,
     /// The SHA-256 digest that the plugin's library must have, in hexadecimal.
     pub sha256: Option<String>,
+    /// How the plugin is run.
+    pub runtime: RuntimeSettings,
     /// A condition over the document, in CEL.
     pub when: Option<String>,
     /// How many documents the stage works on at a time.
@@ -119,8 +122,11 @@ pub struct StageSettings {
 pub enum PluginReference {
     /// An installed plugin, by its name.
     Name(String),
-    /// A plugin's library. Anything with a `/` in it is a path.
+    /// A plugin's library, module or program. Anything with a `/` in it is a path.
     Path(PathBuf),
+    /// A program and its arguments, as they were written: relative paths start from the folder of
+    /// the pipeline file.
+    Command(Vec<String>),
 }
 
 impl PipelineFile {
@@ -195,8 +201,26 @@ impl PluginReference {
         }
     }
 
+    /// Reads a list of words as a command, and anything else as [`new`](Self::new) does; `None`
+    /// where there is no text.
+    pub(crate) fn read(node: &Node, origin: &Origin) -> Option<Self> {
+        let text = |node: &Node| {
+            let scalar = node.scalar().filter(|scalar| !scalar.broken)?;
+            let says = scalar.meaning() != Meaning::Nothing && !scalar.text.is_empty();
+            says.then(|| scalar.text.clone())
+        };
+        match &node.kind {
+            Kind::List(words) => {
+                let words = words.iter().map(text).collect::<Option<Vec<_>>>()?;
+                (!words.is_empty()).then_some(Self::Command(words))
+            }
+            _ => Some(Self::new(&text(node)?, origin)),
+        }
+    }
+
     /// The name of the plugin, or what its library's file name says it is: `libhedge.so` is
-    /// `hedge`, and so is `libstandpoint_hedge.so`.
+    /// `hedge`, and so is `libstandpoint_hedge.so`. A command is called as the first of its words
+    /// that looks like a file, or as its program: `[python3, plugins/hedge.py]` is `hedge`.
     #[must_use]
     pub fn default_id(&self) -> String {
         match self {
@@ -205,6 +229,12 @@ impl PluginReference {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy();
                 let name = stem.strip_prefix("lib").unwrap_or(&stem);
                 name.strip_prefix("standpoint_").unwrap_or(name).to_owned()
+            }
+            Self::Command(words) => {
+                let is_file = |word: &&String| !word.starts_with('-') && word.contains(['/', '.']);
+                let file = words.iter().skip(1).find(is_file).or_else(|| words.first());
+                let stem = Path::new(file.map_or("", String::as_str)).file_stem();
+                stem.unwrap_or_default().to_string_lossy().into_owned()
             }
         }
     }
@@ -215,6 +245,7 @@ impl std::fmt::Display for PluginReference {
         match self {
             Self::Name(name) => formatter.write_str(name),
             Self::Path(path) => write!(formatter, "{}", path.display()),
+            Self::Command(words) => formatter.write_str(&words.join(" ")),
         }
     }
 }

@@ -90,14 +90,14 @@ fn check_stage_ids(tree: &Node, origin: &Origin, report: &mut impl FnMut(&Place,
     let mut first_of: HashMap<String, Place> = HashMap::new();
     for (index, stage) in tree.get("stages").map_or(&[][..], Node::items).iter().enumerate() {
         let said = stage.get("id").and_then(|id| Some((id, id.scalar()?)));
-        let used = stage.get("use").and_then(|used| Some((used, used.scalar()?)));
+        let used = stage
+            .get("use")
+            .and_then(|used| Some((used, PluginReference::read(used, origin)?.default_id())));
         let (node, id) = match (said, used) {
             (Some((node, scalar)), _) if scalar.meaning() != Meaning::Nothing => {
                 (node, scalar.text.clone())
             }
-            (_, Some((node, scalar))) => {
-                (node, PluginReference::new(&scalar.text, origin).default_id())
-            }
+            (_, Some((node, id))) => (node, id),
             _ => continue,
         };
         if let Some(first) = first_of.get(&id) {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use crate::routing::{PipelineTest, Route};
+use crate::runtimes::{PluginLimits, Restart, Runtime};
 use crate::units::{
     DurationRange, duration_text, optional_duration_text, optional_path_schema, path_schema,
     size_text,
@@ -295,19 +296,6 @@ pub enum Durability {
     Os,
 }
 
-/// How a plugin is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Runtime {
-    /// As a shared library in this process.
-    #[default]
-    Native,
-    /// As a program of its own.
-    Process,
-    /// As a WebAssembly module.
-    Wasm,
-}
-
 /// A plugin's name, the path of its library, or the command of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -531,13 +519,30 @@ pub(crate) struct StageEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
 
-    /// How the plugin is run.
+    /// How the plugin is run; left out, libraries run natively, `.wasm` files in the sandbox, and
+    /// commands and other files as programs.
     #[serde(default)]
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Option<Runtime>,
 
-    /// What a plugin outside this process may use at most.
+    /// How many processes a program has, each for one document at a time; 1 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) limits: Option<serde_json::Map<String, Value>>,
+    pub(crate) processes: Option<NonZeroUsize>,
+
+    /// What follows when a program's process ends that should not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restart: Option<Restart>,
+
+    /// The whole environment of a program's processes; they get nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) env: Option<BTreeMap<String, String>>,
+
+    /// What one process of a program, or one instance of a module, may use at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<PluginLimits>,
+
+    /// What a module may reach outside of itself: nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allow: Option<Vec<String>>,
 }
 
 /// A stage's `retry`, of which any part may be left to the defaults.

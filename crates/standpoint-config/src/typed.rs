@@ -9,11 +9,12 @@ use crate::check;
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place};
 use crate::own::OwnSettings;
 use crate::pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings};
+use crate::runtimes::RuntimeSettings;
 use crate::settings::{
     FileSettings, Retry, SinkEntry, SourceEntry, StageDefaults, StageEntry, Use,
 };
 use crate::tree::{Entry, Node, join};
-use crate::{routing, rules, unsupported};
+use crate::{routing, rules, runtimes, unsupported};
 
 /// What the pipeline's own schema makes of `tree`; what cannot be read in it is null.
 pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>) -> Value {
@@ -21,6 +22,7 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
     let checked = check::check(tree, "", &schema, origin, findings);
     rules::check(tree, origin, findings);
     routing::check(tree, origin, findings);
+    runtimes::check(tree, origin, findings);
     unsupported::check(tree, origin, findings);
     checked
 }
@@ -132,11 +134,12 @@ fn stage_settings(
     defaults: &StageDefaults,
     origin: &Arc<Origin>,
 ) -> StageSettings {
-    let plugin = match stage.plugin {
-        Use::One(text) => PluginReference::new(&text, origin),
-        // Refused before this, as long as no build runs programs as plugins.
-        Use::Command(words) => PluginReference::Name(words.join(" ")),
+    let plugin = match &stage.plugin {
+        Use::One(text) => PluginReference::new(text, origin),
+        Use::Command(words) => PluginReference::Command(words.clone()),
     };
+    let runtime = serde_json::to_value(&stage).unwrap_or_default();
+    let runtime = RuntimeSettings::of(&plugin, &runtime);
     let retry = stage.retry.map_or_else(
         || defaults.retry.clone(),
         |retry| Retry {
@@ -150,6 +153,7 @@ fn stage_settings(
         settings: OwnSettings::of_stage(node, format!("stages[{index}].with"), origin),
         when: stage.when,
         sha256: stage.sha256,
+        runtime,
         concurrency: stage.concurrency,
         batch: stage.batch,
         timeout: stage.timeout.unwrap_or(defaults.timeout),

@@ -324,6 +324,25 @@ pub(crate) mod size_text {
     }
 }
 
+/// The same for a size that may be left out.
+pub(crate) mod optional_size_text {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, de, format_size, parse_size};
+
+    #[expect(clippy::ref_option, reason = "the form that serde calls")]
+    pub(crate) fn serialize<S: Serializer>(value: &Option<u64>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(format_size).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| parse_size(&text)).transpose().map_err(de::Error::custom)
+    }
+
+    pub(crate) fn schema(_: &mut super::SchemaGenerator) -> super::Schema {
+        super::json_schema!({ "type": ["string", "null"], "format": super::SIZE_FORMAT })
+    }
+}
+
 /// Schema of a path that starts from the folder of the pipeline file.
 pub(crate) fn path_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": PATH_FORMAT, "minLength": 1 })

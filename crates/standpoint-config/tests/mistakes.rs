@@ -396,29 +396,80 @@ fn what_cannot_be_meant_is_refused() {
 
 #[test]
 fn what_this_build_cannot_do_is_said() {
+    assert_snapshot!(mistakes("version: 1\nstages: [a]\ncluster: {}\n"), @r"
+    pipeline.yaml:3:1: error: `cluster` is not supported by this build
+      3 | cluster: {}
+        | ^^^^^^^
+        = help: remove it
+    ");
+}
+
+#[test]
+fn what_belongs_to_another_runtime_is_said() {
     let text = "\
 version: 1
 stages:
-  - use: [python3, hedge.py]
-    id: hedge
-    runtime: process
-    limits: { memory: 1GiB }
+  - { use: [python3, hedge.py], runtime: native }
+  - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s }, allow: [] }
+  - { use: ./libx.so, limits: { memory: 1GiB }, processes: 2 }
+  - { use: ./y.wasm, env: { A: b }, allow: [network] }
+  - { use: tokenise, runtime: process }
+  - { use: ./z.so, runtime: wasm }
+  - { use: ./program, limits: { memroy: 1GiB }, restart: { backoff: 10s..1s } }
 ";
     assert_snapshot!(mistakes(text), @r"
-    pipeline.yaml:3:5: error: a command as a plugin is not supported by this build
-      3 |   - use: [python3, hedge.py]
-        |     ^^^
-        = help: name a plugin, or the path of its library
+    pipeline.yaml:3:42: error: a command cannot be run natively
+      3 |   - { use: [python3, hedge.py], runtime: native }
+        |                                          ^^^^^^
+        = help: leave `runtime` out, or name a library
 
-    pipeline.yaml:5:5: error: `runtime: process` is not supported by this build
-      5 |     runtime: process
-        |     ^^^^^^^
-        = help: use `native`
+    pipeline.yaml:4:67: error: `deadline` is for `runtime: wasm`, and this stage runs as `process`
+      4 |   - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s }, allow: [] }
+        |                                                                   ^^
+        = help: remove it
 
-    pipeline.yaml:6:5: error: `limits` is not supported by this build
-      6 |     limits: { memory: 1GiB }
-        |     ^^^^^^
-        = help: a native plugin has no limits; remove it
+    pipeline.yaml:4:73: error: `allow` is for `runtime: wasm`, and this stage runs as `process`
+      4 |   - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s }, allow: [] }
+        |                                                                         ^^^^^
+        = help: remove it
+
+    pipeline.yaml:5:23: error: a native plugin has no limits: it can do whatever the program can
+      5 |   - { use: ./libx.so, limits: { memory: 1GiB }, processes: 2 }
+        |                       ^^^^^^
+        = help: remove `limits`, or run it as `process` or `wasm`
+
+    pipeline.yaml:5:60: error: `processes` is for `runtime: process`, and this stage runs as `native`
+      5 |   - { use: ./libx.so, limits: { memory: 1GiB }, processes: 2 }
+        |                                                            ^
+        = help: remove it
+
+    pipeline.yaml:6:22: error: `env` is for `runtime: process`, and this stage runs as `wasm`
+      6 |   - { use: ./y.wasm, env: { A: b }, allow: [network] }
+        |                      ^^^
+        = help: remove it
+
+    pipeline.yaml:6:45: error: there is nothing that a module can be allowed yet
+      6 |   - { use: ./y.wasm, env: { A: b }, allow: [network] }
+        |                                             ^^^^^^^
+        = help: a module gets no files, no network, no clock and no environment
+
+    pipeline.yaml:7:31: error: an installed plugin is a library, which runs natively
+      7 |   - { use: tokenise, runtime: process }
+        |                               ^^^^^^^
+        = help: name a program or module by its path, with a `/`, or a command as a list
+
+    pipeline.yaml:8:29: error: a shared library can only be run natively
+      8 |   - { use: ./z.so, runtime: wasm }
+        |                             ^^^^
+        = help: leave `runtime` out
+
+    pipeline.yaml:9:33: error: unknown key `memroy`; did you mean `memory`?
+      9 |   - { use: ./program, limits: { memroy: 1GiB }, restart: { backoff: 10s..1s } }
+        |                                 ^^^^^^
+
+    pipeline.yaml:9:69: error: `10s..1s`: the range starts at 10s and ends earlier, at 1s
+      9 |   - { use: ./program, limits: { memroy: 1GiB }, restart: { backoff: 10s..1s } }
+        |                                                                     ^^^^^^^
     ");
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use standpoint_config::{
     Catalogue, Concurrency, Dedupe, Diagnostics, Draft, Durability, Environment, OnError, Override,
-    PipelineFile, PluginReference, schema,
+    PipelineFile, PluginReference, Runtime, schema,
 };
 
 const FULL: &str = include_str!("files/full.yaml");
@@ -108,6 +108,36 @@ fn plugins_are_named_or_given_by_path() {
         ("d", path("conf/libd.so")),
     ];
     assert_eq!(found, expected.map(|(id, plugin)| (id.to_owned(), plugin)));
+}
+
+#[test]
+fn a_stage_in_a_process_says_what_it_may_use() {
+    let text = "\
+version: 1
+stages:
+  - use: [python3, -u, plugins/hedge.py]
+    processes: 4
+    env: { LANG: C.UTF-8, DEPTH: 2 }
+    limits: { memory: 1GiB, open_files: 64 }
+    restart: { backoff: 1s..2s }
+  - { use: ./plugins/other }
+  - { use: ./m.wasm, limits: { deadline: 200ms, instances: 8 } }
+";
+    let stages = parse(text).stages;
+    let kinds: Vec<_> =
+        stages.iter().map(|stage| (stage.id.as_str(), stage.runtime.runtime)).collect();
+    assert_eq!(
+        kinds,
+        [("hedge", Runtime::Process), ("other", Runtime::Process), ("m", Runtime::Wasm)]
+    );
+    let words = ["python3", "-u", "plugins/hedge.py"].map(str::to_owned);
+    assert_eq!(stages[0].plugin, PluginReference::Command(words.into()));
+    let of = &stages[0].runtime;
+    assert_eq!((of.processes.get(), of.limits.memory), (4, Some(1 << 30)));
+    assert_eq!(of.env["DEPTH"], "2");
+    assert_eq!(of.restart.backoff.to_string(), "1s..2s");
+    assert_eq!(of.restart.max_per_minute.get(), 10);
+    assert_eq!(stages[2].runtime.limits.instances.unwrap().get(), 8);
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::bounded::Bounded;
 use crate::cli::PipelineChoice;
 use crate::condition::Condition;
 use crate::exit;
-use crate::plugins::{Installed, Plugin, trusted};
+use crate::plugins::{Installed, Plugin, Wanted};
 use crate::routes::Routes;
 
 /// The pipeline that the program carries.
@@ -113,9 +113,14 @@ impl Assembly {
             Draft::parse(EMBEDDED, name, Path::new("."), &environment, overrides)
         };
         let stages = draft.stages();
-        let installed = Installed::look(&draft.plugin_paths());
-        let plugins = stages.iter().map(|stage| &stage.plugin);
-        draft.check_settings(&catalogue(plugins, &installed));
+        let installed = Installed::look(&draft.plugin_paths()).strictly(draft.is_strict());
+        let folder = draft.folder().to_owned();
+        let wanted = stages.iter().map(|stage| Wanted {
+            plugin: &stage.plugin,
+            runtime: &stage.runtime,
+            folder: &folder,
+        });
+        draft.check_settings(&catalogue(wanted, &installed));
         check_plugins(&mut draft, &stages, &installed);
         check_conditions(&mut draft);
         let (file, warnings) = draft.finish()?;
@@ -153,7 +158,9 @@ impl Assembly {
     }
 
     fn stage(&self, stage: &StageSettings, targets: &[String]) -> Result<StageStep> {
-        let plugin = self.installed.find(&stage.plugin).map_err(|error| anyhow!(error))?;
+        let folder = self.file.resolve(Path::new(""));
+        let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
+        let plugin = self.installed.find(wanted).map_err(|error| anyhow!(error))?;
         let mut settings = stage
             .settings
             .conform(plugin.settings_schema())
@@ -161,13 +168,7 @@ impl Assembly {
         if !targets.is_empty() && has_targets(&plugin) {
             set_targets(&mut settings, targets);
         }
-        let context = StartContext {
-            stage: stage.id.clone(),
-            pipeline_dir: self.file.resolve(Path::new("")),
-        };
-        if self.file.plugins.strict {
-            trusted(&plugin.path).map_err(|reason| anyhow!(reason))?;
-        }
+        let context = StartContext { stage: stage.id.clone(), pipeline_dir: folder.clone() };
         let policy =
             LoadPolicy { sha256: stage.sha256.clone(), cache_dir: self.plugin_cache.clone() };
         let loaded = plugin.load(&policy, &settings, &context)?;
@@ -446,8 +447,12 @@ impl Assembly {
 
     /// The libraries of the stages.
     pub(crate) fn libraries(&self) -> Vec<PathBuf> {
-        let stages = self.file.stages.iter();
-        stages.filter_map(|stage| Some(self.installed.find(&stage.plugin).ok()?.path)).collect()
+        let folder = self.file.resolve(Path::new(""));
+        let path = |stage: &StageSettings| {
+            let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
+            Some(self.installed.find(wanted).ok()?.path)
+        };
+        self.file.stages.iter().filter_map(path).collect()
     }
 
     /// The store of the first sink that keeps one.
@@ -557,7 +562,7 @@ fn when(source: &str) -> Result<When> {
 ///
 /// - `used`: plugins that the file names; those given by their paths are in no list.
 pub(crate) fn catalogue<'p>(
-    used: impl Iterator<Item = &'p PluginReference>,
+    used: impl Iterator<Item = Wanted<'p>>,
     installed: &Installed,
 ) -> Catalogue {
     let mut plugins: BTreeMap<String, Value> = installed
@@ -565,9 +570,9 @@ pub(crate) fn catalogue<'p>(
         .iter()
         .map(|plugin| (plugin.name().to_owned(), plugin.settings_schema().clone()))
         .collect();
-    for reference in used {
-        if let Ok(plugin) = installed.find(reference) {
-            plugins.insert(reference.to_string(), plugin.settings_schema().clone());
+    for wanted in used {
+        if let Ok(plugin) = installed.find(wanted) {
+            plugins.insert(wanted.plugin.to_string(), plugin.settings_schema().clone());
         }
     }
     let owned = |schemas: BTreeMap<&str, Value>| {
@@ -600,17 +605,17 @@ fn sink_schemas() -> BTreeMap<&'static str, Value> {
 fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed: &Installed) {
     let mut chain = Vec::new();
     for stage in stages {
-        match installed.find(&stage.plugin) {
-            Ok(Plugin { manifest, path, .. }) => {
-                if draft.is_strict()
-                    && let Err(reason) = trusted(&path)
-                {
-                    draft.report(&format!("stages[{}].use", stage.index), reason, None);
-                }
+        let folder = draft.folder().to_owned();
+        let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
+        match installed.find(wanted) {
+            Ok(Plugin { manifest, .. }) => {
                 chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
             }
             // A name that is not installed is among the findings of the settings already.
-            Err(error) if matches!(stage.plugin, PluginReference::Path(_)) => {
+            Err(error)
+                if !matches!(stage.plugin, PluginReference::Name(_))
+                    || error.starts_with("`plugins.strict`") =>
+            {
                 draft.report(&format!("stages[{}].use", stage.index), error, None);
             }
             Err(_) => {}

@@ -52,7 +52,7 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Reprocess(arguments) => reprocess::run(&arguments),
         Command::Corrections(arguments) => print(&report::corrections(&arguments)?),
         Command::Evaluate(arguments) => evaluated(&arguments),
-        Command::Plugin(command) => plugin(command),
+        Command::Plugin(command) => plugin(command, cli.color),
         Command::Schema => schema_of_everything(),
         Command::Graph(arguments) => graph(&arguments),
         Command::Config(ConfigCommand::Show(choice)) => {
@@ -142,13 +142,13 @@ fn evaluated(arguments: &Evaluate) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn plugin(command: PluginCommand) -> Result<Exit> {
+fn plugin(command: PluginCommand, colour: ColorChoice) -> Result<Exit> {
     match command {
         PluginCommand::List { path, json } => {
             let installed = Installed::look(&path);
             print(&if json { format!("{:#}\n", installed.json()) } else { installed.table() })
         }
-        PluginCommand::Inspect { plugin, json } => match plugins::named(&plugin) {
+        PluginCommand::Inspect { plugin, json } => match plugins::of_words(&plugin) {
             Ok(plugin) if json => print(&format!("{:#}\n", plugin.json())),
             Ok(plugin) => print(&format!("{}\nloads here: yes\n", plugin.text())),
             Err(reason) => {
@@ -156,6 +156,17 @@ fn plugin(command: PluginCommand) -> Result<Exit> {
                 Ok(Exit::Failed)
             }
         },
+        PluginCommand::Test(arguments) => {
+            let (told, exit) = plugins::trial::run(&arguments, Style::of_stdout(colour))?;
+            print(&told)?;
+            Ok(exit)
+        }
+        PluginCommand::New(arguments) => print(&plugins::scaffold::run(&arguments)?),
+        PluginCommand::Doctor { path, json } => {
+            let report = plugins::doctor::look(&path);
+            print(&if json { format!("{:#}\n", report.json()) } else { report.text() })?;
+            Ok(report.exit())
+        }
     }
 }
 

@@ -47,6 +47,10 @@ use crate::exit::Exit;
 use crate::style::Style;
 
 fn main() -> ExitCode {
+    // Before anything else: a launcher of a stage's process is to do nothing more.
+    if let Some(code) = standpoint_process::host::launch::asked(std::env::args_os()) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,18 +1,27 @@
 //! Which plugins are installed, and where they were found.
 
+pub(crate) mod doctor;
+pub(crate) mod scaffold;
+pub(crate) mod trial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use standpoint_abi::{LoadError, LoadPolicy, LoadedPlugin, Manifest, PluginFolders, inspect};
-use standpoint_config::PluginReference;
+use standpoint_config::{DurationRange, PluginReference, Runtime, RuntimeSettings};
 use standpoint_connectors::files::with_causes;
+use standpoint_process::host::{
+    Launcher, ProcessLimits, ProcessSettings, ProcessStage, Program, Restart, ask,
+};
 use standpoint_stage::{Stage, StartContext};
+use standpoint_wire::StageManifest;
 use tracing::warn;
 
 /// The variable that names more folders with plugins, separated by `:`.
@@ -24,14 +33,39 @@ pub(crate) struct Installed {
     plugins: Vec<Plugin>,
     /// Libraries that claim to be plugins and cannot be used, with the reason.
     broken: Vec<(PathBuf, LoadError)>,
+    /// Plugins of a name that an earlier folder has, with the path of that one.
+    hidden: Vec<(PathBuf, String)>,
+    /// Run only what nobody but root and this user can change.
+    strict: bool,
+    /// What programs said of themselves, so that each is asked once.
+    asked: Mutex<Vec<(Program, Result<StageManifest, String>)>>,
+}
+
+/// How a stage names its plugin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'w> {
+    pub(crate) plugin: &'w PluginReference,
+    pub(crate) runtime: &'w RuntimeSettings,
+    /// The folder of the pipeline file.
+    pub(crate) folder: &'w Path,
 }
 
 /// A plugin that was found and not loaded.
 #[derive(Debug, Clone)]
 pub(crate) struct Plugin {
+    /// The library, module or file of the program.
     pub(crate) path: PathBuf,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: StageManifest,
     settings_schema: Value,
+    kind: Kind,
+}
+
+/// How a plugin is run.
+#[derive(Debug, Clone)]
+enum Kind {
+    /// With what its library says of itself.
+    Native(Box<Manifest>),
+    Process(Box<Program>, ProcessSettings),
 }
 
 /// A stage made of a plugin.
@@ -49,15 +83,20 @@ impl Installed {
         let folders = folders(first);
         let mut plugins: Vec<Plugin> = Vec::new();
         let mut broken = Vec::new();
+        let mut hidden = Vec::new();
         for listed in PluginFolders::new(folders.clone()).list() {
             match listed.manifest {
                 // The first folder that has a plugin of this name is the one that counts.
-                Ok(manifest) if plugins.iter().any(|known| known.name() == manifest.name) => {}
-                Ok(manifest) => plugins.push(Plugin::new(listed.path, manifest)),
+                Ok(manifest) if plugins.iter().any(|known| known.name() == manifest.name) => {
+                    let first = plugins.iter().find(|known| known.name() == manifest.name);
+                    let first = first.map(|first| first.path.display().to_string());
+                    hidden.push((listed.path, first.unwrap_or_default()));
+                }
+                Ok(manifest) => plugins.push(Plugin::native(listed.path, manifest)),
                 Err(error) => broken.push((listed.path, error)),
             }
         }
-        Self { folders, plugins, broken }
+        Self { folders, plugins, broken, hidden, strict: false, asked: Mutex::default() }
     }
 
     /// The plugins that can be used by name.
@@ -65,26 +104,68 @@ impl Installed {
         &self.plugins
     }
 
-    /// The plugin that a stage names.
+    /// The same, running only what nobody but root and this user can change.
+    pub(crate) fn strictly(self, strict: bool) -> Self {
+        Self { strict, ..self }
+    }
+
+    /// The plugin that a stage names. A program is started and asked what it is; nothing else runs.
     ///
     /// # Errors
     ///
     /// Why there is none, in words for whoever wrote the pipeline file.
-    pub(crate) fn find(&self, reference: &PluginReference) -> Result<Plugin, String> {
+    pub(crate) fn find(&self, wanted: Wanted<'_>) -> Result<Plugin, String> {
+        match wanted.runtime.runtime {
+            Runtime::Native => self.find_native(wanted.plugin),
+            Runtime::Process => self.find_program(wanted),
+            Runtime::Wasm => Err(wasm()),
+        }
+    }
+
+    fn find_native(&self, reference: &PluginReference) -> Result<Plugin, String> {
         match reference {
-            PluginReference::Path(path) => match inspect(path) {
-                Ok(manifest) => Ok(Plugin::new(path.clone(), manifest)),
-                Err(error) => Err(with_causes(&error)),
-            },
+            PluginReference::Path(path) => {
+                let manifest = inspect(path).map_err(|error| with_causes(&error))?;
+                if self.strict {
+                    trusted(path)?;
+                }
+                Ok(Plugin::native(path.clone(), manifest))
+            }
             PluginReference::Name(name) => {
                 if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.name() == name) {
+                    if self.strict {
+                        trusted(&plugin.path)?;
+                    }
                     return Ok(plugin.clone());
                 }
                 let error = PluginFolders::new(self.folders.clone()).find(name).err();
                 Err(error
                     .map_or_else(|| format!("no plugin `{name}`"), |error| with_causes(&error)))
             }
+            PluginReference::Command(_) => Err("a command cannot be run natively".to_owned()),
         }
+    }
+
+    fn find_program(&self, wanted: Wanted<'_>) -> Result<Plugin, String> {
+        let program = program(wanted);
+        let path = program.stage_file().map_err(|error| error.to_string())?;
+        program.check_files().map_err(|error| error.to_string())?;
+        if self.strict {
+            trusted(&path)?;
+            trusted(&program.file().map_err(|error| error.to_string())?)?;
+        }
+        if let Some(expected) = &wanted.runtime.sha256 {
+            program.check_pin(expected).map_err(|error| with_causes(&error))?;
+        }
+        let settings = process_settings(wanted.runtime);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = asked.iter().find(|(known, _)| *known == program).map(|(_, said)| said.clone());
+        let said = known.unwrap_or_else(|| {
+            let said = ask(&program, &settings).map_err(|error| with_causes(&error));
+            asked.push((program.clone(), said.clone()));
+            said
+        });
+        Ok(Plugin::new(path, said?, Kind::Process(Box::new(program), settings)))
     }
 
     /// What is installed, for people.
@@ -122,11 +203,63 @@ impl Installed {
     }
 }
 
+/// Why a module cannot be a stage.
+fn wasm() -> String {
+    "this build runs no WebAssembly: run the stage as `process`".to_owned()
+}
+
+/// What a stage names, as a program.
+fn program(wanted: Wanted<'_>) -> Program {
+    let command = match wanted.plugin {
+        PluginReference::Command(words) => words.clone(),
+        PluginReference::Path(path) => vec![path.display().to_string()],
+        PluginReference::Name(name) => vec![name.clone()],
+    };
+    let RuntimeSettings { env, limits, .. } = wanted.runtime;
+    Program {
+        command,
+        dir: wanted.folder.to_owned(),
+        env: env.clone(),
+        limits: ProcessLimits {
+            memory: limits.memory,
+            open_files: limits.open_files.map(|most| most.get().into()),
+        },
+        launcher: Launcher::this_program(),
+    }
+}
+
+fn process_settings(runtime: &RuntimeSettings) -> ProcessSettings {
+    let restart = &runtime.restart;
+    ProcessSettings {
+        processes: runtime.processes,
+        restart: Restart {
+            first: restart.backoff.low(),
+            longest: restart.backoff.high(),
+            max_per_minute: restart.max_per_minute,
+        },
+        ..ProcessSettings::default()
+    }
+}
+
 impl Plugin {
-    pub(crate) fn new(path: PathBuf, manifest: Manifest) -> Self {
+    fn native(path: PathBuf, manifest: Manifest) -> Self {
+        let of = manifest.clone();
+        let said = StageManifest {
+            name: of.name,
+            version: of.version,
+            description: of.description,
+            model: of.model,
+            reads: of.reads,
+            writes: of.writes,
+            settings: of.settings,
+        };
+        Self::new(path, said, Kind::Native(Box::new(manifest)))
+    }
+
+    fn new(path: PathBuf, manifest: StageManifest, kind: Kind) -> Self {
         // A plugin that says nothing of its settings takes any.
         let settings_schema = manifest.settings.clone().unwrap_or_else(|| json!({}));
-        Self { path, manifest, settings_schema }
+        Self { path, manifest, settings_schema, kind }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -148,36 +281,53 @@ impl Plugin {
         settings: &Value,
         context: &StartContext,
     ) -> Result<LoadedStage> {
-        let loaded = LoadedPlugin::load(&self.path, policy)?;
-        note_build(self.name(), loaded.sha256());
-        let stage = loaded.create(settings, context)?;
+        let (stage, most_calls): (Arc<dyn Stage>, Option<NonZeroUsize>) = match &self.kind {
+            Kind::Native(manifest) => {
+                let loaded = LoadedPlugin::load(&self.path, policy)?;
+                note_build(self.name(), loaded.sha256());
+                let stage = loaded.create(settings, context)?;
+                let most =
+                    manifest.concurrency.and_then(|calls| NonZeroUsize::try_from(calls).ok());
+                (Arc::new(stage), most)
+            }
+            Kind::Process(program, process) => {
+                let (program, process) = ((**program).clone(), process.clone());
+                let stage = ProcessStage::start(program, process, settings, context)?;
+                let most = stage.processes();
+                (Arc::new(stage), Some(most))
+            }
+        };
         Ok(LoadedStage {
             version: self.manifest.version.clone(),
             model: self.manifest.model.clone(),
-            most_calls: self
-                .manifest
-                .concurrency
-                .and_then(|calls| NonZeroUsize::try_from(calls).ok()),
-            stage: Arc::new(stage),
+            most_calls,
+            stage,
         })
     }
 
     /// What the plugin says of itself, for people.
     pub(crate) fn text(&self) -> String {
         let manifest = &self.manifest;
-        let abi = &manifest.abi;
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let facts = [
             ("file", self.path.display().to_string()),
             ("reads", listed(&manifest.reads)),
             ("writes", listed(&manifest.writes)),
             ("model", or_none(&manifest.model)),
-            (
-                "abi",
-                format!("{}.{} (needs host 1.{})", abi.major, abi.minor, abi.host_minor_required),
-            ),
-            ("built for", or_none(&manifest.target)),
         ];
+        let own = match &self.kind {
+            Kind::Native(native) => {
+                let abi = &native.abi;
+                let needs = abi.host_minor_required;
+                vec![
+                    ("runs", "natively, with all rights of the program".to_owned()),
+                    ("abi", format!("{}.{} (needs host 1.{needs})", abi.major, abi.minor)),
+                    ("built for", or_none(&native.target)),
+                ]
+            }
+            Kind::Process(program, _) => vec![("runs", format!("as `{}`", program.shown()))],
+        };
+        let facts: Vec<(&str, String)> = facts.into_iter().chain(own).collect();
         let facts: String = facts.iter().map(|(what, is)| format!("{what:<10}{is}\n")).collect();
         format!(
             "{} {}\n{}\n\n{facts}{}",
@@ -203,7 +353,14 @@ impl Plugin {
     }
 
     pub(crate) fn json(&self) -> Value {
-        json!({ "path": self.path, "manifest": self.manifest })
+        match &self.kind {
+            Kind::Native(manifest) => json!({ "path": self.path, "manifest": manifest }),
+            Kind::Process(program, _) => json!({
+                "path": self.path,
+                "manifest": self.manifest,
+                "command": program.command,
+            }),
+        }
     }
 }
 
@@ -270,16 +427,24 @@ fn folders(first: &[PathBuf]) -> Vec<PathBuf> {
     folders
 }
 
-/// The plugin that a command line names: a file, or the name of an installed one.
+/// The plugin that a command line names: a library, the name of an installed plugin, or the command
+/// of a program, which is started and asked.
 ///
 /// # Errors
 ///
 /// Why there is none.
-pub(crate) fn named(name: &str) -> Result<Plugin, String> {
-    let reference = if name.contains('/') || Path::new(name).is_file() {
-        PluginReference::Path(PathBuf::from(name))
-    } else {
-        PluginReference::Name(name.to_owned())
+pub(crate) fn of_words(words: &[String]) -> Result<Plugin, String> {
+    let is_path = |word: &String| word.contains('/') || Path::new(word).is_file();
+    let plugin = match words {
+        [word] if is_path(word) => PluginReference::Path(PathBuf::from(word)),
+        [word] => PluginReference::Name(word.clone()),
+        words => PluginReference::Command(words.to_vec()),
     };
-    Installed::look(&[]).find(&reference)
+    let mut runtime = RuntimeSettings::inferred(&plugin);
+    // Nobody waits for a stage that is only looked at.
+    let at_once = DurationRange::new(Duration::from_millis(1), Duration::from_millis(10));
+    runtime.restart.backoff = at_once.unwrap_or(runtime.restart.backoff);
+    runtime.restart.max_per_minute = NonZeroU32::MAX;
+    let wanted = Wanted { plugin: &plugin, runtime: &runtime, folder: Path::new("") };
+    Installed::look(&[]).find(wanted)
 }
