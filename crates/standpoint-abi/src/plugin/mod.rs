@@ -93,3 +93,20 @@ macro_rules! export_stage {
 #[cfg(doctest)]
 #[doc = include_str!("../../../../README.md")]
 struct Readme;
+
+/// And what the book about stages shows; `tests/program/book.rs` runs its other blocks.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../../docs/book/src/02-documents.md")]
+    struct Documents;
+    #[doc = include_str!("../../../../docs/book/src/03-settings.md")]
+    struct Settings;
+    #[doc = include_str!("../../../../docs/book/src/04-errors.md")]
+    struct Errors;
+    #[doc = include_str!("../../../../docs/book/src/05-waiting.md")]
+    struct Waiting;
+    #[doc = include_str!("../../../../docs/book/src/06-batches.md")]
+    struct Batches;
+    #[doc = include_str!("../../../../docs/book/src/08-tests.md")]
+    struct Tests;
+}
