@@ -2,6 +2,7 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![allow(unsafe_code, reason = "it plays a host of its own")]
 
 mod common;
 

@@ -11,7 +11,7 @@ use standpoint_stage::{
 };
 
 /// Adds up what it reads and marks every twelfth token.
-pub struct Spans;
+pub(crate) struct Spans;
 
 impl StageDefinition for Spans {
     const NAME: &'static str = "spans";
