@@ -80,7 +80,7 @@ fn odd_texts_are_read_within_bounds() {
         (
             "a sentence without end",
             format!("Russia {} Kazakhstan.", "and so on ".repeat(1700)),
-            "partial",
+            "complete",
         ),
         (
             "a megabyte",
