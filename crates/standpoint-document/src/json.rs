@@ -149,7 +149,7 @@ fn first_escape(bytes: &[u8]) -> Option<usize> {
 }
 
 const fn needs_escape(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    matches!(byte, ..0x20 | b'"' | b'\\')
 }
 
 #[cfg(test)]

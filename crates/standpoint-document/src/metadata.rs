@@ -49,11 +49,14 @@ pub(crate) struct Held<'a, T> {
     /// In a box, so that a document that is lent stays small.
     copied: OnceLock<Box<T>>,
     /// `None` when there is nothing but the copy.
-    lent: Option<(&'a dyn Lender, fn(&dyn Lender) -> T)>,
+    lent: Option<(&'a dyn Lender, CopyOf<T>)>,
 }
 
+/// What copies a part from whoever lends the document.
+type CopyOf<T> = fn(&dyn Lender) -> T;
+
 impl<'a, T: Default> Held<'a, T> {
-    pub(crate) fn lent(lender: &'a dyn Lender, copy: fn(&dyn Lender) -> T) -> Self {
+    pub(crate) fn lent(lender: &'a dyn Lender, copy: CopyOf<T>) -> Self {
         Self { copied: OnceLock::new(), lent: Some((lender, copy)) }
     }
 
