@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The encoder alone in PyTorch, over every sentence: what reading everything would cost.
+"""The networks in PyTorch, over every sentence: what reading everything would cost.
 
-    bench_pytorch.py SENTENCES.jsonl CHECKPOINT
+    bench_pytorch.py SENTENCES.jsonl CHECKPOINT encoder|both
 
-SENTENCES holds a list of sentences a line, one line for each document; CHECKPOINT is what
+`both` runs the encoder, and then three of its six layers once more, which is what the tagger of
+names has. SENTENCES holds a list of sentences a line, one line for each document; CHECKPOINT is what
 `training/train.py` wrote, or `-` for the model that it begins with. Sentences are sorted by length
 and run in batches of 32, in 32 bits, on as many threads as OMP_NUM_THREADS says. Nothing is judged.
 """
@@ -20,7 +21,7 @@ from model import LONGEST, Network, tokenizer  # noqa: E402
 
 BATCH = 32
 
-source, checkpoint = sys.argv[1:3]
+source, checkpoint, which = sys.argv[1:4]
 network = Network()
 if checkpoint != "-":
     network.load_state_dict(torch.load(checkpoint, map_location="cpu")["network"], strict=False)
@@ -34,6 +35,7 @@ with open(source, encoding="utf-8") as lines, torch.inference_mode():
         for sentence in json.loads(line)
     ]
     found.sort(key=len)
+    batches = []
     for first in range(0, len(found), BATCH):
         batch = found[first : first + BATCH]
         longest = len(batch[-1])
@@ -42,5 +44,10 @@ with open(source, encoding="utf-8") as lines, torch.inference_mode():
         for row, pieces in enumerate(batch):
             ids[row, : len(pieces)] = torch.tensor(pieces)
             mask[row, : len(pieces)] = 1
-        count += len(network.encode(ids, mask))
-print(json.dumps({"sentences": count}))
+        batches.append((ids, mask))
+    layers = network.encoder.encoder.layer
+    for depth in (len(layers), 3) if which == "both" else (len(layers),):
+        network.encoder.encoder.layer = layers[:depth]
+        for ids, mask in batches:
+            count += len(network.encode(ids, mask))
+print(json.dumps({"sentences read": count}))
