@@ -111,3 +111,31 @@ impl Judge for RulesAndEncoder {
         self.rules.implied(sentence)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opinion(probabilities: [f32; 3]) -> Opinion {
+        Opinion(Stance {
+            probabilities,
+            strong: 0.5,
+            voice: [1.0, 0.0, 0.0],
+            time: [0.0, 1.0, 0.0, 0.0],
+        })
+    }
+
+    #[test]
+    fn clear_patterns_are_heard_above_words() {
+        use Ground::{Denial, Hypothesis, Pattern, Weights};
+        let against = opinion([0.8, 0.15, 0.05]);
+        let rules = [0.02, 0.96, 0.02];
+        let neutral =
+            [Weights, Hypothesis, Pattern, Denial].map(|ground| against.and(rules, ground)[1]);
+        assert!(neutral.is_sorted() && neutral[0] < 0.5 && neutral[3] > 0.9, "{neutral:?}");
+        for ground in [Weights, Denial] {
+            let sum: f32 = opinion([1.0, 0.0, 0.0]).and([0.0, 0.0, 1.0], ground).iter().sum();
+            assert!((sum - 1.0).abs() < 1e-5, "{ground:?}: {sum}");
+        }
+    }
+}

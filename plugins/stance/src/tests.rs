@@ -115,6 +115,46 @@ fn sentences_show_who_stands_where() {
 }
 
 #[test]
+fn whoever_a_joint_statement_names_in_its_title_speaks_in_it() {
+    let joint = |title: &str| {
+        let mut document = document("We condemn Russia.\nNorway and Poland met.", Some("NOR"));
+        let metadata = Metadata { title: Some(title.into()), ..document.metadata().clone() };
+        document = document.with_metadata(metadata);
+        process(&stage(StanceSettings::default()), &mut document).unwrap();
+        label_of(&document, "POL")
+    };
+    assert_eq!(joint("Joint Statement by Norway and Poland"), Some(StanceLabel::Opposed));
+    assert_eq!(joint("Statement by Norway on Poland"), None);
+    assert_eq!(joint("Joint Statement by Norway and the Polanders"), None);
+}
+
+#[test]
+fn a_transcript_s_speaker_gives_voice_to_its_author() {
+    let mut document = document("Larina: We condemn Russia.", Some("NOR"));
+    // Nobody knows for whom she speaks.
+    let mut entities = document.entities().to_vec();
+    let larina = entities.iter_mut().find(|entity| entity.id == "name:vera-larina").unwrap();
+    larina.country = None;
+    let mentions = document.mentions().to_vec();
+    document.set_entities(mentions, entities).unwrap();
+    process(&stage(StanceSettings::default()), &mut document).unwrap();
+    assert_eq!(label_of(&document, "name:vera-larina"), None);
+    assert_eq!(label_of(&document, "author"), Some(StanceLabel::Opposed));
+}
+
+#[test]
+fn neural_judgement_needs_vectors_and_says_when_there_are_none() {
+    let settings = StanceSettings { judge: JudgeKind::Neural, ..StanceSettings::default() };
+    let mut document = document("Poland condemned Russia.", None);
+    process(&stage(settings), &mut document).unwrap();
+    assert_eq!(label_of(&document, "POL"), Some(StanceLabel::Opposed), "the rules go on alone");
+    assert_eq!(
+        document.notes(),
+        ["stance: judged by rules alone, for no stage `encode` wrote vectors"]
+    );
+}
+
+#[test]
 fn who_makes_war_is_opposed_and_so_is_whoever_arms_the_other_side() {
     let document = judged(
         "Russia launched its invasion of Ukraine.\nRussia's war on Ukraine goes on.\n\
