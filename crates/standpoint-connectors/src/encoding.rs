@@ -81,8 +81,8 @@ fn refuse_binary(bytes: &[u8]) -> Result<(), Binary> {
     let sample = &bytes[..bytes.len().min(LOOK_AT)];
     // Comparisons alone, which the compiler makes for many bytes at once.
     let is_control = |&byte: &u8| {
-        let is_space = (byte == b'\t') | (byte == b'\n') | (byte == b'\r') | (byte == 0x0c);
-        ((byte < 0x20) | (byte == 0x7f)) & !is_space & (byte != 0x1b)
+        let is_space = byte == b'\t' || byte == b'\n' || byte == b'\r' || byte == 0x0c;
+        (byte < 0x20 || byte == 0x7f) && !is_space && byte != 0x1b
     };
     let control = sample.iter().filter(|byte| is_control(byte)).count();
     if control * 100 > sample.len() * MOST_CONTROL_PERCENT {
