@@ -3,7 +3,7 @@
 
 use standpoint_document::{Annotation, Span};
 
-use crate::fold::fold;
+use crate::fold::{Look, look};
 
 /// A piece of a token between hyphens and apostrophes.
 #[derive(Debug, Clone, Copy)]
@@ -61,9 +61,10 @@ const fn is_apostrophe(character: char) -> bool {
 
 /// Cuts tokens into atoms. Hyphens and apostrophes vanish and leave a flag on what follows.
 ///
-/// - `tokens`: inside `text`, in order.
+/// - `tokens`: inside `text`, in order;
+/// - `looks`: is filled with a look at each token.
 #[must_use]
-pub fn atoms(text: &str, tokens: &[Annotation]) -> Vec<Atom> {
+pub fn atoms(text: &str, tokens: &[Annotation], looks: &mut Vec<Look>) -> Vec<Atom> {
     let mut atoms = Vec::with_capacity(tokens.len() + tokens.len() / 8);
     let mut joint = 0;
     let mut joint_end = 0;
@@ -72,6 +73,13 @@ pub fn atoms(text: &str, tokens: &[Annotation]) -> Vec<Atom> {
         let start = token.span.start;
         if start != joint_end {
             joint = 0;
+        }
+        joint_end = token.span.end;
+        let seen = look(word);
+        looks.push(seen);
+        if !seen.joints {
+            push(&mut atoms, word, seen, start, index, &mut joint);
+            continue;
         }
         let mut from = 0;
         for (at, character) in word.char_indices() {
@@ -82,44 +90,39 @@ pub fn atoms(text: &str, tokens: &[Annotation]) -> Vec<Atom> {
             } else {
                 continue;
             };
-            push(&mut atoms, &word[from..at], start + from as u32, index, &mut joint);
+            let part = &word[from..at];
+            push(&mut atoms, part, look(part), start + from as u32, index, &mut joint);
             joint = mark;
             from = at + character.len_utf8();
         }
-        push(&mut atoms, &word[from..], start + from as u32, index, &mut joint);
-        joint_end = token.span.end;
+        let part = &word[from..];
+        let seen = if from == 0 { seen } else { look(part) };
+        push(&mut atoms, part, seen, start + from as u32, index, &mut joint);
     }
     atoms
 }
 
-fn push(atoms: &mut Vec<Atom>, word: &str, start: u32, token: usize, joint: &mut u8) {
+fn push(atoms: &mut Vec<Atom>, word: &str, look: Look, start: u32, token: usize, joint: &mut u8) {
     if word.is_empty() {
         return;
     }
-    let (mut letters, mut small, mut capital) = (false, false, false);
-    let mut first_capital = false;
-    for (at, character) in word.char_indices() {
-        letters |= character.is_alphanumeric();
-        small |= character.is_lowercase();
-        let upper = character.is_uppercase();
-        capital |= upper;
-        first_capital |= upper && at == 0;
-    }
     let mut flags = *joint;
     *joint = 0;
-    if first_capital {
+    if look.capital {
         flags |= CAPITAL;
     }
-    if capital && !small {
+    if look.upper != 0 && look.small == 0 {
         flags |= UPPER;
     }
-    if letters {
+    let is_word = look.upper | look.small | look.digit != 0
+        || look.other != 0 && word.chars().any(char::is_alphanumeric);
+    if is_word {
         flags |= WORD;
     }
     atoms.push(Atom {
         span: Span::new(start, start + word.len() as u32),
         token: token as u32,
-        hash: if letters { fold(word) } else { hash_of_mark(word) },
+        hash: if is_word { look.hash } else { hash_of_mark(word) },
         flags,
         cues: 0,
     });
@@ -149,7 +152,7 @@ pub fn atoms_of_name(name: &str) -> Vec<Atom> {
             start = Some(at as u32);
         }
     }
-    atoms(name, &tokens)
+    atoms(name, &tokens, &mut Vec::new())
 }
 
 #[cfg(test)]

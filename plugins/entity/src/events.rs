@@ -14,8 +14,8 @@ use crate::tagger::{Class, Tagged};
 /// The most atoms between a year and the noun that ends the name.
 const MOST_BETWEEN: usize = 7;
 
-/// As sure as the tagger is of a clear name.
-const MARGIN: f32 = 150.0;
+/// How often what has the shape of an event is one.
+const CONFIDENCE: f32 = 0.85;
 
 /// Adds to what the tagger found the events that their shape gives away, in place of the pieces
 /// of them.
@@ -52,7 +52,7 @@ fn events(text: &str, sight: &Sight, gazetteer: &Gazetteer) -> Vec<Tagged> {
             first: atoms[first].token,
             end: noun.token + 1,
             class: Class::Other,
-            margin: MARGIN,
+            confidence: CONFIDENCE,
         };
         match found.last() {
             Some(last) if event.first < last.end => {}

@@ -88,8 +88,8 @@ pub fn names(
             let free = found.last().map_or(0, |last| last.end).max(first);
             if free < behind {
                 let class = class(name.kind);
-                let margin = margin(name.confidence);
-                found.push(Tagged { first: free, end: behind, class, margin });
+                let confidence = name.confidence;
+                found.push(Tagged { first: free, end: behind, class, confidence });
             }
         }
     }
@@ -104,10 +104,4 @@ const fn class(kind: NameKind) -> Class {
         NameKind::Event => Class::Event,
         NameKind::People | NameKind::Other => Class::Other,
     }
-}
-
-/// The margin of the linear chain that means this confidence.
-fn margin(confidence: f32) -> f32 {
-    let likely = (confidence / 0.9).clamp(0.001, 0.999);
-    60.0 * (likely / (1.0 - likely)).ln()
 }

@@ -23,7 +23,7 @@
 //!   accepts any office that somebody ever held.
 //!
 //! Modules in reading order: `stage`, [`sight`], [`events`], [`names`], [`context`], [`anaphora`],
-//! [`gazetteer`], [`cues`], [`tagger`], [`learned`], [`atom`], [`fold`], [`date`].
+//! [`gazetteer`], [`cues`], [`tagger`], [`vocabulary`], [`learned`], [`atom`], [`fold`], [`date`].
 
 pub mod anaphora;
 pub mod atom;
@@ -38,5 +38,6 @@ pub mod names;
 pub mod sight;
 mod stage;
 pub mod tagger;
+pub mod vocabulary;
 
 pub use stage::{EntitySettings, EntityStage, MODEL};

@@ -12,8 +12,11 @@ use crate::gazetteer::{Form, Gazetteer, Match, Sense, slug};
 use crate::sight::{Sight, best_sense};
 use crate::tagger::{Class, Tagged};
 
+/// How much less sure a name is that a table knows and the tagger does not find just there.
+const ALONE: f32 = 0.85;
+
 /// What the tagger is less sure of is left out.
-const MIN_MARGIN: f32 = -10.0;
+const MIN_CONFIDENCE: f32 = 0.41;
 
 /// A name where it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -317,6 +320,9 @@ impl<'r> Reader<'r> {
                 }
             }
         }
+        if !tagged.is_some_and(|tag| self.agrees(tag, first, end, kind)) {
+            confidence *= ALONE;
+        }
         let entity = self.table.record(self.gazetteer, target, self.at);
         Some(Named { first, end, entity, kind, flags, confidence })
     }
@@ -369,6 +375,22 @@ impl<'r> Reader<'r> {
         supported.then_some(chosen)
     }
 
+    /// Whether the tagger found the same name of a like kind.
+    fn agrees(&self, tag: Tagged, first: u32, end: u32, kind: EntityKind) -> bool {
+        let fits = match tag.class {
+            Class::Person => kind == EntityKind::Person,
+            Class::Organisation => matches!(kind, EntityKind::Organisation | EntityKind::Group),
+            Class::Location => matches!(kind, EntityKind::Country | EntityKind::Place),
+            Class::Event => kind == EntityKind::Event,
+            Class::Other => matches!(
+                kind,
+                EntityKind::Event | EntityKind::Other | EntityKind::Group | EntityKind::Country
+            ),
+        };
+        fits && self.sight.atom_of_token[tag.first as usize] == first
+            && self.sight.atom_of_token[tag.end as usize] == end
+    }
+
     fn reaches_beyond(&self, tag: Tagged, known: Match) -> bool {
         self.sight.atom_of_token[tag.first as usize] < known.first
             || known.end < self.sight.atom_of_token[tag.end as usize]
@@ -384,10 +406,10 @@ impl<'r> Reader<'r> {
         if self.atoms()[first as usize].hash == fold("the") && first + 1 < end {
             first += 1;
         }
-        if tag.margin < MIN_MARGIN {
+        let confidence = tag.confidence;
+        if confidence < MIN_CONFIDENCE {
             return None;
         }
-        let confidence = 1.0 / (1.0 + (-tag.margin / 60.0).exp()) * 0.9;
         let name = self.slice(first, end);
         let (kind, country) = match tag.class {
             Class::Person => (EntityKind::Person, None),

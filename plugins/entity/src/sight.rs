@@ -3,6 +3,7 @@
 use standpoint_document::{Annotation, EntityKind, sentence};
 
 use crate::atom::{self, Atom, atoms};
+use crate::fold::Look;
 use crate::gazetteer::{Form, Gazetteer, Match, Sense};
 use crate::tagger::Hint;
 
@@ -15,6 +16,8 @@ pub struct Sight {
     pub matches: Vec<Match>,
     /// One for each token, for the tagger.
     pub hints: Vec<Hint>,
+    /// One for each token: how it is written.
+    pub looks: Vec<Look>,
     /// For each token, its first atom; one more than there are tokens.
     pub atom_of_token: Vec<u32>,
 }
@@ -30,7 +33,8 @@ impl Sight {
         tokens: &[Annotation],
         sentences: &[Annotation],
     ) -> Self {
-        let mut atoms = atoms(text, tokens);
+        let mut looks = Vec::with_capacity(tokens.len());
+        let mut atoms = atoms(text, tokens, &mut looks);
         mark_sentences(&mut atoms, sentences);
         for atom in &mut atoms {
             if atom.is(atom::WORD) {
@@ -42,7 +46,7 @@ impl Sight {
         let mut hints = vec![0; tokens.len()];
         for (index, atom) in atoms.iter().enumerate().rev() {
             atom_of_token[atom.token as usize] = index as u32;
-            if gazetteer.is_first_name(atom.hash) && atom.is(atom::CAPITAL) {
+            if atom.is(atom::CAPITAL) && gazetteer.is_first_name(atom.hash) {
                 hints[atom.token as usize] = FIRST_NAME;
             }
         }
@@ -62,7 +66,7 @@ impl Sight {
                 previous = Some(atom.token);
             }
         }
-        Self { atoms, matches, hints, atom_of_token }
+        Self { atoms, matches, hints, looks, atom_of_token }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::gazetteer::{BUILT_IN, Gazetteer};
 use crate::learned::{self, Learned, worth_reading};
 use crate::names::Reader;
 use crate::sight::Sight;
-use crate::tagger::{Tagged, Tagger};
+use crate::tagger::{Line, Tagged, Tagger};
 
 /// The tagger's weights; see `model/CARD.md`.
 pub const MODEL: &[u8] = include_bytes!("../model/tagger.bin");
@@ -96,7 +96,7 @@ impl StageDefinition for EntityStage {
     const NAME: &'static str = "entity";
     const CONTRACT: Contract =
         Contract { reads: &[layers::TOKENS, layers::SENTENCES], writes: &[layers::ENTITIES] };
-    const MODEL: Option<&'static str> = Some("names/1");
+    const MODEL: Option<&'static str> = Some("names/2");
     type Settings = EntitySettings;
 
     fn start(settings: EntitySettings, context: &StartContext) -> Result<Self, StageError> {
@@ -230,7 +230,8 @@ impl EntityStage {
                 first = end;
                 continue;
             }
-            for mut found in tagger.tag(text, inside, &sight.hints[first..end]) {
+            let (looks, hints) = (&sight.looks[first..end], &sight.hints[first..end]);
+            for mut found in tagger.tag(Line { text, tokens: inside, looks, hints }) {
                 found.first += first as u32;
                 found.end += first as u32;
                 names.push(found);

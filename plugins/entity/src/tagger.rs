@@ -1,12 +1,14 @@
 //! The trained tagger for names that no table knows: a linear chain over hashed features.
 //!
-//! A structured perceptron (Collins, "Discriminative Training Methods for Hidden Markov Models",
-//! EMNLP 2002) with averaged weights in eight bits, decoded by Viterbi. Only words that could be
-//! part of a name are looked at: those with a capital letter and the small words between them.
+//! A conditional random field (Lafferty, `McCallum` and Pereira, ICML 2001), decoded by Viterbi.
+//! Only words that could be part of a name are looked at: those with a capital letter and the
+//! small words between them.
 
 use standpoint_document::Annotation;
+use standpoint_linear::{Feature, LinearModel};
 
-use crate::fold::{fold, mix, step};
+use crate::fold::{Look, mix, step};
+use crate::vocabulary::{Known, VOCABULARY_BYTES, Vocabulary};
 
 /// What a run of tokens can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,17 +43,17 @@ impl Class {
 
 /// Tags: 0 is outside, then B and I of each class.
 pub const TAGS: usize = 9;
-/// Rows of the table of weights, as a power of two.
-pub const BITS: u32 = 17;
-/// Slots of the table of usage, as a power of two.
-pub const USAGE_BITS: u32 = 16;
-const USAGE_BYTES: usize = 2 << USAGE_BITS;
-const WEIGHT_BYTES: usize = TAGS << BITS;
-/// Bytes of a model: a header, the weights between tags, the table of usage, the weights of
-/// features.
-pub const MODEL_BYTES: usize = 16 + TAGS * TAGS * 4 + USAGE_BYTES + WEIGHT_BYTES;
+/// The tags that features speak for; outside is what remains.
+pub const WEIGHED: usize = TAGS - 1;
 /// Names the features, so that weights made for others are refused.
-const MAGIC: &[u8; 8] = b"SPENTv02";
+pub const RECIPE: &str = "entity/names/2";
+const MAGIC: &[u8; 8] = b"SPENTv03";
+const HEADER_BYTES: usize = MAGIC.len() + (TAGS * TAGS + 2 * KNOTS) * 4;
+
+/// How many points the line from margins to confidences has.
+pub const KNOTS: usize = 8;
+/// A margin, in log-odds, and how likely a name with it is right; in rising order.
+pub type Calibration = [(f32, f32); KNOTS];
 
 /// A run of tokens that the tagger takes for a name.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,8 +64,8 @@ pub struct Tagged {
     pub end: u32,
     /// What it is.
     pub class: Class,
-    /// By how much its tags beat the others, in the model's units; above 0 is likely.
-    pub margin: f32,
+    /// How likely that is right.
+    pub confidence: f32,
 }
 
 /// What the tables say of a token, for the tagger's features.
@@ -77,62 +79,20 @@ pub struct Word {
     prefix: [u64; 3],
     suffix: [u64; 3],
     hint: Hint,
-    usage: u8,
+    known: Known,
+    /// Whether a city of several words begins (1) or goes on (2) here.
+    city: u8,
     lower: bool,
 }
 
-/// How a word is usually written, from much running text: 0 not seen, 1 small, 2 either, 3 with a
-/// capital. It tells "Attached" at the start of a sentence from "Atatürk".
-#[derive(Debug, Clone, Copy)]
-pub struct Usage<'m>(&'m [u8]);
-
-impl<'m> Usage<'m> {
-    /// Reads a table of two bytes a slot, as [`Usage::entry`] makes them.
-    #[must_use]
-    pub const fn new(table: &'m [u8]) -> Self {
-        Self(table)
-    }
-
-    /// How the word with this folded hash is written.
-    #[must_use]
-    pub fn of(self, word: u64) -> u8 {
-        let (slot, entry) = Self::entry(word, 0);
-        let Some(&[low, high]) = self.0.get(slot * 2..slot * 2 + 2) else { return 0 };
-        let found = u16::from_le_bytes([low, high]);
-        if found & !3 == entry { (found & 3) as u8 } else { 0 }
-    }
-
-    /// The slot of a word, and what stands in it for a usage from 0 to 3.
-    #[must_use]
-    pub const fn entry(word: u64, usage: u16) -> (usize, u16) {
-        ((word >> (64 - USAGE_BITS)) as usize, ((word >> 32) as u16) & !3 | usage)
-    }
-}
-
-/// Features of one token.
-pub type Row = [u32; FEATURES];
+/// The hashes of one token's features.
+pub type Row = [u64; TEMPLATES];
 
 /// How many features a token has.
-pub const FEATURES: usize = 32;
+pub const TEMPLATES: usize = 46;
 
-/// Looks at a token once for all features that it takes part in.
-#[must_use]
-pub fn word(text: &str, hint: Hint, usage: Usage<'_>) -> Word {
-    let bytes = text.as_bytes();
-    let (mut upper, mut small, mut digit, mut other) = (0_u32, 0_u32, 0_u32, 0_u32);
-    for character in text.chars() {
-        if character.is_uppercase() {
-            upper += 1;
-        } else if character.is_lowercase() {
-            small += 1;
-        } else if character.is_numeric() {
-            digit += 1;
-        } else {
-            other += 1;
-        }
-    }
-    let initial = text.chars().next().is_some_and(char::is_uppercase);
-    let shape = match (upper, small, digit, other) {
+fn shape(look: Look) -> u8 {
+    match (look.upper, look.small, look.digit, look.other) {
         (0, 0, 0, _) => 0,
         (0, 0, 1..=2, 0) => 1,
         (0, 0, 4, 0) => 2,
@@ -142,12 +102,17 @@ pub fn word(text: &str, hint: Hint, usage: Usage<'_>) -> Word {
         (1, 0, 0, 1) => 6,
         (_, 0, 0, 0) => 7,
         (_, 0, 0, _) => 8,
-        (1, _, 0, 0) if initial => 9,
-        (1, _, 0, _) if initial => 10,
-        (_, _, 0, _) if initial => 11,
+        (1, _, 0, 0) if look.capital => 9,
+        (1, _, 0, _) if look.capital => 10,
+        (_, _, 0, _) if look.capital => 11,
         (_, _, 0, _) => 12,
         _ => 13,
-    };
+    }
+}
+
+/// Looks at a token once for all features that it takes part in.
+fn word(text: &str, look: Look, hint: Hint, vocabulary: Vocabulary<'_>) -> Word {
+    let bytes = text.as_bytes();
     let mut prefix = [0; 3];
     let mut suffix = [0; 3];
     let (mut front, mut back) = (1, 2);
@@ -159,48 +124,135 @@ pub fn word(text: &str, hint: Hint, usage: Usage<'_>) -> Word {
             suffix[at - 1] = back;
         }
     }
-    let hash = fold(text);
-    Word { hash, shape, prefix, suffix, hint, usage: usage.of(hash), lower: upper == 0 }
+    let known = vocabulary.of(look.hash);
+    Word {
+        hash: look.hash,
+        shape: shape(look),
+        prefix,
+        suffix,
+        hint,
+        known,
+        city: 0,
+        lower: look.upper == 0,
+    }
 }
 
 /// The word beyond either end of a sentence.
-const NOWHERE: Word =
-    Word { hash: 3, shape: 15, prefix: [0; 3], suffix: [0; 3], hint: 0, usage: 0, lower: true };
+const NOWHERE: Word = Word {
+    hash: 3,
+    shape: 15,
+    prefix: [0; 3],
+    suffix: [0; 3],
+    hint: 0,
+    known: Known { usage: 0, cluster: 0, given: 0, family: 0, city: 0 },
+    city: 0,
+    lower: true,
+};
 
-/// Whether a token could be part of a name: one with a capital, or a small word or number beside
-/// or between such.
-#[must_use]
-pub fn candidates(words: &[Word]) -> Vec<bool> {
-    let capital = |index: usize| words.get(index).is_some_and(|word| !word.lower);
-    (0..words.len())
-        .map(|index| {
-            let word = &words[index];
-            if !word.lower {
-                return true;
-            }
-            let after = capital(index + 1) || capital(index + 2) || capital(index + 3);
-            let before = 0 < index && capital(index - 1) || 1 < index && capital(index - 2);
-            let digits = matches!(word.shape, 1..=3);
-            before && after || digits && (before || capital(index + 1))
-        })
-        .collect()
+/// Whether the token at `index` could be part of a name: one with a capital, or a small word or
+/// number beside or between such.
+fn is_candidate(looks: &[Look], index: usize) -> bool {
+    let capital = |index: usize| looks.get(index).is_some_and(|look| look.upper != 0);
+    let look = &looks[index];
+    if look.upper != 0 {
+        return true;
+    }
+    let after = capital(index + 1);
+    let before = 0 < index && capital(index - 1);
+    let soon = after || capital(index + 2) || capital(index + 3);
+    let lately = before || 1 < index && capital(index - 2);
+    let digits = look.small == 0 && look.digit != 0;
+    lately && soon || digits && (before || after)
 }
 
-/// The features of the token at `index` in its sentence.
-#[must_use]
-pub fn features(words: &[Word], index: usize) -> Row {
+/// The longest runs of tokens that could be parts of names.
+pub fn runs(looks: &[Look]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    let mut index = 0;
+    std::iter::from_fn(move || {
+        while index < looks.len() && !is_candidate(looks, index) {
+            index += 1;
+        }
+        let start = index;
+        while index < looks.len() && is_candidate(looks, index) {
+            index += 1;
+        }
+        (start < index).then_some(start..index)
+    })
+}
+
+/// A sentence as the tagger gets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'s> {
+    /// The document's text.
+    pub text: &'s str,
+    /// The sentence's tokens, in order.
+    pub tokens: &'s [Annotation],
+    /// How each of them is written.
+    pub looks: &'s [Look],
+    /// What the tables say of each.
+    pub hints: &'s [Hint],
+}
+
+/// How many words around a run take part in its features.
+const AROUND: usize = 2;
+
+/// Puts the features of a run's tokens into `rows`.
+pub fn describe(
+    line: Line<'_>,
+    run: std::ops::Range<usize>,
+    vocabulary: Vocabulary<'_>,
+    words: &mut Vec<Word>,
+    rows: &mut Vec<Row>,
+) {
+    let from = run.start.saturating_sub(AROUND);
+    let until = (run.end + AROUND).min(line.tokens.len());
+    words.clear();
+    words.extend((from..until).map(|index| {
+        let text = line.text.get(line.tokens[index].span.range()).unwrap_or_default();
+        word(text, line.looks[index], line.hints[index], vocabulary)
+    }));
+    mark_cities(&mut words[run.start - from..run.end - from], vocabulary);
+    rows.clear();
+    rows.extend(run.map(|index| features(words, index - from, index == 0)));
+}
+
+/// Marks "San Francisco", whose parts alone are not cities.
+fn mark_cities(words: &mut [Word], vocabulary: Vocabulary<'_>) {
+    for index in 0..words.len().saturating_sub(1) {
+        if words[index].lower {
+            continue;
+        }
+        let two = mix(words[index].hash, words[index + 1].hash);
+        let three = words.get(index + 2).map(|third| mix(two, third.hash));
+        let is_city = |phrase: u64| vocabulary.of(phrase).city != 0;
+        let length = if three.is_some_and(is_city) {
+            3
+        } else if is_city(two) {
+            2
+        } else {
+            continue;
+        };
+        words[index].city = 1;
+        words[index + 1..index + length].iter_mut().for_each(|word| word.city = 2);
+    }
+}
+
+fn features(words: &[Word], index: usize, is_first: bool) -> Row {
     let at = |offset: isize| {
         index.checked_add_signed(offset).and_then(|at| words.get(at)).unwrap_or(&NOWHERE)
     };
     let (before2, before, here, after, after2) = (at(-2), at(-1), at(0), at(1), at(2));
-    let first = u64::from(index == 0);
+    let first = u64::from(is_first);
     let shapes =
         |words: &[&Word]| words.iter().fold(0, |shapes, word| shapes * 16 + u64::from(word.shape));
     let usages = |words: &[&Word]| {
         words.iter().fold(first, |usages, word| {
-            usages * 8 + u64::from(word.usage) * 2 + u64::from(word.lower)
+            usages * 8 + u64::from(word.known.usage) * 2 + u64::from(word.lower)
         })
     };
+    let cluster = |word: &Word| u64::from(word.known.cluster);
+    let lists = |word: &Word| word.known.lists() << 2 | u64::from(word.city);
+    let shape = u64::from(here.shape);
     let values = [
         usages(&[here]),
         usages(&[before, here]),
@@ -224,20 +276,34 @@ pub fn features(words: &[Word], index: usize) -> Row {
         here.suffix[2],
         after.suffix[1],
         before.suffix[1],
-        shapes(&[here]) * 2 + first,
+        shape * 2 + first,
         shapes(&[before, here]),
         shapes(&[here, after]),
         shapes(&[before, here, after]),
-        mix(before.hash, u64::from(here.shape)),
-        mix(after.hash, u64::from(here.shape)),
+        mix(before.hash, shape),
+        mix(after.hash, shape),
         mix(here.hash, first),
         u64::from(here.hint),
         u64::from(before.hint) << 8 | u64::from(here.hint),
         u64::from(here.hint) << 8 | u64::from(after.hint),
+        cluster(here) << 4 | shape,
+        cluster(before) << 4 | shape,
+        cluster(after) << 4 | shape,
+        cluster(before2),
+        cluster(after2),
+        cluster(before) << 16 | cluster(here),
+        cluster(here) << 16 | cluster(after),
+        cluster(before) << 16 | cluster(after),
+        lists(here) << 4 | usages(&[here]),
+        lists(before) << 8 | lists(here),
+        lists(here) << 8 | lists(after),
+        lists(here) << 16 | cluster(before),
+        lists(here) << 16 | cluster(after),
+        u64::from(before.city) << 8 | u64::from(here.city) << 4 | u64::from(after.city),
     ];
-    let mut row = [0; FEATURES];
+    let mut row = [0; TEMPLATES];
     for (template, (slot, value)) in row.iter_mut().zip(values).enumerate() {
-        *slot = (mix(template as u64 + 1, value) >> (64 - BITS)) as u32;
+        *slot = mix(template as u64 + 1, value);
     }
     row
 }
@@ -253,7 +319,8 @@ pub const fn may_follow(from: usize, to: usize) -> bool {
 
 /// The best tags of a run of tokens.
 ///
-/// - `scores`: one row a token; - `transitions`: from tag to tag; before the run is outside.
+/// - `scores`: one row a token;
+/// - `transitions`: from tag to tag; before the run is outside.
 #[must_use]
 pub fn viterbi(scores: &[Scores], transitions: &[[f32; TAGS]; TAGS]) -> Vec<usize> {
     let mut back: Vec<[u8; TAGS]> = Vec::with_capacity(scores.len());
@@ -263,9 +330,11 @@ pub fn viterbi(scores: &[Scores], transitions: &[[f32; TAGS]; TAGS]) -> Vec<usiz
         let mut next = [f32::NEG_INFINITY; TAGS];
         let mut from = [0; TAGS];
         for to in 0..TAGS {
-            for (tag, &score) in best.iter().enumerate() {
-                let total = score + transitions[tag][to];
-                if may_follow(tag, to) && next[to] < total {
+            // I follows only B or I of its class.
+            let sources = if to != 0 && to % 2 == 0 { to - 1..to + 1 } else { 0..TAGS };
+            for tag in sources {
+                let total = best[tag] + transitions[tag][to];
+                if next[to] < total {
                     next[to] = total;
                     from[to] = tag as u8;
                 }
@@ -284,132 +353,126 @@ pub fn viterbi(scores: &[Scores], transitions: &[[f32; TAGS]; TAGS]) -> Vec<usiz
     tags
 }
 
-/// Weights, read in place.
-#[derive(Debug, Clone, Copy)]
+/// A trained tagger.
+#[derive(Debug)]
 pub struct Tagger<'m> {
     transitions: [[f32; TAGS]; TAGS],
-    usage: Usage<'m>,
-    weights: &'m [u8],
+    calibration: Calibration,
+    vocabulary: Vocabulary<'m>,
+    weights: LinearModel<WEIGHED>,
 }
 
 impl<'m> Tagger<'m> {
-    /// Reads a model; `None` when it has another length or was made for other features.
+    /// Reads a model; `None` when it is damaged or was made for other features.
     #[must_use]
     pub fn from_bytes(bytes: &'m [u8]) -> Option<Self> {
-        if bytes.len() != MODEL_BYTES || !bytes.starts_with(MAGIC) {
-            return None;
-        }
-        let (header, weights) = bytes.split_at(MODEL_BYTES - WEIGHT_BYTES);
-        let (header, usage) = header.split_at(header.len() - USAGE_BYTES);
+        let (header, rest) = bytes.split_at_checked(HEADER_BYTES)?;
+        let (vocabulary, weights) = rest.split_at_checked(VOCABULARY_BYTES)?;
+        let mut numbers =
+            header.strip_prefix(MAGIC)?.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b));
+        let mut next = || numbers.next().unwrap_or_default();
         let mut transitions = [[0.0; TAGS]; TAGS];
-        for (index, chunk) in header[16..].chunks_exact(4).enumerate() {
-            let number = [chunk[0], chunk[1], chunk[2], chunk[3]];
-            transitions[index / TAGS][index % TAGS] = f32::from_le_bytes(number);
-        }
-        Some(Self { transitions, usage: Usage::new(usage), weights })
+        transitions.as_flattened_mut().iter_mut().for_each(|weight| *weight = next());
+        let calibration = std::array::from_fn(|_| (next(), next()));
+        Some(Self {
+            transitions,
+            calibration,
+            vocabulary: Vocabulary::new(vocabulary),
+            weights: LinearModel::from_bytes(weights, RECIPE).ok()?,
+        })
     }
 
     /// Finds names in the tokens of one sentence.
-    ///
-    /// - `hints`: what the tables say, one a token.
     #[must_use]
-    pub fn tag(&self, text: &str, tokens: &[Annotation], hints: &[Hint]) -> Vec<Tagged> {
-        let words: Vec<Word> = tokens
-            .iter()
-            .zip(hints)
-            .map(|(token, &hint)| {
-                word(text.get(token.span.range()).unwrap_or_default(), hint, self.usage)
-            })
-            .collect();
-        let candidates = candidates(&words);
-        let mut found = Vec::new();
-        let mut index = 0;
+    pub fn tag(&self, line: Line<'_>) -> Vec<Tagged> {
+        let (mut words, mut rows) = (Vec::new(), Vec::new());
         let mut scores: Vec<Scores> = Vec::new();
-        while index < words.len() {
-            if !candidates[index] {
-                index += 1;
-                continue;
-            }
-            let start = index;
+        let mut found = Vec::new();
+        for run in runs(line.looks) {
+            describe(line, run.clone(), self.vocabulary, &mut words, &mut rows);
             scores.clear();
-            while index < words.len() && candidates[index] {
-                scores.push(self.scores(&features(&words, index)));
-                index += 1;
-            }
+            scores.extend(rows.iter().map(|row| self.scores(row)));
             let tags = viterbi(&scores, &self.transitions);
-            collect(&tags, &scores, start as u32, &mut found);
+            for (name, class, margin) in names(&tags, &scores) {
+                found.push(Tagged {
+                    first: (run.start + name.start) as u32,
+                    end: (run.start + name.end) as u32,
+                    class,
+                    confidence: confidence(margin, &self.calibration),
+                });
+            }
         }
         found
     }
 
     fn scores(&self, row: &Row) -> Scores {
-        let mut sums = [0_i32; TAGS];
-        for &feature in row {
-            let start = feature as usize * TAGS;
-            for (sum, &weight) in sums.iter_mut().zip(&self.weights[start..start + TAGS]) {
-                *sum += i32::from(weight.cast_signed());
-            }
-        }
-        sums.map(|sum| sum as f32)
+        let weighed = self.weights.sum(row.iter().map(|&hash| Feature::of_hash(hash)));
+        let mut scores = [0.0; TAGS];
+        scores[1..].copy_from_slice(&weighed);
+        scores
     }
 }
 
-/// Turns tags into runs.
-fn collect(tags: &[usize], scores: &[Scores], start: u32, found: &mut Vec<Tagged>) {
+/// How likely a name with this margin is right: the line through the calibration's points.
+fn confidence(margin: f32, calibration: &Calibration) -> f32 {
+    let after = calibration.partition_point(|&(at, _)| at < margin);
+    let (Some(&(right, high)), Some(&(left, low))) =
+        (calibration.get(after), after.checked_sub(1).and_then(|before| calibration.get(before)))
+    else {
+        return calibration[after.min(KNOTS - 1)].1;
+    };
+    low + (high - low) * (margin - left) / (right - left)
+}
+
+/// The names in a run's tags: where, what, and by how much its weakest tag beats the others.
+pub fn names(
+    tags: &[usize],
+    scores: &[Scores],
+) -> impl Iterator<Item = (std::ops::Range<usize>, Class, f32)> {
     let mut index = 0;
-    while index < tags.len() {
-        let tag = tags[index];
-        if tag == 0 {
+    std::iter::from_fn(move || {
+        while tags.get(index) == Some(&0) {
             index += 1;
-            continue;
         }
-        let class = (tag - 1) / 2;
+        let class = (tags.get(index)? - 1) / 2;
         let first = index;
         index += 1;
         while index < tags.len() && tags[index] == 2 * class + 2 {
             index += 1;
         }
-        let margin: f32 = (first..index)
-            .map(|at| {
-                let rest = (0..TAGS).filter(|&other| other == 0 || (other - 1) / 2 != class);
-                let rival = rest.map(|other| scores[at][other]).fold(f32::MIN, f32::max);
-                scores[at][tags[at]] - rival
-            })
-            .sum::<f32>()
-            / (index - first) as f32;
-        found.push(Tagged {
-            first: start + first as u32,
-            end: start + index as u32,
-            class: Class::ALL[class],
-            margin,
+        let margins = (first..index).map(|at| {
+            let rest = (0..TAGS).filter(|&other| other == 0 || (other - 1) / 2 != class);
+            let rival = rest.map(|other| scores[at][other]).fold(f32::MIN, f32::max);
+            scores[at][tags[at]] - rival
         });
-    }
+        Some((first..index, Class::ALL[class], margins.fold(f32::MAX, f32::min)))
+    })
 }
 
 /// Writes a model: what [`Tagger::from_bytes`] reads.
 ///
-/// - `weights`: `TAGS << BITS` numbers, already on the scale of the eight bits;
-/// - `transitions`: on the same scale;
-/// - `usage`: the table of [`Usage`].
+/// - `vocabulary`: as [`table`](crate::vocabulary::table) made it;
+/// - `weights`: the bytes of a [`LinearModel`] of the recipe [`RECIPE`].
 #[must_use]
-pub fn to_bytes(weights: &[f32], transitions: &[[f32; TAGS]; TAGS], usage: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(MODEL_BYTES);
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&[0; 8]);
-    for weight in transitions.iter().flatten() {
-        bytes.extend_from_slice(&weight.to_le_bytes());
-    }
-    bytes.extend_from_slice(usage);
-    bytes.extend(weights.iter().map(|weight| {
-        let step = weight.round().clamp(-127.0, 127.0) as i8;
-        step.cast_unsigned()
-    }));
+pub fn to_bytes(
+    transitions: &[[f32; TAGS]; TAGS],
+    calibration: &Calibration,
+    vocabulary: &[u8],
+    weights: &[u8],
+) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    let points = calibration.iter().flat_map(|&(margin, confidence)| [margin, confidence]);
+    let numbers = transitions.as_flattened().iter().copied().chain(points);
+    bytes.extend(numbers.flat_map(f32::to_le_bytes));
+    bytes.extend_from_slice(vocabulary);
+    bytes.extend_from_slice(weights);
     bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::look;
 
     #[test]
     fn inside_follows_only_its_own_class() {
@@ -425,6 +488,24 @@ mod tests {
         scores[1][2] = 3.0;
         let tags = viterbi(&scores, &[[0.0; TAGS]; TAGS]);
         assert!(may_follow(0, tags[0]) && may_follow(tags[0], tags[1]), "{tags:?}");
+    }
+
+    #[test]
+    fn small_words_between_capitals_could_be_parts_of_names() {
+        let looks: Vec<_> = "We met the Bank of the West and twelve other men in May 2021"
+            .split(' ')
+            .map(look)
+            .collect();
+        assert_eq!(runs(&looks).collect::<Vec<_>>(), [0..7, 12..14]);
+    }
+
+    #[test]
+    fn confidence_follows_the_line_and_ends_with_it() {
+        let line = std::array::from_fn(|at| (at as f32, at as f32 / 10.0));
+        let cases = [(-5.0, 0.0), (0.5, 0.05), (3.0, 0.3), (99.0, 0.7)];
+        for (margin, expected) in cases {
+            assert!((confidence(margin, &line) - expected).abs() < 1e-6, "{margin}");
+        }
     }
 
     #[test]
