@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{Folder, becomes_true, command, finish, repository, run};
+use crate::harness::{Folder, becomes_true, command, example, finish, repository, run};
 
 const GOOD: &str = "Kazakhstan condemned Russia.";
 
@@ -96,13 +96,6 @@ quarantine: {{ path: ./quarantine }}
             assert!(said.starts_with(&format!("{stage}: ")) && said.contains(cause), "{said}");
         }
     }
-}
-
-/// A plugin that `cargo test` has built. With `--test` it does so only when told, as for the ABI.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    profile.join("examples").join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
 
 /// Builds the plugin in C that lies to the host about its spans: one in Rust would be stopped by

@@ -1,5 +1,6 @@
 //! Starts the program with the plugins that `cargo test` has built, and waits for it.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
@@ -124,6 +125,13 @@ pub(crate) fn plugins() -> &'static Path {
         }
         folder
     })
+}
+
+/// A plugin that `cargo test` has built. With `--test` it does so only when told, as for the ABI.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    profile.join("examples").join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
 
 /// A file of the repository, by its path from the top.

@@ -7,6 +7,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tracing::info;
 
+/// Told when a file would grow over the limit of the process; the same number on Linux and macOS.
+const SIGXFSZ: i32 = 25;
+
 /// Listens for signals until the returned task is aborted.
 ///
 /// # Errors
@@ -15,6 +18,9 @@ use tracing::info;
 pub(crate) fn listen(shutdown: Shutdown) -> std::io::Result<JoinHandle<()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // A handler that does nothing: a file that may not grow is then an error like a full disk, and
+    // not the end of the process.
+    drop(signal(SignalKind::from_raw(SIGXFSZ))?);
     Ok(tokio::spawn(async move {
         let first = either(&mut interrupt, &mut terminate).await;
         info!(signal = first, "stopping after the documents under way; a second signal stops now");

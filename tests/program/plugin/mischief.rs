@@ -30,6 +30,8 @@ impl Stage for Mischief {
     ) -> Result<(), StageError> {
         match document.text().split_whitespace().next() {
             Some("Panic") => panic!("asked to panic"),
+            // What a fault in native code does: nobody is told.
+            Some("Abort") => std::process::abort(),
             // For ever: nothing unparks it, and nothing can stop it from outside.
             Some("Block") => loop {
                 thread::park();

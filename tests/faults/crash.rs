@@ -1,0 +1,164 @@
+//! `kill -9` at every named point, at random moments, when the output grows, and while it starts.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::station::{Dice, End, Station};
+
+const KILLED: End = End::Signal(9);
+
+/// Texts, a file of records with a bad one, and an empty file.
+fn corpus(station: &mut Station) {
+    station.feed("a.txt", "Kazakhstan condemned Russia.");
+    station.feed("sub/b.txt", "Belarus praised Russia.");
+    station.feed_file("empty.txt", " ");
+    let texts = ["One fell.", "rubbish", "Two rose.", "Three left."].map(str::to_owned);
+    station.feed_lines("c.jsonl", &texts);
+}
+
+fn check_corpus(station: &Station, case: &str) {
+    station.check(case);
+    let quarantined: Vec<String> = station.quarantined().into_keys().collect();
+    assert_eq!(quarantined, ["c.record-2.jsonl", "empty.txt"], "{case}");
+    assert_eq!(station.expected(), 5);
+}
+
+/// Dies at the first point, the second, and so on until a run comes through; after each death a
+/// second run must leave everything as if nothing had happened. Returns the number of deaths.
+fn at_every_point(settings: &serde_json::Value, check: fn(&Station, &str)) -> u32 {
+    for point in 1.. {
+        let mut station = Station::with(settings);
+        corpus(&mut station);
+        let end = station.drain(Some(&point.to_string()));
+        if end == KILLED {
+            let end = station.drain(None);
+            assert!(matches!(end, End::Code(0 | 3)), "point {point}: {end:?}\n{}", station.log());
+        } else {
+            assert_eq!(end, End::Code(3), "{}", station.log());
+        }
+        check(&station, &format!("point {point}"));
+        if end != KILLED {
+            return point - 1;
+        }
+    }
+    unreachable!("a run comes through in the end")
+}
+
+#[test]
+fn killed_at_each_point_it_loses_and_doubles_nothing() {
+    let deaths = at_every_point(&json!({}), check_corpus);
+    assert!(deaths > 30, "only {deaths} points were met: are they compiled in?");
+    println!("kills at named points: {deaths}, lost 0, doubled 0");
+}
+
+#[test]
+#[ignore = "long form"]
+fn killed_at_each_point_where_files_are_kept_or_deleted() {
+    let sources = |fate: &str| json!({ "sources": { "news": { "on_success": fate } } });
+    let delete = |station: &Station, case: &str| {
+        let account = station.account(&["out/results.jsonl"]);
+        assert!(account.lost.is_empty() && account.doubled.is_empty(), "{case}: {account:?}");
+    };
+    let deaths = at_every_point(&sources("delete"), delete);
+    let keep = |station: &Station, case: &str| {
+        let account = station.account(&["out/results.jsonl"]);
+        assert!(account.lost.is_empty() && account.doubled.is_empty(), "{case}: {account:?}");
+        assert!(account.vanished.is_empty(), "{case}: {account:?}");
+        assert!(station.files("inbox").contains("sub/b.txt"), "{case}");
+    };
+    let kept = at_every_point(&sources("keep"), keep);
+    println!("kills at named points, deleting: {deaths}, keeping: {kept}; lost 0, doubled 0");
+}
+
+#[test]
+#[ignore = "long form"]
+fn killed_twice_in_a_row_at_named_points() {
+    let mut deaths = 0;
+    for first in (1..60).step_by(4) {
+        for second in (1..40).step_by(3) {
+            let mut station = Station::new();
+            corpus(&mut station);
+            deaths += u32::from(station.drain(Some(&first.to_string())) == KILLED);
+            deaths += u32::from(station.drain(Some(&second.to_string())) == KILLED);
+            station.drain(None);
+            check_corpus(&station, &format!("points {first} and {second}"));
+        }
+    }
+    println!("kills twice in a row: {deaths}, lost 0, doubled 0");
+}
+
+/// When to kill.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// After some milliseconds, up to this many.
+    Random(u64),
+    /// When the output has grown.
+    Growth,
+}
+
+/// Feeds files and files of records and kills the daemon so often; returns the kills that hit.
+fn kill(seed: u64, kills: u32, moment: Moment) -> u32 {
+    let mut dice = Dice::new(seed);
+    let mut station = Station::new();
+    let mut hits = 0;
+    for round in 0..kills {
+        for number in 0..20 {
+            let text = format!("Report {round}.{number}. Kazakhstan condemned Russia.");
+            station.feed(&format!("{round}-{number}.txt"), &text);
+        }
+        let texts: Vec<String> =
+            (0..300).map(|number| format!("Record {round}.{number} fell.")).collect();
+        station.feed_lines(&format!("{round}.jsonl"), &texts);
+        let mut child = station.start();
+        match moment {
+            Moment::Random(most) => {
+                thread::sleep(Duration::from_micros(dice.below(most * 1000)));
+            }
+            Moment::Growth => {
+                let until = station.written() + 1 + dice.below(60_000);
+                let start = Instant::now();
+                while station.written() < until && start.elapsed() < Duration::from_secs(20) {
+                    thread::yield_now();
+                }
+            }
+        }
+        child.kill().unwrap();
+        hits += u32::from(station.wait(&mut child) == KILLED);
+    }
+    let end = station.drain(None);
+    assert_eq!(end, End::Code(0), "seed {seed}, {moment:?}\n{}", station.log());
+    station.check(&format!("seed {seed}, {moment:?}"));
+    // Nobody is to blame for a kill from outside.
+    assert!(station.quarantined().is_empty(), "seed {seed}: {:?}", station.quarantined());
+    hits
+}
+
+#[test]
+fn killed_when_the_output_grows_it_loses_and_doubles_nothing() {
+    let hits = kill(1, 5, Moment::Growth);
+    println!("kills on growth of the output: {hits}, lost 0, doubled 0");
+}
+
+#[test]
+fn killed_at_random_and_while_it_starts_it_loses_and_doubles_nothing() {
+    let late = kill(2, 3, Moment::Random(600));
+    let early = kill(3, 6, Moment::Random(30));
+    println!("kills at random: {late}, in the first 30 ms: {early}; lost 0, doubled 0");
+}
+
+#[test]
+#[ignore = "long form"]
+fn twenty_runs_of_twenty_kills_lose_and_double_nothing() {
+    let mut hits = [0; 3];
+    for seed in 0..20 {
+        let moments = [Moment::Random(400), Moment::Growth, Moment::Random(30)];
+        let moment = seed as usize % 3;
+        hits[moment] += kill(seed + 100, 20, moments[moment]);
+    }
+    let [random, growth, early] = hits;
+    println!(
+        "kills at random {random}, on growth {growth}, in the first 30 ms {early}; lost 0, doubled 0"
+    );
+}

@@ -1,0 +1,224 @@
+//! Full disks, too few descriptors, files that may not grow, files that are too large.
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::harness::{becomes_true, plugins};
+use crate::station::{End, Station};
+
+fn fed(count: u32) -> Station {
+    let mut station = Station::new();
+    for number in 0..count {
+        station.feed(&format!("{number}.txt"), &format!("Report {number}. Astana agreed."));
+    }
+    station
+}
+
+/// The daemon under a limit of the shell.
+fn limited(station: &Station, limit: &str, arguments: &str) -> Command {
+    let program = env!("CARGO_BIN_EXE_standpoint");
+    let pipeline = station.at("p.yaml");
+    let script = format!("{limit} && exec {program} daemon -c {} {arguments}", pipeline.display());
+    let mut command = Command::new("sh");
+    let log = File::options().create(true).append(true).open(station.at("log")).unwrap();
+    command.args(["-c", &script]).env("STANDPOINT_PLUGINS", plugins()).stderr(log);
+    command
+}
+
+#[test]
+fn an_output_that_may_not_grow_is_waited_for() {
+    let mut station = Station::new();
+    station.feed("first.txt", "Astana agreed.");
+    // The copies of the plugins are larger than the limit, and made once.
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    for number in 0..40 {
+        station.feed(&format!("{number}.txt"), &format!("Report {number}. Astana agreed."));
+    }
+    let mut child = limited(&station, "ulimit -f 8", "").spawn().unwrap();
+    assert!(becomes_true(|| station.log().contains("cannot write")), "{}", station.log());
+    assert!(child.try_wait().unwrap().is_none(), "the limit ended it:\n{}", station.log());
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let end = station.wait(&mut child);
+    assert!(matches!(end, End::Code(_)), "{end:?}\n{}", station.log());
+    assert_eq!(station.account(&["out/results.jsonl"]).torn, 0);
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    station.check("file size limit");
+    assert!(station.quarantined().is_empty(), "{:?}", station.quarantined());
+}
+
+#[test]
+fn too_few_descriptors_quarantine_nothing() {
+    let station = fed(40);
+    for descriptors in [12, 16, 20, 24, 32] {
+        let limit = format!("ulimit -n {descriptors}");
+        let mut child = limited(&station, &limit, "--once").spawn().unwrap();
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(2) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Killed or ended, whatever it came to.
+        let _ = child.kill();
+        station.wait(&mut child);
+        assert!(station.quarantined().is_empty(), "{descriptors}: {:?}", station.quarantined());
+    }
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    station.check("few descriptors");
+}
+
+#[test]
+fn a_file_of_a_gigabyte_is_refused_by_its_size_at_once() {
+    let mut station = fed(3);
+    let draft = station.at("draft");
+    File::create(&draft).unwrap().set_len(1 << 30).unwrap();
+    fs::rename(draft, station.at("inbox/huge.txt")).unwrap();
+    station.feed("after.txt", "Minsk agreed.");
+    let start = Instant::now();
+    assert_eq!(station.drain(None), End::Code(3), "{}", station.log());
+    let elapsed = start.elapsed();
+    station.check("a gigabyte");
+    let reason = &station.quarantined()["huge.txt"];
+    assert!(reason.contains("max_document_bytes is 16777216"), "{reason}");
+    // The run as a whole; on a machine that is busy with other things, too.
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+    println!("a file of 1 GB among others: {elapsed:?} for the whole run");
+}
+
+/// Runs the daemon in a namespace where `folder` is a tiny file system that is full until it has
+/// complained; `false` where the system gives no namespaces.
+fn on_a_full_disk(station: &Station, folder: &str, options: &str, fill: &str) -> bool {
+    let can = Command::new("unshare").args(["-Urm", "true"]).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: no user namespaces here, so no full disk");
+        return false;
+    }
+    let root = station.at("");
+    let script = format!(
+        r#"
+set -e
+cd {root}
+mkdir -p keep && cp -a {folder}/. keep/
+mount -t tmpfs -o {options} none {folder}
+cp -a keep/. {folder}/
+{fill}
+{program} daemon -c p.yaml 2>> log &
+pid=$!
+tries=0
+until grep -q 'No space left' log; do
+  sleep 0.05; tries=$((tries+1)); [ $tries -lt 800 ] || {{ kill -9 $pid; exit 90; }}
+done
+kill -0 $pid
+rm -rf {folder}/filler*
+tries=0
+until [ "$(ls archive | wc -l)" -ge {count} ]; do
+  sleep 0.05; tries=$((tries+1)); [ $tries -lt 800 ] || {{ kill -9 $pid; exit 91; }}
+done
+kill -TERM $pid
+wait $pid
+rm -rf keep && cp -a {folder} keep
+umount {folder}
+cp -a keep/. {folder}/
+rm -rf keep
+"#,
+        root = root.display(),
+        program = env!("CARGO_BIN_EXE_standpoint"),
+        count = station.expected(),
+    );
+    let output = Command::new("unshare")
+        .args(["-Urm", "sh", "-c", &script])
+        .env("STANDPOINT_PLUGINS", plugins())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?}\n{told}\n{}", output.status, station.log());
+    true
+}
+
+#[test]
+fn a_full_output_disk_is_waited_for_and_work_goes_on_without_a_restart() {
+    let mut station = fed(1);
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    for number in 1..60 {
+        station.feed(&format!("{number}.txt"), &format!("Report {number}. Astana agreed."));
+    }
+    let fill = "head -c 500k /dev/zero > out/filler 2>> filling || true";
+    if on_a_full_disk(&station, "out", "size=256k", fill) {
+        station.check("full output disk");
+        assert!(station.quarantined().is_empty(), "{:?}", station.quarantined());
+    }
+}
+
+#[test]
+fn a_full_state_disk_is_waited_for_and_work_goes_on_without_a_restart() {
+    let station = fed(1);
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    let mut station = station;
+    for number in 1..60 {
+        station.feed(&format!("{number}.txt"), &format!("Report {number}. Astana agreed."));
+    }
+    let size = fs_size(&station.at("state")) + (64 << 10);
+    // Room for the start, which writes who holds the folder, and for no record of the ledger.
+    let fill = "head -c 10m /dev/zero > state/filler 2>> filling || true; \
+                truncate -s -4096 state/filler; \
+                for log in state/ledger/*/*.log; do \
+                  head -c 4100 /dev/zero > state/filler2 2>> filling || true; done";
+    if on_a_full_disk(&station, "state", &format!("size={size}"), fill) {
+        station.check("full state disk");
+        assert!(station.quarantined().is_empty(), "{:?}", station.quarantined());
+    }
+}
+
+fn fs_size(folder: &std::path::Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            let metadata = entry.metadata().unwrap();
+            if metadata.is_dir() {
+                fs_size(&entry.path())
+            } else {
+                metadata.len().div_ceil(4096) * 4096
+            }
+        })
+        .sum()
+}
+
+#[test]
+fn a_daemon_that_was_stopped_for_a_while_goes_on() {
+    let mut station = fed(30);
+    let mut child = station.start();
+    assert!(becomes_true(|| station.written() > 0), "{}", station.log());
+    let process = Pid::from_child(&child);
+    kill_process(process, Signal::STOP).unwrap();
+    for number in 30..60 {
+        station.feed(&format!("{number}.txt"), &format!("Report {number}. Astana agreed."));
+    }
+    // Longer than every timeout that could blame a document.
+    thread::sleep(Duration::from_secs(1));
+    kill_process(process, Signal::CONT).unwrap();
+    assert!(becomes_true(|| station.files("archive").len() == 60), "{}", station.log());
+    kill_process(process, Signal::TERM).unwrap();
+    assert_eq!(station.wait(&mut child), End::Code(0), "{}", station.log());
+    station.check("stopped and continued");
+}
+
+#[test]
+fn two_daemons_share_an_inbox_and_double_nothing() {
+    let station = fed(200);
+    station.write_pipeline(
+        "p.yaml",
+        &json!({ "data_dir": "./other", "sinks": { "results": { "path": "./out/other.jsonl" } } }),
+    );
+    let mut other = station.command(&["--once"]).spawn().unwrap();
+    // The command has its file name only once it is read.
+    assert!(becomes_true(|| station.at("other/lock").exists()), "{}", station.log());
+    station.write_pipeline("p.yaml", &json!({}));
+    let one = station.drain(None);
+    let other = station.wait(&mut other);
+    assert_eq!((one, other), (End::Code(0), End::Code(0)), "{}", station.log());
+    let account = station.account(&["out/results.jsonl", "out/other.jsonl"]);
+    assert_eq!(account, crate::station::Account::default(), "{}", station.log());
+}

@@ -1,0 +1,108 @@
+//! Many files at once, and a long file that is killed half way: the long form alone.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::station::{End, Station};
+
+/// Moves so many files in at once; how long until the first result, and until all are archived.
+fn burst(count: u32) -> (Duration, Duration) {
+    let mut station = Station::new();
+    station.feed("warm.txt", "Astana agreed.");
+    let mut child = station.start();
+    while station.files("archive").is_empty() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let before = station.written();
+    fs::create_dir(station.at("draft-folder")).unwrap();
+    for number in 0..count {
+        let text = format!("Report {number}. Astana agreed.");
+        fs::write(station.at("draft-folder").join(format!("{number}.txt")), &text).unwrap();
+        station.expect(&format!("{number}.txt"), &text);
+    }
+    let start = Instant::now();
+    for number in 0..count {
+        let name = format!("{number}.txt");
+        fs::rename(station.at("draft-folder").join(&name), station.at("inbox").join(&name))
+            .unwrap();
+    }
+    let mut first = None;
+    // The output says it: listing the archive would be the work.
+    let mut length = 0;
+    while length < count as usize + 1 {
+        let written = station.written();
+        if first.is_none() && written > before {
+            first = Some(start.elapsed());
+        }
+        thread::sleep(Duration::from_millis(20));
+        length = fs::read_dir(station.at("archive")).unwrap().count();
+        assert!(start.elapsed() < Duration::from_mins(15), "{}", station.log());
+    }
+    let all = start.elapsed();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(station.wait(&mut child), End::Code(0), "{}", station.log());
+    station.check("burst");
+    (first.unwrap(), all)
+}
+
+#[test]
+#[ignore = "long form"]
+fn twice_as_many_files_take_no_more_than_twice_and_a_half_as_long() {
+    let (first, ten) = burst(10_000);
+    let (_, twenty) = burst(20_000);
+    println!("10,000 files at once: {ten:?}, the first result after {first:?}; 20,000: {twenty:?}");
+    assert!(twenty < ten.mul_f64(2.5), "{ten:?} and {twenty:?}");
+    assert!(first < Duration::from_secs(1), "{first:?}");
+}
+
+#[test]
+#[ignore = "long form"]
+fn a_file_of_a_million_lines_that_is_killed_half_way_stands_once() {
+    const LINES: usize = 1_000_000;
+
+    let mut station = Station::new();
+    let mut lines = String::new();
+    for number in 0..LINES {
+        writeln!(lines, "{{\"text\": \"Record {number} fell.\"}}").unwrap();
+    }
+    station.feed_file("a.jsonl", lines);
+    let mut kills = 0;
+    for part in [3, 5, 8] {
+        let mut child = station.start();
+        // A result is some 700 bytes long.
+        let until = (LINES as u64 / 10) * part * 600;
+        while station.written() < until && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let peak = peak_memory(child.id());
+        child.kill().unwrap();
+        kills += u32::from(station.wait(&mut child) == End::Signal(9));
+        println!("killed at {} bytes of output, {peak}", station.written());
+    }
+    let start = Instant::now();
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    let rest = start.elapsed();
+    let results = fs::read(station.at("out/results.jsonl")).unwrap();
+    let mut ids: Vec<&[u8]> = results
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        // `{"version":1,"id":"` and 32 digits.
+        .map(|line| &line[19..51])
+        .collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    println!("{kills} kills; {count} lines, {} ids, the rest took {rest:?}", ids.len());
+    assert_eq!((count, ids.len()), (LINES, LINES));
+    assert!(station.quarantined().is_empty());
+}
+
+/// What the process took at most, as the system tells it.
+fn peak_memory(process: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    line.unwrap_or("VmHWM: not told").to_owned()
+}
