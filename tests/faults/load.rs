@@ -106,3 +106,36 @@ fn peak_memory(process: u32) -> String {
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
     line.unwrap_or("VmHWM: not told").to_owned()
 }
+
+/// The daemon lists no folder into memory: what it takes does not depend on how many files wait.
+fn memory_with(waiting: u32) -> u64 {
+    let station = Station::new();
+    let inbox = station.at("inbox");
+    for number in 0..waiting {
+        fs::write(inbox.join(format!("{number}.txt")), "Astana agreed.").unwrap();
+    }
+    let mut child = station.start();
+    let start = Instant::now();
+    while station.written() < 200_000 && start.elapsed() < Duration::from_mins(2) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let told = peak_memory(child.id());
+    child.kill().unwrap();
+    station.wait(&mut child);
+    told.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap()
+}
+
+#[test]
+fn files_that_wait_cost_no_memory() {
+    let [few, many] = [500, 20_000].map(memory_with);
+    println!("peak memory with 500 files waiting: {few} kB, with 20,000: {many} kB");
+    assert!(many < few + 16 * 1024, "{few} kB and {many} kB");
+}
+
+#[test]
+#[ignore = "long form"]
+fn a_million_files_that_wait_cost_no_memory() {
+    let [few, many] = [500, 1_000_000].map(memory_with);
+    println!("peak memory with 500 files waiting: {few} kB, with a million: {many} kB");
+    assert!(many < few + 32 * 1024, "{few} kB and {many} kB");
+}

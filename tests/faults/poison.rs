@@ -37,7 +37,7 @@ fn a_document_that_ends_the_process_is_quarantined_after_three_times_and_no_othe
     assert_eq!(deaths(&station), 3);
     station.check("poison");
     let quarantined = station.quarantined();
-    let reason = "the process ended 3 times while this was in work; max_attempts is 3";
+    let reason = "news: the process ended 3 times while this was in work; max_attempts is 3";
     assert_eq!(
         quarantined.into_iter().collect::<Vec<_>>(),
         [("poison.txt".to_owned(), reason.to_owned())]

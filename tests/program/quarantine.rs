@@ -33,22 +33,23 @@ fn what_failed_is_listed_shown_tried_again_and_deleted() {
 
     let listed = quarantine(&["list"]).expect(0).stdout;
     assert!(listed.contains("it holds no text"), "{listed}");
-    assert!(listed.contains("1 of its 2 documents failed"), "{listed}");
+    assert!(listed.contains("sub/rubbish.record-2.jsonl"), "{listed}");
     let json = quarantine(&["list", "--format", "json"]).expect(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 2);
-    let shown = quarantine(&["show", "sub/rubbish.jsonl"]).expect(0).stdout;
+    let shown = quarantine(&["show", "sub/rubbish.record-2.jsonl"]).expect(0).stdout;
     assert!(shown.contains("line 2, column 1"), "{shown}");
     let missing = quarantine(&["show", "../p.yaml"]).expect(2).stderr;
     assert!(missing.contains("no such file in quarantine"), "{missing}");
 
     // Mended in place, it goes through; what is in the results already is not doubled.
-    folder.write("quarantine/sub/rubbish.jsonl", "{\"text\": \"Minsk praised Russia.\"}\n");
-    let told = quarantine(&["replay", "sub/rubbish.jsonl"]).expect(0).stdout;
-    assert_eq!(told, "sub/rubbish.jsonl: back in the inbox\n");
+    let mended = "{\"text\": \"Minsk praised Russia.\"}\n{\"text\": \"Minsk left.\"}";
+    folder.write("quarantine/sub/rubbish.record-2.jsonl", mended);
+    let told = quarantine(&["replay", "sub/rubbish.record-2.jsonl"]).expect(0).stdout;
+    assert_eq!(told, "sub/rubbish.record-2.jsonl: back in the inbox\n");
     daemon().expect(0);
     let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
-    assert_eq!(results.lines().count(), 1);
+    assert_eq!(results.lines().count(), 2);
 
     // Another of its name stands in the inbox.
     folder.write("inbox/empty.txt", "Astana condemned Russia.");
@@ -58,4 +59,72 @@ fn what_failed_is_listed_shown_tried_again_and_deleted() {
     assert_eq!(quarantine(&["purge", "--all"]).expect(0).stdout, "empty.txt: deleted\n");
     assert_eq!(folder.files("quarantine", false), [""; 0]);
     quarantine(&["purge"]).expect(2);
+}
+
+#[test]
+fn records_of_one_file_are_tried_again_together_also_when_it_was_compressed() {
+    let (folder, pipeline) = station();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let lines = "{\"text\": \"One fell.\"}\n{\"text\": 1}\n{\"text\": 2}\n";
+    std::io::Write::write_all(&mut packed, lines.as_bytes()).unwrap();
+    folder.write("inbox/a.jsonl.gz", packed.finish().unwrap());
+    run(&["daemon", "-c", &pipeline, "--once"]).expect(3);
+    for (number, text) in [(2, "Two"), (3, "Three")] {
+        let mended = format!("{{\"text\": \"{text} fell.\"}}\n");
+        folder.write(&format!("quarantine/a.record-{number}.jsonl"), mended);
+    }
+    let records = ["a.record-2.jsonl", "a.record-3.jsonl"];
+    let replay = [["quarantine", "replay", "-c", &pipeline].as_slice(), &records].concat();
+    run(&replay).expect(0);
+    assert!(std::fs::exists(folder.at("inbox/a.jsonl.gz")).unwrap());
+    run(&["daemon", "-c", &pipeline, "--once"]).expect(0);
+    let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
+    assert_eq!(results.matches(" fell.\",\"sentences\"").count(), 3, "{results}");
+}
+
+#[test]
+fn a_document_is_forgotten_everywhere_and_the_ledger_stays_whole() {
+    let folder = Folder::new();
+    let pipeline = folder.write(
+        "p.yaml",
+        "version: 1
+sources:
+  news: { type: inbox, path: ./inbox, settle: 1ms, on_success: { archive: ./archive } }
+stages: [tokenise]
+sinks:
+  results: { type: jsonl, path: ./results.jsonl }
+  store: { type: sqlite, path: ./store.db }
+",
+    );
+    folder.write("inbox/a.txt", "Secret words.");
+    folder.write("inbox/b.jsonl", "{\"text\": \"Secret too.\"}\n{\"text\": \"Known.\"}\n");
+    run(&["daemon", "-c", &pipeline, "--once"]).expect(0);
+    let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
+    let ids: Vec<String> = results
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|result| result["text"].as_str().unwrap().starts_with("Secret"))
+        .map(|result| result["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 2);
+    for id in &ids {
+        let told = run(&["forget", id, "-c", &pipeline]).expect(0).stdout;
+        assert!(told.contains("its rows are deleted"), "{told}");
+        run(&["forget", id, "-c", &pipeline]).expect(1);
+    }
+    for file in ["results.jsonl", "store.db", "archive/b.jsonl"] {
+        let bytes = std::fs::read(folder.at(file)).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("Secret"), "{file}");
+        assert!(String::from_utf8_lossy(&bytes).contains("Known"), "{file}");
+    }
+    assert_eq!(folder.files("archive", false), ["b.jsonl"]);
+    let told = run(&["ledger", "check", "-c", &pipeline]).expect(0).stdout;
+    assert!(told.contains("0 with something to tell"), "{told}");
+    let dump = run(&["ledger", "dump", "-c", &pipeline]).expect(0).stdout;
+    assert_eq!(dump.matches("forgotten").count(), 4, "{dump}");
+    // It may come again.
+    folder.write("inbox/a.txt", "Secret words.");
+    run(&["daemon", "-c", &pipeline, "--once"]).expect(0);
+    let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
+    assert_eq!(results.lines().count(), 2, "{results}");
 }

@@ -131,8 +131,9 @@ pub use routing::{
 };
 pub use runtimes::{PluginLimits, Restart, Runtime, RuntimeSettings};
 pub use settings::{
-    AlertSettings, Batch, Commit, Concurrency, Dedupe, Durability, Limits, OnError, Ordering,
-    PluginSettings, QuarantineSettings, Retry, ServerSettings, StageDefaults,
+    AlertSettings, Batch, Commit, Concurrency, Dedupe, Durability, Kept, Limits, OnError, Ordering,
+    PluginSettings, QuarantineSettings, Remembered, Retention, Retry, ServerSettings,
+    StageDefaults,
 };
 pub use units::{
     DURATION_FORMAT, DURATION_RANGE_FORMAT, DurationRange, PATH_FORMAT, SIZE_FORMAT, UnitError,

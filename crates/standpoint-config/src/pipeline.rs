@@ -13,7 +13,7 @@ use crate::routing::{PipelineTest, Route};
 use crate::runtimes::RuntimeSettings;
 use crate::settings::{
     Batch, Commit, Concurrency, Dedupe, Limits, OnError, Ordering, PluginSettings,
-    QuarantineSettings, Retry, ServerSettings, StageDefaults,
+    QuarantineSettings, Retention, Retry, ServerSettings, StageDefaults,
 };
 use crate::tree::{Kind, Meaning, Node};
 
@@ -44,6 +44,8 @@ pub struct PipelineFile {
     pub limits: Limits,
     /// When results count as written.
     pub commit: Commit,
+    /// What is kept for how long.
+    pub retention: Retention,
     /// How long documents that are on their way may take to finish after a request to stop.
     pub shutdown_timeout: Duration,
     /// Where health and metrics are served over HTTP, if they are.

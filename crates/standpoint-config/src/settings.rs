@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::routing::{PipelineTest, Route};
 use crate::runtimes::{PluginLimits, Restart, Runtime};
 use crate::units::{
-    DurationRange, duration_text, optional_duration_text, optional_path_schema, path_schema,
-    size_text,
+    DurationRange, duration_text, optional_duration_text, optional_path_schema, optional_size_text,
+    path_schema, size_text,
 };
 
 /// Where plugins are looked for.
@@ -196,6 +196,53 @@ pub struct QuarantineSettings {
 impl Default for QuarantineSettings {
     fn default() -> Self {
         Self { path: "./quarantine".into() }
+    }
+}
+
+/// What is kept for how long. Nothing is deleted unless it is said here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// The archives of all inboxes.
+    pub archive: Kept,
+    /// The quarantine.
+    pub quarantine: Kept,
+    /// What was had before, and is recognised when it comes again.
+    pub ledger: Remembered,
+}
+
+/// How much of a folder is kept; the oldest files go first. Age counts from when a file was put
+/// there. It is looked at every hour.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kept {
+    /// How long, such as `90days`; for ever if left out.
+    #[serde(with = "optional_duration_text")]
+    #[schemars(schema_with = "optional_duration_text::schema")]
+    pub max_age: Option<Duration>,
+
+    /// How much, such as `10GiB`; everything if left out.
+    #[serde(with = "optional_size_text")]
+    #[schemars(schema_with = "optional_size_text::schema")]
+    pub max_bytes: Option<u64>,
+}
+
+/// How many documents are remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Remembered {
+    /// How many, for each source and each sink, at least.
+    pub max_documents: NonZeroU32,
+
+    /// How long, at least, such as `365days`; for ever if left out.
+    #[serde(with = "optional_duration_text")]
+    #[schemars(schema_with = "optional_duration_text::schema")]
+    pub max_age: Option<Duration>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { max_documents: nonzero(1 << 21), max_age: None }
     }
 }
 
@@ -410,6 +457,10 @@ pub(crate) struct FileSettings {
     #[serde(default)]
     pub(crate) commit: Commit,
 
+    /// What is kept for how long.
+    #[serde(default)]
+    pub(crate) retention: Retention,
+
     /// How long documents that are on their way may take to finish after a request to stop.
     #[serde(default = "default_shutdown_timeout", with = "duration_text")]
     #[schemars(schema_with = "duration_text::schema")]
@@ -611,6 +662,7 @@ pub(crate) fn defaults() -> Value {
         quarantine: QuarantineSettings::default(),
         limits: Limits::default(),
         commit: Commit::default(),
+        retention: Retention::default(),
         shutdown_timeout: default_shutdown_timeout(),
         server: None,
         routes: None,

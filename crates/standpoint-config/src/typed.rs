@@ -56,6 +56,7 @@ pub(crate) fn pipeline(
         quarantine: file.quarantine,
         limits: file.limits,
         commit: file.commit,
+        retention: file.retention,
         shutdown_timeout: file.shutdown_timeout,
         server: file.server,
         routes: file.routes.unwrap_or_default(),

@@ -270,7 +270,8 @@ const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_s
 pub struct InboxSource {
     deliveries: mpsc::Receiver<(Delivery, Pending)>,
     hints: Hints,
-    keeper: Arc<Keeper>,
+    /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
+    keeper: Option<Arc<Keeper>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -332,7 +333,7 @@ impl InboxSource {
                 .spawn(move || keeping.run())
                 .map_err(fail)?,
         ];
-        Ok(Self { deliveries, hints, keeper, threads })
+        Ok(Self { deliveries, hints, keeper: Some(keeper), threads })
     }
 }
 
@@ -352,7 +353,9 @@ impl Source for InboxSource {
             delivery.receipt.settle(Outcome::Returned);
         }
         self.hints.stop();
-        self.keeper.finish();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish();
+        }
         let threads = std::mem::take(&mut self.threads);
         let joined =
             task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
@@ -482,7 +485,7 @@ impl Worker {
             let Ok(claim) = claim else { continue };
             let is_too_often = claim.attempt > self.max_attempts;
             if is_too_often && !records::can_be_separated(&claim.relative_name()) {
-                self.give_up(claim);
+                self.give_up(claim)?;
                 continue;
             }
             self.read(claim)?;
@@ -490,17 +493,12 @@ impl Worker {
         Ok(())
     }
 
-    fn give_up(&self, claim: Claim) {
-        let reason = Reason::new(&self.name, self.ended_by(claim.attempt));
-        self.keeper.settle(claim, Fate::Quarantined(reason));
-    }
-
-    fn ended_by(&self, attempt: u32) -> String {
-        format!(
-            "the process ended {} times while this was in work; max_attempts is {}",
-            attempt - 1,
-            self.max_attempts
-        )
+    /// Fails a file that ended the process too often, without reading it.
+    fn give_up(&self, claim: Claim) -> Result<(), Closed> {
+        let deaths = claim.attempt - 1;
+        let pending = self.keeper.pend(&self.name, claim);
+        pending.condemn();
+        self.refuse(&pending, 0, deaths)
     }
 
     /// Delivers the documents of a claimed file.
@@ -520,8 +518,7 @@ impl Worker {
             }
         };
         let Some(caution) = self.caution(&claim)? else {
-            self.give_up(claim);
-            return Ok(());
+            return Ok(self.give_up(claim)?);
         };
         let before = as_it_is(&file);
         let watched = file.try_clone();
@@ -550,25 +547,28 @@ impl Worker {
     }
 
     /// How carefully a file is to be read; `None` if not at all.
+    ///
+    /// What was in work when the process ended goes out alone the next time, so that only one that
+    /// does it again has that counted against it.
     fn caution(&self, claim: &Claim) -> Result<Option<Caution>, Halt> {
-        let most = self.max_attempts;
-        let is_last = |attempts: u32| attempts > 1 && attempts >= most;
         if !records::can_be_separated(&claim.relative_name()) {
-            let left = if is_last(claim.attempt) { u64::MAX } else { 0 };
+            let left = if claim.attempt > 1 { u64::MAX } else { 0 };
             return Ok(Some(Caution { care: None, left, attempt: claim.attempt }));
         }
         let mut care = Care::of(&claim.folder).map_err(io::Error::other)?;
-        let attempts = care.attempts(claim.attempt);
-        if attempts > most
-            && let Some(record) = care.in_hand()
-        {
-            // It ended the process once more while it was only to be passed over.
-            if care.refuses(record) {
+        // The first time was with others.
+        let most = self.max_attempts.saturating_sub(1).max(1);
+        if let Some(record) = care.in_hand() {
+            care.strike(record)?;
+            if care.strikes(record) >= most {
+                care.refuse(record)?;
+            }
+            // It ends the process even when it is only passed over.
+            if care.strikes(record) > 2 * most {
                 return Ok(None);
             }
-            care.refuse(record)?;
         }
-        let left = if is_last(attempts) { care::RECORDS } else { 0 };
+        let left = if care.attempts(claim.attempt) > 1 { care::RECORDS } else { 0 };
         Ok(Some(Caution { care: Some(care), left, attempt: claim.attempt }))
     }
 
@@ -585,9 +585,8 @@ impl Worker {
                 care.hold(Some(number))?;
             }
             let Some(document) = documents.next() else { break };
-            let is_refused = caution.care.as_ref().is_some_and(|care| care.refuses(number));
-            if is_refused {
-                self.refuse(pending, number, caution.attempt)?;
+            if let Some(care) = caution.care.as_ref().filter(|care| care.refuses(number)) {
+                self.refuse(pending, number, care.strikes(number) + 1)?;
                 continue;
             }
             match &document {
@@ -597,9 +596,18 @@ impl Worker {
                 Err(error) if error.is_of_the_file() => pending.condemn(),
                 _ => {}
             }
-            self.deliver(pending, number, document)?;
+            let sent = self.deliver(pending, number, document);
             if is_alone {
                 pending.wait();
+            }
+            if sent.is_err() {
+                // An end that was asked for is nobody's fault.
+                if let Some(care) = caution.care.as_mut().filter(|_| is_alone) {
+                    care.hold(None)?;
+                }
+                return Err(Halt::Closed);
+            }
+            if is_alone {
                 caution.left -= 1;
                 if caution.left == 0
                     && let Some(care) = &mut caution.care
@@ -614,9 +622,12 @@ impl Worker {
         Ok(())
     }
 
-    /// Fails a record that ended the process too often.
-    fn refuse(&self, pending: &Pending, number: u64, attempt: u32) -> Result<(), Closed> {
-        let reason = self.ended_by(attempt.max(self.max_attempts + 1));
+    /// Fails what ended the process so often.
+    fn refuse(&self, pending: &Pending, number: u64, deaths: u32) -> Result<(), Closed> {
+        let reason = format!(
+            "the process ended {deaths} times while this was in work; max_attempts is {}",
+            self.max_attempts
+        );
         let receipt = pending.receipt(number, None);
         self.send(pending, Delivery::unreadable(&self.name, reason, receipt))
     }
@@ -630,7 +641,13 @@ impl Worker {
         let delivery = match content {
             Ok(document) => {
                 let id = self.recognised_by(&document);
+                if self.recognise == Recognise::Content
+                    && let Some(id) = id
+                {
+                    self.keeper.begin(id);
+                }
                 if id.is_some_and(|id| self.keeper.has_seen(&id)) {
+                    id.inspect(|id| self.keeper.end(id));
                     file.pass_over();
                     return Ok(());
                 }

@@ -93,8 +93,8 @@ fn write_pid(lock: &mut File) -> io::Result<()> {
 /// Reads the instance's name from the folder, or makes one from where and when it was made.
 fn name_of(folder: &Path) -> io::Result<String> {
     let path = folder.join("instance");
-    match fs::read_to_string(&path) {
-        Ok(name) if is_name(name.trim()) => return Ok(name.trim().to_owned()),
+    match fs::read(&path).map(|name| String::from_utf8_lossy(&name).trim().to_owned()) {
+        Ok(name) if is_name(&name) => return Ok(name),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_damaged_name_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("instance"), "../../etc").unwrap();
+        fs::write(folder.path().join("instance"), b"../../etc\xff").unwrap();
         assert!(is_name(Instance::take(folder.path()).unwrap().name()));
     }
 }

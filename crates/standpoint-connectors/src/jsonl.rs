@@ -301,7 +301,7 @@ fn recover(file: &mut File, path: &Path, from: u64, written: &mut Memory) -> io:
 }
 
 /// The id in a result line.
-fn id_in(line: &[u8]) -> Option<String> {
+pub(crate) fn id_in(line: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Known {
         id: String,
@@ -324,7 +324,11 @@ impl Output {
         if new.is_empty() {
             return Ok(());
         }
-        self.put(&new)?;
+        if let Err(error) = self.put(&new) {
+            // Whoever reads the file meanwhile finds no torn line; if not now, then the next time.
+            self.file = self.reopen().ok();
+            return Err(error);
+        }
         let (device, inode) = self.identity;
         let position = Position { device, inode, end: self.good };
         if let Some(written) = &mut self.written

@@ -9,12 +9,15 @@
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
 //! `records`; [`jsonl`] has the sinks
-//! that write result lines, with [`rotation`], [`sqlite`] the store that analysts query, [`webhook`] the one that sends them elsewhere; [`ledger`] remembers what they
-//! hold. [`meters`] count what is no document; [`failpoint`] lets tests kill the program where it hurts.
+//! that write result lines, with [`rotation`], [`sqlite`] the store that analysts query, [`webhook`]
+//! the one that sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and
+//! [`forget`] delete. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
+//! where it hurts.
 
 pub mod encoding;
 pub mod failpoint;
 pub mod files;
+pub mod forget;
 pub mod formats;
 pub mod identity;
 pub mod inbox;
@@ -28,6 +31,7 @@ pub mod quarantine;
 pub mod read;
 mod records;
 pub mod refusal;
+pub mod retention;
 pub mod rotation;
 pub mod sqlite;
 pub mod webhook;

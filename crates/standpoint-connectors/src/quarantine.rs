@@ -7,13 +7,16 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
+use flate2::write::GzEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
+use crate::formats::Compression;
 use crate::moves::{self, numbered, parent_of, remove_empty, with_ending};
 
 /// What the name of a reason has behind that of its file.
-const ENDING: &str = ".reason.json";
+pub(crate) const ENDING: &str = ".reason.json";
 
 /// Why a file is in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +122,75 @@ fn collect(folder: &Path, below: &Path, entries: &mut Vec<Entry>) -> io::Result<
 /// When its reason says no place below the inbox, a file of its name is there, or it cannot be
 /// moved.
 pub fn replay(folder: &Path, entry: &Entry, inbox: &Path, sync: bool) -> io::Result<()> {
+    let relative = place_of(entry)?;
+    let _lock = lock(folder)?;
+    let (from, to) = (folder.join(&entry.path), inbox.join(relative));
+    fs::create_dir_all(parent_of(&to))?;
+    moves::move_file(&from, &to, &std::process::id().to_string(), sync)?;
+    if sync {
+        moves::sync_folder(parent_of(&to));
+    }
+    forget(folder, &from)
+}
+
+/// Moves records of one file back into the inbox together, under the name of the file that they stood
+/// in, so that each has the id that it had.
+///
+/// # Errors
+///
+/// As for [`replay`]; then the records stay in quarantine.
+pub fn replay_records(
+    folder: &Path,
+    entries: &[&Entry],
+    inbox: &Path,
+    sync: bool,
+) -> io::Result<()> {
+    let Some(first) = entries.first() else { return Ok(()) };
+    let to = inbox.join(place_of(first)?);
+    let _lock = lock(folder)?;
+    let mut bytes = Vec::new();
+    for entry in entries {
+        File::open(folder.join(&entry.path))?.read_to_end(&mut bytes)?;
+        // The last line of a file may have no end.
+        if bytes.last().is_some_and(|&byte| byte != b'\n') {
+            bytes.push(b'\n');
+        }
+    }
+    let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bytes = match Compression::of_name(&name).1 {
+        None => bytes,
+        Some(Compression::Gzip) => {
+            let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            packed.write_all(&bytes)?;
+            packed.finish()?
+        }
+        Some(Compression::Zstd) => compress_to_vec(bytes.as_slice(), CompressionLevel::Fastest),
+    };
+    fs::create_dir_all(parent_of(&to))?;
+    // Hidden, so that it is no file of the inbox before it is whole.
+    let draft = to.with_file_name(format!(".{name}.{}", std::process::id()));
+    let mut file = File::create(&draft)?;
+    file.write_all(&bytes)?;
+    if sync {
+        file.sync_all()?;
+    }
+    if let Err(error) = moves::move_file(&draft, &to, "replay", sync) {
+        fs::remove_file(&draft)?;
+        return Err(error);
+    }
+    if sync {
+        moves::sync_folder(parent_of(&to));
+    }
+    for entry in entries {
+        let path = folder.join(&entry.path);
+        fs::remove_file(&path)?;
+        forget(folder, &path)?;
+    }
+    Ok(())
+}
+
+/// Where a file belongs below its inbox, as its reason says.
+fn place_of(entry: &Entry) -> io::Result<&Path> {
     let reason = entry.reason.as_ref().map_err(|error| {
         io::Error::other(format!(
             "its reason cannot be read, so that its name is not known: {error}"
@@ -133,14 +205,7 @@ pub fn replay(folder: &Path, entry: &Entry, inbox: &Path, sync: bool) -> io::Res
             reason.path.escape_debug()
         )));
     }
-    let _lock = lock(folder)?;
-    let (from, to) = (folder.join(&entry.path), inbox.join(relative));
-    fs::create_dir_all(parent_of(&to))?;
-    moves::move_file(&from, &to, &std::process::id().to_string(), sync)?;
-    if sync {
-        moves::sync_folder(parent_of(&to));
-    }
-    forget(folder, &from)
+    Ok(relative)
 }
 
 /// Deletes a file in quarantine and its reason.

@@ -406,6 +406,57 @@ fn compress(from: &mut dyn BufRead, to: File, how: Compress) -> io::Result<File>
     Ok(to)
 }
 
+/// Takes the lines that `is_ours` names out of the old files of `path`; gives the files that had
+/// some, and how many.
+pub(crate) fn take_out(
+    path: &Path,
+    is_ours: impl Fn(&[u8]) -> bool,
+) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut taken = Vec::new();
+    for file in old_files(path)? {
+        let draft = with_ending(&file.path, ".forgetting");
+        let removed = copy_without(&mut file.open()?, &draft, &is_ours)?;
+        if removed > 0 {
+            let how = Compress::of_name(&file.path);
+            if how != Compress::None {
+                let packed = with_ending(&draft, ".packed");
+                let mut plain = BufReader::new(File::open(&draft)?);
+                compress(&mut plain, File::create(&packed)?, how)?.sync_all()?;
+                fs::rename(&packed, &draft)?;
+            }
+            keep_times(&file.path, &draft);
+            fs::rename(&draft, &file.path)?;
+            sync_folder(folder_of(path));
+            taken.push((file.path, removed));
+        }
+    }
+    Ok(taken)
+}
+
+/// Copies lines to `draft` without those that `is_ours` names; gives how many those were. Without
+/// any there is no draft.
+pub(crate) fn copy_without(
+    lines: &mut dyn BufRead,
+    draft: &Path,
+    mut is_ours: impl FnMut(&[u8]) -> bool,
+) -> io::Result<u64> {
+    let mut rest = io::BufWriter::new(File::create(draft)?);
+    let (mut line, mut removed) = (Vec::new(), 0);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        if is_ours(&line) {
+            removed += 1;
+        } else {
+            rest.write_all(&line)?;
+        }
+        line.clear();
+    }
+    rest.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    if removed == 0 {
+        fs::remove_file(draft)?;
+    }
+    Ok(removed)
+}
+
 /// Gives a compressed file the age of the original, which is what `keep_for` counts.
 fn keep_times(from: &Path, to: &Path) {
     let kept = fs::metadata(from)

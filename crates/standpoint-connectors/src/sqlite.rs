@@ -50,6 +50,19 @@ impl SqliteSink {
     }
 }
 
+/// Deletes a document and all that was found in it from a store; whether it was there.
+///
+/// # Errors
+///
+/// [`StoreError`] as for [`SqliteSink::open`].
+pub fn forget(path: &Path, id: &str) -> Result<bool, StoreError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let mut store = Store::open(path, true)?;
+    store.forget(id).map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })
+}
+
 #[async_trait]
 impl Sink for SqliteSink {
     async fn write(

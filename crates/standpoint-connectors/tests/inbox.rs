@@ -417,7 +417,7 @@ async fn a_file_that_ends_the_process_is_quarantined_after_three_times() {
     assert_eq!(house.files(), ["archive/b.txt", "quarantine/a.txt"]);
     assert_eq!(
         house.reason("a.txt")["reason"],
-        "the process ended 3 times while this was in work; max_attempts is 3"
+        "news: the process ended 3 times while this was in work; max_attempts is 3"
     );
     assert!(!claims.join("9.1").exists());
 }

@@ -93,6 +93,41 @@ impl Store {
         Ok(answers)
     }
 
+    /// Deletes a document, all that was found in it and all that people said of it; whether it was
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub fn forget(&mut self, document_id: &str) -> rusqlite::Result<bool> {
+        // What is deleted is written over, in the file and, below, in the log.
+        self.connection.pragma_update(None, "secure_delete", true)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for table in ["correction", "revision"] {
+            transaction
+                .execute(&format!("DELETE FROM {table} WHERE document_id = ?"), [document_id])?;
+        }
+        let found: Option<(i64, Option<i64>)> = transaction
+            .query_row("SELECT key, story FROM document WHERE id = ?", [document_id], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        if let Some((key, story)) = found {
+            // By itself, so that its figures are taken back.
+            transaction.execute("DELETE FROM stance WHERE document = ?", [key])?;
+            transaction.execute("DELETE FROM document WHERE key = ?", [key])?;
+            story.map_or(Ok(()), |story| promote(&transaction, story))?;
+            // Words of the text stand in the index until its parts are merged.
+            let merge = "INSERT INTO document_text (document_text) VALUES ('optimize')";
+            transaction.execute(merge, [])?;
+        }
+        transaction.commit()?;
+        let truncate = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], truncate)?;
+        Ok(found.is_some())
+    }
+
     /// Keeps what another version of the stages changed in a document.
     ///
     /// # Errors

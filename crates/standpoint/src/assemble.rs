@@ -9,18 +9,19 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
-    Catalogue, Concurrency, Dedupe, Diagnostics, Draft, DraftStage, Durability, Environment,
+    Catalogue, Concurrency, Dedupe, Diagnostics, Draft, DraftStage, Durability, Environment, Kept,
     OnError, Ordering, Override, PipelineFile, PluginReference, SinkSettings, SourceSettings,
     StageSettings,
 };
 use standpoint_connectors::files::{
     FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings, with_causes,
 };
-use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places, Recognise};
+use standpoint_connectors::inbox::{InboxSettings, InboxSource, OnSuccess, Places, Recognise};
 use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
 use standpoint_connectors::ledger::Ledger;
 use standpoint_connectors::ledger::memory::{Memory, Window};
 use standpoint_connectors::limits::ReadLimits;
+use standpoint_connectors::retention::{Holding, Keep};
 use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
 use standpoint_connectors::webhook::{WebhookSettings, WebhookSink};
 use standpoint_engine::{
@@ -54,11 +55,37 @@ pub(crate) fn pipeline_file(path: &Path) -> Result<PipelineFile> {
 
 /// The folder of the inbox that is called `source`; `None` if the file has no such inbox.
 pub(crate) fn inbox_of(file: &PipelineFile, source: &str) -> Option<PathBuf> {
-    let mut inboxes = file.sources.iter().filter(|entry| entry.kind == "inbox");
-    let entry = inboxes.find(|entry| entry.name == source)?;
-    let schema = source_schemas().remove("inbox")?;
-    let settings = entry.settings.conform(&schema).ok()?;
-    serde_json::from_value::<InboxSettings>(settings).ok().map(|settings| settings.path)
+    let mut inboxes = inboxes_of(file).into_iter();
+    inboxes.find(|(name, _)| name == source).map(|(_, settings)| settings.path)
+}
+
+/// The inboxes of a file, by their names.
+pub(crate) fn inboxes_of(file: &PipelineFile) -> Vec<(String, InboxSettings)> {
+    let schema = source_schemas().remove("inbox").unwrap_or_default();
+    let inboxes = file.sources.iter().filter(|entry| entry.kind == "inbox");
+    let settings = inboxes.map(|entry| {
+        let settings = entry.settings.conform(&schema).ok()?;
+        Some((entry.name.clone(), serde_json::from_value(settings).ok()?))
+    });
+    settings.flatten().collect()
+}
+
+/// The sinks of one type that write to a path, by their names.
+pub(crate) fn paths_of(file: &PipelineFile, kind: &str) -> Vec<(String, PathBuf)> {
+    let schema = sink_schemas().remove(kind).unwrap_or_default();
+    let sinks = file.sinks.iter().filter(|entry| entry.kind == kind);
+    let paths = sinks.map(|entry| {
+        let settings = entry.settings.conform(&schema).ok()?;
+        Some((entry.name.clone(), PathBuf::from(settings.get("path")?.as_str()?)))
+    });
+    paths.flatten().collect()
+}
+
+/// The ledger in the data folder of a file; for whoever holds the folder.
+pub(crate) fn ledger_of(file: &PipelineFile) -> Ledger {
+    let kept = &file.retention.ledger;
+    let window = Window { max_ids: kept.max_documents.get().into(), max_age: kept.max_age };
+    Ledger::new(&file.data_dir, window)
 }
 
 /// What sources and sinks need to know of the program that opens them.
@@ -262,7 +289,25 @@ impl Assembly {
 
     /// The ledger in the file's data folder; for whoever holds the folder.
     pub(crate) fn ledger(&self) -> Ledger {
-        Ledger::new(&self.file.data_dir, Window::default())
+        ledger_of(&self.file)
+    }
+
+    /// The folders from which old files are deleted, and how much of each is kept.
+    pub(crate) fn holdings(&self) -> Vec<Holding> {
+        let retention = &self.file.retention;
+        let keep = |kept: &Kept| Keep { max_age: kept.max_age, max_bytes: kept.max_bytes };
+        let holding = |folder: &Path, kept: &Kept, is_quarantine| Holding {
+            folder: folder.to_owned(),
+            keep: keep(kept),
+            is_quarantine,
+        };
+        let inboxes = inboxes_of(&self.file);
+        let archives = inboxes.iter().filter_map(|(_, settings)| match &settings.on_success {
+            OnSuccess::Archive(archive) => Some(holding(archive, &retention.archive, false)),
+            OnSuccess::Delete | OnSuccess::Keep => None,
+        });
+        let quarantine = holding(&self.file.quarantine.path, &retention.quarantine, true);
+        archives.chain([quarantine]).collect()
     }
 
     /// Makes the sinks of the file.
@@ -514,7 +559,7 @@ fn sink_settings(sink: &SinkSettings) -> Result<Value> {
     checked.map_err(|findings| exit::usage(findings.render(false)))
 }
 
-fn read_limits(file: &PipelineFile) -> ReadLimits {
+pub(crate) fn read_limits(file: &PipelineFile) -> ReadLimits {
     let limits = &file.limits;
     ReadLimits {
         max_document_bytes: limits.max_document_bytes,

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     /// Look at what a daemon remembers.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Delete a document and everything that was found in it.
+    Forget(Forget),
     /// Show every mistake of pipeline files, with positions.
     Validate(Validate),
     /// Run the tests that are written in a pipeline file.
@@ -287,6 +289,17 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         of: Ledger,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forget {
+    /// The document's id, as results say it.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+
+    /// The pipeline file of the daemon, which must not be running.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
 }
 
 /// Whose ledger.

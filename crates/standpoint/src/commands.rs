@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::explain::explain;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{control, evaluate, ledger, quarantine, report, reprocess, run, top, trials};
+use crate::{control, evaluate, forget, ledger, quarantine, report, reprocess, run, top, trials};
 
 /// Answers a command.
 ///
@@ -38,6 +38,11 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         }
         Command::Ledger(command) => {
             let (told, exit) = ledger::answer(&command)?;
+            print(&told)?;
+            Ok(exit)
+        }
+        Command::Forget(arguments) => {
+            let (told, exit) = forget::answer(&arguments)?;
             print(&told)?;
             Ok(exit)
         }

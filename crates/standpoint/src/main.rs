@@ -15,6 +15,7 @@ mod dashboard;
 mod evaluate;
 mod exit;
 mod explain;
+mod forget;
 mod ledger;
 mod logging;
 mod metrics;

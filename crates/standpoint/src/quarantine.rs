@@ -31,12 +31,14 @@ pub(crate) fn answer(command: &QuarantineCommand) -> Result<(String, Exit)> {
         }
         QuarantineCommand::Replay { of, which } => {
             let file = pipeline_file(&of.config)?;
-            for_each(&file, which, "back in the inbox", |entry| replay(&file, entry))
+            for_each(&file, which, "back in the inbox", |entries| replay(&file, entries))
         }
         QuarantineCommand::Purge { of, which } => {
             let file = pipeline_file(&of.config)?;
             let folder = &file.quarantine.path;
-            for_each(&file, which, "deleted", |entry| Ok(quarantine::purge(folder, entry)?))
+            for_each(&file, which, "deleted", |entries| {
+                Ok(entries.iter().try_for_each(|entry| quarantine::purge(folder, entry))?)
+            })
         }
     }
 }
@@ -74,12 +76,13 @@ fn named<'e>(entries: &'e [Entry], name: &Path) -> Result<&'e Entry> {
     })
 }
 
-/// Does something to each of the files that are meant, and says for each what became of it.
+/// Does something to each of the files that are meant, and says for each what became of it. Records
+/// of one file come together.
 fn for_each(
     file: &PipelineFile,
     which: &Which,
     done: &str,
-    act: impl Fn(&Entry) -> Result<()>,
+    act: impl Fn(&[&Entry]) -> Result<()>,
 ) -> Result<(String, Exit)> {
     let entries = entries(file)?;
     let chosen: Vec<&Entry> = match which.older_than {
@@ -88,26 +91,50 @@ fn for_each(
         None => which.names.iter().map(|name| named(&entries, name)).collect::<Result<_>>()?,
     };
     let (mut told, mut exit) = (String::new(), Exit::Done);
-    for entry in chosen {
-        let outcome = match act(entry) {
+    for entries in together(chosen) {
+        let outcome = match act(&entries) {
             Ok(()) => done.to_owned(),
             Err(error) => {
                 exit = Exit::Failed;
                 format!("stays, because {}", harmless(&format!("{error:#}")))
             }
         };
-        // Infallible: a String takes whatever is written.
-        let _ = writeln!(told, "{}: {outcome}", shown(&entry.path));
+        for entry in entries {
+            // Infallible: a String takes whatever is written.
+            let _ = writeln!(told, "{}: {outcome}", shown(&entry.path));
+        }
     }
     Ok((told, exit))
 }
 
-fn replay(file: &PipelineFile, entry: &Entry) -> Result<()> {
+/// The records of each file together, and every other file alone, in their order.
+fn together(entries: Vec<&Entry>) -> Vec<Vec<&Entry>> {
+    let file_of = |entry: &Entry| {
+        let reason = entry.reason.as_ref().ok()?;
+        reason.record.map(|_| (reason.source.clone(), reason.path.clone()))
+    };
+    let mut groups: Vec<(Option<(String, String)>, Vec<&Entry>)> = Vec::new();
+    for entry in entries {
+        let file = file_of(entry);
+        match groups.iter_mut().find(|(known, _)| file.is_some() && *known == file) {
+            Some((_, group)) => group.push(entry),
+            None => groups.push((file, vec![entry])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+fn replay(file: &PipelineFile, entries: &[&Entry]) -> Result<()> {
+    let Some(entry) = entries.first() else { return Ok(()) };
     let source = entry.reason.as_ref().map_or("", |reason| &reason.source);
     let inbox = inbox_of(file, source)
         .ok_or_else(|| anyhow!("the pipeline file has no inbox `{source}`"))?;
     let sync = file.commit.durability != Durability::Os;
-    Ok(quarantine::replay(&file.quarantine.path, entry, &inbox, sync)?)
+    let folder = &file.quarantine.path;
+    if entry.reason.as_ref().is_ok_and(|reason| reason.record.is_some()) {
+        return Ok(quarantine::replay_records(folder, entries, &inbox, sync)?);
+    }
+    Ok(quarantine::replay(folder, entry, &inbox, sync)?)
 }
 
 fn is_older(entry: &Entry, age: Duration) -> bool {

@@ -11,6 +11,7 @@ use standpoint_connectors::files::{
 };
 use standpoint_connectors::instance::{Instance, InstanceError};
 use standpoint_connectors::jsonl::{JsonlSink, StreamSink};
+use standpoint_connectors::retention::Upkeep;
 use standpoint_document::Document;
 use standpoint_engine::{
     Delivery, Engine, Outcome, Pipeline, Receipt, RunError, Sink, SinkError, SinkStep, Source,
@@ -159,6 +160,7 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
         }
         _ => None,
     };
+    let _upkeep = Upkeep::start(assembly.holdings()).context("cannot start the upkeep")?;
     info!(pipeline = assembly.maker().pipeline, "started");
     let assembly = Arc::new(assembly);
     let watch_config = arguments.watch_config;

@@ -1,13 +1,14 @@
 //! What must be known of a file of records that was in work when the process ended.
 //!
 //! Which of its records are done is told by the ledger, or by the sinks. What neither knows is which
-//! record ended the process. So a file that did so as often as it may but once is read carefully:
-//! one record at a time, each noted here before it goes out. The one that is noted when the process
-//! ends again is refused from then on, and the others go on.
+//! record ended the process. So from then on its records go out one at a time, each noted here before
+//! it is read. Whichever is noted when the process ends again has a strike against it: one is nothing,
+//! for the process may have been killed from outside, and some record is always out; but a record that
+//! is out every time is refused, and the others go on.
 //!
 //! The notes lie beside the file, in the folder of its claim, and go where that goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub(super) const NAME: &str = ".care";
 
 /// How many records go out one at a time before the file counts as harmless: more than can have
 /// been under way when the process ended.
-pub(super) const RECORDS: u64 = 1024;
+pub(super) const RECORDS: u64 = 640;
 
 /// What is noted of a file.
 #[derive(Debug, Default)]
@@ -29,12 +30,15 @@ pub(super) struct Care {
     /// Attempts up to this one say nothing against the file.
     cleared_at: u32,
     in_hand: Option<u64>,
+    /// How often the process ended while a record was out alone.
+    strikes: BTreeMap<u64, u32>,
     refused: BTreeSet<u64>,
 }
 
 const CLEARED: u8 = 1;
 const IN_HAND: u8 = 2;
 const REFUSED: u8 = 3;
+const STRUCK: u8 = 4;
 
 impl Care {
     /// Reads the notes in the folder of a claim, if there are any.
@@ -55,6 +59,16 @@ impl Care {
     /// The record that was out alone when the process ended.
     pub(super) const fn in_hand(&self) -> Option<u64> {
         self.in_hand
+    }
+
+    /// How often the process ended while a record was out alone.
+    pub(super) fn strikes(&self, record: u64) -> u32 {
+        self.strikes.get(&record).copied().unwrap_or_default()
+    }
+
+    /// Counts a strike against a record.
+    pub(super) fn strike(&mut self, record: u64) -> io::Result<()> {
+        self.note(STRUCK, record)
     }
 
     /// Whether a record ended the process too often.
@@ -100,6 +114,9 @@ impl Care {
             IN_HAND => self.in_hand = (number != u64::MAX).then_some(number),
             REFUSED => {
                 self.refused.insert(number);
+            }
+            STRUCK => {
+                *self.strikes.entry(number).or_default() += 1;
                 self.in_hand = None;
             }
             _ => {}
@@ -120,10 +137,13 @@ mod tests {
         care.hold(Some(7)).unwrap();
         let mut care = Care::of(folder.path()).unwrap();
         assert_eq!(care.in_hand(), Some(7));
+        care.strike(7).unwrap();
+        care.strike(7).unwrap();
         care.refuse(7).unwrap();
         care.clear(2).unwrap();
         let mut care = Care::of(folder.path()).unwrap();
         assert!(care.refuses(7) && !care.refuses(8));
+        assert_eq!((care.strikes(7), care.strikes(8)), (2, 0));
         assert_eq!((care.attempts(3), care.in_hand()), (1, None));
         care.hold(Some(9)).unwrap();
         care.hold(None).unwrap();

@@ -1,6 +1,6 @@
 //! Acts on the outcomes of claimed files, on a thread of its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +47,8 @@ struct State {
     decided: VecDeque<Decided>,
     /// Documents that are done, and not in the ledger yet.
     had: Vec<Id>,
+    /// What is recognised by its content, and not decided. No more than documents in work.
+    under_way: HashSet<Id>,
     /// Files whose documents are on their way.
     pending: usize,
     finishing: bool,
@@ -75,6 +77,24 @@ impl Keeper {
     pub(super) fn settle(&self, claim: Claim, fate: Fate) {
         self.lock().decided.push_back(Decided { claim, fate, failed: BTreeMap::new() });
         self.changed.notify_all();
+    }
+
+    /// Waits until no other document that is recognised by `id` is under way, so that whether it is
+    /// done is known.
+    pub(super) fn begin(&self, id: Id) {
+        let state = self.lock();
+        let mut state = self
+            .changed
+            .wait_while(state, |state| state.under_way.contains(&id))
+            .unwrap_or_else(PoisonError::into_inner);
+        state.under_way.insert(id);
+    }
+
+    /// Lets others that are recognised by `id` go on.
+    pub(super) fn end(&self, id: &Id) {
+        if self.lock().under_way.remove(id) {
+            self.changed.notify_all();
+        }
     }
 
     /// Whether a document was done before.
@@ -164,6 +184,14 @@ impl Keeper {
             return false;
         }
         failpoint::reached("done noted");
+        let mut state = self.lock();
+        if !state.under_way.is_empty() {
+            for id in &had {
+                state.under_way.remove(id);
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
         true
     }
 
@@ -200,7 +228,8 @@ impl Keeper {
         let mut state = self.lock();
         let nothing = |state: &mut State| {
             let is_last = state.finishing && state.pending == 0;
-            let had_enough = retry.is_none() && state.had.len() >= AT_ONCE;
+            let is_asked = state.had.last().is_some_and(|id| state.under_way.contains(id));
+            let had_enough = retry.is_none() && (is_asked || state.had.len() >= AT_ONCE);
             state.decided.is_empty() && !had_enough && !is_last
         };
         state = if let Some(pause) = retry {
@@ -255,10 +284,10 @@ impl Pending {
         let file = Arc::clone(&self.0);
         lock(&file.tally).open += 1;
         Receipt::new(move |outcome| {
-            if outcome == Outcome::Done
-                && let Some(id) = id
-            {
-                file.keeper.note(id);
+            match id {
+                Some(id) if outcome == Outcome::Done => file.keeper.note(id),
+                Some(id) => file.keeper.end(&id),
+                None => {}
             }
             let mut tally = lock(&file.tally);
             tally.open -= 1;
@@ -314,7 +343,8 @@ impl Keeper {
         }
         let mut state = self.lock();
         state.had.push(id);
-        let is_enough = state.had.len() >= AT_ONCE;
+        // Somebody may wait to know.
+        let is_enough = state.had.len() >= AT_ONCE || state.under_way.contains(&id);
         drop(state);
         if is_enough {
             self.changed.notify_all();

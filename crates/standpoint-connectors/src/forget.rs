@@ -1,0 +1,285 @@
+//! Deletes a document and what was found in it: its lines, its rows, its files.
+//!
+//! For whoever has a right to be forgotten. Nothing may run meanwhile: the caller holds the data
+//! folder.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::formats::Compression;
+use crate::ledger::LedgerError;
+use crate::ledger::ids::id_of;
+use crate::ledger::memory::{Memory, Position};
+use crate::limits::ReadLimits;
+use crate::moves::{numbered, parent_of, sync_folder, with_ending};
+use crate::quarantine;
+use crate::read::{self, Origin};
+use crate::{records, rotation};
+
+/// What was done to a file that held the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It is deleted.
+    Deleted(PathBuf),
+    /// So many of its lines are.
+    Lines(PathBuf, u64),
+    /// It holds the document among others and is as it was: this program cannot take one out.
+    Left(PathBuf),
+}
+
+/// Takes the lines of a document out of a file of result lines, and out of those before it.
+///
+/// - `written`: what the sink remembers of the file; it is told where the file ends now.
+///
+/// # Errors
+///
+/// When a file cannot be read or written; then it is as it was.
+pub fn in_results(path: &Path, id: &str, written: &mut Memory) -> io::Result<Vec<Forgotten>> {
+    if !parent_of(path).is_dir() {
+        return Ok(Vec::new());
+    }
+    let is_ours = |line: &[u8]| crate::jsonl::id_in(line).is_some_and(|found| found == id);
+    let old = rotation::take_out(path, is_ours)?;
+    let mut done: Vec<_> =
+        old.into_iter().map(|(path, count)| Forgotten::Lines(path, count)).collect();
+    let removed = if path.is_file() { without(path, is_ours)? } else { 0 };
+    if removed > 0 {
+        let metadata = fs::metadata(path)?;
+        if written.position().is_some() {
+            let (device, inode, end) = (metadata.dev(), metadata.ino(), metadata.len());
+            written.add(&[], Some(Position { device, inode, end }))?;
+        }
+        done.push(Forgotten::Lines(path.to_owned(), removed));
+    }
+    Ok(done)
+}
+
+/// Forgets a document's id in what a sink or a source remembers, so that it may come again.
+///
+/// # Errors
+///
+/// When the ledger cannot be read or written.
+pub fn in_memory(memory: &mut Memory, id: &str) -> Result<bool, LedgerError> {
+    let path = PathBuf::from("ledger");
+    memory.forget(&id_of(id)).map_err(|source| LedgerError::Io { path, source })
+}
+
+/// Deletes the file of a document, or its record, in a folder of inputs: an archive, or an inbox
+/// whose files are kept.
+///
+/// - `source`: the name of the source, which is part of the document's id.
+///
+/// # Errors
+///
+/// When the folder or a file cannot be read.
+pub fn in_inputs(
+    folder: &Path,
+    source: &str,
+    id: &str,
+    limits: &ReadLimits,
+) -> io::Result<Vec<Forgotten>> {
+    let mut done = Vec::new();
+    each_file(folder, &mut |path| {
+        let relative = path.strip_prefix(folder).unwrap_or(path);
+        // An archived file may have a number behind its name.
+        for name in names_before(relative) {
+            if let Some(forgotten) = in_input(path, source, &name, id, limits)? {
+                done.push(forgotten);
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(done)
+}
+
+/// Deletes a document's file or record in quarantine, with its reason.
+///
+/// # Errors
+///
+/// When the folder or a file cannot be read.
+pub fn in_quarantine(folder: &Path, id: &str, limits: &ReadLimits) -> io::Result<Vec<Forgotten>> {
+    let mut done = Vec::new();
+    for entry in quarantine::entries(folder)? {
+        let Ok(reason) = &entry.reason else { continue };
+        let path = folder.join(&entry.path);
+        // A record that was taken out of a compressed file is not compressed any more.
+        let (plain, _) = Compression::of_name(&reason.path);
+        for name in [reason.path.as_str(), plain] {
+            let is_record = reason.record.is_some();
+            let found = ids_of(&path, &reason.source, name, &reason.path, limits)?;
+            let holds = found.iter().filter(|found| *found == id).count();
+            if holds == 0 {
+                continue;
+            }
+            if is_record || holds == found.len() {
+                quarantine::purge(folder, &entry)?;
+                done.push(Forgotten::Deleted(path.clone()));
+            } else {
+                done.push(Forgotten::Left(path.clone()));
+            }
+            break;
+        }
+    }
+    Ok(done)
+}
+
+fn in_input(
+    path: &Path,
+    source: &str,
+    name: &str,
+    id: &str,
+    limits: &ReadLimits,
+) -> io::Result<Option<Forgotten>> {
+    let found = ids_of(path, source, name, name, limits)?;
+    let holds = found.iter().filter(|found| *found == id).count();
+    if holds == 0 {
+        return Ok(None);
+    }
+    if holds == found.len() {
+        fs::remove_file(path)?;
+        sync_folder(parent_of(path));
+        return Ok(Some(Forgotten::Deleted(path.to_owned())));
+    }
+    if !records::can_be_separated(name) || Compression::of_name(name).1.is_some() {
+        return Ok(Some(Forgotten::Left(path.to_owned())));
+    }
+    // Lines that are blank are no records and stay.
+    let mut ids = found.into_iter();
+    let is_ours =
+        |line: &[u8]| !line.trim_ascii().is_empty() && ids.next().is_some_and(|found| found == id);
+    Ok(Some(Forgotten::Lines(path.to_owned(), without(path, is_ours)?)))
+}
+
+/// The ids of the documents in a file, in their order; one that cannot be read has none.
+///
+/// - `format`: a name that says how the bytes are to be read;
+/// - `name`: the path that is part of the ids.
+fn ids_of(
+    path: &Path,
+    source: &str,
+    format: &str,
+    name: &str,
+    limits: &ReadLimits,
+) -> io::Result<Vec<String>> {
+    let origin = Origin { source: source.to_owned(), path: format.to_owned() };
+    let Ok(mut documents) = read::documents(File::open(path)?, &origin, limits) else {
+        return Ok(Vec::new());
+    };
+    if format == name {
+        return Ok(documents
+            .map(|document| document.map(|document| document.id().to_owned()).unwrap_or_default())
+            .collect());
+    }
+    // The id is made of another name than the one that says the format: it is made anew.
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limits.max_line_bytes).read_to_end(&mut bytes)?;
+    let given = documents.next().and_then(Result::ok);
+    let given = given.and_then(|document| document.metadata().source.id.clone());
+    let mut ids = crate::identity::RecordIds::new(source, name);
+    Ok(vec![ids.next(given.as_deref(), bytes.trim_ascii())])
+}
+
+/// Takes lines out of a file; gives how many.
+fn without(path: &Path, is_ours: impl FnMut(&[u8]) -> bool) -> io::Result<u64> {
+    let draft = with_ending(path, ".forgetting");
+    let mut lines = BufReader::new(File::open(path)?);
+    let removed = rotation::copy_without(&mut lines, &draft, is_ours)?;
+    if removed > 0 {
+        fs::set_permissions(&draft, fs::metadata(path)?.permissions())?;
+        fs::rename(&draft, path)?;
+        sync_folder(parent_of(path));
+    }
+    Ok(removed)
+}
+
+fn each_file(folder: &Path, each: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                each_file(&entry.path(), each)?;
+            }
+        } else if kind.is_file() {
+            each(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The names that a file may have had before it was archived: its own, and the one without the
+/// number that the archive put behind it.
+fn names_before(relative: &Path) -> Vec<String> {
+    let told = |path: &Path| {
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+        parts.join("/")
+    };
+    let mut names = vec![told(relative)];
+    let stem = relative.file_stem().unwrap_or_default().to_string_lossy();
+    if let Some((before, number)) = stem.rsplit_once('~')
+        && let Ok(number) = number.parse::<u64>()
+    {
+        let mut name = before.to_owned();
+        if let Some(ending) = relative.extension() {
+            name = format!("{name}.{}", ending.to_string_lossy());
+        }
+        let original = relative.with_file_name(name);
+        if numbered(&original, number) == relative {
+            names.push(told(&original));
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(source: &str, name: &str, content: &str) -> Vec<String> {
+        let origin = Origin { source: source.into(), path: name.into() };
+        let bytes = io::Cursor::new(content.as_bytes().to_vec());
+        read::documents(bytes, &origin, &ReadLimits::default())
+            .unwrap()
+            .map(|document| document.unwrap().id().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_document_is_deleted_wherever_it_stands_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let limits = ReadLimits::default();
+        fs::create_dir_all(at("archive/sub")).unwrap();
+        fs::write(at("archive/a.txt"), "One.").unwrap();
+        fs::write(at("archive/sub/a~2.txt"), "Two.").unwrap();
+        let lines = "{\"text\": \"Three.\"}\n\n{\"text\": \"Four.\"}\n";
+        fs::write(at("archive/b.jsonl"), lines).unwrap();
+        let [three, four] = ids("news", "b.jsonl", lines).try_into().unwrap();
+        let two = ids("news", "sub/a.txt", "Two.").remove(0);
+        let forget = |id: &str| in_inputs(&at("archive"), "news", id, &limits).unwrap();
+        assert_eq!(forget("unknown"), []);
+        assert_eq!(forget(&two), [Forgotten::Deleted(at("archive/sub/a~2.txt"))]);
+        assert_eq!(forget(&three), [Forgotten::Lines(at("archive/b.jsonl"), 1)]);
+        assert_eq!(fs::read_to_string(at("archive/b.jsonl")).unwrap(), "\n{\"text\": \"Four.\"}\n");
+        assert_eq!(forget(&four), [Forgotten::Deleted(at("archive/b.jsonl"))]);
+        assert!(at("archive/a.txt").exists());
+
+        let results = "{\"id\":\"x\"}\n{\"id\":\"y\"}\n{\"id\":\"x\"}\n";
+        fs::write(at("out.jsonl"), results).unwrap();
+        let mut memory = Memory::without_disk();
+        memory.add(&[id_of("x"), id_of("y")], Some(Position::default())).unwrap();
+        let done = in_results(&at("out.jsonl"), "x", &mut memory).unwrap();
+        assert_eq!(done, [Forgotten::Lines(at("out.jsonl"), 2)]);
+        assert_eq!(fs::read_to_string(at("out.jsonl")).unwrap(), "{\"id\":\"y\"}\n");
+        assert_eq!(memory.position().unwrap().end, 11);
+        assert!(in_memory(&mut memory, "x").unwrap());
+        assert!(memory.contains(&id_of("y")) && !memory.contains(&id_of("x")));
+    }
+}
