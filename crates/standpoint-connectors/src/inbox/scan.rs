@@ -165,7 +165,7 @@ impl Scanner {
             .and_then(|identity| Ok((identity, fs::read_dir(&self.folder)?)));
         let (identity, entries) = match opened {
             Ok(opened) => opened,
-            Err(error) if super::may_pass(&error) => return Err(error),
+            Err(error) if super::worker::may_pass(&error) => return Err(error),
             Err(error) => {
                 if self.identity.take().is_some() {
                     let folder = self.folder.display();
@@ -238,7 +238,7 @@ impl Scanner {
         }
         match fs::read_dir(self.folder.join(&relative)) {
             Ok(entries) => walk.folders.push((relative, entries)),
-            Err(error) if super::may_pass(&error) => return Err(error),
+            Err(error) if super::worker::may_pass(&error) => return Err(error),
             Err(error) => self.report(&relative, &error.to_string()),
         }
         Ok(())
