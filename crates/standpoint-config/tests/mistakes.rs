@@ -216,7 +216,7 @@ fn what_readers_of_yaml_disagree_about_is_refused() {
     pipeline.yaml:1:1: error: unknown key `a`
       1 | a: &a { x: 1 }
         | ^
-        = help: known keys: `cluster`, `commit`, `data_dir`, `defaults`, `limits`, `name`, `plugins`, `quarantine`, `routes`, `server`, `shutdown_timeout`, `sinks`, `sources`, `stages`, `tests` and `version`
+        = help: known keys: `cluster`, `commit`, `data_dir`, `defaults`, `limits`, `name`, `plugins`, `quarantine`, `retention`, `routes`, `server`, `shutdown_timeout`, `sinks`, `sources`, `stages`, `tests` and `version`
 
     pipeline.yaml:3:12: error: merge keys (`<<`) are not part of YAML 1.2
       3 | stages: [{ <<: *a, use: b }]
@@ -310,7 +310,7 @@ fn keys_and_types_are_checked() {
     pipeline.yaml:3:1: error: unknown key `colour`
       3 | colour: red
         | ^^^^^^
-        = help: known keys: `cluster`, `commit`, `data_dir`, `defaults`, `limits`, `name`, `plugins`, `quarantine`, `routes`, `server`, `shutdown_timeout`, `sinks`, `sources`, `stages`, `tests` and `version`
+        = help: known keys: `cluster`, `commit`, `data_dir`, `defaults`, `limits`, `name`, `plugins`, `quarantine`, `retention`, `routes`, `server`, `shutdown_timeout`, `sinks`, `sources`, `stages`, `tests` and `version`
     ");
     assert_snapshot!(mistakes("version: one\nstages: []\n"), @r"
     pipeline.yaml:1:10: error: expected a whole number, found `one`
