@@ -58,7 +58,7 @@ pub(crate) fn listed(file: &PipelineFile) -> Result<Vec<serde_json::Value>> {
 ///
 /// When there is no such file, or why it stays.
 pub(crate) fn replay_named(file: &PipelineFile, name: &Path) -> Result<()> {
-    replay(file, named(&entries(file)?, name)?)
+    replay(file, &[named(&entries(file)?, name)?])
 }
 
 fn entries(file: &PipelineFile) -> Result<Vec<Entry>> {
