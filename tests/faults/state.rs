@@ -1,6 +1,7 @@
 //! The daemon's own files, cut off, with bits flipped, or from a newer program.
 
 use std::fs;
+use std::path::Path;
 
 use crate::station::{Dice, End, Station};
 
@@ -56,7 +57,7 @@ fn a_ledger_of_a_newer_program_is_refused_with_words_and_stays() {
     let station = used();
     let newer: Vec<_> = state_files(&station)
         .into_iter()
-        .filter(|file| file.ends_with(".log"))
+        .filter(|file| Path::new(file).extension().is_some_and(|ending| ending == "log"))
         .map(|file| station.at(&file))
         .collect();
     // The first record says `standpoint` and the version, after its length and checksum.

@@ -112,7 +112,7 @@ fn tell(holding: &Holding, deleted: io::Result<Deleted>) {
     match deleted {
         Ok(Deleted { files: 0, .. }) => {}
         Ok(Deleted { files, bytes }) => {
-            info!(%folder, files, bytes, "deleted what was kept long enough")
+            info!(%folder, files, bytes, "deleted what was kept long enough");
         }
         Err(error) => warn!(%folder, error = %error, "cannot delete what was kept long enough"),
     }

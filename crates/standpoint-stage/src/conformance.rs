@@ -17,6 +17,9 @@ use crate::error::{StageError, StageErrorKind};
 use crate::stage::{Stage, StageContext};
 use crate::testing::{process, tokenised, wait_for};
 
+/// What makes a stage with given settings.
+pub type Make<'s> = dyn Fn(&Value) -> Result<Box<dyn Stage>, StageError> + Sync + 's;
+
 /// A stage to check: what it says of itself, and how it is made.
 pub struct Subject<'s> {
     /// Its name.
@@ -30,7 +33,7 @@ pub struct Subject<'s> {
     /// The settings to check it with.
     pub settings: Value,
     /// Makes it with settings.
-    pub make: &'s (dyn Fn(&Value) -> Result<Box<dyn Stage>, StageError> + Sync),
+    pub make: &'s Make<'s>,
     /// Whether a host stands between, which undoes what a stage wrote before it failed.
     pub is_hosted: bool,
     /// How many bytes this process and those of the stage hold, where that can be told.

@@ -604,7 +604,7 @@ pub fn labelled(store: &Store) -> rusqlite::Result<Vec<Labelled>> {
     let rows = statement.query_map([], |row| {
         let (id, start, end): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let who: String = row.get(6)?;
-        let (score, verdict): (f64, Option<String>) = (row.get(7)?, row.get(8)?);
+        let (kept, verdict): (f64, Option<String>) = (row.get(7)?, row.get(8)?);
         let is_rejected = verdict.as_deref() == Some("rejected");
         Ok(Labelled {
             capability: "correction".to_owned(),
@@ -613,8 +613,8 @@ pub fn labelled(store: &Store) -> rusqlite::Result<Vec<Labelled>> {
             author: row.get(4)?,
             target: row.get(5)?,
             holder: if who.starts_with("author:") { "author".to_owned() } else { who },
-            label: if is_rejected { "neutral" } else { label(score) }.to_owned(),
-            score: (!is_rejected).then_some(score),
+            label: if is_rejected { "neutral" } else { label(kept) }.to_owned(),
+            score: (!is_rejected).then_some(kept),
             said: Said { holder: row.get(9)?, score: row.get(10)? },
             person: row.get(11)?,
         })

@@ -282,7 +282,7 @@ pub fn document(store: &Store, id: &str) -> rusqlite::Result<Option<Kept>> {
 }
 
 fn kept(store: &Store, row: &Row<'_>) -> rusqlite::Result<Kept> {
-    let (key, story): (i64, i64) = (row.get(0)?, row.get(22)?);
+    let (key, story_key): (i64, i64) = (row.get(0)?, row.get(22)?);
     let id: String = row.get(1)?;
     let tone = row.get::<_, Option<String>>(13)?;
     let sentiment = tone
@@ -306,7 +306,7 @@ fn kept(store: &Store, row: &Row<'_>) -> rusqlite::Result<Kept> {
         sentences: json(row, 20)?,
         mentions: json(row, 21)?,
         stances: standings(store, key)?,
-        copies: copies(store, key, story)?,
+        copies: copies(store, key, story_key)?,
         standpoint: row.get(16)?,
         pipeline: row.get(17)?,
         stages: json(row, 18)?,
@@ -353,13 +353,13 @@ fn standings(store: &Store, key: i64) -> rusqlite::Result<Vec<Standing>> {
 fn copies(
     store: &Store,
     key: i64,
-    story: i64,
+    story_key: i64,
 ) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
     let mut statement = store.connection.prepare_cached(
         "SELECT id, source, title FROM document WHERE story = ? AND key <> ? ORDER BY key LIMIT 50",
     )?;
     let rows =
-        statement.query_map([story, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        statement.query_map([story_key, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     rows.collect()
 }
 

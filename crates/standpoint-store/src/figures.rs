@@ -164,7 +164,7 @@ pub fn ranking(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<Ranked>> 
 fn cells(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<(String, String, Figure)>> {
     if !filter.is_of_whole_sources() {
         let conditions = filter.conditions();
-        return Ok(rows(store, &conditions)?);
+        return rows(store, &conditions);
     }
     let first = filter.from.as_deref().map(|from| (month_of(from), from.ends_with("-01")));
     let last = filter.to.as_deref().map(|to| (month_of(to), is_last_day(to)));
@@ -229,15 +229,12 @@ pub(crate) fn rows(
     let mut first: HashMap<(usize, i64), (i64, String, Figure)> = HashMap::new();
     while let Some(row) = found.next()? {
         let who = row.get_ref(0)?.as_str().unwrap_or_default();
-        let number = match numbers.get(who) {
-            Some(number) => *number,
-            None => {
-                numbers.insert(who.to_owned(), numbers.len());
-                numbers.len() - 1
-            }
-        };
-        let (story, document): (i64, i64) = (row.get(1)?, row.get(2)?);
-        let slot = (number, story);
+        let number = numbers.get(who).copied().unwrap_or_else(|| {
+            numbers.insert(who.to_owned(), numbers.len());
+            numbers.len() - 1
+        });
+        let (story_key, document): (i64, i64) = (row.get(1)?, row.get(2)?);
+        let slot = (number, story_key);
         if first.get(&slot).is_none_or(|(known, ..)| document < *known) {
             let day = row.get_ref(3)?.as_str().unwrap_or_default();
             let figure = Figure::of(row.get(4)?, row.get(5)?, row.get(6)?);
@@ -392,7 +389,9 @@ mod tests {
     fn few_stories_make_wide_intervals_and_many_narrow_ones() {
         let figure = |scores: &[f64]| {
             let mut sum = Figure::default();
-            scores.iter().for_each(|score| sum.add(&Figure::of(*score, 0.8, 1)));
+            for score in scores {
+                sum.add(&Figure::of(*score, 0.8, 1));
+            }
             sum
         };
         let cases = [

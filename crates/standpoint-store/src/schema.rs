@@ -20,7 +20,7 @@ const MIGRATIONS: &[&str] = &[include_str!("sql/v1.sql"), include_str!("sql/v2.s
 /// The version since which stories are told apart.
 const STORIES_SINCE: i64 = 2;
 
-/// How much of a store a reader keeps in memory: 32 MiB, which SQLite wants as negative KiB.
+/// How much of a store a reader keeps in memory: 32 MiB, which `SQLite` wants as negative KiB.
 const READ_CACHE: i64 = -32_768;
 
 /// How much of a temporary store stays in memory: 256 MiB.

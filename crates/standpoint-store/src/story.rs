@@ -101,7 +101,7 @@ fn hash_of_word(word: &str) -> u64 {
     })
 }
 
-/// The finaliser of SplitMix64, which turns every bit over.
+/// The finaliser of `SplitMix64`, which turns every bit over.
 const fn mixed(hash: u64) -> u64 {
     let hash = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

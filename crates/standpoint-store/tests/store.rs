@@ -259,10 +259,10 @@ fn sums_of_months_are_what_single_rows_add_up_to_whatever_was_done() {
     let mut store = in_memory(&[]);
     for round in 0..3_u64 {
         for n in 0..40_u64 {
-            let score = ((n * 7 + round * 3) % 21) as f64 / 10.0 - 1.0;
+            let points = ((n * 7 + round * 3) % 21) as f64 / 10.0 - 1.0;
             let id = format!("d{}", n % 25);
             let words = words((n + round) % 13);
-            store.put(&[record(&id, "wire", "2024-05-02", &words, &[("KAZ", score)])]).unwrap();
+            store.put(&[record(&id, "wire", "2024-05-02", &words, &[("KAZ", points)])]).unwrap();
             if n.is_multiple_of(5) {
                 let key = key_of(&store, &id, "KAZ");
                 let verdict =

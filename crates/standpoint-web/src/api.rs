@@ -74,9 +74,9 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
             Ok(files) => Reply::json(StatusCode::OK, &files),
             Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
         },
-        "/targets" => shown(site, |store| figures::targets(store))?,
-        "/extent" => shown(site, |store| figures::extent(store))?,
-        "/makers" => shown(site, |store| figures::makers(store))?,
+        "/targets" => shown(site, figures::targets)?,
+        "/extent" => shown(site, figures::extent)?,
+        "/makers" => shown(site, figures::makers)?,
         "/corrections" => shown(site, |store| corrections::corrections(store, MOST))?,
         "/figures" => shown(site, |store| overview(store, query))?,
         "/shifts" => shown(site, |store| {
@@ -120,11 +120,11 @@ fn not_found() -> Reply {
 
 /// Rows as a file, written while they are sent.
 fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result<Reply, SiteError> {
-    let known = match (name, format) {
-        ("/evidence" | "/documents" | "/figures", _) | ("/corrections", Format::Jsonl) => true,
-        _ => false,
-    };
-    if !known {
+    let is_known = matches!(
+        (name, format),
+        ("/evidence" | "/documents" | "/figures", _) | ("/corrections", Format::Jsonl)
+    );
+    if !is_known {
         return Ok(not_found());
     }
     // Found out before the first byte is sent.

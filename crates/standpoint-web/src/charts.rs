@@ -1,5 +1,7 @@
 //! Charts as SVG, drawn by the server: no script, no style attribute, and a table beside each.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use crate::overview::{ActorFigure, Mean, Point};
@@ -67,7 +69,8 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
     for (index, (place, point)) in places.iter().enumerate() {
         let goes_on = index > 0 && places[index - 1].0 + 1 == *place;
         let letter = if goes_on { 'L' } else { 'M' };
-        line.push_str(&format!("{letter}{:.1} {:.1}", x(*place), y(point.mean.score)));
+        // Infallible: a String takes whatever is written.
+        let _ = write!(line, "{letter}{:.1} {:.1}", x(*place), y(point.mean.score));
     }
     let ends = periods.first().zip(periods.last());
     html! {
@@ -102,23 +105,17 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
 
 /// A chart in words.
 fn described(actor: &ActorFigure) -> String {
-    let mut words = format!("{} over time", crate::text::line(&actor.name));
-    match (actor.over_time.first(), actor.over_time.last()) {
+    let told = match (actor.over_time.first(), actor.over_time.last()) {
         (Some(first), Some(last)) if first.period != last.period => {
             let (one, other) = (signed(first.mean.score), signed(last.mean.score));
-            words.push_str(&format!(
-                ": {one} in {}, {other} in {}; {} periods with evidence",
-                first.period,
-                last.period,
-                actor.over_time.len()
-            ));
+            let periods = actor.over_time.len();
+            let (first, last) = (&first.period, &last.period);
+            format!("{one} in {first}, {other} in {last}; {periods} periods with evidence")
         }
-        (Some(only), _) => {
-            words.push_str(&format!(": {} in {}", signed(only.mean.score), only.period));
-        }
-        _ => words.push_str(": no dated evidence"),
-    }
-    words
+        (Some(only), _) => format!("{} in {}", signed(only.mean.score), only.period),
+        _ => "no dated evidence".to_owned(),
+    };
+    format!("{} over time: {told}", crate::text::line(&actor.name))
 }
 
 /// A count of stories in words.

@@ -1,4 +1,4 @@
-//! The API, described: OpenAPI 3.0, made from the very types that are sent.
+//! The API, described: `OpenAPI` 3.0, made from the very types that are sent.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -222,7 +222,7 @@ fn read(route: &Route) -> Value {
     let text = json!({ "schema": { "type": "string" } });
     let content = match &route.answer {
         Answer::Json(schema) => json!({ "application/json": { "schema": schema } }),
-        Answer::Rows if route.path.ends_with(".csv") => json!({ "text/csv": text }),
+        Answer::Rows if route.path.rsplit('.').next() == Some("csv") => json!({ "text/csv": text }),
         Answer::Rows => json!({ "application/x-ndjson": text }),
         Answer::Events => json!({ "text/event-stream": text }),
     };

@@ -371,15 +371,15 @@ impl Site {
                     @if view != View::Health { (crate::filters::form(store, &query, view.path())?) }
                     p #live role="status" aria-live="polite" {}
                     @if let Some(overview) = &overview {
-                        (section("ranking", "Who stands where", html! {
+                        (section("ranking", "Who stands where", &html! {
                             (parts::ranking(overview, &target, &links))
                             (exports("/api/v1/figures", &query))
                         }))
-                        (section("time", "Over time", parts::over_time(overview, &links)))
+                        (section("time", "Over time", &parts::over_time(overview, &links)))
                     }
                     @if view.shows(View::Evidence) {
                         @let passages = feed::passages(store, filter, after, rows)?;
-                        (section("evidence", "What shows it", html! {
+                        (section("evidence", "What shows it", &html! {
                             (feed(&passages, &links))
                             (more("/evidence", &query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
                             (exports("/api/v1/evidence", &query))
@@ -387,7 +387,7 @@ impl Site {
                     }
                     @if view.shows(View::Documents) {
                         @let listed = documents::documents(store, filter, after, rows)?;
-                        (section("documents", "What was read", html! {
+                        (section("documents", "What was read", &html! {
                             p.faint { (counted(documents::count(store, filter)?)) " documents are let through." }
                             (parts::documents(&listed, &links))
                             (more("/documents", &query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
@@ -395,11 +395,11 @@ impl Site {
                         }))
                     }
                     @if view.shows(View::Shifts) {
-                        (section("shifts", "Who moved", parts::shifts(
+                        (section("shifts", "Who moved", &parts::shifts(
                             &shifts::shifts(store, filter, query.window)?, query.window, &links
                         )))
                     }
-                    @if let Some(health) = &health { (section("health", "How the pipeline is", html! { (health) })) }
+                    @if let Some(health) = &health { (section("health", "How the pipeline is", &html! { (health) })) }
                 }
                 footer.provenance {
                     (parts::makers(&figures::makers(store)?))
@@ -563,7 +563,7 @@ fn navigation(query: Option<&Query>) -> Markup {
     }
 }
 
-fn section(id: &str, heading: &str, content: Markup) -> Markup {
+fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     html! { section id=(id) aria-labelledby=(format!("{id}-heading")) { h2 id=(format!("{id}-heading")) { (heading) } (content) } }
 }
 

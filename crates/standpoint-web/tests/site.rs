@@ -113,7 +113,7 @@ impl Served {
         for promise in ["HttpOnly", "SameSite=Strict", "Path=/"] {
             assert!(cookie.1.contains(promise), "{cookie:?}");
         }
-        served.cookie = cookie.1.split(';').next().unwrap().to_owned();
+        cookie.1.split(';').next().unwrap().clone_into(&mut served.cookie);
         served
     }
 
@@ -246,6 +246,9 @@ fn nobody_sees_a_word_without_a_key() {
     }
 }
 
+/// What a request is, its headers, and the status that it should get.
+type Case<'a> = (&'a str, &'a [(&'static str, &'a str)], u16);
+
 #[test]
 fn only_a_page_of_ours_or_a_program_changes_anything() {
     let served = Served::new();
@@ -255,7 +258,7 @@ fn only_a_page_of_ours_or_a_program_changes_anything() {
     let cookie = ("cookie", served.cookie.as_str());
     let (host, origin, header) = (("host", "h:1"), ("origin", "http://h:1"), ("x-standpoint", "1"));
     let kind = ("content-type", "application/json");
-    let cases: [(&str, &[(&'static str, &str)], u16); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("nothing", &[kind], 401),
         ("the cookie alone", &[cookie, host, kind], 403),
         ("no header", &[cookie, host, origin, kind], 403),

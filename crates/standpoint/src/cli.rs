@@ -554,6 +554,7 @@ pub(crate) enum PluginCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a command line")]
 pub(crate) struct PluginTest {
     /// The plugin's file or name, or the command of a program after `--`.
     #[arg(required = true, value_name = "PLUGIN")]

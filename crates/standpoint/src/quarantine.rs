@@ -107,13 +107,16 @@ fn for_each(
     Ok((told, exit))
 }
 
+/// Entries of one file, with its source and path where it is known.
+type Group<'e> = (Option<(String, String)>, Vec<&'e Entry>);
+
 /// The records of each file together, and every other file alone, in their order.
 fn together(entries: Vec<&Entry>) -> Vec<Vec<&Entry>> {
     let file_of = |entry: &Entry| {
         let reason = entry.reason.as_ref().ok()?;
         reason.record.map(|_| (reason.source.clone(), reason.path.clone()))
     };
-    let mut groups: Vec<(Option<(String, String)>, Vec<&Entry>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for entry in entries {
         let file = file_of(entry);
         match groups.iter_mut().find(|(known, _)| file.is_some() && *known == file) {

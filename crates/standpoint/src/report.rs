@@ -66,20 +66,17 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
         passages: arguments.passages,
         documents: arguments.documents,
     };
-    match &arguments.output {
-        Some(path) => {
-            let fail = || format!("cannot write to {}", path.display());
-            let mut out = BufWriter::new(File::create(path).with_context(fail)?);
-            report::write(&store, &filter, &contents, &mut out)?;
-            out.flush().with_context(fail)?;
-        }
-        None => {
-            let mut page = Vec::new();
-            report::write(&store, &filter, &contents, &mut page)?;
-            match io::stdout().write_all(&page) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-                _ => {}
-            }
+    if let Some(path) = &arguments.output {
+        let fail = || format!("cannot write to {}", path.display());
+        let mut out = BufWriter::new(File::create(path).with_context(fail)?);
+        report::write(&store, &filter, &contents, &mut out)?;
+        out.flush().with_context(fail)?;
+    } else {
+        let mut page = Vec::new();
+        report::write(&store, &filter, &contents, &mut page)?;
+        match io::stdout().write_all(&page) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
         }
     }
     Ok(Exit::Done)

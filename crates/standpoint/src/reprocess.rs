@@ -146,7 +146,7 @@ impl Tally {
 
 /// What changed in a document.
 #[derive(Debug, Serialize)]
-struct Changes<'d> {
+struct Revised<'d> {
     id: &'d str,
     title: Option<&'d str>,
     before: &'d [StageRun],
@@ -210,7 +210,7 @@ impl Revising {
             return Ok(Err("it is no longer in the store".to_owned()));
         };
         let changes = changes(&kept.stances, &record);
-        let told = Changes {
+        let told = Revised {
             id: &record.id,
             title: record.title.as_deref(),
             before: &kept.stages,
@@ -255,7 +255,7 @@ impl Revising {
     }
 }
 
-fn tell(changes: &Changes<'_>, format: ReportFormat) -> io::Result<()> {
+fn tell(changes: &Revised<'_>, format: ReportFormat) -> io::Result<()> {
     let told = match format {
         ReportFormat::Json => format!("{}\n", serde_json::to_string(changes)?),
         ReportFormat::Text => {

@@ -166,7 +166,7 @@ async fn post(collector: &Uri, message: String) -> Result<()> {
     // The connection moves the bytes that the answer waits for.
     let status = tokio::select! {
         answered = answer => answered?,
-        ended = async { connection.await } => {
+        ended = connection => {
             ended?;
             bail!("the collector hung up");
         }
