@@ -430,7 +430,7 @@ mod tests {
         passed over LICENCE.txt: it is about the folder, not a document
         passed over README.md: it is about the folder, not a document
         passed over loop: a link to a folder is not followed
-        passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, csv, tsv, eml, mbox, and .gz or .zst of each
+        passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each
         ");
     }
 

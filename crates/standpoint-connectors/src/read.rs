@@ -471,7 +471,7 @@ mod tests {
                 "a.docx",
                 b"x",
                 "error: the format `docx` is not read; the formats are txt, md, html, json, \
-                 jsonl, csv, tsv, eml, mbox, and .gz or .zst of each",
+                 jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each",
             ),
             ("a", b"no ending is text", "None: \"no ending is text\""),
             (

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -40,6 +40,8 @@ pub(super) struct Link {
     pending: Option<u32>,
     last_request: u32,
     last_words: Arc<Mutex<VecDeque<String>>>,
+    /// Reads standard error, and ends with it.
+    listener: JoinHandle<()>,
     stage: Arc<str>,
 }
 
@@ -80,7 +82,7 @@ impl Link {
             enlarge(pipe);
         }
         let last_words = Arc::default();
-        listen(words, Arc::clone(stage), &last_words)?;
+        let listener = listen(words, Arc::clone(stage), &last_words)?;
         Ok(Self {
             child,
             input: Some(input),
@@ -92,6 +94,7 @@ impl Link {
             pending: None,
             last_request: 0,
             last_words,
+            listener,
             stage: Arc::clone(stage),
         })
     }
@@ -256,6 +259,9 @@ impl Link {
         // Its end may be a moment behind that of its output.
         let status = if own_end { self.wait_for_end(Duration::from_millis(500)) } else { None };
         self.kill();
+        if own_end {
+            self.hear_out(Duration::from_millis(500));
+        }
         let mut told = match fault {
             Fault::Ended => match status {
                 Some(status) => format!("its process {}", describe(status)),
@@ -294,6 +300,15 @@ impl Link {
     }
 
     /// Waits until the process has ended; its output is read and thrown away meanwhile.
+    /// Waits until all that was written on standard error is read.
+    fn hear_out(&self, patience: Duration) {
+        let started = Instant::now();
+        // A grandchild that left the group may hold the stream open, so the wait has an end.
+        while !self.listener.is_finished() && started.elapsed() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn wait_for_end(&mut self, patience: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         let mut chunk = [0; 4096];
@@ -336,7 +351,7 @@ fn listen(
     stream: ChildStderr,
     stage: Arc<str>,
     kept: &Arc<Mutex<VecDeque<String>>>,
-) -> io::Result<()> {
+) -> io::Result<JoinHandle<()>> {
     let kept = Arc::clone(kept);
     let mut stream = BufReader::new(stream);
     let lines = move || {
@@ -356,7 +371,7 @@ fn listen(
             line.clear();
         }
     };
-    thread::Builder::new().name("stage-stderr".to_owned()).spawn(lines).map(drop)
+    thread::Builder::new().name("stage-stderr".to_owned()).spawn(lines)
 }
 
 fn looks_like_text(bytes: &[u8]) -> bool {
