@@ -1,7 +1,7 @@
 //! Which documents were had, and how far an output is good.
 //!
 //! A folder holds one log, to which ids are appended, and runs: when the log has
-//! [`RUN_IDS`](super::ids::RUN_IDS) ids, they are sealed as a run and a new log begins. The oldest
+//! [`RUN_IDS`] ids, they are sealed as a run and a new log begins. The oldest
 //! runs go when there are more ids than the window allows.
 
 use std::collections::HashSet;
