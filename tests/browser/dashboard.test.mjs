@@ -102,6 +102,8 @@ test("filters stand in the address, and the address makes the page", async () =>
   await page.click("form.filters button");
   await page.waitForURL(/words=grain/);
   assert.doesNotMatch(page.url(), /voice=|from=|holders=/, "only what says something");
+  await page.waitForFunction(
+    (all) => document.querySelectorAll("#ranking tbody tr").length < all, before);
   const narrowed = await page.locator("#ranking tbody tr").count();
   assert.ok(narrowed > 0 && narrowed < before, `${narrowed} of ${before}`);
   await page.locator("#ranking tbody th a").first().click();
@@ -211,6 +213,7 @@ test("without a script everything can be read", async () => {
   const login = await open("/", { context: stranger });
   await login.fill("#key", new URL(daemon.login).hash.slice(1));
   await login.click("button");
+  await login.locator("#ranking").waitFor();
   assert.equal(await login.locator("#ranking").count(), 1, "the form logs in");
   await stranger.close();
   await plain.close();
