@@ -644,5 +644,7 @@ fn login_page(status: StatusCode, complaint: Option<&str>) -> Reply {
             }
         }
     };
+    // Without a referrer a browser sends no origin either, and a form is known by its origin.
     Reply::page(status, "Log in \u{2013} Standpoint", &body)
+        .with(header::REFERRER_POLICY, "same-origin")
 }

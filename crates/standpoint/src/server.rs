@@ -400,14 +400,14 @@ async fn from_site(
     };
     let mut answer = Response::new(sending);
     *answer.status_mut() = status;
-    for (name, value) in Reply::usual_headers() {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
     for (name, value) in headers {
         // What cannot stand in a header is nothing that the dashboard sends.
         if let Ok(value) = HeaderValue::from_str(&value) {
             answer.headers_mut().append(name, value);
         }
+    }
+    for (name, value) in Reply::usual_headers() {
+        answer.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     answer
 }
