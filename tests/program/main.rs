@@ -15,6 +15,7 @@ mod chaos;
 mod commands;
 mod daemon;
 mod harness;
+mod limits;
 mod neural;
 mod pipeline_file;
 mod process;

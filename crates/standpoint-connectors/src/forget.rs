@@ -3,12 +3,13 @@
 //! For whoever has a right to be forgotten. Nothing may run meanwhile: the caller holds the data
 //! folder.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::formats::Compression;
+use crate::formats::{Compression, Format};
 use crate::ledger::LedgerError;
 use crate::ledger::ids::id_of;
 use crate::ledger::memory::{Memory, Position};
@@ -18,14 +19,20 @@ use crate::quarantine;
 use crate::read::{self, Origin};
 use crate::{records, rotation};
 
+/// The name of a file has this behind it while it is written anew.
+const DRAFT: &str = ".forgetting";
+
+/// The largest file of records, other than lines, that is written anew: it is held in memory.
+const MOST_IN_MEMORY: u64 = 256 << 20;
+
 /// What was done to a file that held the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forgotten {
     /// It is deleted.
     Deleted(PathBuf),
-    /// So many of its lines are.
-    Lines(PathBuf, u64),
-    /// It holds the document among others and is as it was: this program cannot take one out.
+    /// So many of its lines or records are.
+    Records(PathBuf, u64),
+    /// It holds the document among others and is as it was: it is too large to be written anew.
     Left(PathBuf),
 }
 
@@ -43,7 +50,7 @@ pub fn in_results(path: &Path, id: &str, written: &mut Memory) -> io::Result<Vec
     let is_ours = |line: &[u8]| crate::jsonl::id_in(line).is_some_and(|found| found == id);
     let old = rotation::take_out(path, is_ours)?;
     let mut done: Vec<_> =
-        old.into_iter().map(|(path, count)| Forgotten::Lines(path, count)).collect();
+        old.into_iter().map(|(path, count)| Forgotten::Records(path, count)).collect();
     let removed = if path.is_file() { without(path, is_ours)? } else { 0 };
     if removed > 0 {
         let metadata = fs::metadata(path)?;
@@ -51,7 +58,7 @@ pub fn in_results(path: &Path, id: &str, written: &mut Memory) -> io::Result<Vec
             let (device, inode, end) = (metadata.dev(), metadata.ino(), metadata.len());
             written.add(&[], Some(Position { device, inode, end }))?;
         }
-        done.push(Forgotten::Lines(path.to_owned(), removed));
+        done.push(Forgotten::Records(path.to_owned(), removed));
     }
     Ok(done)
 }
@@ -143,14 +150,43 @@ fn in_input(
         sync_folder(parent_of(path));
         return Ok(Some(Forgotten::Deleted(path.to_owned())));
     }
-    if !records::can_be_separated(name) || Compression::of_name(name).1.is_some() {
-        return Ok(Some(Forgotten::Left(path.to_owned())));
+    let others = (0..).zip(&found).filter(|(_, found)| *found != id).map(|(number, _)| number);
+    match Format::of_path(name) {
+        Ok((Format::Jsonl, None)) => {
+            // Lines that are blank are no records and stay.
+            let mut ids = found.iter();
+            let is_ours = |line: &[u8]| {
+                !line.trim_ascii().is_empty() && ids.next().is_some_and(|found| found == id)
+            };
+            without(path, is_ours)?;
+        }
+        _ if fs::metadata(path)?.len() > MOST_IN_MEMORY => {
+            return Ok(Some(Forgotten::Left(path.to_owned())));
+        }
+        _ => keep_only(path, name, &others.collect(), limits)?,
     }
-    // Lines that are blank are no records and stay.
-    let mut ids = found.into_iter();
-    let is_ours =
-        |line: &[u8]| !line.trim_ascii().is_empty() && ids.next().is_some_and(|found| found == id);
-    Ok(Some(Forgotten::Lines(path.to_owned(), without(path, is_ours)?)))
+    Ok(Some(Forgotten::Records(path.to_owned(), holds as u64)))
+}
+
+/// Writes a file of records again, with some of them.
+fn keep_only(
+    path: &Path,
+    name: &str,
+    wanted: &BTreeSet<u64>,
+    limits: &ReadLimits,
+) -> io::Result<()> {
+    let mut kept = Vec::new();
+    records::separate(File::open(path)?, name, limits, wanted, &mut |_, record| {
+        let mut bytes = Vec::new();
+        record.read_to_end(&mut bytes)?;
+        kept.push(bytes);
+        Ok(())
+    })?;
+    let draft = with_ending(path, DRAFT);
+    let mut file = File::create(&draft)?;
+    file.write_all(&records::join(name, &kept, limits)?)?;
+    file.sync_all()?;
+    replace(path, &draft)
 }
 
 /// The ids of the documents in a file, in their order; one that cannot be read has none.
@@ -164,35 +200,31 @@ fn ids_of(
     name: &str,
     limits: &ReadLimits,
 ) -> io::Result<Vec<String>> {
-    let origin = Origin { source: source.to_owned(), path: format.to_owned() };
-    let Ok(mut documents) = read::documents(File::open(path)?, &origin, limits) else {
+    let origin = Origin { source: source.to_owned(), path: name.to_owned() };
+    let Ok(documents) = read::documents_as(format, File::open(path)?, &origin, limits) else {
         return Ok(Vec::new());
     };
-    if format == name {
-        return Ok(documents
-            .map(|document| document.map(|document| document.id().to_owned()).unwrap_or_default())
-            .collect());
-    }
-    // The id is made of another name than the one that says the format: it is made anew.
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limits.max_line_bytes).read_to_end(&mut bytes)?;
-    let given = documents.next().and_then(Result::ok);
-    let given = given.and_then(|document| document.metadata().source.id.clone());
-    let mut ids = crate::identity::RecordIds::new(source, name);
-    Ok(vec![ids.next(given.as_deref(), bytes.trim_ascii())])
+    Ok(documents
+        .map(|document| document.map(|document| document.id().to_owned()).unwrap_or_default())
+        .collect())
 }
 
 /// Takes lines out of a file; gives how many.
 fn without(path: &Path, is_ours: impl FnMut(&[u8]) -> bool) -> io::Result<u64> {
-    let draft = with_ending(path, ".forgetting");
+    let draft = with_ending(path, DRAFT);
     let mut lines = BufReader::new(File::open(path)?);
     let removed = rotation::copy_without(&mut lines, &draft, is_ours)?;
     if removed > 0 {
-        fs::set_permissions(&draft, fs::metadata(path)?.permissions())?;
-        fs::rename(&draft, path)?;
-        sync_folder(parent_of(path));
+        replace(path, &draft)?;
     }
     Ok(removed)
+}
+
+fn replace(path: &Path, draft: &Path) -> io::Result<()> {
+    fs::set_permissions(draft, fs::metadata(path)?.permissions())?;
+    fs::rename(draft, path)?;
+    sync_folder(parent_of(path));
+    Ok(())
 }
 
 fn each_file(folder: &Path, each: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
@@ -266,7 +298,7 @@ mod tests {
         let forget = |id: &str| in_inputs(&at("archive"), "news", id, &limits).unwrap();
         assert_eq!(forget("unknown"), []);
         assert_eq!(forget(&two), [Forgotten::Deleted(at("archive/sub/a~2.txt"))]);
-        assert_eq!(forget(&three), [Forgotten::Lines(at("archive/b.jsonl"), 1)]);
+        assert_eq!(forget(&three), [Forgotten::Records(at("archive/b.jsonl"), 1)]);
         assert_eq!(fs::read_to_string(at("archive/b.jsonl")).unwrap(), "\n{\"text\": \"Four.\"}\n");
         assert_eq!(forget(&four), [Forgotten::Deleted(at("archive/b.jsonl"))]);
         assert!(at("archive/a.txt").exists());
@@ -276,7 +308,7 @@ mod tests {
         let mut memory = Memory::without_disk();
         memory.add(&[id_of("x"), id_of("y")], Some(Position::default())).unwrap();
         let done = in_results(&at("out.jsonl"), "x", &mut memory).unwrap();
-        assert_eq!(done, [Forgotten::Lines(at("out.jsonl"), 2)]);
+        assert_eq!(done, [Forgotten::Records(at("out.jsonl"), 2)]);
         assert_eq!(fs::read_to_string(at("out.jsonl")).unwrap(), "{\"id\":\"y\"}\n");
         assert_eq!(memory.position().unwrap().end, 11);
         assert!(in_memory(&mut memory, "x").unwrap());

@@ -8,7 +8,12 @@ pub mod mail;
 pub mod markdown;
 pub mod text;
 
+use std::io::{self, Read};
+
 use crate::refusal::ReadError;
+
+/// Takes a record of a file, by its number from 0 and as a file that holds it alone.
+pub(crate) type Each<'e> = dyn FnMut(u64, &mut dyn Read) -> io::Result<()> + 'e;
 
 /// A format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,6 +22,7 @@
 //! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of the
 //! system, `claims` moves them, `keeper` acts on outcomes.
 
+mod below;
 mod care;
 mod claims;
 mod hints;
@@ -260,7 +261,7 @@ pub struct InboxSource {
     hints: Hints,
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
     keeper: Option<Arc<Keeper>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Result<(), String>>>,
 }
 
 impl InboxSource {
@@ -307,6 +308,8 @@ impl InboxSource {
             sender,
             until_drained,
             failures: 0,
+            left: Vec::new(),
+            closed: None,
         };
         let keeping = Arc::clone(&keeper);
         let fail =
@@ -318,7 +321,10 @@ impl InboxSource {
                 .map_err(fail)?,
             thread::Builder::new()
                 .name(format!("keep-{name}"))
-                .spawn(move || keeping.run())
+                .spawn(move || {
+                    keeping.run();
+                    Ok(())
+                })
                 .map_err(fail)?,
         ];
         Ok(Self { deliveries, hints, keeper: Some(keeper), threads })
@@ -345,11 +351,12 @@ impl Source for InboxSource {
             keeper.finish();
         }
         let threads = std::mem::take(&mut self.threads);
-        let joined =
-            task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
-        match joined.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(SourceError::new("a thread of the inbox ended early")),
-        }
+        let joined = task::spawn_blocking(|| {
+            threads.into_iter().map(JoinHandle::join).collect::<Result<Vec<_>, _>>()
+        });
+        let Ok(Ok(ended)) = joined.await else {
+            return Err(SourceError::new("a thread of the inbox ended early"));
+        };
+        ended.into_iter().collect::<Result<(), _>>().map_err(SourceError::new)
     }
 }

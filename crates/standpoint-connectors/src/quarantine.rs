@@ -7,13 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use flate2::write::GzEncoder;
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use crate::formats::Compression;
+use crate::limits::ReadLimits;
 use crate::moves::{self, numbered, parent_of, remove_empty, with_ending};
+use crate::records;
 
 /// What the name of a reason has behind that of its file.
 pub(crate) const ENDING: &str = ".reason.json";
@@ -143,29 +142,16 @@ pub fn replay_records(
     folder: &Path,
     entries: &[&Entry],
     inbox: &Path,
+    limits: &ReadLimits,
     sync: bool,
 ) -> io::Result<()> {
     let Some(first) = entries.first() else { return Ok(()) };
     let to = inbox.join(place_of(first)?);
     let _lock = lock(folder)?;
-    let mut bytes = Vec::new();
-    for entry in entries {
-        File::open(folder.join(&entry.path))?.read_to_end(&mut bytes)?;
-        // The last line of a file may have no end.
-        if bytes.last().is_some_and(|&byte| byte != b'\n') {
-            bytes.push(b'\n');
-        }
-    }
+    let records = entries.iter().map(|entry| fs::read(folder.join(&entry.path)));
+    let records = records.collect::<io::Result<Vec<_>>>()?;
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = match Compression::of_name(&name).1 {
-        None => bytes,
-        Some(Compression::Gzip) => {
-            let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::default());
-            packed.write_all(&bytes)?;
-            packed.finish()?
-        }
-        Some(Compression::Zstd) => compress_to_vec(bytes.as_slice(), CompressionLevel::Fastest),
-    };
+    let bytes = records::join(&name, &records, limits)?;
     fs::create_dir_all(parent_of(&to))?;
     // Hidden, so that it is no file of the inbox before it is whole.
     let draft = to.with_file_name(format!(".{name}.{}", std::process::id()));

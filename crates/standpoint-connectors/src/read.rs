@@ -46,7 +46,17 @@ pub fn documents(
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
-    let (format, compression) = Format::of_path(&origin.path)?;
+    documents_as(&origin.path, bytes, origin, limits)
+}
+
+/// Opens the documents in a file whose format another name says than the one in `origin`.
+pub(crate) fn documents_as(
+    name: &str,
+    bytes: impl Read + Send + 'static,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Documents, ReadError> {
+    let (format, compression) = Format::of_path(name)?;
     let plain = plain(bytes, compression, limits);
     match format {
         Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
@@ -552,7 +562,7 @@ mod tests {
         let open = format!("text\nfirst\n\"{}", "x".repeat(1 << 16));
         assert_eq!(
             read("a.csv", open.as_bytes(), &small()).last().unwrap(),
-            "error: max_line_bytes is 200 and this has more than 200 (line 3)"
+            "error: max_line_bytes is 200 and the row at line 3 has more than 200, so that the rows behind it are not read; a quote in it may not be closed"
         );
     }
 

@@ -2,19 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, Cursor, Read};
+use std::io::{self, BufRead, Cursor, Read, Write};
 
-use crate::formats::{Compression, Format};
+use flate2::write::GzEncoder;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use crate::encoding;
+use crate::formats::{Compression, Each, Format, csv, feed, json, mail};
 use crate::limits::ReadLimits;
 use crate::read::plain;
 
-/// Whether the records of a file with this name can be told apart in its bytes, so that one that
-/// failed is kept alone; of another file that holds several, the whole file is.
+/// Whether a file with this name may hold several records, so that one that failed is kept alone.
 pub(crate) fn can_be_separated(path: &str) -> bool {
-    matches!(Format::of_path(path), Ok((Format::Jsonl, _)))
+    let Ok((format, _)) = Format::of_path(path) else { return false };
+    match format {
+        Format::Jsonl | Format::Json | Format::Csv | Format::Mbox | Format::Feed => true,
+        Format::Text | Format::Markdown | Format::Html | Format::Mail => false,
+    }
 }
 
-/// Gives the bytes of the records whose numbers are `wanted`, each once and in their order.
+/// Gives the records whose numbers are `wanted`, each once and in their order, as a file that holds
+/// it alone: under the name of the file that they stand in, the document in it has the same id.
 ///
 /// Records are counted from 0 as [`read::documents`](crate::read::documents) counts them: blank
 /// lines are none, lines over the limit are. The bytes are expanded where the file is compressed.
@@ -27,9 +35,76 @@ pub(crate) fn separate(
     path: &str,
     limits: &ReadLimits,
     wanted: &BTreeSet<u64>,
-    mut each: impl FnMut(u64, &mut dyn Read) -> io::Result<()>,
+    each: &mut Each<'_>,
 ) -> io::Result<()> {
-    let mut lines = plain(file, Compression::of_name(path).1, limits);
+    let (format, compression) = Format::of_path(path).map_err(io::Error::other)?;
+    let plain = plain(file, compression, limits);
+    match format {
+        Format::Jsonl => lines(plain, limits, wanted, each),
+        Format::Csv => csv::separate(plain, limits, wanted, each),
+        Format::Mbox => mail::separate(plain, limits, wanted, each),
+        Format::Json => json::separate(&text(plain, limits)?, limits, wanted, each),
+        Format::Feed => feed::separate(&text(plain, limits)?, wanted, each),
+        Format::Text | Format::Markdown | Format::Html | Format::Mail => Ok(()),
+    }
+}
+
+/// Makes one file of records that stood in it, each in a file that holds it alone.
+///
+/// - `path`: of that file, which says the format and whether it is compressed.
+///
+/// # Errors
+///
+/// When a record cannot be read.
+pub(crate) fn join(path: &str, records: &[Vec<u8>], limits: &ReadLimits) -> io::Result<Vec<u8>> {
+    let (format, compression) = Format::of_path(path).map_err(io::Error::other)?;
+    let plain = match format {
+        Format::Csv => csv::join(records, limits)?,
+        Format::Json => json::join(records),
+        Format::Feed => {
+            let feeds = records.iter().map(|record| text(&mut record.as_slice(), limits));
+            feed::join(&feeds.collect::<io::Result<Vec<_>>>()?)?.into_bytes()
+        }
+        _ => ended(records),
+    };
+    Ok(match compression {
+        None => plain,
+        Some(Compression::Gzip) => {
+            let mut packed = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            packed.write_all(&plain)?;
+            packed.finish()?
+        }
+        Some(Compression::Zstd) => compress_to_vec(plain.as_slice(), CompressionLevel::Fastest),
+    })
+}
+
+/// One behind the other; the last line of a file may have no end, and others must.
+fn ended(records: &[Vec<u8>]) -> Vec<u8> {
+    let mut all: Vec<u8> = Vec::new();
+    for record in records {
+        if all.last().is_some_and(|&byte| byte != b'\n') {
+            all.push(b'\n');
+        }
+        all.extend_from_slice(record);
+    }
+    all
+}
+
+/// A file that is read as a whole. It is no larger than a document may be, or was refused.
+fn text(plain: impl Read, limits: &ReadLimits) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    plain.take(limits.max_document_bytes).read_to_end(&mut bytes)?;
+    encoding::decode(&bytes)
+        .map(|decoded| decoded.text)
+        .map_err(|_| io::Error::other("it is not text"))
+}
+
+fn lines(
+    mut lines: Box<dyn BufRead + Send>,
+    limits: &ReadLimits,
+    wanted: &BTreeSet<u64>,
+    each: &mut Each<'_>,
+) -> io::Result<()> {
     let most = limits.max_line_bytes;
     let last = wanted.last().copied().unwrap_or_default();
     let mut number = 0;
@@ -82,35 +157,114 @@ mod tests {
     use super::*;
     use crate::read::{self, Origin};
 
-    #[test]
-    fn each_wanted_record_is_given_as_it_stands() {
-        let limits = ReadLimits { max_line_bytes: 40, ..ReadLimits::default() };
-        let long = format!("{{\"text\": \"{}\"}}\n", "x".repeat(100_000));
-        let text = format!("{{\"text\": \"one\"}}\n\n \t\nrubbish\r\n{long}{{\"text\": \"two\"}}");
-        let file = || {
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-            std::io::Seek::rewind(&mut file).unwrap();
-            file
-        };
+    const LONG: usize = 100_000;
+
+    /// A file, and the records that are wanted of it.
+    type Case<'c> = (&'c str, String, &'c [(u64, &'c str)]);
+
+    fn limits() -> ReadLimits {
+        ReadLimits { max_line_bytes: 60, max_document_bytes: 400, ..ReadLimits::default() }
+    }
+
+    fn file(content: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        file
+    }
+
+    fn records(path: &str, content: &[u8], wanted: &[u64]) -> Vec<(u64, Vec<u8>)> {
         let mut found = Vec::new();
-        separate(file(), "a.jsonl", &limits, &BTreeSet::from([1, 2, 3, 9]), |number, bytes| {
-            let mut record = String::new();
-            bytes.read_to_string(&mut record)?;
+        let wanted = wanted.iter().copied().collect();
+        separate(file(content), path, &limits(), &wanted, &mut |number, bytes| {
+            let mut record = Vec::new();
+            bytes.read_to_end(&mut record)?;
             found.push((number, record));
             Ok(())
         })
         .unwrap();
-        let expected = [(1, "rubbish\r\n"), (2, long.as_str()), (3, "{\"text\": \"two\"}")];
-        assert_eq!(found.len(), 3);
-        for ((number, record), (expected_number, expected)) in found.iter().zip(expected) {
-            assert_eq!((*number, record.as_str()), (expected_number, expected));
+        found
+    }
+
+    /// What the reader makes of a file: of each record the id, or nothing if it is bad.
+    fn ids(path: &str, content: &[u8]) -> Vec<Option<String>> {
+        let origin = Origin { source: "news".into(), path: path.into() };
+        let documents = read::documents(file(content), &origin, &limits()).unwrap();
+        documents.map(|document| Some(document.ok()?.id().to_owned())).collect()
+    }
+
+    #[test]
+    fn each_wanted_record_is_given_as_it_stands() {
+        let long = format!("{{\"text\": \"{}\"}}\n", "x".repeat(LONG));
+        let lines = format!("{{\"text\": \"one\"}}\n\n \t\nrubbish\r\n{long}{{\"text\": \"two\"}}");
+        let mail = |subject: &str, text: &str| format!("Subject: {subject}\n\n{text}\n\n");
+        let many = "long ".repeat(LONG);
+        let (one, two, three) = (mail("1", "One."), mail("2", &many), mail("3", ">From me\nx"));
+        let mails = format!("From a\n{one}From b\n{two}From c\n{three}");
+        let (second, third) = (format!("From b\n{two}"), format!("From c\n{three}"));
+        let feed = "<rss><channel><title>n</title>{}</channel></rss>";
+        let entries =
+            ["<item><title>One</title></item>", "<item/>", "<item><title>Two</title></item>"];
+        let cases: [Case<'_>; 5] = [
+            ("a.jsonl", lines, &[(1, "rubbish\r\n"), (2, &long), (3, "{\"text\": \"two\"}")]),
+            ("a.mbox", mails, &[(1, &second), (2, &third)]),
+            (
+                "a.csv",
+                "id;text\n1;One.\n2;\"a;\n\"\"b\"\"\"\n\n3\n".to_owned(),
+                &[(1, "id;text\n2;\"a;\n\"\"b\"\"\"\n"), (2, "id;text\n3\n")],
+            ),
+            (
+                "a.json",
+                "[{\"text\": \"one\"}, {\"no\": [1, 2]} ]".to_owned(),
+                &[(1, "{\"no\": [1, 2]}")],
+            ),
+            (
+                "a.rss",
+                feed.replace("{}", &entries.join("\n")),
+                &[(1, &feed.replace("{}", entries[1])), (2, &feed.replace("{}", entries[2]))],
+            ),
+        ];
+        for (path, content, expected) in cases {
+            let wanted: Vec<u64> = expected.iter().map(|(number, _)| *number).chain([99]).collect();
+            let found = records(path, content.as_bytes(), &wanted);
+            let found: Vec<_> = found
+                .iter()
+                .map(|(at, bytes)| (*at, std::str::from_utf8(bytes).unwrap()))
+                .collect();
+            assert_eq!(found, expected, "{path}");
+            // The reader counts in the same way, and knows each again.
+            let all = ids(path, content.as_bytes());
+            for (number, bytes) in found {
+                let number = usize::try_from(number).unwrap();
+                assert_eq!(ids(path, bytes.as_bytes()), [all[number].clone()], "{path} {number}");
+            }
         }
-        // The reader counts in the same way.
-        let origin = Origin { source: "news".into(), path: "a.jsonl".into() };
-        let items = read::documents(file(), &origin, &limits).unwrap();
-        let bad: Vec<usize> =
-            items.enumerate().filter(|(_, item)| item.is_err()).map(|(at, _)| at).collect();
-        assert_eq!(bad, [1, 2]);
+    }
+
+    #[test]
+    fn records_that_are_joined_are_the_file_that_they_stood_in() {
+        let feed = "<feed><id>n</id><entry><id>1</id><title>A</title></entry>\
+             <entry><title>B</title></entry><entry><title>B</title></entry></feed>";
+        for (path, content) in [
+            ("a.jsonl", "{\"text\": \"one\"}\n{\"text\": \"one\"}\n{\"id\": 1, \"text\": \"x\"}"),
+            (
+                "a.mbox.gz",
+                "From a\nSubject: 1\n\nOne.\n\nFrom b\nSubject: 2\n\n\nFrom c\nSubject: 3\n",
+            ),
+            ("a.tsv.zst", "text\tid\nOne\t\nOne\t\nTwo\t7\n"),
+            ("a.json", "[{\"text\": \"one\"},\n{\"text\": \"one\"}]"),
+            ("a.json", "{\"text\": \"one\"}"),
+            ("a.atom", feed),
+        ] {
+            let plain = Compression::of_name(path).0;
+            let alone = records(plain, content.as_bytes(), &[0, 1, 2]);
+            let alone: Vec<_> = alone.into_iter().map(|(_, bytes)| bytes).collect();
+            let joined = join(path, &alone, &limits()).unwrap();
+            let whole = join(path, &[content.as_bytes().to_vec()], &limits()).unwrap();
+            assert_eq!(ids(path, &joined), ids(path, &whole), "{path}");
+            assert!(ids(path, &joined).len() == alone.len(), "{path}");
+        }
+        let tables = [b"id,text\n1,One\n".to_vec(), b"text,id\nTwo,2\n".to_vec()];
+        assert!(join("a.csv", &tables, &limits()).is_err());
     }
 }

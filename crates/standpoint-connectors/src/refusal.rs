@@ -59,6 +59,18 @@ pub enum ReadError {
         problem: String,
     },
 
+    /// A row that is not read further, nor is what stands behind it: where it ends is not known, for
+    /// its quotes are not closed yet.
+    #[error(
+        "max_line_bytes is {allowed} and the row at line {line} has more than {allowed}, so that the rows behind it are not read; a quote in it may not be closed"
+    )]
+    Row {
+        /// Its first line in the file, from 1.
+        line: u64,
+        /// The limit.
+        allowed: u64,
+    },
+
     /// A table without a column of text.
     #[error("no column is called `text`, `body` or `content`; found {found}")]
     Columns {
@@ -89,6 +101,7 @@ pub enum ReadError {
 impl ReadError {
     /// Whether the file is what is wrong, so that more of it may be lacking than one record.
     pub(crate) fn is_of_the_file(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Limit { limit: "max_records_per_file", .. })
+        let is_cut_off = matches!(self, Self::Io { .. } | Self::Row { .. });
+        is_cut_off || matches!(self, Self::Limit { limit: "max_records_per_file", .. })
     }
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, Places, Recognise};
 use standpoint_connectors::ledger::Ledger;
@@ -195,6 +196,171 @@ async fn a_bad_record_is_quarantined_alone_and_its_file_archived() {
     let reason = house.reason("sub/a.record-2.jsonl");
     assert_eq!(reason["reason"], "news: line 3, column 1: expected value");
     assert_eq!((&reason["path"], &reason["record"]), (&json!("sub/a.jsonl"), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_record_that_failed_is_quarantined_alone_whatever_the_format() {
+    let mails = "From a\nSubject: 1\n\nOne.\n\nFrom b\nSubject: 2\n\nBad.\n";
+    let entry = |title: &str| format!("<item><title>{title}</title></item>");
+    let feed = |entries: &str| format!("<rss><channel>{entries}</channel></rss>");
+    let cases = [
+        ("csv", "id,text\n1,One.\n2,Bad.\n".to_owned(), "id,text\n2,Bad.\n".to_owned()),
+        ("mbox", mails.to_owned(), "From b\nSubject: 2\n\nBad.\n".to_owned()),
+        ("json", r#"[{"text": "One."}, {"text": "Bad."}]"#.into(), r#"{"text": "Bad."}"#.into()),
+        ("rss", feed(&[entry("One."), entry("Bad.")].concat()), feed(&entry("Bad."))),
+    ];
+    for (ending, content, expected) in cases {
+        let house = House::new();
+        house.drop_in(&format!("a.{ending}"), &content);
+        let is_bad =
+            |delivery: &Delivery| delivery.content.as_ref().unwrap().text().starts_with("Bad.");
+        house.run(|delivery| if is_bad(delivery) { failed() } else { Outcome::Done }).await;
+        let record = format!("quarantine/a.record-2.{ending}");
+        assert_eq!(house.files(), [format!("archive/a.{ending}"), record.clone()]);
+        assert_eq!(fs::read_to_string(house.at(&record)).unwrap(), expected);
+        assert_eq!(house.reason(&format!("a.record-2.{ending}"))["record"], 2);
+        // Under its file's name it is the document that it was.
+        house.drop_in(&format!("a.{ending}"), &expected);
+        assert_eq!(house.run(|_| Outcome::Done).await.len(), 1, "{ending}");
+        house.drop_in(&format!("a.{ending}"), &content);
+        assert_eq!(house.run(|_| Outcome::Done).await, [""; 0], "{ending}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_in_a_folders_place_leads_nowhere() {
+    let house = House::new();
+    fs::create_dir(house.at("outside")).unwrap();
+    fs::write(house.at("outside/a.txt"), "Secret.").unwrap();
+    for number in 0..20 {
+        house.drop_in(&format!("{number}.txt"), "Harmless.");
+    }
+    house.drop_in("zz/a.txt", "Seen.");
+    let mut source = house.open(&json!({}));
+    let first = source.next().await.unwrap().unwrap();
+    // All were found; only the first few are claimed, for nobody takes more.
+    fs::rename(house.at("inbox/zz"), house.at("inbox/yy")).unwrap();
+    std::os::unix::fs::symlink(house.at("outside"), house.at("inbox/zz")).unwrap();
+    first.receipt.settle(Outcome::Done);
+    let texts = drain(source, |_| Outcome::Done).await;
+    assert!(!texts.contains(&"Secret.".to_owned()), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| *text == "Seen.").count(), 1, "{texts:?}");
+    assert_eq!(fs::read_to_string(house.at("outside/a.txt")).unwrap(), "Secret.");
+    assert!(house.at("archive/yy/a.txt").exists());
+}
+
+#[tokio::test]
+async fn what_goes_back_does_not_follow_a_link() {
+    let house = House::new();
+    fs::create_dir(house.at("outside")).unwrap();
+    house.drop_in("sub/a.txt", "One.");
+    let mut source = house.open(&json!({ "on_success": "keep" }));
+    let delivery = source.next().await.unwrap().unwrap();
+    fs::remove_dir(house.at("inbox/sub")).unwrap();
+    std::os::unix::fs::symlink(house.at("outside"), house.at("inbox/sub")).unwrap();
+    delivery.receipt.settle(Outcome::Done);
+    source.close().await.unwrap();
+    assert_eq!(fs::read_dir(house.at("outside")).unwrap().count(), 0);
+    assert!(
+        house.files().iter().any(|file| file.contains("claimed") && file.ends_with("sub/a.txt"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_written_to_after_it_was_read_is_read_again() {
+    use std::io::Write;
+
+    let house = House::new();
+    house.drop_in("a.txt", "One half.");
+    let mut writer = fs::File::options().append(true).open(house.at("inbox/a.txt")).unwrap();
+    let mut source = house.open(&json!({}));
+    let delivery = source.next().await.unwrap().unwrap();
+    assert_eq!(delivery.content.as_ref().unwrap().text(), "One half.");
+    writer.write_all(b" The other.").unwrap();
+    drop(writer);
+    delivery.receipt.settle(Outcome::Done);
+    source.close().await.unwrap();
+    assert_eq!(house.files(), ["inbox/a.txt"]);
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One half. The other."]);
+    assert_eq!(house.files(), ["archive/a.txt"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_renamed_before_it_is_finished_is_waited_for() {
+    use std::io::Write;
+
+    let house = House::new();
+    let mut source =
+        house.open_as(&json!({ "scan_every": "1h", "settle": "1h" }), Recognise::Id, false);
+    let mut writer = fs::File::create(house.at("inbox/.a.part")).unwrap();
+    writer.write_all(b"One half.").unwrap();
+    fs::rename(house.at("inbox/.a.part"), house.at("inbox/a.txt")).unwrap();
+    // The next file shows that the rename was heard.
+    house.drop_in("b.txt", "Between.");
+    let text = |delivery: &Delivery| delivery.content.as_ref().unwrap().text().to_owned();
+    let between = source.next().await.unwrap().unwrap();
+    assert_eq!(text(&between), "Between.");
+    between.receipt.settle(Outcome::Done);
+    writer.write_all(b" The other.").unwrap();
+    drop(writer);
+    let whole = source.next().await.unwrap().unwrap();
+    assert_eq!(text(&whole), "One half. The other.");
+    whole.receipt.settle(Outcome::Done);
+    source.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_cannot_be_looked_into_keeps_no_other_and_is_told() {
+    let house = House::new();
+    let claimed = house.at("inbox/.standpoint/claimed/0123456789abcdef/news");
+    for (number, text) in [(0, "Zero."), (1, "One.")] {
+        fs::create_dir_all(claimed.join(format!("{number}.1"))).unwrap();
+        fs::write(claimed.join(format!("{number}.1/{number}.txt")), text).unwrap();
+    }
+    // A path that is too long for the system stands for a folder that is closed: root enters those.
+    fs::remove_file(claimed.join("0.1/0.txt")).unwrap();
+    let mut folder = fs::File::open(claimed.join("0.1")).unwrap();
+    for _ in 0..25 {
+        rustix::fs::mkdirat(&folder, "x".repeat(200), 0o700.into()).unwrap();
+        let flags = OFlags::DIRECTORY;
+        folder = rustix::fs::openat(&folder, "x".repeat(200), flags, Mode::empty()).unwrap().into();
+    }
+    let mut source = house.open(&json!({}));
+    let delivery = source.next().await.unwrap().unwrap();
+    assert_eq!(delivery.content.as_ref().unwrap().text(), "One.");
+    delivery.receipt.settle(Outcome::Done);
+    assert!(source.next().await.unwrap().is_none());
+    let told = source.close().await.unwrap_err().to_string();
+    assert!(told.contains("stay where they are") && told.contains("0.1"), "{told}");
+    assert!(house.files().contains(&"archive/1.txt".to_owned()));
+}
+
+#[tokio::test]
+async fn a_lock_that_a_stranger_holds_is_told_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let house = House::new();
+    let first = house.open(&json!({}));
+    let settings = json!({ "path": house.at("inbox"), "on_success": "delete" });
+    let settings: InboxSettings = serde_json::from_value(settings).unwrap();
+    let second = InboxSource::open("news", &settings, &house.places(), ReadLimits::default(), true);
+    let told = format!("{:?}", second.err().unwrap());
+    assert!(told.contains("another process holds the lock"), "{told}");
+    drop(first);
+    for (path, mode) in [("", 0o700), ("/claimed/0123456789abcdef/news/lock", 0o600)] {
+        let path = house.at(&format!("inbox/.standpoint{path}"));
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_never_ends_keeps_its_whole_table() {
+    let house = House::new();
+    house.drop_in("a.csv", &format!("text\nOne.\n\"{}\nTwo.\n", "x".repeat(17 << 20)));
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
+    assert_eq!(house.files(), ["quarantine/a.csv"]);
+    let failure = house.reason("a.csv")["failures"][0].as_str().unwrap().to_owned();
+    assert!(failure.contains("the row at line 3 has more than 16777216"), "{failure}");
 }
 
 #[tokio::test]

@@ -89,8 +89,8 @@ impl Told {
     fn note(&mut self, forgotten: &Forgotten) {
         match forgotten {
             Forgotten::Deleted(path) => self.say(&format!("{}: deleted", path.display())),
-            Forgotten::Lines(path, count) => {
-                self.say(&format!("{}: {count} lines deleted", path.display()));
+            Forgotten::Records(path, count) => {
+                self.say(&format!("{}: {count} records deleted", path.display()));
             }
             Forgotten::Left(path) => {
                 self.is_left = true;

@@ -9,7 +9,7 @@ use serde_json::json;
 use standpoint_config::{Durability, PipelineFile};
 use standpoint_connectors::quarantine::{self, Entry, Reason};
 
-use crate::assemble::{inbox_of, pipeline_file};
+use crate::assemble::{inbox_of, pipeline_file, read_limits};
 use crate::cli::{QuarantineCommand, ReportFormat, Which};
 use crate::exit::{self, Exit};
 use crate::style::harmless;
@@ -135,7 +135,7 @@ fn replay(file: &PipelineFile, entries: &[&Entry]) -> Result<()> {
     let sync = file.commit.durability != Durability::Os;
     let folder = &file.quarantine.path;
     if entry.reason.as_ref().is_ok_and(|reason| reason.record.is_some()) {
-        return Ok(quarantine::replay_records(folder, entries, &inbox, sync)?);
+        return Ok(quarantine::replay_records(folder, entries, &inbox, &read_limits(file), sync)?);
     }
     Ok(quarantine::replay(folder, entry, &inbox, sync)?)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
@@ -212,18 +213,74 @@ fn malformed(what: &str) -> StageError {
 }
 
 unsafe extern "C" fn waker_clone(waker: *const RawWaker) -> *const RawWaker {
-    // SAFETY: one that `lend_waker` lent or this function made.
-    let waker = unsafe { &*waker.cast::<Waker>() };
-    Box::into_raw(Box::new(waker.clone())).cast_const().cast()
+    let clone = |waker: &Waker| Box::into_raw(Box::new(waker.clone())).cast_const().cast();
+    // SAFETY: one that `lend_waker` lent or this function made, or null.
+    unsafe { with_waker(waker, clone) }.unwrap_or(ptr::null())
 }
 
 unsafe extern "C" fn waker_wake(waker: *const RawWaker) {
     // SAFETY: as in `waker_clone`.
-    let waker = unsafe { &*waker.cast::<Waker>() };
-    waker.wake_by_ref();
+    unsafe { with_waker(waker, Waker::wake_by_ref) };
 }
 
 unsafe extern "C" fn waker_drop(waker: *const RawWaker) {
+    if waker.is_null() {
+        return;
+    }
     // SAFETY: made by `waker_clone` and given up here, once, by the ABI's rule.
-    drop(unsafe { Box::from_raw(waker.cast_mut().cast::<Waker>()) });
+    let waker = unsafe { Box::from_raw(waker.cast_mut().cast::<Waker>()) };
+    // The last waker may take a task with it, and that whatever it holds.
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(waker)));
+}
+
+/// Uses a waker; `None` where there is none, or its executor panicked.
+///
+/// # Safety
+///
+/// `waker` is null, or one that `lend_waker` lent or `waker_clone` made and nobody has given up.
+unsafe fn with_waker<T>(waker: *const RawWaker, act: impl FnOnce(&Waker) -> T) -> Option<T> {
+    // SAFETY: this function's own condition.
+    let waker = unsafe { waker.cast::<Waker>().as_ref() }?;
+    panic::catch_unwind(AssertUnwindSafe(|| act(waker))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Panics whenever it is used or lost.
+    struct Touchy;
+
+    impl Wake for Touchy {
+        fn wake(self: Arc<Self>) {
+            panic!("woken");
+        }
+    }
+
+    impl Drop for Touchy {
+        fn drop(&mut self) {
+            panic!("lost");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_or_is_missing_ends_nothing() {
+        let waker = Waker::from(Arc::new(Touchy));
+        let raw = ptr::from_ref(&waker).cast();
+        // SAFETY: the waker lives; its clone is given up once; null is allowed.
+        unsafe {
+            waker_wake(raw);
+            let clone = waker_clone(raw);
+            assert!(!clone.is_null());
+            drop(waker);
+            waker_wake(clone);
+            waker_drop(clone);
+            assert!(waker_clone(ptr::null()).is_null());
+            waker_wake(ptr::null());
+            waker_drop(ptr::null());
+        }
+    }
 }

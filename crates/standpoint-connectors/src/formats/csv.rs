@@ -1,12 +1,13 @@
 //! Tables: a header that names the columns, then a document in each row.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder, WriterBuilder};
 
-use super::{Content, Raw};
+use super::{Content, Each, Raw};
 use crate::encoding;
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
@@ -27,6 +28,8 @@ const COLUMNS: [(&str, &[&str]); 6] = [
 /// The rows of a table.
 pub(crate) struct Rows {
     reader: Reader<Bounded>,
+    delimiter: u8,
+    header: ByteRecord,
     /// The place of each of [`COLUMNS`].
     places: [Option<usize>; COLUMNS.len()],
     left: Arc<AtomicU64>,
@@ -61,7 +64,8 @@ impl Rows {
         if places[0].is_none() {
             return Err(ReadError::Columns { found: names.join(", ") });
         }
-        Ok(Self { reader, places, left, max_row_bytes: limits.max_line_bytes, ended: false })
+        let max_row_bytes = limits.max_line_bytes;
+        Ok(Self { reader, delimiter, header, places, left, max_row_bytes, ended: false })
     }
 
     fn row(&self, row: &ByteRecord) -> Result<Raw, ReadError> {
@@ -86,10 +90,8 @@ impl Rows {
     }
 }
 
-impl Iterator for Rows {
-    type Item = Result<Raw, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Rows {
+    fn next_row(&mut self) -> Option<Result<ByteRecord, ReadError>> {
         if self.ended {
             return None;
         }
@@ -97,26 +99,85 @@ impl Iterator for Rows {
         let mut row = ByteRecord::new();
         let line = self.reader.position().line();
         match self.reader.read_byte_record(&mut row) {
-            Ok(true) => Some(self.row(&row)),
+            Ok(true) => Some(Ok(row)),
             Ok(false) => None,
             Err(error) => {
-                // Where a row that is too long ends is not known: its quotes are not closed yet.
                 self.ended = true;
                 let is_too_long = self.left.load(Ordering::Relaxed) == 0;
                 Some(Err(if is_too_long {
-                    ReadError::Limit {
-                        limit: "max_line_bytes",
-                        allowed: self.max_row_bytes,
-                        found: self.max_row_bytes,
-                        at_least: true,
-                        line: Some(line),
-                    }
+                    ReadError::Row { line, allowed: self.max_row_bytes }
                 } else {
                     io::Error::from(error).into()
                 }))
             }
         }
     }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Raw, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.next_row()?;
+        Some(row.and_then(|row| self.row(&row)))
+    }
+}
+
+/// Gives the rows of a table whose numbers are `wanted`, each as a table that holds it alone.
+///
+/// # Errors
+///
+/// When the table cannot be read; what `each` says.
+pub(crate) fn separate(
+    plain: Box<dyn BufRead + Send>,
+    limits: &ReadLimits,
+    wanted: &BTreeSet<u64>,
+    each: &mut Each<'_>,
+) -> io::Result<()> {
+    let mut rows = Rows::open(plain, limits).map_err(io::Error::other)?;
+    for number in 0..=wanted.last().copied().unwrap_or_default() {
+        let Some(row) = rows.next_row() else { break };
+        let row = row.map_err(io::Error::other)?;
+        if wanted.contains(&number) {
+            each(number, &mut table(rows.delimiter, [&rows.header, &row])?.as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes one table of several.
+///
+/// # Errors
+///
+/// When one of them cannot be read, or has another header than the first.
+pub(crate) fn join(tables: &[Vec<u8>], limits: &ReadLimits) -> io::Result<Vec<u8>> {
+    let mut first: Option<(u8, ByteRecord)> = None;
+    let mut all = Vec::new();
+    for table in tables {
+        let plain = Box::new(io::Cursor::new(table.clone()));
+        let mut rows = Rows::open(plain, limits).map_err(io::Error::other)?;
+        if let Some((_, header)) = &first {
+            if *header != rows.header {
+                return Err(io::Error::other("the tables have different headers"));
+            }
+        } else {
+            first = Some((rows.delimiter, rows.header.clone()));
+            all.push(rows.header.clone());
+        }
+        while let Some(row) = rows.next_row() {
+            all.push(row.map_err(io::Error::other)?);
+        }
+    }
+    table(first.map_or(b',', |(delimiter, _)| delimiter), &all)
+}
+
+fn table<'r>(delimiter: u8, rows: impl IntoIterator<Item = &'r ByteRecord>) -> io::Result<Vec<u8>> {
+    let mut writer =
+        WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(Vec::new());
+    for row in rows {
+        writer.write_byte_record(row).map_err(io::Error::from)?;
+    }
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 /// Refuses to read further than a row may be long, so that a quote which is never closed does not

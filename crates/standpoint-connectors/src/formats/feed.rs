@@ -4,13 +4,16 @@
 //! are not expanded, and nothing that it links to is fetched.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::Range;
 
 use mail_parser::DateTime;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::{Content, Raw, html};
+use super::{Content, Each, Raw, html};
 use crate::refusal::ReadError;
 
 /// The entries of a feed, in their order.
@@ -19,6 +22,39 @@ use crate::refusal::ReadError;
 ///
 /// [`ReadError::Feed`] when it is none, or broken off.
 pub(crate) fn read(text: &str) -> Result<Vec<Raw>, ReadError> {
+    Ok(parse(text)?.entries)
+}
+
+/// Gives the entries of a feed whose numbers are `wanted`, each as the feed without the others.
+///
+/// # Errors
+///
+/// When the feed cannot be read; what `each` says.
+pub(crate) fn separate(text: &str, wanted: &BTreeSet<u64>, each: &mut Each<'_>) -> io::Result<()> {
+    let feed = parse(text).map_err(io::Error::other)?;
+    let (before, behind) = feed.around();
+    for (number, span) in (0..).zip(&feed.spans).filter(|(number, _)| wanted.contains(number)) {
+        let alone = [before, &text[span.clone()], behind].concat();
+        each(number, &mut alone.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Makes one feed of several: the first, with the entries of all.
+///
+/// # Errors
+///
+/// When one of them is no feed.
+pub(crate) fn join(feeds: &[String]) -> io::Result<String> {
+    let feeds = feeds.iter().map(|feed| parse(feed).map_err(io::Error::other));
+    let feeds = feeds.collect::<io::Result<Vec<_>>>()?;
+    let (before, behind) = feeds.first().map(Feed::around).unwrap_or_default();
+    let entries =
+        feeds.iter().flat_map(|feed| feed.spans.iter().map(|span| &feed.text[span.clone()]));
+    Ok([before].into_iter().chain(entries).chain([behind]).collect())
+}
+
+fn parse(text: &str) -> Result<Feed<'_>, ReadError> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     // Feeds are written by many hands: a lone `&` or a crossed end is no reason to lose entries.
@@ -52,7 +88,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Raw>, ReadError> {
     if feed.entry.is_some() {
         return Err(ReadError::Feed { problem: "it ends in the middle of an entry".to_owned() });
     }
-    Ok(feed.entries)
+    Ok(feed)
 }
 
 fn position(reader: &Reader<&[u8]>) -> usize {
@@ -83,6 +119,8 @@ struct Feed<'t> {
     /// The element whose text is wanted.
     field: Option<Field>,
     entries: Vec<Raw>,
+    /// Where each entry stands in the text.
+    spans: Vec<Range<usize>>,
 }
 
 /// An entry that is being read.
@@ -120,7 +158,14 @@ enum What {
     Language,
 }
 
-impl Feed<'_> {
+impl<'t> Feed<'t> {
+    /// What stands before the first entry and behind the last.
+    fn around(&self) -> (&'t str, &'t str) {
+        let start = self.spans.first().map_or(self.text.len(), |first| first.start);
+        let end = self.spans.last().map_or(self.text.len(), |last| last.end);
+        (&self.text[..start], &self.text[end..])
+    }
+
     fn open(&mut self, tag: &BytesStart<'_>, before: usize, after: usize) -> Result<(), ReadError> {
         self.depth += 1;
         let name = tag.name();
@@ -200,9 +245,11 @@ impl Feed<'_> {
         if self.entry.as_ref().is_some_and(|entry| entry.depth >= self.depth)
             && let Some(entry) = self.entry.take()
         {
-            let bytes = self.text.get(entry.start..after).unwrap_or_default();
+            let span = entry.start..after;
+            let bytes = self.text.get(span.clone()).unwrap_or_default();
             let content = entry.into_content(self.language.clone());
             self.entries.push(Raw { content, bytes: bytes.as_bytes().to_vec() });
+            self.spans.push(span);
         }
         self.depth = self.depth.saturating_sub(1);
     }

@@ -1,9 +1,13 @@
 //! JSON documents: an object with `text`, an array of such objects, or one object on each line.
 
+use std::collections::BTreeSet;
+use std::io;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Content;
+use super::{Content, Each};
+use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
 
 /// The fields of a document in JSON. Other fields are passed over.
@@ -89,6 +93,35 @@ pub fn read_file(json: &str, max_depth: u32) -> Result<Vec<RawRecord>, ReadError
             (record.map_err(|error| in_array(error, index)), raw.get().to_owned())
         })
         .collect())
+}
+
+/// Gives the records of a file whose numbers are `wanted`.
+///
+/// # Errors
+///
+/// When the file cannot be read; what `each` says.
+pub(crate) fn separate(
+    json: &str,
+    limits: &ReadLimits,
+    wanted: &BTreeSet<u64>,
+    each: &mut Each<'_>,
+) -> io::Result<()> {
+    let records = read_file(json, limits.max_json_depth).map_err(io::Error::other)?;
+    for (number, (_, raw)) in (0..).zip(&records).filter(|(number, _)| wanted.contains(number)) {
+        each(number, &mut raw.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Makes one file of several with a record each.
+#[must_use]
+pub(crate) fn join(records: &[Vec<u8>]) -> Vec<u8> {
+    let records: Vec<&[u8]> = records.iter().map(|record| record.trim_ascii()).collect();
+    match records.as_slice() {
+        // An array would say nothing more.
+        [one] => one.to_vec(),
+        several => [b"[".as_slice(), &several.join(b",\n".as_slice()), b"]\n"].concat(),
+    }
 }
 
 /// Refuses values that nest deeper than `max_depth`, whether or not they are read: one pass, no

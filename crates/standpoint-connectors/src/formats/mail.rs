@@ -1,10 +1,11 @@
 //! Mails, alone or one after another in a mailbox.
 
-use std::io::{BufRead, Read};
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, Cursor, Read};
 
 use mail_parser::{DateTime, MessageParser, PartType};
 
-use super::{Content, Raw, html};
+use super::{Content, Each, Raw, html};
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
 
@@ -48,7 +49,7 @@ pub fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Content, ReadError> {
 
 /// The mails of a mailbox.
 pub(crate) struct Mails {
-    lines: Box<dyn BufRead + Send>,
+    lines: Lines,
     max_mail_bytes: u64,
     limits: ReadLimits,
     /// The line that begins the next mail was read already.
@@ -60,35 +61,122 @@ impl Mails {
     pub(crate) fn new(lines: Box<dyn BufRead + Send>, limits: &ReadLimits) -> Self {
         let max_mail_bytes = limits.max_document_bytes;
         let limits = limits.clone();
+        let lines = Lines::new(lines, &limits);
         Self { lines, max_mail_bytes, limits, has_begun: false, ended: false }
     }
 
     /// The bytes of the next mail, no more than may be kept, and how many it has.
     fn next_mail(&mut self) -> Result<Option<(Vec<u8>, u64)>, ReadError> {
         let (mut mail, mut length) = (Vec::new(), 0);
-        // A blank line stands before each but the first.
-        let mut after_blank = true;
-        loop {
-            let mut line = Vec::new();
-            // A longer line is read in pieces, none of which can begin a mail.
-            let mut bounded = (&mut self.lines).take(self.max_mail_bytes.saturating_add(1));
-            let count = bounded.read_until(b'\n', &mut line)?;
-            if count == 0 {
-                self.ended = true;
-                return Ok((self.has_begun || length > 0).then_some((mail, length)));
-            }
-            if after_blank && line.starts_with(FROM) {
+        while let Some((line, begins_mail)) = self.lines.next()? {
+            if begins_mail {
                 if std::mem::replace(&mut self.has_begun, true) {
                     return Ok(Some((mail, length)));
                 }
-                after_blank = false;
                 continue;
             }
-            after_blank = line.trim_ascii().is_empty();
-            length += count as u64;
+            length += line.len() as u64;
             if length <= self.max_mail_bytes {
                 mail.extend_from_slice(if is_quoted(&line) { &line[1..] } else { &line });
             }
+        }
+        self.ended = true;
+        Ok((self.has_begun || length > 0).then_some((mail, length)))
+    }
+}
+
+/// The lines of a mailbox.
+struct Lines {
+    inner: Box<dyn BufRead + Send>,
+    max_bytes: u64,
+    /// A blank line stands before each mail but the first.
+    is_after_blank: bool,
+}
+
+impl Lines {
+    fn new(inner: Box<dyn BufRead + Send>, limits: &ReadLimits) -> Self {
+        Self { inner, max_bytes: limits.max_document_bytes, is_after_blank: true }
+    }
+
+    /// The next line with its end, and whether it begins a mail. One that is longer than a mail may
+    /// be comes in pieces, none of which begins one.
+    fn next(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
+        let mut line = Vec::new();
+        let mut bounded = (&mut self.inner).take(self.max_bytes.saturating_add(1));
+        if bounded.read_until(b'\n', &mut line)? == 0 {
+            return Ok(None);
+        }
+        let begins_mail = self.is_after_blank && line.starts_with(FROM);
+        self.is_after_blank = !begins_mail && line.trim_ascii().is_empty();
+        Ok(Some((line, begins_mail)))
+    }
+}
+
+/// Gives the mails of a mailbox whose numbers are `wanted`, each as a mailbox that holds it alone.
+///
+/// # Errors
+///
+/// When the mailbox cannot be read; what `each` says.
+pub(crate) fn separate(
+    lines: Box<dyn BufRead + Send>,
+    limits: &ReadLimits,
+    wanted: &BTreeSet<u64>,
+    each: &mut Each<'_>,
+) -> io::Result<()> {
+    let lines = Lines::new(lines, limits);
+    let mut mail = OneMail { lines, line: Cursor::default(), state: State::Before };
+    for number in 0..=wanted.last().copied().unwrap_or_default() {
+        if wanted.contains(&number) {
+            each(number, &mut mail)?;
+        }
+        io::copy(&mut mail, &mut io::sink())?;
+        if mail.state == State::End {
+            break;
+        }
+        mail.state = State::Inside;
+    }
+    Ok(())
+}
+
+/// Reads up to where the next mail begins.
+struct OneMail {
+    lines: Lines,
+    /// What was read of the mailbox and not taken yet.
+    line: Cursor<Vec<u8>>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No mail has begun.
+    Before,
+    Inside,
+    /// The line in hand begins the next one.
+    Between,
+    End,
+}
+
+impl Read for OneMail {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.state == State::Between {
+                return Ok(0);
+            }
+            let count = self.line.read(buffer)?;
+            if count > 0 || buffer.is_empty() || self.state == State::End {
+                return Ok(count);
+            }
+            self.state = match (self.lines.next()?, self.state) {
+                (None, _) => State::End,
+                (Some((line, begins_mail)), state) => {
+                    self.line = Cursor::new(line);
+                    match (begins_mail, state) {
+                        (true, State::Before) => State::Inside,
+                        (true, _) => State::Between,
+                        (false, _) => state,
+                    }
+                }
+            };
         }
     }
 }

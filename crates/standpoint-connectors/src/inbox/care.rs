@@ -22,6 +22,9 @@ pub(super) const NAME: &str = ".care";
 /// been under way when the process ended.
 pub(super) const RECORDS: u64 = 640;
 
+/// What is in hand while a file is opened, before its first record.
+pub(super) const OPENING: u64 = u64::MAX - 1;
+
 /// What is noted of a file.
 #[derive(Debug, Default)]
 pub(super) struct Care {

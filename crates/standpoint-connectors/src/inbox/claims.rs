@@ -1,17 +1,23 @@
 //! Where a file is: in the inbox, claimed, archived or in quarantine. Every step is one rename.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 use tracing::{debug, info};
 
+use super::below::{Below, Held, Like};
 use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
 use crate::failpoint;
 use crate::ledger::ids::Id;
@@ -23,11 +29,16 @@ use crate::quarantine::{self, Reason};
 /// The folder beside the files of an inbox that holds what is in work.
 pub(super) const OWN_FOLDER: &str = ".standpoint";
 
+/// How long to wait for the lock of the claims.
+const MOST_WAIT: Duration = Duration::from_secs(5);
+
 /// Moves the files of one inbox.
 #[derive(Debug)]
 pub(super) struct Claims {
-    inbox: PathBuf,
-    claimed: PathBuf,
+    path: PathBuf,
+    /// Below the inbox: where claims of this instance are.
+    own: PathBuf,
+    home: Mutex<Home>,
     on_success: OnSuccess,
     quarantine: PathBuf,
     sync: bool,
@@ -37,13 +48,21 @@ pub(super) struct Claims {
     kept: Option<Mutex<Memory>>,
     /// Folders whose names are not on the disk yet.
     touched: Mutex<BTreeSet<PathBuf>>,
+}
+
+/// The inbox, and the folder in it that holds this instance's claims.
+#[derive(Debug, Clone)]
+struct Home {
+    inbox: Arc<Below>,
+    claimed: Arc<Held>,
     /// Held while this instance lives, however it ends: others leave its claims alone.
-    lock: Mutex<File>,
+    _lock: Arc<File>,
 }
 
 /// A file that this instance has claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Claim {
+    home: Arc<Held>,
     /// The folder that holds it, `<number>.<attempt>`.
     pub(super) folder: PathBuf,
     /// Its path below the inbox.
@@ -51,6 +70,9 @@ pub(super) struct Claim {
     /// How often it has been in work, this time included.
     pub(super) attempt: u32,
 }
+
+/// Folders that cannot be looked into, each with why.
+pub(super) type Closed = Vec<(PathBuf, io::Error)>;
 
 /// What becomes of a claimed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +101,8 @@ impl Claim {
         Ok(file)
     }
 
-    fn path(&self) -> PathBuf {
+    /// Where it is while it is in work.
+    pub(super) fn path(&self) -> PathBuf {
         self.folder.join(&self.relative)
     }
 
@@ -102,21 +125,19 @@ impl Claims {
             let path = path.to_owned();
             move |source| InboxError::Folder { what, path, source }
         };
-        fs::read_dir(&inbox).map_err(fail("inbox", &inbox))?;
-        let claimed = inbox.join(OWN_FOLDER).join("claimed").join(&places.instance).join(name);
-        fs::create_dir_all(&claimed).map_err(fail("inbox", &inbox))?;
+        let own = Path::new(OWN_FOLDER).join("claimed").join(&places.instance).join(name);
+        let home = Home::open(&inbox, &own).map_err(fail("inbox", &inbox))?;
         if let OnSuccess::Archive(archive) = &settings.on_success {
             fs::create_dir_all(archive).map_err(fail("archive", archive))?;
         }
         let quarantine = places.quarantine.clone();
         fs::create_dir_all(&quarantine).map_err(fail("quarantine", &quarantine))?;
-        // Waits for an instance that is just taking over what an earlier run left.
-        let lock = locked(&claimed).map_err(fail("inbox", &inbox))?;
-        let next_number =
-            AtomicU64::new(highest_number(&claimed).map_or(0, |highest| highest.saturating_add(1)));
+        let highest = highest_number(home.claimed.path());
+        let next_number = AtomicU64::new(highest.map_or(0, |highest| highest.saturating_add(1)));
         Ok(Self {
-            inbox,
-            claimed,
+            path: inbox,
+            own,
+            home: Mutex::new(home),
             on_success: settings.on_success.clone(),
             quarantine,
             sync: places.sync,
@@ -124,18 +145,32 @@ impl Claims {
             marker: settings.complete_marker.clone(),
             kept: kept.map(Mutex::new),
             touched: Mutex::default(),
-            lock: Mutex::new(lock),
         })
+    }
+
+    /// The inbox itself.
+    pub(super) fn inbox(&self) -> Arc<Below> {
+        Arc::clone(&lock(&self.home).inbox)
+    }
+
+    fn claimed(&self) -> Arc<Held> {
+        Arc::clone(&lock(&self.home).claimed)
+    }
+
+    /// The source's name.
+    fn name(&self) -> Cow<'_, str> {
+        self.own.file_name().unwrap_or_default().to_string_lossy()
     }
 
     /// Claims the file at `relative` below the inbox; `None` if it is not there any more.
     pub(super) fn claim(&self, relative: &Path) -> io::Result<Option<Claim>> {
+        let Home { inbox, claimed: home, .. } = lock(&self.home).clone();
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let folder = self.claimed.join(format!("{number}.1"));
-        let claim = Claim { folder, relative: relative.to_owned(), attempt: 1 };
+        let folder = home.path().join(format!("{number}.1"));
+        let claim = Claim { home, folder, relative: relative.to_owned(), attempt: 1 };
         fs::create_dir_all(parent_of(&claim.path()))?;
         failpoint::reached("folder of a claim made");
-        match fs::rename(self.inbox.join(relative), claim.path()) {
+        match inbox.take(relative, &claim.path()) {
             Ok(()) => {
                 // Not synced: when the power goes the file is in one of the two places.
                 failpoint::reached("claimed");
@@ -143,76 +178,91 @@ impl Claims {
                 Ok(Some(claim))
             }
             Err(error) => {
-                remove_empty(parent_of(&claim.path()), &self.claimed);
-                if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
+                remove_empty(parent_of(&claim.path()), claim.home.path());
+                // What stands in a folder's place now is none of ours.
+                let is_gone = matches!(
+                    Errno::from_io_error(&error),
+                    Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+                );
+                if is_gone { Ok(None) } else { Err(error) }
             }
         }
     }
 
-    /// The claims of an earlier run of this instance, in the order in which they were made.
-    pub(super) fn left_behind(&self) -> io::Result<Vec<Claim>> {
-        let mut left = Vec::new();
-        for entry in fs::read_dir(&self.claimed)? {
+    /// The claims of an earlier run of this instance, in the order in which they were made; and the
+    /// folders of those that cannot be looked into, each with why.
+    pub(super) fn left_behind(&self) -> io::Result<(Vec<Claim>, Closed)> {
+        let (mut left, mut closed) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(self.claimed().path())? {
             let folder = entry?.path();
-            let Some((number, attempt)) = number_and_attempt(&folder) else { continue };
-            let Some(relative) = only_file_in(&folder, Path::new(""))? else {
-                // The run ended between making the folder and claiming, or while it removed it.
-                remove_leftovers(&folder);
-                continue;
-            };
-            left.push((number, Claim { folder, relative, attempt }));
+            match self.left_in(&folder) {
+                Ok(Some(claim)) => left.push(claim),
+                Ok(None) => {}
+                Err(error) => closed.push((folder, error)),
+            }
         }
-        left.sort_by_key(|(number, _)| *number);
-        Ok(left.into_iter().map(|(_, claim)| claim).collect())
+        left.sort_by_key(|claim| number_and_attempt(&claim.folder));
+        Ok((left, closed))
+    }
+
+    /// The claim in a folder of an earlier run, if it holds one.
+    pub(super) fn left_in(&self, folder: &Path) -> io::Result<Option<Claim>> {
+        let Some((_, attempt)) = number_and_attempt(folder) else { return Ok(None) };
+        let Some(relative) = only_file_in(folder, Path::new(""))? else {
+            // The run ended between making the folder and claiming, or while it removed it.
+            remove_leftovers(folder);
+            return Ok(None);
+        };
+        let folder = folder.to_owned();
+        Ok(Some(Claim { home: self.claimed(), folder, relative, attempt }))
     }
 
     /// Removes the file that said that a claimed one is complete, unless a later file of the same
     /// name has brought its own.
     fn remove_marker(&self, claim: &Claim) {
         let Some(marker) = &self.marker else { return };
-        let marker = marker.of(&self.inbox.join(&claim.relative));
-        let changed = |metadata: fs::Metadata| (metadata.ctime(), metadata.ctime_nsec());
+        let (inbox, marker) = (self.inbox(), marker.of(&claim.relative));
+        let changed = |like: Like| like.changed;
         // The claim changed the file's own time.
-        let [written, claimed] =
-            [&marker, &claim.path()].map(|path| fs::symlink_metadata(path).ok().map(changed));
-        if written.is_some() && written <= claimed {
-            let _ = fs::remove_file(marker);
+        let written = inbox.like(&marker).ok().map(changed);
+        if written.is_some() && written <= Like::of_path(&claim.path()).ok().map(changed) {
+            let _ = inbox.remove(&marker);
         }
     }
 
     /// Makes the folder for claims again, in an inbox that was removed and made anew.
     pub(super) fn renew(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.claimed)?;
-        *lock(&self.lock) = locked(&self.claimed)?;
+        let home = Home::open(&self.path, &self.own)?;
+        *lock(&self.home) = home;
         Ok(())
     }
 
     /// Whether a file was done, is kept, and has not changed since.
-    pub(super) fn is_kept(&self, metadata: &fs::Metadata) -> bool {
-        self.kept.as_ref().is_some_and(|kept| lock(kept).contains(&likeness(metadata)))
+    pub(super) fn is_kept(&self, like: &Like) -> bool {
+        self.kept.as_ref().is_some_and(|kept| lock(kept).contains(&likeness(like)))
     }
 
     fn keep(&self, claim: &Claim) -> io::Result<()> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        let metadata = fs::symlink_metadata(claim.path())?;
+        let like = Like::of_path(&claim.path())?;
         // Before it is moved: what is back and not remembered would be taken again.
-        lock(kept).add(&[likeness(&metadata)], None)?;
+        lock(kept).add(&[likeness(&like)], None)?;
         failpoint::reached("kept file noted");
-        self.move_to(claim, &self.inbox, &claim.relative).map(drop)
+        self.give_back(claim)
     }
 
     /// Counts one more attempt, before it is made.
     pub(super) fn count(&self, mut claim: Claim) -> io::Result<Claim> {
         self.remove_marker(&claim);
-        self.recount(&mut claim, |attempt| attempt.saturating_add(1))?;
+        Self::recount(&mut claim, |attempt| attempt.saturating_add(1))?;
         failpoint::reached("attempt counted");
         Ok(claim)
     }
 
-    fn recount(&self, claim: &mut Claim, change: impl Fn(u32) -> u32) -> io::Result<()> {
+    fn recount(claim: &mut Claim, change: impl Fn(u32) -> u32) -> io::Result<()> {
         let Some((number, attempt)) = number_and_attempt(&claim.folder) else { return Ok(()) };
         let attempt = change(attempt);
-        let folder = self.claimed.join(format!("{number}.{attempt}"));
+        let folder = claim.home.path().join(format!("{number}.{attempt}"));
         fs::rename(&claim.folder, &folder)?;
         claim.folder = folder;
         claim.attempt = attempt;
@@ -224,27 +274,27 @@ impl Claims {
     /// Whether one lives is told by its lock. On a network file system without locks across
     /// machines a living one may be robbed: its documents are then read twice, and none is lost.
     pub(super) fn abandoned(&self) -> io::Result<Vec<Claim>> {
+        let Home { inbox, claimed, .. } = lock(&self.home).clone();
+        let all = Path::new(OWN_FOLDER).join("claimed");
+        let mut folders = Vec::new();
+        for instance in subfolders(&inbox, &all)? {
+            folders.extend(subfolders(&inbox, &instance)?);
+        }
         let mut taken = Vec::new();
-        for instance in fs::read_dir(self.inbox.join(OWN_FOLDER).join("claimed"))? {
-            let instance = instance?;
-            if !instance.file_type()?.is_dir() {
-                continue;
-            }
-            for source in fs::read_dir(instance.path())? {
-                let source = source?;
-                if source.file_type()?.is_dir() && source.path() != self.claimed {
-                    // A folder that strangers made must not keep the others waiting.
-                    if let Err(error) = self.take_over(&source.path(), &mut taken) {
-                        debug!(folder = ?source.path(), error = %error, "cannot take over claims");
-                    }
-                }
+        for folder in folders.iter().filter(|folder| **folder != self.own) {
+            // One that is closed must not keep the others waiting; the next round tries it again.
+            let theirs = inbox.own(folder);
+            let done =
+                theirs.and_then(|theirs| self.take_over(theirs.path(), &claimed, &mut taken));
+            if let Err(error) = done {
+                debug!(?folder, error = %error, "cannot take over claims");
             }
         }
         Ok(taken)
     }
 
     /// Takes over the claims in `theirs` if no instance holds its lock.
-    fn take_over(&self, theirs: &Path, taken: &mut Vec<Claim>) -> io::Result<()> {
+    fn take_over(&self, theirs: &Path, home: &Arc<Held>, taken: &mut Vec<Claim>) -> io::Result<()> {
         if highest_number(theirs).is_none() {
             return Ok(());
         }
@@ -260,9 +310,9 @@ impl Claims {
                 continue;
             };
             let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-            let ours = self.claimed.join(format!("{number}.{attempt}"));
+            let ours = home.path().join(format!("{number}.{attempt}"));
             fs::rename(&folder, &ours)?;
-            taken.push(Claim { folder: ours, relative, attempt });
+            taken.push(Claim { home: Arc::clone(home), folder: ours, relative, attempt });
         }
         Ok(())
     }
@@ -282,24 +332,22 @@ impl Claims {
                 OnSuccess::Delete => fs::remove_file(claim.path())?,
                 OnSuccess::Keep => self.keep(claim)?,
             },
-            Fate::Returned => {
-                self.move_to(claim, &self.inbox, &claim.relative).map(drop)?;
-            }
+            Fate::Returned => self.give_back(claim)?,
             Fate::Quarantined(reason) => self.quarantine(claim, reason)?,
             Fate::InWork => return Ok(()),
             Fate::Uncounted => {
-                return self.recount(&mut claim.clone(), |attempt| attempt.saturating_sub(1));
+                return Self::recount(&mut claim.clone(), |attempt| attempt.saturating_sub(1));
             }
         }
         failpoint::reached("file moved");
-        let name = self.claimed.file_name().unwrap_or_default().to_string_lossy();
+        let name = self.name();
         meters::count(meter, &name);
         if claim.attempt > 1 {
             meters::count(Meter::FilesTriedAgain, &name);
         }
         // There only if the file ever ended the process.
         let _ = fs::remove_file(claim.folder.join(care::NAME));
-        remove_empty(parent_of(&claim.path()), &self.claimed);
+        remove_empty(parent_of(&claim.path()), claim.home.path());
         Ok(())
     }
 
@@ -367,9 +415,11 @@ impl Claims {
         let wanted = folder.join(relative);
         fs::create_dir_all(parent_of(&wanted))?;
         self.touched().insert(parent_of(&wanted).to_owned());
-        // Named after the claim, because another daemon may bring a file of the same name.
-        let name = claim.folder.file_name().unwrap_or_default().to_string_lossy();
-        let tag = format!("{}-{name}", std::process::id());
+        // Named after the claim: another daemon may bring a file of the same name, and who ends in the
+        // middle writes over his own draft the next time.
+        let (number, _) = number_and_attempt(&claim.folder).unwrap_or_default();
+        let instance = parent_of(&self.own).file_name().unwrap_or_default().to_string_lossy();
+        let tag = format!("{instance}-{number}");
         let mut target = wanted.clone();
         for copy in 2_u64.. {
             match moves::move_file(&claim.path(), &target, &tag, self.sync) {
@@ -382,6 +432,51 @@ impl Claims {
         }
         Ok(target)
     }
+
+    /// Moves a claimed file back to where it was in the inbox, or beside that if the place is taken.
+    fn give_back(&self, claim: &Claim) -> io::Result<()> {
+        let inbox = self.inbox();
+        let mut target = claim.relative.clone();
+        for copy in 2_u64.. {
+            match inbox.put(&claim.path(), &target) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    target = numbered(&claim.relative, copy);
+                }
+                result => {
+                    result?;
+                    break;
+                }
+            }
+        }
+        self.touched().insert(parent_of(&self.path.join(&target)).to_owned());
+        Ok(())
+    }
+}
+
+impl Home {
+    fn open(inbox: &Path, own: &Path) -> io::Result<Self> {
+        let inbox = Below::open(inbox)?;
+        let claimed = inbox.own(own)?;
+        let lock = locked(claimed.path())?;
+        Ok(Self { inbox: Arc::new(inbox), claimed: Arc::new(claimed), _lock: Arc::new(lock) })
+    }
+}
+
+/// The folders in a folder below the inbox, none of them a link.
+fn subfolders(inbox: &Below, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut entries = inbox.entries(folder)?;
+    while let Some(entry) = entries.read() {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "."
+            && name != ".."
+            && Like::of_entry(entries.fd()?, name)?.kind == FileType::Directory
+        {
+            found.push(folder.join(name));
+        }
+    }
+    Ok(found)
 }
 
 /// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
@@ -390,24 +485,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What a file is like; moving it changes nothing of it, writing to it does.
-fn likeness(metadata: &fs::Metadata) -> Id {
-    let numbers = [
-        metadata.dev(),
-        metadata.ino(),
-        metadata.len(),
-        metadata.mtime().cast_unsigned(),
-        metadata.mtime_nsec().cast_unsigned(),
-    ];
+fn likeness(like: &Like) -> Id {
+    let (seconds, nanoseconds) = like.modified;
+    let numbers = [like.device, like.inode, like.length, seconds.cast_unsigned(), nanoseconds];
     let mut id = [0; 16];
     let hash = blake3::hash(numbers.map(u64::to_le_bytes).as_flattened());
     id.copy_from_slice(&hash.as_bytes()[..16]);
     id
 }
 
-/// Takes the lock of the claims in a folder, waiting for whoever has it.
+/// Takes the lock of the claims in a folder. An instance that takes over what an earlier run left has
+/// it for a moment; whoever has it for longer has it for good.
 fn locked(claimed: &Path) -> io::Result<File> {
     let lock = lock_file(claimed)?;
-    lock.lock()?;
+    let start = Instant::now();
+    while let Err(refused) = lock.try_lock() {
+        match refused {
+            TryLockError::WouldBlock if start.elapsed() < MOST_WAIT => {
+                thread::sleep(MOST_WAIT / 100);
+            }
+            TryLockError::WouldBlock => {
+                return Err(io::Error::other(
+                    "another process holds the lock of the files that are in work: is a second \
+                     daemon with this `data_dir` running?",
+                ));
+            }
+            TryLockError::Error(error) => return Err(error),
+        }
+    }
     Ok(lock)
 }
 
@@ -419,6 +524,7 @@ fn lock_file(claimed: &Path) -> io::Result<File> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .custom_flags(flags.cast_signed())
         .open(claimed.join("lock"))
 }

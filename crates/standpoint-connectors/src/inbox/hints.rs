@@ -60,6 +60,8 @@ pub(super) struct Taken {
     pub(super) complete: Vec<PathBuf>,
     /// Files that a writer has open.
     writing: HashSet<PathBuf>,
+    /// Renames of such files whose second half was not heard yet.
+    moving: HashSet<usize>,
     /// Whether something happened that only a walk can find out.
     pub(super) rescan: bool,
 }
@@ -110,7 +112,7 @@ impl Hints {
         let mut state = self.heard.lock();
         let complete = std::mem::take(&mut state.taken.complete);
         let rescan = std::mem::take(&mut state.taken.rescan);
-        Taken { complete, rescan, writing: HashSet::new() }
+        Taken { complete, rescan, ..Taken::default() }
     }
 
     /// Whether a writer has a file open, as far as was heard.
@@ -155,12 +157,16 @@ impl Heard {
         let mut state = self.lock();
         let taken = &mut state.taken;
         let Some(event) = event.filter(|event| !event.need_rescan()) else {
-            taken.rescan = true;
-            taken.writing.clear();
+            *taken = Taken {
+                rescan: true,
+                complete: std::mem::take(&mut taken.complete),
+                ..Taken::default()
+            };
             self.changed.notify_all();
             return;
         };
         let is_ours = |path: &Path| path.iter().any(|part| part == OWN_FOLDER);
+        let rename = event.tracker();
         let paths = event.paths.into_iter().filter(|path| !is_ours(path));
         match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
@@ -169,11 +175,26 @@ impl Heard {
                     taken.complete.push(path);
                 }
             }
-            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => taken.complete.extend(paths),
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                // Who renames a file that he still writes to has not finished it.
+                let is_open = rename.is_some_and(|rename| taken.moving.remove(&rename));
+                if is_open {
+                    taken.writing.extend(paths);
+                } else {
+                    taken.complete.extend(paths);
+                }
+            }
             EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => {
                 taken.writing.extend(paths);
             }
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                for path in paths {
+                    if taken.writing.remove(&path) {
+                        taken.moving.extend(rename);
+                    }
+                }
+            }
+            EventKind::Remove(_) => {
                 for path in paths {
                     taken.writing.remove(&path);
                 }
@@ -181,10 +202,9 @@ impl Heard {
             _ => return,
         }
         // A burst: a walk finds all of it.
-        if taken.complete.len() > MOST_REPORTS || taken.writing.len() > 16 * MOST_REPORTS {
-            taken.complete.clear();
-            taken.writing.clear();
-            taken.rescan = true;
+        let is_much = taken.writing.len().max(taken.moving.len()) > 16 * MOST_REPORTS;
+        if taken.complete.len() > MOST_REPORTS || is_much {
+            *taken = Taken { rescan: true, ..Taken::default() };
         }
         if !taken.complete.is_empty() || taken.rescan {
             self.changed.notify_all();

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use standpoint_engine::{Outcome, Receipt};
 use tracing::{info, warn};
 
+use super::below::Like;
 use super::claims::{Claim, Claims, Fate};
 use crate::failpoint;
+use crate::formats::Compression;
 use crate::ledger::ids::Id;
 use crate::ledger::memory::Memory;
 use crate::limits::ReadLimits;
@@ -109,12 +111,20 @@ impl Keeper {
 
     /// Follows a file whose documents go out now; its fate is decided when the value and all its
     /// receipts are gone.
-    pub(super) fn pend(self: &Arc<Self>, source: &str, claim: Claim) -> Pending {
+    ///
+    /// - `like`: what the file was like when it was opened.
+    pub(super) fn pend(
+        self: &Arc<Self>,
+        source: &str,
+        claim: Claim,
+        like: Option<Like>,
+    ) -> Pending {
         self.lock().pending += 1;
         Pending(Arc::new(PendingFile {
             keeper: Arc::clone(self),
             source: source.to_owned(),
             claim,
+            like,
             tally: Mutex::default(),
             settled: Condvar::new(),
             was_taken: AtomicBool::new(false),
@@ -200,10 +210,16 @@ impl Keeper {
         if !failed.is_empty() {
             let name = claim.relative_name();
             let wanted = failed.keys().copied().collect();
-            records::separate(claim.open()?, &name, &self.limits, &wanted, |number, bytes| {
-                let Some(reason) = failed.get(&number) else { return Ok(()) };
-                self.quarantine(claim, number, bytes, reason)
-            })?;
+            records::separate(
+                claim.open()?,
+                &name,
+                &self.limits,
+                &wanted,
+                &mut |number, bytes| {
+                    let Some(reason) = failed.get(&number) else { return Ok(()) };
+                    self.quarantine(claim, number, bytes, reason)
+                },
+            )?;
         }
         self.claims.settle(claim, fate.clone())
     }
@@ -217,9 +233,9 @@ impl Keeper {
     ) -> io::Result<()> {
         // A name says how its bytes are to be read, and they are not compressed any more.
         let name = claim.relative.file_name().unwrap_or_default().to_string_lossy();
-        let stem = Path::new(crate::formats::Compression::of_name(&name).0).file_stem();
-        let stem = stem.unwrap_or_default().to_string_lossy();
-        let name = format!("{stem}.record-{}.jsonl", number + 1);
+        let (plain, _) = Compression::of_name(&name);
+        let (stem, ending) = plain.rsplit_once('.').unwrap_or((plain, ""));
+        let name = format!("{stem}.record-{}.{ending}", number + 1);
         self.claims.quarantine_record(claim, &name, bytes, reason.clone())
     }
 
@@ -252,6 +268,7 @@ struct PendingFile {
     keeper: Arc<Keeper>,
     source: String,
     claim: Claim,
+    like: Option<Like>,
     tally: Mutex<Tally>,
     /// Told when a document is settled.
     settled: Condvar,
@@ -305,6 +322,11 @@ impl Pending {
             drop(tally);
             file.settled.notify_all();
         })
+    }
+
+    /// The file's path below the inbox.
+    pub(super) fn relative(&self) -> &Path {
+        &self.0.claim.relative
     }
 
     /// Notes that a document of the file was taken into work.
@@ -377,13 +399,23 @@ impl PendingFile {
         let name = self.claim.relative_name();
         if tally.goes_back || tally.returned > 0 {
             let was_taken = self.was_taken.load(Ordering::Relaxed);
+            let is_one_of_several = tally.documents > 1 && records::can_be_separated(&name);
             return decide(match (tally.goes_back, was_taken) {
-                (false, true) if records::can_be_separated(&name) => Fate::Uncounted,
+                // One of several is not to blame for the time that the others take.
+                (false, true) if is_one_of_several => Fate::Uncounted,
                 (false, true) => Fate::InWork,
                 // What was tried before keeps its count.
                 _ if self.claim.attempt > 1 => Fate::Uncounted,
                 _ => Fate::Returned,
             });
+        }
+        // Somebody had it open all the time: what he wrote since is not in the documents.
+        let now = Like::of_path(&self.claim.path()).ok();
+        if let (Some(like), Some(now)) = (self.like, now)
+            && !now.has_content_of(&like)
+        {
+            warn!(path = ?self.claim.relative, "a file was written to after it was read; it is read again");
+            return decide(Fate::Returned);
         }
         if tally.failed == 0 {
             return decide(Fate::Done);

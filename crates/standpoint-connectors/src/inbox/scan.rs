@@ -6,17 +6,20 @@
 //! once for each file.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, Metadata, ReadDir};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::Dir;
 use tracing::{info, warn};
 
+use super::below::Like;
 use super::claims::{Claims, OWN_FOLDER};
 use super::hints::{Hints, is_on_network};
 use super::{InboxError, InboxSettings, Marker};
@@ -65,7 +68,7 @@ pub(super) struct Scanner {
 #[derive(Debug)]
 struct Walk {
     /// The folder that is read now, and those above it.
-    folders: Vec<(PathBuf, ReadDir)>,
+    folders: Vec<(PathBuf, Dir)>,
     seen: HashMap<PathBuf, Seen>,
     /// How long until the next of those that settle may be complete.
     shortest: Option<Duration>,
@@ -74,7 +77,7 @@ struct Walk {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Seen {
     length: u64,
-    modified: Option<SystemTime>,
+    modified: (i64, u64),
     since: Instant,
 }
 
@@ -133,10 +136,8 @@ impl Scanner {
         let mut ready = HashSet::new();
         for path in &heard.complete {
             let Ok(relative) = path.strip_prefix(&self.folder) else { continue };
-            let Ok(metadata) = fs::symlink_metadata(path) else { continue };
-            if metadata.is_file()
-                && self.is_wanted(relative)
-                && self.may_be_taken(relative, &metadata)
+            let Ok(like) = self.claims.inbox().like(relative) else { continue };
+            if like.kind.is_file() && self.is_wanted(relative) && self.may_be_taken(relative, &like)
             {
                 self.settling.remove(relative);
                 ready.insert(relative.to_owned());
@@ -161,10 +162,8 @@ impl Scanner {
     /// Begins a walk, if the folder is there.
     fn begin(&mut self, hints: &Hints) -> io::Result<()> {
         self.last_walk = Some(Instant::now());
-        let opened = identity_of(&self.folder)
-            .and_then(|identity| Ok((identity, fs::read_dir(&self.folder)?)));
-        let (identity, entries) = match opened {
-            Ok(opened) => opened,
+        let identity = match identity_of(&self.folder) {
+            Ok(identity) => identity,
             Err(error) if super::worker::may_pass(&error) => return Err(error),
             Err(error) => {
                 if self.identity.take().is_some() {
@@ -180,6 +179,7 @@ impl Scanner {
             hints.watch_again(&self.folder);
             self.identity = Some(identity);
         }
+        let entries = self.claims.inbox().entries(Path::new(""))?;
         let folders = vec![(PathBuf::new(), entries)];
         self.walk = Some(Walk { folders, seen: HashMap::new(), shortest: None });
         Ok(())
@@ -200,25 +200,30 @@ impl Scanner {
                 self.walk = Some(walk);
                 return Ok(());
             }
-            let Some(entry) = entries.next() else {
+            let Some(Ok(entry)) = entries.next() else {
                 walk.folders.pop();
                 continue;
             };
-            let Ok(entry) = entry else { continue };
-            let relative = below.join(entry.file_name());
-            // Does not follow links. What was taken in the meantime is not there any more.
-            let Ok(metadata) = entry.metadata() else { continue };
-            if metadata.is_dir() {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let relative = below.join(name);
+            // What was taken in the meantime is not there any more.
+            let like =
+                entries.fd().map_err(io::Error::from).and_then(|at| Like::of_entry(at, name));
+            let Ok(like) = like else { continue };
+            if like.kind.is_dir() {
                 self.enter(relative, &mut walk)?;
                 continue;
             }
             if !self.is_wanted(&relative) {
                 continue;
             }
-            if !metadata.is_file() {
+            if !like.kind.is_file() {
                 self.report(&relative, "it is a link, pipe, socket or device");
-            } else if self.may_be_taken(&relative, &metadata)
-                && self.is_complete(&relative, &metadata, hints, &mut walk)
+            } else if self.may_be_taken(&relative, &like)
+                && self.is_complete(&relative, &like, hints, &mut walk)
             {
                 ready.insert(relative);
             }
@@ -236,7 +241,7 @@ impl Scanner {
             self.report(&relative, "it lies too deep below the inbox");
             return Ok(());
         }
-        match fs::read_dir(self.folder.join(&relative)) {
+        match self.claims.inbox().entries(&relative) {
             Ok(entries) => walk.folders.push((relative, entries)),
             Err(error) if super::worker::may_pass(&error) => return Err(error),
             Err(error) => self.report(&relative, &error.to_string()),
@@ -245,45 +250,34 @@ impl Scanner {
     }
 
     /// Whether a file is neither one that was kept, nor closed to this user.
-    fn may_be_taken(&mut self, relative: &Path, metadata: &Metadata) -> bool {
-        if self.claims.is_kept(metadata) {
+    fn may_be_taken(&mut self, relative: &Path, like: &Like) -> bool {
+        if self.claims.is_kept(like) {
             return false;
         }
-        let path = self.folder.join(relative);
+        let inbox = self.claims.inbox();
         if let Some(marker) = &self.marker
-            && fs::symlink_metadata(marker.of(&path)).is_err()
+            && inbox.like(&marker.of(relative)).is_err()
         {
             return false;
         }
-        match rustix::fs::accessat(CWD, &path, Access::READ_OK, AtFlags::EACCESS) {
-            Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
-                self.report(relative, "this user may not read it");
-                false
-            }
-            _ => true,
+        if inbox.is_readable(relative).is_ok_and(|is_readable| !is_readable) {
+            self.report(relative, "this user may not read it");
+            return false;
         }
+        true
     }
 
     /// Decides whether a file is complete, or notes since when it has been as it is.
-    fn is_complete(
-        &self,
-        relative: &Path,
-        metadata: &Metadata,
-        hints: &Hints,
-        walk: &mut Walk,
-    ) -> bool {
+    fn is_complete(&self, relative: &Path, like: &Like, hints: &Hints, walk: &mut Walk) -> bool {
         if self.marker.is_some() {
             return true;
         }
         let now = Instant::now();
-        let modified = metadata.modified().ok();
         let is_open = hints.is_written(&self.folder.join(relative));
-        // By the clock of the file system; a time in the future says nothing.
-        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        if !is_open && age.is_some_and(|age| age >= self.settle) {
+        if !is_open && like.age().is_some_and(|age| age >= self.settle) {
             return true;
         }
-        let length = metadata.len();
+        let (length, modified) = (like.length, like.modified);
         let since = match self.settling.get(relative) {
             Some(known) if known.length == length && known.modified == modified => known.since,
             _ => now,

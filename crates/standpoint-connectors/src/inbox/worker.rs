@@ -1,10 +1,9 @@
 //! Goes round: takes up what an earlier run left, looks for complete files, claims and reads them.
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use standpoint_document::Document;
 use standpoint_engine::{Delivery, Outcome};
@@ -12,6 +11,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::Recognise;
+use super::below::Like;
 use super::care::{self, Care};
 use super::claims::{Claim, Claims, Fate};
 use super::hints::Hints;
@@ -43,6 +43,10 @@ pub(super) struct Worker {
     pub(super) until_drained: bool,
     /// How often the system has refused something since it last did not.
     pub(super) failures: u32,
+    /// Claims that were left and are not taken up yet.
+    pub(super) left: Vec<Claim>,
+    /// Folders of such claims that cannot be looked into; `None` before they were looked for.
+    pub(super) closed: Option<Vec<PathBuf>>,
 }
 
 /// The source was closed: nobody takes what is delivered.
@@ -68,36 +72,58 @@ impl From<io::Error> for Halt {
 }
 
 impl Worker {
-    pub(super) fn run(mut self) {
-        // Claims of an earlier run, which are taken up before anything new is.
-        let mut left = self.listed(self.claims.left_behind());
-        if !left.is_empty() {
-            info!(files = left.len(), "taking up files that an earlier run left");
-        }
+    /// Goes round until there is nothing more to do; an error says what could not be taken up.
+    pub(super) fn run(mut self) -> Result<(), String> {
         while !self.hints.is_stopped() {
-            if left.is_empty() {
-                left = self.listed(self.claims.abandoned());
-            }
-            let done = self.take_up(&mut left).and_then(|()| self.look());
+            let done = self.find_left().and_then(|()| self.take_up()).and_then(|()| self.look());
             match done {
                 Ok(is_drained) => {
                     self.failures = 0;
                     if is_drained && self.until_drained {
-                        return;
+                        break;
                     }
                 }
-                Err(Halt::Closed) => return,
+                Err(Halt::Closed) => break,
                 Err(Halt::Later(error)) => self.back_off(&error),
             }
         }
+        match self.closed.unwrap_or_default().as_slice() {
+            [] => Ok(()),
+            closed => Err(format!("files of an earlier run stay where they are: {closed:?}")),
+        }
     }
 
-    fn listed(&self, claims: io::Result<Vec<Claim>>) -> Vec<Claim> {
-        claims.unwrap_or_else(|error| {
-            // A folder that is gone is told of by the scan.
-            debug!(source = self.name, error = %error, "cannot look for files that were left");
-            Vec::new()
-        })
+    /// Finds claims of an earlier run, which are taken up before anything new is, and of instances that
+    /// live no more.
+    fn find_left(&mut self) -> Result<(), Halt> {
+        if let Some(closed) = self.closed.take() {
+            let mut still = Vec::new();
+            for folder in closed {
+                match self.claims.left_in(&folder) {
+                    Ok(claim) => self.left.extend(claim),
+                    Err(_) => still.push(folder),
+                }
+            }
+            self.closed = Some(still);
+        } else {
+            let (left, closed) = self.claims.left_behind()?;
+            if !left.is_empty() {
+                info!(files = left.len(), "taking up files that an earlier run left");
+            }
+            for (folder, error) in &closed {
+                warn!(?folder, error = %error, "cannot take up a file that an earlier run left");
+            }
+            self.left = left;
+            self.closed = Some(closed.into_iter().map(|(folder, _)| folder).collect());
+        }
+        if self.left.is_empty() {
+            self.left = self.claims.abandoned().unwrap_or_else(|error| {
+                // An inbox that is gone is told of by the scan.
+                debug!(source = self.name, error = %error, "cannot look for files that were left");
+                Vec::new()
+            });
+        }
+        Ok(())
     }
 
     /// Waits longer from one refusal of the system to the next.
@@ -138,13 +164,13 @@ impl Worker {
     }
 
     /// Takes up claims of a run that ended while they were in work.
-    fn take_up(&self, left: &mut Vec<Claim>) -> Result<(), Halt> {
-        while let Some(claim) = left.first() {
+    fn take_up(&mut self) -> Result<(), Halt> {
+        while let Some(claim) = self.left.first() {
             let claim = match self.claims.count(claim.clone()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 counted => counted,
             };
-            left.remove(0);
+            self.left.remove(0);
             let Ok(claim) = claim else { continue };
             let is_too_often = claim.attempt > self.max_attempts;
             if is_too_often && !records::can_be_separated(&claim.relative_name()) {
@@ -159,7 +185,7 @@ impl Worker {
     /// Fails a file that ended the process too often, without reading it.
     fn give_up(&self, claim: Claim) -> Result<(), Closed> {
         let deaths = claim.attempt - 1;
-        let pending = self.keeper.pend(&self.name, claim);
+        let pending = self.keeper.pend(&self.name, claim, None);
         pending.condemn();
         self.refuse(&pending, 0, deaths)
     }
@@ -180,13 +206,16 @@ impl Worker {
                 return Ok(());
             }
         };
-        let Some(caution) = self.caution(&claim)? else {
+        let Some(mut caution) = self.caution(&claim)? else {
             return Ok(self.give_up(claim)?);
         };
-        let before = as_it_is(&file);
+        let like = Like::of_file(&file)?;
         let watched = file.try_clone();
-        let pending = self.keeper.pend(&self.name, claim);
-        let documents = match read::documents(file, &origin, &self.limits) {
+        let pending = self.keeper.pend(&self.name, claim, Some(like));
+        caution.hold(Some(care::OPENING))?;
+        let opened = read::documents(file, &origin, &self.limits);
+        caution.hold(None)?;
+        let documents = match opened {
             Ok(documents) => documents,
             Err(ReadError::Io { source }) if may_pass(&source) => {
                 pending.give_back();
@@ -197,7 +226,8 @@ impl Worker {
                 return Ok(self.deliver(&pending, 0, Err(error))?);
             }
         };
-        if watched.is_ok_and(|file| as_it_is(&file) != before) {
+        if watched.and_then(|file| Like::of_file(&file)).is_ok_and(|now| !now.has_content_of(&like))
+        {
             info!(path = origin.path, "a file changed while it was read; it is read again later");
             pending.give_back();
             return Ok(());
@@ -226,8 +256,9 @@ impl Worker {
             if care.strikes(record) >= most {
                 care.refuse(record)?;
             }
-            // It ends the process even when it is only passed over.
-            if care.strikes(record) > 2 * most {
+            // It ends the process even when it is only passed over, or before any record is there.
+            let allowed = if record == care::OPENING { most - 1 } else { 2 * most };
+            if care.strikes(record) > allowed {
                 return Ok(None);
             }
         }
@@ -244,9 +275,7 @@ impl Worker {
         for number in 0.. {
             // Noted before it is read: reading may be what ends the process.
             let is_alone = caution.left > 0;
-            if is_alone && let Some(care) = &mut caution.care {
-                care.hold(Some(number))?;
-            }
+            caution.hold(Some(number))?;
             let Some(document) = documents.next() else { break };
             if let Some(care) = caution.care.as_ref().filter(|care| care.refuses(number)) {
                 self.refuse(pending, number, care.strikes(number) + 1)?;
@@ -254,7 +283,7 @@ impl Worker {
             }
             match &document {
                 Err(ReadError::Io { source }) if may_pass(source) => {
-                    return Err(io::Error::from(source.kind()).into());
+                    return Err(named(pending.relative(), source).into());
                 }
                 Err(error) if error.is_of_the_file() => pending.condemn(),
                 _ => {}
@@ -265,9 +294,7 @@ impl Worker {
             }
             if sent.is_err() {
                 // An end that was asked for is nobody's fault.
-                if let Some(care) = caution.care.as_mut().filter(|_| is_alone) {
-                    care.hold(None)?;
-                }
+                caution.hold(None)?;
                 return Err(Halt::Closed);
             }
             if is_alone {
@@ -354,6 +381,16 @@ struct Caution {
     attempt: u32,
 }
 
+impl Caution {
+    /// Notes what is in hand, if that is to be known should the process end.
+    fn hold(&mut self, record: Option<u64>) -> io::Result<()> {
+        match &mut self.care {
+            Some(care) if self.left > 0 => care.hold(record),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Where a claim goes that was not read.
 const fn returned(claim: &Claim) -> Fate {
     if claim.attempt > 1 { Fate::Uncounted } else { Fate::Returned }
@@ -382,10 +419,4 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
 /// An error that says which file it is about.
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot take {}: {error}", path.display()))
-}
-
-/// What shows that a file was written to; `None` where the system does not tell.
-fn as_it_is(file: &File) -> Option<(u64, SystemTime)> {
-    let metadata = file.metadata().ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
 }
