@@ -62,7 +62,7 @@ fn what_is_beyond_a_limit_is_kept_with_the_limit_and_its_value() {
             "mails.mbox",
             long_mail.into_bytes(),
             "mails.record-2.mbox",
-            "max_document_bytes is 2048 and this has 2212",
+            "max_document_bytes is 2048 and this has 2213",
         ),
         (
             "expanded.jsonl.gz",
