@@ -67,20 +67,33 @@ impl<'b> Reader<'b> {
     }
 
     pub(crate) fn annotations(&mut self, count: usize) -> Option<Vec<Annotation>> {
-        let bytes = self.take(count.checked_mul(ANNOTATION_BYTES)?)?;
-        let (rows, _) = bytes.as_chunks::<ANNOTATION_BYTES>();
-        Some(rows.iter().map(annotation).collect())
+        self.take(count.checked_mul(ANNOTATION_BYTES)?).map(read_annotations)
     }
 
     pub(crate) fn numbers(&mut self, count: usize) -> Option<Vec<f32>> {
-        let bytes = self.take(count.checked_mul(4)?)?;
-        let (rows, _) = bytes.as_chunks::<4>();
-        Some(rows.iter().map(|row| f32::from_le_bytes(*row)).collect())
+        self.take(count.checked_mul(4)?).map(read_numbers)
+    }
+
+    /// All that was not read yet.
+    pub(crate) fn rest(self) -> &'b [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.at == self.bytes.len()
     }
+}
+
+/// Rows of [`ANNOTATION_BYTES`].
+pub(crate) fn read_annotations(bytes: &[u8]) -> Vec<Annotation> {
+    let (rows, _) = bytes.as_chunks::<ANNOTATION_BYTES>();
+    rows.iter().map(annotation).collect()
+}
+
+/// Numbers of four bytes.
+pub(crate) fn read_numbers(bytes: &[u8]) -> Vec<f32> {
+    let (rows, _) = bytes.as_chunks::<4>();
+    rows.iter().map(|row| f32::from_le_bytes(*row)).collect()
 }
 
 fn annotation(row: &[u8; ANNOTATION_BYTES]) -> Annotation {

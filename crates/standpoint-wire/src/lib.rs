@@ -33,14 +33,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Modules in reading order: `writes`, `manifest`, `columns`, `packed`, `simple` (the JSON form).
+//! Modules in reading order: `writes`, `manifest`, `columns`, `packed`, `lent` (the packed
+//! form where it lies), `simple` (the JSON form).
 
 mod columns;
+mod lent;
 mod manifest;
 mod packed;
 mod simple;
 mod writes;
 
+pub use lent::{InPlace, PackedDocument};
 pub use manifest::StageManifest;
-pub use packed::{Form, MAX_HEADER_BYTES, read_document, read_reply, write_document, write_reply};
+pub use packed::{
+    Form, MAX_HEADER_BYTES, pack_document, pack_reply, read_document, read_reply, write_document,
+    write_reply,
+};
 pub use writes::{Writes, keep_names, writable};

@@ -54,15 +54,15 @@ struct DocumentHeader<'a> {
 
 /// What stands before a layer's column.
 #[derive(Debug, Serialize, Deserialize)]
-struct LayerHeader<'a> {
+pub(crate) struct LayerHeader<'a> {
     #[serde(borrow)]
-    name: Cow<'a, str>,
-    count: u32,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) count: u32,
     /// Numbers in a row of vectors, 0 without vectors.
     #[serde(default)]
-    width: u32,
+    pub(crate) width: u32,
     #[serde(default)]
-    labels: Vec<Cow<'a, str>>,
+    pub(crate) labels: Vec<Cow<'a, str>>,
 }
 
 /// The records that a stage reads.
@@ -121,6 +121,22 @@ pub fn write_document(
     if form == Form::Json {
         return simple::write_document(document, reads, attempt);
     }
+    let mut bytes = Vec::new();
+    pack_document(document, reads, attempt, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes a document packed, in place of what `bytes` held: for whoever keeps the room for the next.
+///
+/// # Errors
+///
+/// As for [`write_document`].
+pub fn pack_document(
+    document: &Document<'_>,
+    reads: &[&str],
+    attempt: u32,
+    bytes: &mut Vec<u8>,
+) -> Result<(), StageError> {
     let lent: Vec<(&str, &Layer<'_>)> =
         reads.iter().filter_map(|name| Some((*name, document.layer(name)?))).collect();
     let attributes = reads
@@ -137,11 +153,13 @@ pub fn write_document(
     };
     let annotations: usize = lent.iter().map(|(_, layer)| layer.annotations.len()).sum();
     let room = 1024 + document.text().len() + annotations * crate::columns::ANNOTATION_BYTES;
-    let mut bytes = begin(&header, room)
+    bytes.clear();
+    bytes.reserve(room);
+    begin(&header, bytes)
         .map_err(|error| StageError::document(format!("it cannot be lent: {error}")))?;
     bytes.extend_from_slice(document.text().as_bytes());
-    put_layers(&mut bytes, lent.into_iter().map(|(_, layer)| layer));
-    Ok(bytes)
+    put_layers(bytes, lent.into_iter().map(|(_, layer)| layer));
+    Ok(())
 }
 
 /// Reads a document that a host wrote packed; returns it with the number of the attempt.
@@ -180,6 +198,17 @@ pub fn read_document(bytes: &[u8]) -> Result<(Document<'static>, u32), StageErro
 ///
 /// [`StageError`] when a record or attribute is no JSON.
 pub fn write_reply(document: &Document<'_>) -> Result<Vec<u8>, StageError> {
+    let mut bytes = Vec::with_capacity(1024);
+    pack_reply(document, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes what a stage has written behind what `bytes` hold, which is a multiple of four.
+///
+/// # Errors
+///
+/// As for [`write_reply`].
+pub fn pack_reply(document: &Document<'_>, bytes: &mut Vec<u8>) -> Result<(), StageError> {
     /// As [`ReplyHeader`] is read.
     #[derive(Serialize)]
     struct Written<'a> {
@@ -202,11 +231,11 @@ pub fn write_reply(document: &Document<'_>) -> Result<Vec<u8>, StageError> {
         language: document.language().filter(|_| written.contains(&layers::LANGUAGE)),
         notes: document.notes(),
     };
-    let mut bytes = begin(&header, 1024).map_err(|error| {
+    begin(&header, bytes).map_err(|error| {
         StageError::stage(format!("what it wrote cannot be written as JSON: {error}"))
     })?;
-    put_layers(&mut bytes, lent.into_iter().map(|(_, layer)| layer));
-    Ok(bytes)
+    put_layers(bytes, lent.into_iter().map(|(_, layer)| layer));
+    Ok(())
 }
 
 /// Takes what a stage wrote about `text`, checking all of it.
@@ -257,15 +286,15 @@ fn layer_header<'a>(name: &'a str, layer: &'a Layer<'_>) -> LayerHeader<'a> {
     }
 }
 
-/// The header and room for what follows.
-fn begin<H: Serialize>(header: &H, room: usize) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(room);
+/// Appends the header with its length.
+fn begin<H: Serialize>(header: &H, bytes: &mut Vec<u8>) -> serde_json::Result<()> {
+    let start = bytes.len();
     bytes.extend_from_slice(&[0; 4]);
-    serde_json::to_writer(&mut bytes, header)?;
-    let length = (bytes.len() - 4) as u32;
-    bytes[..4].copy_from_slice(&length.to_le_bytes());
-    pad(&mut bytes);
-    Ok(bytes)
+    serde_json::to_writer(&mut *bytes, header)?;
+    let length = (bytes.len() - start - 4) as u32;
+    bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    pad(bytes);
+    Ok(())
 }
 
 fn put_layers<'a, 'l: 'a>(bytes: &mut Vec<u8>, layers: impl Iterator<Item = &'a Layer<'l>>) {
@@ -278,7 +307,9 @@ fn put_layers<'a, 'l: 'a>(bytes: &mut Vec<u8>, layers: impl Iterator<Item = &'a 
     }
 }
 
-fn split<'b, H: Deserialize<'b>>(bytes: &'b [u8]) -> Result<(H, Reader<'b>), StageError> {
+pub(crate) fn split<'b, H: Deserialize<'b>>(
+    bytes: &'b [u8],
+) -> Result<(H, Reader<'b>), StageError> {
     let mut columns = Reader::new(bytes);
     let length = columns.number().ok_or_else(cut_short)? as usize;
     if length > MAX_HEADER_BYTES {
@@ -312,7 +343,7 @@ fn take_layer(
     Ok(Layer { annotations: Cow::Owned(annotations), labels, vectors })
 }
 
-fn cut_short() -> StageError {
+pub(crate) fn cut_short() -> StageError {
     StageError::stage("its columns are shorter than their header says")
 }
 

@@ -1,0 +1,204 @@
+//! A packed document where it lies: read without copying what can be read in place.
+//!
+//! For a stage whose memory the bytes are already in, as a module's are. What takes bytes for
+//! spans or numbers is the caller's, because this crate is safe code only.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use standpoint_document::{Annotation, Document, Entity, Layer, Lender, Metadata, Vectors};
+use standpoint_stage::StageError;
+
+use crate::packed::{LayerHeader, cut_short, split};
+
+/// How bytes are taken for what they hold, without a copy; `None` where they cannot be, which
+/// copies them.
+#[derive(Debug, Clone, Copy)]
+pub struct InPlace {
+    /// Bytes of a text.
+    pub text: fn(&[u8]) -> Option<&str>,
+    /// Rows of 24 bytes.
+    pub annotations: fn(&[u8]) -> Option<&[Annotation]>,
+    /// Numbers of 4 bytes.
+    pub numbers: fn(&[u8]) -> Option<&[f32]>,
+}
+
+/// A document that a host wrote packed, in the bytes that it was written to.
+#[derive(Debug)]
+pub struct PackedDocument<'b> {
+    header: Header<'b>,
+    /// What follows the header, from a multiple of four bytes on.
+    columns: &'b [u8],
+}
+
+#[derive(Debug, Deserialize)]
+struct Header<'b> {
+    #[serde(borrow)]
+    id: Cow<'b, str>,
+    attempt: u32,
+    text_bytes: u32,
+    #[serde(borrow)]
+    metadata: &'b RawValue,
+    #[serde(borrow)]
+    layers: Vec<LayerHeader<'b>>,
+    #[serde(borrow, default)]
+    records: Records<'b>,
+    #[serde(borrow, default)]
+    attributes: BTreeMap<Cow<'b, str>, &'b RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Records<'b> {
+    #[serde(borrow, default)]
+    entities: Option<&'b RawValue>,
+    #[serde(borrow, default)]
+    sentiment: Option<&'b RawValue>,
+    #[serde(borrow, default)]
+    stance: Option<&'b RawValue>,
+}
+
+impl<'b> PackedDocument<'b> {
+    /// Reads what stands before the columns.
+    ///
+    /// # Errors
+    ///
+    /// [`StageError`] where it is cut short or wrong.
+    pub fn read(bytes: &'b [u8]) -> Result<Self, StageError> {
+        let (header, columns) = split(bytes)?;
+        Ok(Self { header, columns: columns.rest() })
+    }
+
+    /// Which attempt at the document it is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.header.attempt
+    }
+
+    /// The document, as a stage sees it: what it writes is checked by the host.
+    ///
+    /// - `names`: names that the layers probably have, so that they need not be copied.
+    ///
+    /// # Errors
+    ///
+    /// [`StageError`] where the columns are cut short or a record is none.
+    pub fn document(
+        &self,
+        names: &[&'static str],
+        in_place: InPlace,
+    ) -> Result<Document<'_>, StageError> {
+        let mut at = 0_usize;
+        let mut take = |count: Option<usize>| {
+            let end = count.and_then(|count| at.checked_add(count));
+            let taken = end.and_then(|end| self.columns.get(at..end)).ok_or_else(cut_short)?;
+            at = (at + taken.len()).next_multiple_of(4).min(self.columns.len());
+            Ok::<_, StageError>(taken)
+        };
+        let text = take(Some(self.header.text_bytes as usize))?;
+        let text = (in_place.text)(text).ok_or_else(|| StageError::stage("no UTF-8"))?;
+        let mut document = Document::lent(&self.header.id, text, self);
+        for header in &self.header.layers {
+            let count = header.count as usize;
+            let rows = take(count.checked_mul(crate::columns::ANNOTATION_BYTES))?;
+            let annotations = match (in_place.annotations)(rows) {
+                Some(rows) => Cow::Borrowed(rows),
+                None => Cow::Owned(crate::columns::read_annotations(rows)),
+            };
+            let vectors = match header.width {
+                0 => None,
+                width => {
+                    let numbers = take(count.checked_mul(width as usize * 4))?;
+                    let values = match (in_place.numbers)(numbers) {
+                        Some(numbers) => Cow::Borrowed(numbers),
+                        None => Cow::Owned(crate::columns::read_numbers(numbers)),
+                    };
+                    Some(Vectors { width, values })
+                }
+            };
+            let labels = header.labels.iter().map(|label| Cow::Borrowed(label.as_ref())).collect();
+            let layer = Layer { annotations, labels, vectors };
+            match names.iter().find(|known| **known == header.name) {
+                Some(known) => document.lend_layer(*known, layer),
+                None => document.lend_layer(header.name.clone().into_owned(), layer),
+            }
+        }
+        let Records { sentiment, stance, .. } = self.header.records;
+        document.lend_sentiment(read(sentiment)?);
+        document.lend_stance(read(stance)?.unwrap_or_default());
+        for (name, json) in &self.header.attributes {
+            let value = read(Some(json))?.unwrap_or_default();
+            document.lend_attribute(name.clone().into_owned(), value);
+        }
+        Ok(document)
+    }
+}
+
+fn read<'b, T: Deserialize<'b>>(json: Option<&'b RawValue>) -> Result<Option<T>, StageError> {
+    let wrong = |error| StageError::stage(format!("what the host lends is wrong: {error}"));
+    json.map(|json| serde_json::from_str(json.get()).map_err(wrong)).transpose()
+}
+
+impl Lender for PackedDocument<'_> {
+    fn to_metadata(&self) -> Metadata {
+        // The host made the JSON of metadata of its own, so that it is readable.
+        serde_json::from_str(self.header.metadata.get()).unwrap_or_default()
+    }
+
+    fn to_entities(&self) -> Vec<Entity> {
+        let entities = self.header.records.entities;
+        entities.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+    use standpoint_document::Span;
+
+    use super::*;
+    use crate::{Form, read_document, write_document};
+
+    /// Nothing in place: rows and numbers are copied.
+    const COPIED: InPlace = InPlace {
+        text: |bytes| str::from_utf8(bytes).ok(),
+        annotations: |_| None,
+        numbers: |_| None,
+    };
+
+    proptest! {
+        /// What is read where it lies is what is read by copying, whole or cut.
+        #[test]
+        fn in_place_and_by_copying_say_the_same(
+            text in "[a-zй世 ]{0,12}",
+            spans in prop::collection::vec((0_u32..12, 0_u32..12), 0..5),
+            width in 0_u32..3,
+            cut in 0_usize..400,
+        ) {
+            let mut document = Document::new("d", text).unwrap();
+            let annotations: Vec<_> =
+                spans.iter().map(|&(s, e)| Annotation::new(Span::new(s, e))).collect();
+            let values = vec![0.5; annotations.len() * width as usize].into();
+            let vectors = (width > 0).then_some(Vectors { width, values });
+            let labels = vec!["one".into()];
+            document.lend_layer("x", Layer { annotations: annotations.into(), labels, vectors });
+            document.lend_attribute("topic", json!({"grip": [1, null]}));
+            let reads = ["x", "topic", "entities"];
+            let bytes = write_document(&document, &reads, 3, Form::Packed).unwrap();
+            let (copied, _) = read_document(&bytes).unwrap();
+            let packed = PackedDocument::read(&bytes).unwrap();
+            prop_assert_eq!(packed.attempt(), 3);
+            let lent = packed.document(&["x"], COPIED).unwrap();
+            prop_assert_eq!(lent.text(), copied.text());
+            prop_assert_eq!(lent.layer("x"), copied.layer("x"));
+            prop_assert_eq!(lent.attributes(), copied.attributes());
+            prop_assert_eq!(lent.metadata(), copied.metadata());
+            let bytes = &bytes[..cut.min(bytes.len())];
+            let read = PackedDocument::read(bytes).and_then(|packed| {
+                packed.document(&[], COPIED).map(|document| document.text().to_owned())
+            });
+            prop_assert_eq!(read.is_ok(), read_document(bytes).is_ok());
+        }
+    }
+}
