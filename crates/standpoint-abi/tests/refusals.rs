@@ -131,6 +131,31 @@ fn another_processor_is_seen_in_the_file_s_header() {
     );
 }
 
+/// A library that names a glibc which there is not yet: what one built on a newer system looks like.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_newer_c_library_is_asked_for_in_vain() {
+    let folder = folder();
+    let built = fs::read(bad(&folder, &["-DUSES_LIBC"])).unwrap();
+    let mut newer = built.clone();
+    let name = b"GLIBC_2.";
+    let places: Vec<usize> =
+        (0..built.len() - name.len()).filter(|&at| built[at..].starts_with(name)).collect();
+    assert!(!places.is_empty(), "it needs nothing of the C library");
+    for at in places {
+        newer[at + 6] = b'9';
+    }
+    let library = written(&folder, "libnewer.so", &newer);
+    let told = refusal(&library);
+    assert!(told.starts_with("libnewer.so needs GLIBC_9."), "{told}");
+    assert!(told.ends_with(
+        ", which this system does not have: build it on an older system, with `cargo zigbuild`, \
+         or in a container"
+    ));
+    // Before any of its code is loaded.
+    assert!(matches!(inspect(&library), Err(LoadError::OldLibc { .. })));
+}
+
 #[test]
 fn a_table_that_is_not_what_the_abi_says_is_refused() {
     let folder = folder();

@@ -13,6 +13,7 @@ use object::{
 };
 
 use super::error::LoadError;
+use super::libc;
 use super::manifest::{HOST_TARGET, Manifest};
 use crate::layout::SYMBOL;
 use crate::manifest_text::SECTION;
@@ -79,7 +80,10 @@ pub(super) fn read_manifest(file: &File, path: &Path) -> Result<Manifest, LoadEr
     let content = section.data().map_err(|_| wrong("its section leaves the file".to_owned()))?;
     let manifest = Manifest::parse(content, !library.is_little_endian()).map_err(wrong)?;
     manifest.check(path)?;
-    Ok(manifest)
+    match libc::missing(&library) {
+        Some(needed) => Err(LoadError::OldLibc { path: path.to_owned(), needed }),
+        None => Ok(manifest),
+    }
 }
 
 fn exports<'a>(

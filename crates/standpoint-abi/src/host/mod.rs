@@ -5,6 +5,7 @@ mod discovery;
 mod error;
 mod inspect;
 mod lend;
+mod libc;
 mod load;
 mod log;
 mod manifest;

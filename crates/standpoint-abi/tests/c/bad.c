@@ -42,6 +42,12 @@ int bar(void);
 SP_MANIFEST(JSON);
 #endif
 
+#ifdef USES_LIBC
+#include <stdlib.h>
+int uses_libc(void);
+int uses_libc(void) { return rand(); }
+#endif
+
 static const sp_host *host;
 
 static int32_t create(const sp_host *table, sp_call *call, const sp_start *start, sp_instance **instance) {
