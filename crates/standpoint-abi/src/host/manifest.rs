@@ -131,3 +131,58 @@ fn same_machine(target: &str) -> bool {
         (without_vendor(target), without_vendor(HOST_TARGET));
     theirs == ours
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever a section holds, reading it ends in a manifest or in words.
+        #[test]
+        fn any_section_is_read_safely(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..120),
+            framed in any::<bool>(),
+            length in prop_oneof![0_u32..200, any::<u32>()],
+            big_endian: bool,
+        ) {
+            if framed {
+                let mut header = MAGIC.to_vec();
+                for number in [FRAMING, length] {
+                    header.extend(if big_endian { number.to_be_bytes() } else { number.to_le_bytes() });
+                }
+                header.append(&mut bytes);
+                bytes = header;
+            }
+            if let Ok(manifest) = Manifest::parse(&bytes, big_endian) {
+                let _ = manifest.check(Path::new("x.so"));
+            }
+        }
+
+        /// Nor does what the JSON says, as long as it is some.
+        #[test]
+        fn any_manifest_is_checked_safely(
+            name in ".{0,20}",
+            numbers in any::<[u32; 3]>(),
+            target in ".{0,30}",
+            names in prop::collection::vec(".{0,8}", 0..4),
+        ) {
+            let [major, minor, needed] = numbers;
+            let json = serde_json::json!({
+                "abi": { "major": major % 3, "minor": minor, "host_minor_required": needed % 3 },
+                "name": name, "version": "1", "target": target, "reads": names, "writes": names,
+            })
+            .to_string();
+            let mut bytes = MAGIC.to_vec();
+            bytes.extend(FRAMING.to_le_bytes());
+            bytes.extend((json.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(json.as_bytes());
+            let manifest = Manifest::parse(&bytes, false);
+            if let Ok(manifest) = manifest {
+                let loads = manifest.check(Path::new("x.so")).is_ok();
+                prop_assert!(!loads || (major % 3, needed % 3) <= (ABI_MAJOR, ABI_MINOR));
+            }
+        }
+    }
+}

@@ -284,3 +284,6 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
