@@ -50,6 +50,13 @@
 //!   rlibs of two plugins; and `#![forbid(unsafe_code)]` does not go with the macro, which has to
 //!   place a symbol (`deny` does).
 //!
+//! # As a WebAssembly module
+//!
+//! The same crate, built with `--target wasm32-unknown-unknown`, is a module that runs in a sandbox
+//! (`runtime: wasm`, in a program that was built with its feature `wasm`). There it has no files,
+//! no network, no clock, no threads and no environment; a panic ends the instance and costs the
+//! document, and a stage that waits for anything but itself fails.
+//!
 //! Other languages use the header `include/standpoint.h`; `examples/c/hedge.c` is a stage in C.
 //!
 //! # Loading plugins
@@ -84,17 +91,22 @@
 //!
 //! **Unloading.** Never. A changed plugin is loaded beside the old one.
 //!
-//! Modules in reading order: [`layout`], `manifest_text`, `plugin` (the side of the author), `host`
-//! (the side of the program).
+//! Modules in reading order: [`layout`], `manifest_text`, `macros`, `plugin` (the side of the
+//! author), `module` (the same in a sandbox), `host` (the side of the program).
 #![allow(unsafe_code, reason = "the boundary between libraries is unsafe; it is all here")]
 
-#[cfg(feature = "host")]
+mod event;
+#[cfg(all(feature = "host", not(target_family = "wasm")))]
 mod host;
 pub mod layout;
+mod macros;
 mod manifest_text;
+#[cfg(target_family = "wasm")]
+mod module;
+#[cfg(not(target_family = "wasm"))]
 mod plugin;
 
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", not(target_family = "wasm")))]
 pub use host::{
     AbiVersion, HOST_TARGET, HostedStage, Listed, LoadError, LoadPolicy, LoadedPlugin, MAX_PANICS,
     Manifest, PanicStrategy, PluginFolders, inspect,
@@ -119,5 +131,8 @@ pub mod export {
     pub use crate::manifest_text::{
         NO_SETTINGS_SCHEMA, Parts, Section, assert_no_settings, measure,
     };
+    #[cfg(target_family = "wasm")]
+    pub use crate::module::{alloc, process, start};
+    #[cfg(not(target_family = "wasm"))]
     pub use crate::plugin::table;
 }

@@ -9,7 +9,7 @@ use standpoint_stage::{Contract, NoSettings, StageDefinition};
 use crate::layout::{ABI_MAJOR, ABI_MINOR};
 
 /// The section's name in an ELF file; in a Mach-O file it is `__DATA,__standpoint`.
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", not(target_family = "wasm")))]
 pub(crate) const SECTION: &str = ".standpoint";
 
 /// The first bytes of the section.
@@ -19,7 +19,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"STANDPT\x01";
 pub(crate) const FRAMING: u32 = 1;
 
 /// The bytes before the JSON.
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", not(target_family = "wasm")))]
 pub(crate) const HEADER_BYTES: usize = MAGIC.len() + 2 * size_of::<u32>();
 
 /// What `export_stage!` knows about a stage when it is compiled.
@@ -63,6 +63,12 @@ impl<const N: usize> Section<N> {
     pub const fn new(parts: &Parts) -> Self {
         let text = write::<N>(parts);
         Self { magic: MAGIC, framing: FRAMING, length: N as u32, json: text.bytes }
+    }
+
+    /// The manifest's bytes alone.
+    #[must_use]
+    pub const fn into_json(self) -> [u8; N] {
+        self.json
     }
 
     /// The manifest.

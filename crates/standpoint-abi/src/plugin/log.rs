@@ -2,15 +2,12 @@
 //!
 //! A plugin has its own copy of `tracing`, to which nobody listens; so we do, and tell the host.
 
-use std::fmt::{self, Write as _};
-
-use serde_json::{Map, Value};
-use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::host::host;
+use crate::event::{Text, code};
 use crate::layout::{HostTable, Str};
 
 /// Listens to the plugin's copy of `tracing`, unless the plugin's author already does.
@@ -26,17 +23,6 @@ pub(super) fn error(host: &'static HostTable, message: &str) {
 fn send(host: &'static HostTable, level: Level, target: &str, message: &str, fields: Str) {
     // SAFETY: the table stays for ever, and the texts for this statement.
     unsafe { (host.log)(host, code(level), Str::new(target), Str::new(message), fields) }
-}
-
-/// A level's number in the ABI: 1 for error to 5 for trace.
-fn code(level: Level) -> u32 {
-    match level {
-        Level::ERROR => 1,
-        Level::WARN => 2,
-        Level::INFO => 3,
-        Level::DEBUG => 4,
-        Level::TRACE => 5,
-    }
 }
 
 struct Bridge;
@@ -56,13 +42,9 @@ impl Subscriber for Bridge {
 
     fn event(&self, event: &Event<'_>) {
         let Some(host) = host() else { return };
-        let mut text = Text::default();
-        event.record(&mut text);
-        let fields = match serde_json::to_string(&text.fields) {
-            Ok(json) if !text.fields.is_empty() => json,
-            _ => String::new(),
-        };
-        let lent = if fields.is_empty() { Str::ABSENT } else { Str::new(&fields) };
+        let text = Text::of(event);
+        let fields = text.fields();
+        let lent = Str::optional(fields.as_deref());
         let metadata = event.metadata();
         send(host, *metadata.level(), metadata.target(), &text.message, lent);
     }
@@ -75,51 +57,4 @@ impl Subscriber for Bridge {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
-}
-
-/// What an event says: its message, and its other fields.
-#[derive(Default)]
-struct Text {
-    message: String,
-    fields: Map<String, Value>,
-}
-
-impl Text {
-    fn field(&mut self, field: &Field, value: impl Into<Value>) {
-        self.fields.insert(field.name().to_owned(), value.into());
-    }
-}
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.message, "{value:?}");
-        } else {
-            self.field(field, format!("{value:?}"));
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message.push_str(value);
-        } else {
-            self.field(field, value);
-        }
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.field(field, value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field, value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.field(field, value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.field(field, value);
-    }
 }
