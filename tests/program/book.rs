@@ -2,7 +2,8 @@
 //!
 //! A block with a file's name after its language is written to that file. Of each chapter, in a
 //! folder of its own: YAML is validated, Python compiled, C compiled, and the commands of `sh` are
-//! run in their order. Blocks of Rust are tests of the documentation of `standpoint-abi`.
+//! run in their order. Blocks of Rust are tests of the documentation of `standpoint-abi`. Those that
+//! need a program with the sandbox are marked `,wasm` and run where it has one; `hedge.wasm` is there.
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +14,8 @@ use crate::harness::{Folder, plugins, repository, run};
 /// A fenced block of a chapter.
 struct Block {
     language: String,
+    /// Whether it needs the sandbox.
+    is_wasm: bool,
     file: Option<String>,
     content: String,
     line: usize,
@@ -29,8 +32,10 @@ fn blocks(text: &str) -> Vec<Block> {
             } else {
                 let (language, file) = fence.split_once(' ').unwrap_or((fence, ""));
                 let file = (!file.is_empty()).then(|| file.to_owned());
-                let language = language.to_owned();
-                open = Some(Block { language, file, content: String::new(), line: index + 2 });
+                let is_wasm = language.ends_with(",wasm");
+                let language = language.trim_end_matches(",wasm").to_owned();
+                let content = String::new();
+                open = Some(Block { language, is_wasm, file, content, line: index + 2 });
             }
         } else if let Some(block) = &mut open {
             block.content.push_str(line);
@@ -105,13 +110,19 @@ fn every_block_of_the_book_works() {
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(summary.contains(&format!("({name})")), "{name} is not in the summary");
         let folder = Folder::new();
+        let module = repository("crates/standpoint-wasm/tests/guests/hedge.wasm");
+        fs::copy(module, folder.at("hedge.wasm")).unwrap();
         for block in blocks(&fs::read_to_string(path).unwrap()) {
+            if block.is_wasm && !cfg!(feature = "wasm") {
+                continue;
+            }
             ran += 1;
             failures.extend(check(name, &folder, &block).err());
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(ran > 20, "{ran} blocks");
+    assert_eq!(chapters.len(), 14 + 1, "the chapters and their summary");
     // What the book names is there.
     run(&["plugin", "--help"]).expect(0);
 }

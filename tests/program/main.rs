@@ -25,3 +25,4 @@ mod report;
 mod results;
 mod server;
 mod strain;
+mod wasm;

@@ -1,6 +1,7 @@
 //! Which plugins are installed, and where they were found.
 
 pub(crate) mod doctor;
+mod sandbox;
 pub(crate) mod scaffold;
 pub(crate) mod trial;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 use standpoint_abi::{LoadError, LoadPolicy, LoadedPlugin, Manifest, PluginFolders, inspect};
-use standpoint_config::{DurationRange, PluginReference, Runtime, RuntimeSettings};
+use standpoint_config::{DurationRange, PluginLimits, PluginReference, Runtime, RuntimeSettings};
 use standpoint_connectors::files::with_causes;
 use standpoint_process::host::{
     Launcher, ProcessLimits, ProcessSettings, ProcessStage, Program, Restart, ask,
@@ -66,6 +67,8 @@ enum Kind {
     /// With what its library says of itself.
     Native(Box<Manifest>),
     Process(Box<Program>, ProcessSettings),
+    /// With what an instance may use, where it says.
+    Wasm(PluginLimits),
 }
 
 /// A stage made of a plugin.
@@ -118,7 +121,7 @@ impl Installed {
         match wanted.runtime.runtime {
             Runtime::Native => self.find_native(wanted.plugin),
             Runtime::Process => self.find_program(wanted),
-            Runtime::Wasm => Err(wasm()),
+            Runtime::Wasm => self.find_module(wanted),
         }
     }
 
@@ -168,6 +171,20 @@ impl Installed {
         Ok(Plugin::new(path, said?, Kind::Process(Box::new(program), settings)))
     }
 
+    /// Reads what a module says of itself, which needs no sandbox.
+    fn find_module(&self, wanted: Wanted<'_>) -> Result<Plugin, String> {
+        let PluginReference::Path(path) = wanted.plugin else {
+            return Err("a module is named by the path of its file".to_owned());
+        };
+        let manifest = standpoint_wasm::inspect(path).map_err(|error| with_causes(&error))?;
+        if self.strict {
+            trusted(path)?;
+        }
+        sandbox::check()?;
+        let limits = wanted.runtime.limits.clone();
+        Ok(Plugin::new(path.clone(), manifest, Kind::Wasm(limits)))
+    }
+
     /// What is installed, for people.
     pub(crate) fn table(&self) -> String {
         if self.plugins.is_empty() && self.broken.is_empty() {
@@ -201,11 +218,6 @@ impl Installed {
             .collect();
         json!({ "plugins": plugins, "unusable": broken, "folders": self.folders })
     }
-}
-
-/// Why a module cannot be a stage.
-fn wasm() -> String {
-    "this build runs no WebAssembly: run the stage as `process`".to_owned()
 }
 
 /// What a stage names, as a program.
@@ -296,6 +308,7 @@ impl Plugin {
                 let most = stage.processes();
                 (Arc::new(stage), Some(most))
             }
+            Kind::Wasm(limits) => sandbox::start(&self.path, limits, policy, settings, context)?,
         };
         Ok(LoadedStage {
             version: self.manifest.version.clone(),
@@ -326,6 +339,7 @@ impl Plugin {
                 ]
             }
             Kind::Process(program, _) => vec![("runs", format!("as `{}`", program.shown()))],
+            Kind::Wasm(_) => vec![("runs", "in a sandbox, without any rights".to_owned())],
         };
         let facts: Vec<(&str, String)> = facts.into_iter().chain(own).collect();
         let facts: String = facts.iter().map(|(what, is)| format!("{what:<10}{is}\n")).collect();
@@ -360,6 +374,7 @@ impl Plugin {
                 "manifest": self.manifest,
                 "command": program.command,
             }),
+            Kind::Wasm(_) => json!({ "path": self.path, "manifest": self.manifest }),
         }
     }
 }

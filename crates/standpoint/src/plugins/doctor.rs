@@ -23,7 +23,7 @@ pub(crate) fn look(folders: &[std::path::PathBuf]) -> Report {
     let runtimes = vec![
         ("native", Ok(format!("{HOST_TARGET}{}", libc().unwrap_or_default()))),
         ("process", python()),
-        ("wasm", Err(super::wasm())),
+        ("wasm", super::sandbox::check().map(|()| super::sandbox::ENGINE.to_owned())),
     ];
     Report { installed, runtimes }
 }

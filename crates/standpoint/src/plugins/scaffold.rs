@@ -131,6 +131,7 @@ struct Template {
 impl Template {
     fn new(language: Language, name: &str, sdk: &str) -> Self {
         let under = name.replace('-', "_");
+        let module = format!("./target/wasm32-unknown-unknown/release/{under}.wasm");
         let (built, used, tried) = match language {
             Language::Rust => {
                 let library = format!("./target/release/lib{under}.so");
@@ -155,7 +156,12 @@ impl Template {
             Language::Rust => {
                 "`cargo test` runs the same suite and tests of its own. The crate `standpoint-abi` \
                  is taken from\nthe clone of Standpoint that made this folder; its line in \
-                 `Cargo.toml` can name another one, or a\n`git` address."
+                 `Cargo.toml` can name another one, or a\n`git` address.\n\nThe same code makes a \
+                 WebAssembly module, for a program that was built with the feature `wasm`:\n\n\
+                 ```sh\nrustup target add wasm32-unknown-unknown\n\
+                 cargo build --release --target wasm32-unknown-unknown\n\
+                 standpoint plugin test --golden golden -- {{module}}\n```\n\nIt is used by its \
+                 path: `use: {{module}}`."
             }
             Language::C => {
                 "`standpoint.h` says what host and stage promise each other. **A native stage can \
@@ -174,7 +180,7 @@ impl Template {
             ("sdk", sdk.to_owned()),
             ("use", used),
             ("commands", commands.join("\n")),
-            ("notes", notes.to_owned()),
+            ("notes", notes.replace("{{module}}", &module)),
         ];
         Self { values, commands }
     }
