@@ -405,3 +405,91 @@ fn traces_go_to_a_collector_without_a_word_of_a_document() {
     signal(&child, Signal::TERM);
     finish(child).expect(0);
 }
+
+/// Builds the stage `swap`, which says of each document which build it was, and moves it into place.
+fn build_swap(station: &Station, build: usize) {
+    let source = station.folder.write(
+        "swap.c",
+        r#"#include "standpoint.h"
+#include <stdio.h>
+SP_MANIFEST("{\"abi\":{\"major\":1,\"minor\":0},\"name\":\"swap\",\"version\":\"1.0." BUILD
+            "\",\"reads\":[],\"writes\":[\"build\"]}");
+static const sp_host *host;
+static int32_t create(const sp_host *h, sp_call *c, const sp_start *s, sp_instance **i) {
+    (void)c, (void)s, (void)i;
+    host = h;
+    return SP_OK;
+}
+static int32_t destroy(sp_instance *i) { (void)i; return SP_OK; }
+static int32_t process(sp_instance *i, sp_call *call, const sp_document *d, const sp_context *c,
+                       const sp_waker *w, sp_future **f) {
+    (void)i, (void)d, (void)c, (void)w, (void)f;
+    return host->set_attribute(call, SP_STR("build"), SP_STR(BUILD));
+}
+const sp_plugin standpoint_plugin_v1 = {
+    .size = sizeof(sp_plugin), .abi_major = SP_ABI_MAJOR, .abi_minor = SP_ABI_MINOR,
+    .manifest = SP_MANIFEST_TEXT, .create = create, .destroy = destroy, .process = process,
+};
+"#,
+    );
+    let draft = station.folder.at("libswap.so.draft");
+    let output = std::process::Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
+        .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-o", &draft, "-I"])
+        .arg(repository("crates/standpoint-abi/include"))
+        .arg(format!("-DBUILD=\"{build}\""))
+        .arg(&source)
+        .output()
+        .expect("a C compiler, as `cc` or in $CC");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::rename(draft, station.folder.at("libswap.so")).unwrap();
+}
+
+#[test]
+fn a_new_build_of_a_plugin_is_taken_over_and_the_old_ones_stay_mapped() {
+    /// One more than stay in memory without a word.
+    const BUILDS: usize = 9;
+    let station = Station::new();
+    build_swap(&station, 1);
+    station.becomes(text("[{ use: ./libswap.so, id: swap }]", ""));
+    let child = station.start(&[]);
+    let (mut names, warning) = (Vec::new(), "old builds stay in memory");
+    let mapped = || {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).unwrap();
+        let plugins = maps.lines().filter_map(|line| line.split(' ').next_back());
+        let private = plugins.filter(|path| path.contains("/state/") && path.ends_with(".so"));
+        private.map(str::to_owned).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    for build in 1..=BUILDS {
+        // While documents of the build before are under way.
+        for number in 0..20 {
+            names.push(format!("{build}-{number:02}.txt"));
+            station.drop_in(&names[names.len() - 1]);
+        }
+        if build < BUILDS {
+            build_swap(&station, build + 1);
+            run(&["reload", "-c", &station.pipeline, "--wait"]).expect(0);
+            assert_eq!(mapped(), build + 1, "the old build is left where it is");
+            // After the eighth reload, and not before.
+            assert_eq!(station.log().contains(warning), build + 1 == BUILDS, "{}", station.log());
+        }
+    }
+    let all_archived = || station.folder.files("archive", false).len() == names.len();
+    assert!(becomes_true(all_archived), "{}", station.log());
+    station.stop(child);
+    let (counts, _) = station.results();
+    names.sort_unstable();
+    assert_eq!(counts.keys().collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
+    assert!(counts.values().all(|&count| count == 1), "{counts:?}");
+    // What was dropped in after a reload was read by its build, or by a later one.
+    let mut builds = std::collections::BTreeSet::new();
+    for line in fs::read_to_string(station.folder.at("out/results.jsonl")).unwrap().lines() {
+        let result: Value = serde_json::from_str(line).unwrap();
+        let path = result["source"]["path"].as_str().unwrap().to_owned();
+        let dropped: u64 = path.split('-').next().unwrap().parse().unwrap();
+        let build = result["attributes"]["build"].as_u64().unwrap();
+        assert!(build >= dropped, "{path} was read by build {build}");
+        assert_eq!(result["provenance"]["stages"][0]["version"], format!("1.0.{build}"));
+        builds.insert(build);
+    }
+    assert!(builds.len() > 2 && builds.contains(&(BUILDS as u64)), "{builds:?}");
+}
