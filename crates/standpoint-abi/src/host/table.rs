@@ -286,4 +286,4 @@ mod tests {
 }
 
 #[cfg(test)]
-mod tests;
+mod fuzz;
