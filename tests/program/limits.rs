@@ -44,14 +44,13 @@ fn noise(count: u32) -> Vec<u8> {
 fn what_is_beyond_a_limit_is_kept_with_the_limit_and_its_value() {
     let lines = |count: usize| "{\"text\": \"Oslo fell.\"}\n".repeat(count).into_bytes();
     let long_line = format!("{{\"text\": \"{}\"}}\n", "x".repeat(1100));
-    let long_row = format!("text\nOne.\n\"{}\n", "x".repeat(1100));
     let parts = |count: usize| {
         let part = "--b\nContent-Type: text/plain\n\nOslo fell.\n".repeat(count);
         format!("Subject: s\nContent-Type: multipart/mixed; boundary=b\n\n{part}--b--\n")
     };
     let long_mail =
         format!("From a\nSubject: s\n\nOne.\n\nFrom b\nSubject: s\n\n{}\n", "x ".repeat(1100));
-    let cases: [(&str, Vec<u8>, &str, &str); 11] = [
+    let cases: [(&str, Vec<u8>, &str, &str); 12] = [
         (
             "document.txt",
             vec![b'x'; 2049],
@@ -70,18 +69,29 @@ fn what_is_beyond_a_limit_is_kept_with_the_limit_and_its_value() {
             "expanded.jsonl.gz",
             "max_expanded_bytes is 1126400",
         ),
-        ("bomb.txt.gz", packed(&vec![b' '; 3 << 20]), "bomb.txt.gz", "max_expanded_ratio is 50"),
+        (
+            "bomb.jsonl.gz",
+            packed(&vec![b'\n'; 3 << 20]),
+            "bomb.jsonl.gz",
+            "max_expanded_ratio is 50",
+        ),
         ("many.jsonl", lines(4), "many.jsonl", "max_records_per_file is 3 and this has 4"),
         (
             "line.jsonl",
             [long_line.into_bytes(), lines(1)].concat(),
             "line.record-1.jsonl",
-            "max_line_bytes is 1024 and this has 1111 (line 1)",
+            "max_line_bytes is 1024 and this has 1112 (line 1)",
         ),
         (
             "row.csv",
-            long_row.into_bytes(),
-            "row.csv",
+            format!("text\nOne.\n{}\n", "x".repeat(1100)).into_bytes(),
+            "row.record-2.csv",
+            "max_line_bytes is 1024 and this has 1100 (line 3)",
+        ),
+        (
+            "open.csv",
+            format!("text\nOne.\n\"{}\n", "x".repeat(3000)).into_bytes(),
+            "open.csv",
             "max_line_bytes is 1024 and the row at line 3 has more than 1024",
         ),
         (

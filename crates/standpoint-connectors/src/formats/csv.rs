@@ -118,8 +118,16 @@ impl Iterator for Rows {
     type Item = Result<Raw, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let line = self.reader.position().line();
         let row = self.next_row()?;
-        Some(row.and_then(|row| self.row(&row)))
+        let allowed = self.max_row_bytes;
+        Some(row.and_then(|row| match row.as_slice().len() as u64 {
+            found if found > allowed => {
+                let (limit, line) = ("max_line_bytes", Some(line));
+                Err(ReadError::Limit { limit, allowed, found, at_least: false, line })
+            }
+            _ => self.row(&row),
+        }))
     }
 }
 
