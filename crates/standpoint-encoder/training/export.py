@@ -1,6 +1,6 @@
 """Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt NAMES_CHECKPOINT.pt OUT_FOLDER [--name standpoint-encoder/1]
+    python export.py CHECKPOINT.pt NAMES_CHECKPOINT.pt OUT_FOLDER [--name standpoint-encoder/2]
 """
 
 import argparse
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="standpoint-encoder/1")
+    parser.add_argument("--name", default="standpoint-encoder/2")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
     parser.add_argument("--names-temperature", type=float, default=1.0)

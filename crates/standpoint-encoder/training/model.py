@@ -87,15 +87,20 @@ class Tagger(nn.Module):
             self.encoder = BertModel(config, add_pooling_layer=False)
         else:
             self.encoder = pretrained()
-        self.encoder.encoder.layer = self.encoder.encoder.layer[:layers]
+        self.keep(layers)
         config = self.encoder.config
-        config.num_hidden_layers, config.type_vocab_size = layers, shapes
+        config.type_vocab_size = shapes
         types = self.encoder.embeddings.token_type_embeddings
         self.encoder.embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
             types.weight.detach()[:1].repeat(shapes, 1), freeze=False
         )
         self.drop = nn.Dropout(0.1)
         self.out = nn.Linear(config.hidden_size, tags)
+
+    def keep(self, layers: int) -> None:
+        """Leaves out the layers above."""
+        self.encoder.encoder.layer = self.encoder.encoder.layer[:layers]
+        self.encoder.config.num_hidden_layers = layers
 
     def forward(self, ids: torch.Tensor, shapes: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         vectors = self.encoder(input_ids=ids, attention_mask=mask, token_type_ids=shapes).last_hidden_state
