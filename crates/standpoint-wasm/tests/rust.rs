@@ -126,7 +126,8 @@ fn what_it_does_wrong_is_told_in_its_words_and_it_works_again() {
     at start: chaos.wasm cannot be run: panicked: asked to panic at start (at crates/standpoint-abi/examples/chaos.rs:55)
     ");
     // What a stage writes of everything arrives.
-    let document = run(&stage, "rich now").unwrap();
+    let mut document = Document::new("d", "rich now").unwrap();
+    testing::process(&stage, &mut document).unwrap();
     assert_eq!((document.language(), document.entities().len()), (Some("fr"), 1));
     assert_eq!(document.layer("rows").unwrap().labels, ["low", "high"]);
     assert_eq!(document.notes(), ["left the rest out"]);
