@@ -90,6 +90,25 @@ fn a_script_is_a_stage_and_its_faults_cost_one_document_each() {
 }
 
 #[test]
+fn who_waits_for_a_process_to_be_started_again_is_not_to_blame() {
+    let folder = Folder::new();
+    let pipeline = pipeline(
+        &folder,
+        "  - use: [python3, shout.py]
+    timeout: 1s
+    restart: { backoff: 3s..3s }
+",
+    );
+    folder.write("in/1-hang.txt", "hang now");
+    for number in 2..6 {
+        folder.write(&format!("in/{number}.txt"), "The USA said so.");
+    }
+    let ran = run(&["run", &folder.at("in"), "-c", &pipeline, "--format", "jsonl"]).expect(3);
+    assert_eq!(ran.results().len(), 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("1-hang.txt"), "{}", ran.stderr);
+}
+
+#[test]
 fn mistakes_about_a_script_are_found_before_it_runs() {
     let folder = Folder::new();
     let wrong = "0".repeat(64);

@@ -404,9 +404,15 @@ impl Exit {
 }
 
 impl Link {
+    /// Waits until the stage may be called, and can begin.
     async fn permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        // An error would mean that the semaphore is closed, which nobody does.
-        self.calls.as_ref()?.acquire().await.ok()
+        let permit = match &self.calls {
+            // An error would mean that the semaphore is closed, which nobody does.
+            Some(calls) => calls.acquire().await.ok(),
+            None => None,
+        };
+        self.step.stage.ready().await;
+        permit
     }
 
     /// What the watchdog is to know of a call.

@@ -120,19 +120,22 @@ impl Query {
 
 /// A day as the store has it; a month or a year stands for its first or last day.
 fn day(value: &str, end: &str) -> Option<String> {
+    let number = |part: &str, length, most: u32| {
+        let is_number = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse().is_ok_and(|number| is_number && (1..=most).contains(&number))
+    };
+    let (year, month, day) = (
+        |part: &str| number(part, 4, 9999),
+        |part: &str| number(part, 2, 12),
+        |part: &str| number(part, 2, 31),
+    );
     let parts: Vec<&str> = value.split('-').collect();
-    let digits =
-        |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_digit());
     match parts.as_slice() {
-        [year] if digits(year, 4) => {
-            Some(format!("{year}-{}-{end}", if end == "01" { "01" } else { "12" }))
+        [one] if year(one) => {
+            Some(format!("{one}-{}-{end}", if end == "01" { "01" } else { "12" }))
         }
-        [year, month] if digits(year, 4) && digits(month, 2) => {
-            Some(format!("{year}-{month}-{end}"))
-        }
-        [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2) => {
-            Some(value.to_owned())
-        }
+        [one, two] if year(one) && month(two) => Some(format!("{one}-{two}-{end}")),
+        [one, two, three] if year(one) && month(two) && day(three) => Some(value.to_owned()),
         _ => None,
     }
 }

@@ -73,7 +73,7 @@ pub fn ranking(overview: &Overview, target: &str, links: &dyn Links) -> Markup {
                 }
             }
             @if overview.others > 0 {
-                p.faint { "And " (counted(overview.others as i64)) " more with fewer stories." }
+                p.faint { "And " (counted(overview.others as i64)) " more, with no more stories than these." }
             }
         }
     }

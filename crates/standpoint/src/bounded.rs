@@ -40,6 +40,10 @@ impl Stage for Bounded {
         self.check(document, before)
     }
 
+    async fn ready(&self) {
+        self.stage.ready().await;
+    }
+
     async fn process_batch(
         &self,
         documents: &mut [Document<'_>],

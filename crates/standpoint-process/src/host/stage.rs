@@ -249,6 +249,11 @@ impl Stage for ProcessStage {
         }
     }
 
+    async fn ready(&self) {
+        // A seat is free when its process is there again. A closed semaphore is told by the call.
+        drop(self.permits.acquire().await);
+    }
+
     async fn process_batch(
         &self,
         documents: &mut [Document<'_>],
