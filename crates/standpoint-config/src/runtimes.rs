@@ -89,11 +89,10 @@ pub struct PluginLimits {
 }
 
 /// The keys of a stage that belong to certain runtimes.
-const KEYS: [(&str, &[Runtime]); 4] = [
+const KEYS: [(&str, &[Runtime]); 3] = [
     ("processes", &[Runtime::Process]),
     ("restart", &[Runtime::Process]),
     ("env", &[Runtime::Process]),
-    ("allow", &[Runtime::Wasm]),
 ];
 
 /// The limits that belong to certain runtimes.
@@ -197,11 +196,6 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
             if let Some(node) = found.filter(|_| !runtimes.contains(&runtime)) {
                 report(node, &format!("limits.{key}"), misplaced(key, runtimes, runtime));
             }
-        }
-        if let Some(first) = stage.get("allow").and_then(|allow| allow.items().first()) {
-            let fault = Fault::new("there is nothing that a module can be allowed yet")
-                .help("a module gets no files, no network, no clock and no environment");
-            report(first, "allow[0]", fault);
         }
     }
 }

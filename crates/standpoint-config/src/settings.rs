@@ -590,10 +590,6 @@ pub(crate) struct StageEntry {
     /// What one process of a program, or one instance of a module, may use at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<PluginLimits>,
-
-    /// What a module may reach outside of itself: nothing yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) allow: Option<Vec<String>>,
 }
 
 /// A stage's `retry`, of which any part may be left to the defaults.

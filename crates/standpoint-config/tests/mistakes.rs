@@ -410,9 +410,9 @@ fn what_belongs_to_another_runtime_is_said() {
 version: 1
 stages:
   - { use: [python3, hedge.py], runtime: native }
-  - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s }, allow: [] }
+  - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s } }
   - { use: ./libx.so, limits: { memory: 1GiB }, processes: 2 }
-  - { use: ./y.wasm, env: { A: b }, allow: [network] }
+  - { use: ./y.wasm, env: { A: b } }
   - { use: tokenise, runtime: process }
   - { use: ./z.so, runtime: wasm }
   - { use: ./program, limits: { memroy: 1GiB }, restart: { backoff: 10s..1s } }
@@ -424,13 +424,8 @@ stages:
         = help: leave `runtime` out, or name a library
 
     pipeline.yaml:4:67: error: `deadline` is for `runtime: wasm`, and this stage runs as `process`
-      4 |   - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s }, allow: [] }
+      4 |   - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s } }
         |                                                                   ^^
-        = help: remove it
-
-    pipeline.yaml:4:73: error: `allow` is for `runtime: wasm`, and this stage runs as `process`
-      4 |   - { use: [python3, other.py], limits: { memory: 1GiB, deadline: 1s }, allow: [] }
-        |                                                                         ^^^^^
         = help: remove it
 
     pipeline.yaml:5:23: error: a native plugin has no limits: it can do whatever the program can
@@ -444,14 +439,9 @@ stages:
         = help: remove it
 
     pipeline.yaml:6:22: error: `env` is for `runtime: process`, and this stage runs as `wasm`
-      6 |   - { use: ./y.wasm, env: { A: b }, allow: [network] }
+      6 |   - { use: ./y.wasm, env: { A: b } }
         |                      ^^^
         = help: remove it
-
-    pipeline.yaml:6:45: error: there is nothing that a module can be allowed yet
-      6 |   - { use: ./y.wasm, env: { A: b }, allow: [network] }
-        |                                             ^^^^^^^
-        = help: a module gets no files, no network, no clock and no environment
 
     pipeline.yaml:7:31: error: an installed plugin is a library, which runs natively
       7 |   - { use: tokenise, runtime: process }
