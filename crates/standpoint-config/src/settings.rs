@@ -383,9 +383,20 @@ pub struct AlertSettings {
     pub file: Option<PathBuf>,
 
     /// An address to which each shift is sent as JSON with POST, such as
-    /// `http://127.0.0.1:9000/shifts`. Plain HTTP; name a relay on this machine for others.
+    /// `https://example.org/shifts`. Redirects are not followed.
     #[serde(default)]
     pub webhook: Option<String>,
+
+    /// A file that holds a token for `webhook`, which is sent as `Authorization: Bearer TOKEN`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_path_schema")]
+    pub token_file: Option<PathBuf>,
+
+    /// A file with certificates (PEM) that the server's may be signed with, besides those that the
+    /// system trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_path_schema")]
+    pub ca_file: Option<PathBuf>,
 
     /// How often the store is looked at.
     #[serde(default = "default_alerts_every", with = "duration_text")]

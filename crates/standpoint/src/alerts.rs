@@ -1,25 +1,21 @@
 //! Tells people when somebody's stance moves: a line in a file, a request to an address.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::{Method, Request, Uri, header};
-use hyper_util::rt::TokioIo;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use standpoint_config::AlertSettings;
+use standpoint_connectors::files::with_causes;
+use standpoint_connectors::webhook::{Client, Endpoint, Verdict};
 use standpoint_store::shifts::{self, Shift};
 use standpoint_store::{Filter, Store, figures};
-use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{info, warn};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{debug, info, warn};
 
 use crate::exit;
 
@@ -29,10 +25,19 @@ const TOLD: &str = "alerts.json";
 /// How long an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a shift is sent before the next look at the store sends it again.
+const ATTEMPTS: u32 = 4;
+
+/// How long to wait before the second attempt; twice as long before each further one.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How many shifts are remembered, the latest ones: there are no more actors of note.
+const MOST_TOLD: usize = 10_000;
+
 /// Watches a store for shifts.
 pub(crate) struct Alerts {
     settings: AlertSettings,
-    webhook: Option<Uri>,
+    webhook: Option<Client>,
     store: PathBuf,
     told_in: PathBuf,
     told: Told,
@@ -58,24 +63,66 @@ impl Told {
     fn note(&mut self, shift: &Shift) {
         self.0.insert(Self::slot(shift), shift.to.clone());
     }
+
+    /// Forgets what no window can overlap any more, and what is more than `most`.
+    ///
+    /// - `found`: the shifts of now, whose windows only move forward.
+    fn prune(&mut self, found: &[Shift], most: usize) {
+        if let Some(first) = found.iter().map(|shift| &shift.from).min() {
+            self.0.retain(|_, last| &*last >= first);
+        }
+        if self.0.len() > most {
+            let mut days: Vec<String> = self.0.values().cloned().collect();
+            days.sort_unstable_by(|one, other| other.cmp(one));
+            let first = days.swap_remove(most - 1);
+            self.0.retain(|_, last| *last >= first);
+        }
+        // As many on one day as on no day of the world.
+        while self.0.len() > most {
+            self.0.pop_last();
+        }
+    }
+
+    fn read(path: &Path) -> Self {
+        let json = match fs::read(path) {
+            Ok(json) => json,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    warn!(path = %path.display(), %error, "cannot read what was told; it is told again");
+                }
+                return Self::default();
+            }
+        };
+        serde_json::from_slice(&json).unwrap_or_else(|error| {
+            warn!(path = %path.display(), %error, "what was told is damaged; it is told again");
+            Self::default()
+        })
+    }
+
+    /// Writes beside the file and renames, so that there is a whole one at any moment.
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let draft = path.with_extension("json.draft");
+        let mut file = File::create(&draft)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    }
 }
 
 impl Alerts {
     /// # Errors
     ///
-    /// When nobody is told, or the address is none; exit code 2.
+    /// When nobody is told, or the address cannot be used; exit code 2.
     pub(crate) fn new(settings: AlertSettings, store: PathBuf, data_dir: &Path) -> Result<Self> {
         if settings.file.is_none() && settings.webhook.is_none() {
             return Err(exit::usage(
                 "`server.alerts` tells nobody: give it a `file` or a `webhook`",
             ));
         }
-        let webhook = settings.webhook.as_deref().map(webhook).transpose()?;
+        let webhook = settings.webhook.as_ref().map(|url| webhook(url, &settings)).transpose()?;
         let told_in = data_dir.join(TOLD);
-        let told = match fs::read(&told_in) {
-            Ok(json) => serde_json::from_slice(&json).unwrap_or_default(),
-            Err(_) => Told::default(),
-        };
+        let told = Told::read(&told_in);
         Ok(Self { settings, webhook, store, told_in, told })
     }
 
@@ -86,7 +133,7 @@ impl Alerts {
         loop {
             ticks.tick().await;
             if let Err(error) = self.look().await {
-                warn!(error = format!("{error:#}"), "cannot look for shifts; trying again later");
+                warn!(error = format!("{error:#}"), "cannot tell of shifts; trying again later");
             }
         }
     }
@@ -94,15 +141,19 @@ impl Alerts {
     async fn look(&mut self) -> Result<()> {
         let (store, days) = (self.store.clone(), self.settings.window_days.get());
         let found = spawn_blocking(move || found(&store, days)).await??;
+        self.told.prune(&found, MOST_TOLD);
         for shift in found.iter().filter(|shift| !self.told.has(shift)).cloned().collect::<Vec<_>>()
         {
             let line = serde_json::to_string(&shift)?;
-            if let Some(path) = &self.settings.file {
-                append(path, &line)
-                    .with_context(|| format!("cannot write to {}", path.display()))?;
+            if let Some(path) = self.settings.file.clone() {
+                let line = line.clone();
+                let shown = path.display().to_string();
+                spawn_blocking(move || append(&path, &line))
+                    .await?
+                    .with_context(|| format!("cannot write to {shown}"))?;
             }
-            if let Some(address) = &self.webhook {
-                post(address, line).await.with_context(|| format!("cannot tell {address}"))?;
+            if let Some(client) = &mut self.webhook {
+                post(client, line).await?;
             }
             info!(
                 who = shift.who,
@@ -112,8 +163,9 @@ impl Alerts {
                 "a stance moved"
             );
             self.told.note(&shift);
-            let json = serde_json::to_vec(&self.told)?;
-            fs::write(&self.told_in, json)
+            let (told, path) = (self.told.clone(), self.told_in.clone());
+            spawn_blocking(move || told.write(&path))
+                .await?
                 .with_context(|| format!("cannot write to {}", self.told_in.display()))?;
         }
         Ok(())
@@ -135,53 +187,50 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_data()
 }
 
-/// Reads an address of plain HTTP.
-fn webhook(text: &str) -> Result<Uri> {
-    let address: Option<Uri> = text.parse().ok();
-    let fits = |address: &Uri| address.scheme_str() == Some("http") && address.host().is_some();
-    address.filter(fits).ok_or_else(|| {
-        exit::usage(format!(
-            "`server.alerts.webhook`: found `{text}`, expected an address such as \
-             `http://127.0.0.1:9000/shifts`; for https name a relay on this machine"
-        ))
-    })
-}
-
-async fn post(address: &Uri, body: String) -> Result<()> {
-    let host = address.host().unwrap_or_default();
-    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let port = address.port_u16().unwrap_or(80);
-    let path = address.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
-        .header(header::HOST, address.authority().map_or(host, |authority| authority.as_str()))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(body)))?;
-    let told = async {
-        let stream = TcpStream::connect((name.as_str(), port)).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let answer = async {
-            let answer = sender.send_request(request).await?;
-            // Without a sender the connection ends with the answer.
-            drop(sender);
-            anyhow::Ok(answer.status())
-        };
-        let (answer, _) = tokio::join!(answer, connection);
-        anyhow::Ok(answer?)
+fn webhook(url: &str, settings: &AlertSettings) -> Result<Client> {
+    let endpoint = Endpoint {
+        url: url.to_owned(),
+        token_file: settings.token_file.clone(),
+        ca_file: settings.ca_file.clone(),
+        timeout: PATIENCE,
     };
-    let status = timeout(PATIENCE, told).await.context("it took too long")??;
-    if !status.is_success() {
-        bail!("it answered {status}");
+    Client::open(endpoint, env!("CARGO_PKG_VERSION"))
+        .map_err(|error| exit::usage(format!("`server.alerts.webhook`: {}", with_causes(&error))))
+}
+
+/// Sends a shift, again after pauses. One that the server refuses counts as told: it would refuse
+/// it again.
+async fn post(client: &mut Client, line: String) -> Result<()> {
+    let key = blake3::hash(line.as_bytes()).to_hex()[..32].to_owned();
+    let mut pause = RETRY_AFTER;
+    for attempt in 1.. {
+        match client.post(line.clone().into(), "application/json", &key).await {
+            Ok(Verdict::Taken) => break,
+            Ok(Verdict::Refused(reason)) => {
+                warn!(reason, "a shift is not told: the address refuses it");
+                break;
+            }
+            Err(not_now) if attempt == ATTEMPTS => {
+                return Err(not_now.error).context("cannot tell of a shift");
+            }
+            Err(not_now) => {
+                debug!(error = %not_now.error, attempt, "a shift is sent again");
+                sleep(not_now.retry_after.unwrap_or(pause)).await;
+                pause *= 2;
+            }
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -218,37 +267,90 @@ mod tests {
     }
 
     #[test]
+    fn what_was_told_is_bounded_and_survives_a_crash_at_any_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.json");
+        let mut told = Told::default();
+        for (who, day) in [("KAZ", "2024-03-30"), ("BLR", "2024-05-30"), ("ARM", "2024-06-01")] {
+            told.note(&Shift { who: who.into(), ..shift("2024-01-01", day, -0.5) });
+        }
+        // Only what a window of now can overlap is kept, and nothing is forgotten without one.
+        told.prune(&[], 9);
+        assert_eq!(told.0.len(), 3);
+        told.prune(&[shift("2024-05-02", "2024-05-31", 0.5)], 9);
+        assert_eq!(told.0.len(), 2);
+        told.prune(&[], 1);
+        assert_eq!(told.0.keys().collect::<Vec<_>>(), ["RUS away ARM"]);
+
+        told.write(&path).unwrap();
+        let before = fs::metadata(&path).unwrap();
+        told.write(&path).unwrap();
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!(Told::read(&path), told);
+        assert_ne!(before.ino(), after.ino(), "it was written over in place");
+        fs::write(&path, "{\"half").unwrap();
+        assert_eq!(Told::read(&path), Told::default());
+    }
+
+    #[test]
     fn an_address_that_cannot_be_called_is_refused() {
-        assert!(webhook("http://127.0.0.1:9000/shifts?a=b").is_ok());
-        for text in ["https://example.org/", "127.0.0.1:9000", "http:///x", "no address"] {
-            let error = webhook(text).unwrap_err().to_string();
-            assert!(error.contains("for https name a relay"), "{text}: {error}");
+        let settings = |url: &str| {
+            serde_json::from_value::<AlertSettings>(serde_json::json!({ "webhook": url })).unwrap()
+        };
+        let of = |url: &str| webhook(url, &settings(url)).map(drop);
+        assert!(of("http://127.0.0.1:9000/shifts?a=b").is_ok());
+        for text in ["127.0.0.1:9000", "http:///x", "no address", "http://a:b@example.org/"] {
+            let error = of(text).unwrap_err().to_string();
+            assert!(error.contains("`server.alerts.webhook`"), "{text}: {error}");
         }
     }
 
+    /// Answers one request after the other, each with the next of `answers`; gives what was asked.
+    async fn serve(listener: TcpListener, answers: &[&str]) -> Vec<String> {
+        let mut all = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = String::new();
+            while !asked.ends_with("{\"a\":1}") {
+                let mut bytes = [0; 1024];
+                let read = stream.read(&mut bytes).await.unwrap();
+                assert!(read > 0, "{asked}");
+                asked.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+            let reply =
+                format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(reply.as_bytes()).await.unwrap();
+            all.push(asked);
+        }
+        all
+    }
+
     #[tokio::test]
-    async fn a_shift_is_posted_and_a_refusal_is_an_error() {
-        for (answer, is_fine) in [("204 No Content", true), ("500 No", false)] {
+    async fn a_shift_is_posted_with_the_token_until_it_is_taken_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let token_file = folder.path().join("token");
+        fs::write(&token_file, "secret\n").unwrap();
+        for (answers, is_fine) in [
+            (&["204 No Content"][..], true),
+            (&["503 Later\r\nretry-after: 0", "200 OK"], true),
+            (&["422 No"], true),
+            (&["500 No\r\nretry-after: 0"; ATTEMPTS as usize], false),
+        ] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = format!("http://{}/shifts", listener.local_addr().unwrap());
-            let serve = async {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let mut asked = String::new();
-                while !asked.ends_with("{\"a\":1}") {
-                    let mut bytes = [0; 1024];
-                    let read = stream.read(&mut bytes).await.unwrap();
-                    assert!(read > 0, "{asked}");
-                    asked.push_str(&String::from_utf8_lossy(&bytes[..read]));
-                }
-                let reply =
-                    format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                stream.write_all(reply.as_bytes()).await.unwrap();
-                asked
-            };
-            let address = webhook(&address).unwrap();
-            let (asked, told) = tokio::join!(serve, post(&address, "{\"a\":1}".to_owned()));
-            assert!(asked.starts_with("POST /shifts HTTP/1.1\r\n"), "{asked}");
-            assert_eq!(told.is_ok(), is_fine, "{told:?}");
+            let url = format!("http://{}/shifts", listener.local_addr().unwrap());
+            let settings = serde_json::json!({ "webhook": url, "token_file": token_file });
+            let settings: AlertSettings = serde_json::from_value(settings).unwrap();
+            let mut client = webhook(&url, &settings).unwrap();
+            let line = "{\"a\":1}".to_owned();
+            let (asked, told) = tokio::join!(serve(listener, answers), post(&mut client, line));
+            assert_eq!(told.is_ok(), is_fine, "{answers:?}: {told:?}");
+            let mut keys = std::collections::BTreeSet::new();
+            for asked in &asked {
+                assert!(asked.starts_with("POST /shifts HTTP/1.1\r\n"), "{asked}");
+                assert!(asked.contains("authorization: Bearer secret\r\n"), "{asked}");
+                keys.insert(asked.lines().find(|line| line.starts_with("idempotency-key")));
+            }
+            assert_eq!(keys.len(), 1, "the same shift has the same key");
         }
     }
 }
