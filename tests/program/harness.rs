@@ -4,6 +4,7 @@ use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -181,4 +182,29 @@ impl Folder {
         names.sort();
         names
     }
+}
+
+/// What a daemon answers on the socket in its data folder, and how long that takes; `None` while
+/// there is none.
+pub(crate) fn ask(data_dir: &str, page: &str) -> Option<(Duration, String)> {
+    let start = Instant::now();
+    let mut socket = UnixStream::connect(Path::new(data_dir).join("control.sock")).ok()?;
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    write!(socket, "GET {page} HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    Some((start.elapsed(), answer))
+}
+
+/// A program that a test needs; where it is not installed the test is passed over, aloud, and in CI
+/// it fails: a check that nobody makes is none.
+#[expect(clippy::print_stderr, reason = "a test that is passed over says so")]
+pub(crate) fn is_there(program: &str, argument: &str) -> bool {
+    let ran = Command::new(program).arg(argument).output();
+    let is_there = ran.is_ok_and(|output| output.status.success());
+    if !is_there {
+        assert!(std::env::var_os("CI").is_none(), "`{program}` is needed in CI: install it");
+        eprintln!("SKIPPED: no `{program}` here");
+    }
+    is_there
 }

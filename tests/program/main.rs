@@ -18,6 +18,7 @@ mod harness;
 mod limits;
 mod neural;
 mod pipeline_file;
+mod pipes;
 mod process;
 mod quarantine;
 mod reload;

@@ -10,7 +10,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::daemon::signal;
-use crate::harness::{Folder, Ran, becomes_true, command, run, wait};
+use crate::harness::{Folder, Ran, becomes_true, command, is_there, run, wait};
 
 /// A daemon whose server listens on a port of the system's choice.
 struct Served {
@@ -32,7 +32,8 @@ impl Served {
                 "version: 1
 data_dir: ./state
 sources:
-  news: {{ type: inbox, path: ./inbox, settle: 1ms, on_success: {{ archive: ./archive }} }}
+  news:
+    {{ type: inbox, path: ./inbox, settle: 1ms, scan_every: 200ms, on_success: {{ archive: ./archive }} }}
 stages: [tokenise, entity, sentiment, stance]
 sinks:
   results: {{ type: jsonl, path: ./out/results.jsonl }}
@@ -239,4 +240,131 @@ fn with_a_token_only_health_is_for_everybody() {
     assert!(short.stderr.contains("expected one word of at least 16"), "{}", short.stderr);
     signal(&daemon.child, rustix::process::Signal::TERM);
     daemon.finish().1.expect(0);
+}
+
+/// The samples of a page of metrics, by name and labels.
+fn samples(page: &str) -> std::collections::BTreeMap<String, u64> {
+    let samples = page.lines().filter(|line| line.starts_with("standpoint_"));
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ')?;
+        Some((name.to_owned(), value.parse().ok()?))
+    };
+    samples.filter_map(sample).collect()
+}
+
+#[test]
+fn every_file_that_was_taken_is_accounted_for_at_every_scrape() {
+    let daemon = Served::start("", "");
+    for number in 0..60 {
+        let text = if number % 6 == 5 { " " } else { "Kazakhstan condemned Russia." };
+        daemon.drop_in(&format!("{number}.txt"), &format!("{text}{}", "\n".repeat(number % 6)));
+    }
+    let settled = |metrics: &std::collections::BTreeMap<String, u64>, outcome: &str| {
+        let name = format!("inbox_files_total{{source=\"news\",outcome=\"{outcome}\"}}");
+        metrics.get(&format!("standpoint_{name}")).copied().unwrap_or_default()
+    };
+    let mut scrapes = 0;
+    let is_done = || {
+        let page = daemon.get("/metrics").1;
+        let metrics = samples(&page);
+        let of =
+            |name: &str| metrics.get(&format!("standpoint_{name}{{source=\"news\"}}")).copied();
+        let Some(taken) = of("inbox_attempts_total") else { return false };
+        let in_work = of("inbox_files_in_work").unwrap();
+        let outcomes = ["done", "quarantined", "returned", "gone"];
+        let out: u64 = outcomes.iter().map(|outcome| settled(&metrics, outcome)).sum();
+        assert_eq!(taken, in_work + out, "{page}");
+        scrapes += 1;
+        out == 60
+    };
+    assert!(becomes_true(is_done));
+    assert!(scrapes > 1, "it was looked at once");
+    let metrics = samples(&daemon.get("/metrics").1);
+    assert_eq!((settled(&metrics, "done"), settled(&metrics, "quarantined")), (50, 10));
+    // No label of any metric comes from a document or the name of its file.
+    assert!(!metrics.keys().any(|name| name.contains(".txt") || name.contains("KAZ")));
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    let (folder, ran) = daemon.finish();
+    ran.expect(3);
+    assert_eq!(folder.files("archive", false).len(), 50);
+}
+
+#[test]
+fn it_is_not_ready_while_its_inbox_is_gone_and_is_when_it_is_back() {
+    let daemon = Served::start("", "");
+    daemon.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    assert!(becomes_true(|| daemon.folder.files("archive", false) == ["a.txt"]));
+    assert_eq!(daemon.get("/readyz").0, 200);
+    let (inbox, away) = (daemon.folder.at("inbox"), daemon.folder.at("away"));
+    fs::rename(&inbox, &away).unwrap();
+    assert!(becomes_true(|| daemon.get("/readyz").0 == 503));
+    let (_, told) = daemon.get("/readyz");
+    assert!(told.ends_with("\r\n\r\nsource `news` waits to try again\n"), "{told}");
+    assert_eq!(daemon.get("/livez").0, 200);
+    let status = daemon.get("/status").1;
+    assert!(status.contains("cannot look into"), "{status}");
+    let metrics = daemon.get("/metrics").1;
+    assert!(metrics.contains("standpoint_source_waiting{source=\"news\"} 1"), "{metrics}");
+    fs::create_dir(&inbox).unwrap();
+    assert!(becomes_true(|| daemon.get("/readyz").0 == 200));
+    daemon.drop_in("b.txt", "Kazakhstan condemned Russia.");
+    assert!(becomes_true(|| daemon.folder.files("archive", false).len() == 2));
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    daemon.finish().1.expect(0);
+}
+
+#[test]
+fn an_input_is_done_only_once_the_last_of_its_sinks_has_it() {
+    let daemon = Served::start("", "  store: { type: sqlite, path: ./out/standpoint.db }\n");
+    let store = rusqlite::Connection::open(daemon.folder.at("out/standpoint.db")).unwrap();
+    store.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    daemon.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    let printed = || fs::read_to_string(daemon.folder.at("out/results.jsonl")).unwrap_or_default();
+    assert!(becomes_true(|| printed().ends_with('\n')), "the first sink does not have it");
+    // The other one says that it waits, once it has tried.
+    assert!(becomes_true(|| daemon.get("/readyz").0 == 503));
+    assert_eq!(daemon.folder.files("archive", false), [""; 0]);
+    store.execute_batch("ROLLBACK").unwrap();
+    assert!(becomes_true(|| daemon.folder.files("archive", false) == ["a.txt"]));
+    let kept = || store.query_row("SELECT count(*) FROM documents", [], |row| row.get::<_, u32>(0));
+    assert_eq!(kept().unwrap(), 1);
+    assert!(becomes_true(|| daemon.get("/readyz").0 == 200));
+    assert_eq!(printed().lines().count(), 1);
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    daemon.finish().1.expect(0);
+}
+
+#[test]
+fn whether_it_is_ready_costs_no_look_at_the_disk_however_often_it_is_asked() {
+    if !is_there("strace", "-V") {
+        return;
+    }
+    let daemon = Served::start("", "");
+    let trace = daemon.folder.at("trace");
+    let mut strace = std::process::Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=openat,accept4", "-o", &trace, "-p"])
+        .arg(daemon.child.id().to_string())
+        .spawn()
+        .unwrap();
+    let calls = || fs::read_to_string(&trace).unwrap_or_default();
+    // It is being looked at.
+    assert!(becomes_true(|| {
+        daemon.get("/livez");
+        calls().contains("accept4(")
+    }));
+    let count = |part: &str| calls().lines().filter(|line| line.contains(part)).count();
+    for _ in 0..50 {
+        assert_eq!(daemon.get("/readyz").0, 200);
+    }
+    assert_eq!(count("/proc/self"), 0, "{}", calls());
+    assert_eq!(count("state/ledger"), 0, "{}", calls());
+    // What is asked for in earnest is measured, and for many who ask at a time once.
+    for _ in 0..50 {
+        assert_eq!(daemon.get("/metrics").0, 200);
+    }
+    assert!(becomes_true(|| count("/proc/self/status") > 0));
+    assert!(count("/proc/self/status") < 25, "{}", calls());
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    daemon.finish().1.expect(0);
+    strace.wait().unwrap();
 }

@@ -40,7 +40,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use standpoint_engine::{Delivery, Outcome, Source, SourceError};
+use standpoint_engine::{Delivery, Outcome, Pause, Source, SourceError};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task;
@@ -259,6 +259,7 @@ const READ_AHEAD: usize = 4;
 pub struct InboxSource {
     deliveries: mpsc::Receiver<(Delivery, Pending)>,
     hints: Hints,
+    pause: Pause,
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
     keeper: Option<Arc<Keeper>>,
     threads: Vec<JoinHandle<Result<(), String>>>,
@@ -294,10 +295,13 @@ impl InboxSource {
         let claims = Arc::new(Claims::open(name, settings, places, kept)?);
         let scanner = Scanner::new(settings, Arc::clone(&claims))?;
         let hints = Hints::watch(&settings.path, settings.watch);
-        let keeper = Arc::new(Keeper::new(Arc::clone(&claims), limits.clone(), seen));
+        let pause = Pause::default();
+        let keeper = Keeper::new(name, Arc::clone(&claims), limits.clone(), seen, pause.clone());
+        let keeper = Arc::new(keeper);
         let (sender, deliveries) = mpsc::channel(READ_AHEAD);
         let worker = Worker {
             name: name.to_owned(),
+            folder: settings.path.clone(),
             max_attempts: places.max_attempts.get(),
             recognise,
             limits,
@@ -307,6 +311,7 @@ impl InboxSource {
             keeper: Arc::clone(&keeper),
             sender,
             until_drained,
+            pause: pause.clone(),
             failures: 0,
             left: Vec::new(),
             closed: None,
@@ -327,7 +332,7 @@ impl InboxSource {
                 })
                 .map_err(fail)?,
         ];
-        Ok(Self { deliveries, hints, keeper: Some(keeper), threads })
+        Ok(Self { deliveries, hints, pause, keeper: Some(keeper), threads })
     }
 }
 
@@ -338,6 +343,10 @@ impl Source for InboxSource {
             file.take();
             delivery
         }))
+    }
+
+    fn pause(&self) -> Pause {
+        self.pause.clone()
     }
 
     async fn close(&mut self) -> Result<(), SourceError> {

@@ -1,4 +1,4 @@
-//! The sinks `jsonl` and `stdout`: one result line for each document.
+//! The sink `jsonl`, one result line for each document, and the settings of `stdout`.
 
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -19,8 +19,10 @@ use tracing::{debug, info, warn};
 use crate::failpoint;
 use crate::ledger::ids::{Id, id_of};
 use crate::ledger::memory::{Memory, Position};
+use crate::meters::{self, Meter};
 use crate::moves::{parent_of, sync_folder};
 use crate::rotation::{RotateSettings, Rotation};
+use crate::stream::Printer;
 
 /// Settings of the `jsonl` sink, which appends one result line for each document to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -35,7 +37,8 @@ pub struct JsonlSettings {
     pub rotate: Option<RotateSettings>,
 }
 
-/// Settings of the `stdout` sink, which prints one result line for each document.
+/// Settings of the `stdout` sink, which prints one result line for each document. While nobody reads
+/// them, documents wait; when nobody can any more, the pipeline ends and its documents go back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdoutSettings {}
@@ -57,6 +60,12 @@ impl Maker {
     pub(crate) fn line(&self, document: &Document<'static>, lines: &mut Vec<u8>) {
         ResultLine::new(document, &self.pipeline, &self.version).write(lines);
         lines.push(b'\n');
+    }
+}
+
+impl Printer for Maker {
+    fn print(&mut self, document: &Document<'static>, out: &mut Vec<u8>) {
+        self.line(document, out);
     }
 }
 
@@ -291,6 +300,7 @@ fn recover(file: &mut File, path: &Path, from: u64, written: &mut Memory) -> io:
     if good < length {
         let bytes = length - good;
         warn!(path = %path.display(), bytes, "cut off a torn last line");
+        meters::count(Meter::TornTails, &path.to_string_lossy());
         file.set_len(good)?;
     }
     file.seek(SeekFrom::Start(good))?;
@@ -449,48 +459,6 @@ impl Sink for JsonlSink {
             ))
             .caused_by(error)),
         }
-    }
-}
-
-/// Writes result lines to a stream, such as standard output.
-#[derive(Debug)]
-pub struct StreamSink<W> {
-    stream: W,
-    name: &'static str,
-    maker: Maker,
-}
-
-impl<W: Write + Send> StreamSink<W> {
-    /// For the stream that messages call `name`.
-    #[must_use]
-    pub fn new(stream: W, name: &'static str, maker: Maker) -> Self {
-        Self { stream, name, maker }
-    }
-}
-
-impl<W: Write> StreamSink<W> {
-    fn put(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
-        let mut line = Vec::new();
-        for document in documents {
-            line.clear();
-            self.maker.line(document, &mut line);
-            self.stream.write_all(&line)?;
-        }
-        self.stream.flush()
-    }
-}
-
-#[async_trait]
-impl<W: Write + Send> Sink for StreamSink<W> {
-    async fn write(
-        &mut self,
-        documents: &[Arc<Document<'static>>],
-    ) -> Result<Vec<Result<(), String>>, SinkError> {
-        self.put(documents).map_err(|error| {
-            // Half a line may be out, and a stream cannot take it back.
-            SinkError::fatal(format!("cannot write to {}", self.name)).caused_by(error)
-        })?;
-        Ok(vec![Ok(()); documents.len()])
     }
 }
 

@@ -8,8 +8,8 @@
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
-//! `records`; [`jsonl`] has the sinks
-//! that write result lines, with [`rotation`], [`sqlite`] the store that analysts query, [`webhook`]
+//! `records`; [`jsonl`] has the sink
+//! that writes result lines, with [`rotation`], [`stream`] those that print, [`sqlite`] the store that analysts query, [`webhook`]
 //! the one that sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and
 //! [`forget`] delete. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
 //! where it hurts.
@@ -34,4 +34,5 @@ pub mod refusal;
 pub mod retention;
 pub mod rotation;
 pub mod sqlite;
+pub mod stream;
 pub mod webhook;

@@ -16,7 +16,6 @@ use crate::flight::Order;
 use crate::pipeline::SourceStep;
 use crate::receipt::Outcome;
 use crate::reload::{self, Handover, Open, SourceOrder};
-use crate::shutdown::Level;
 use crate::source::{Delivery, Source, SourceError};
 use crate::stats::{SourceCounters, count};
 
@@ -35,6 +34,7 @@ impl Intake {
     /// outcomes of what is still under way.
     pub(crate) async fn run(mut self) -> Result<(), SourceError> {
         loop {
+            self.counters.follow(self.step.source.as_ref());
             let delivered = self.deliver().await;
             info!(source = self.step.name, "source closed its front door");
             match delivered {
@@ -115,7 +115,7 @@ impl Intake {
         let (flights, shutdown) = (Arc::clone(&chain.flights), chain.shutdown.clone());
         drop(chain);
         // Only sources listen for a stop; the pipeline then empties from the front.
-        let stop = shutdown.reached(Level::Drain);
+        let stop = shutdown.requested();
         pin!(stop);
         let mut order = self.step.keeps_order.then(Order::default);
         loop {

@@ -95,8 +95,8 @@
 //! - A source that fails ends alone. A sink that fails for good ends the pipeline, and so does a
 //!   stage with [`OnError::Stop`]. The [`Summary`] names them.
 //! - On [`Shutdown::drain`] sources stop and the pipeline empties from the front; what has not been
-//!   settled when [`Limits::shutdown_timeout`] is over goes back to its source, and at once on
-//!   [`Shutdown::now`].
+//!   settled when [`Limits::shutdown_timeout`] is over goes back to its source.
+//! - A source that waits for something outside says why ([`Pause`]), as a sink does by its error.
 //! - [`Reloads::reload`] makes another pipeline of it between two documents, or refuses and leaves it.
 //!
 //! Modules in reading order: `source`, `receipt`, `sink`, `pipeline`, `engine`, `run`, `reload`,
@@ -130,6 +130,6 @@ pub use receipt::{Failure, Outcome, Receipt, Settlements};
 pub use reload::{Open, ReloadError, Reloads, Revision, SinkPart, SourceChange, SourcePart};
 pub use shutdown::Shutdown;
 pub use sink::{Sink, SinkError};
-pub use source::{Delivery, Source, SourceError};
+pub use source::{Delivery, Pause, Source, SourceError};
 pub use stats::{SinkSnapshot, Snapshot, SourceSnapshot, StageSnapshot, Stats};
 pub use tap::Tap;

@@ -21,14 +21,14 @@ use crate::reload::{
     self, Handover, Opening, Prepared, ReloadError, Request, Revision, SinkHandle, SinkOrder,
     SinkPart, SourceHandle, SourceOrder, SourcePart,
 };
-use crate::shutdown::{Level, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::stats::{Parts, SourceCounters, StageCounters, count};
 use crate::watchdog::Watchdog;
 
 /// How long sources get to take back what was returned to them, once time is up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The same after a stop at once, which is to look immediate.
+/// The same for sinks, whose documents have gone back.
 const SHORT_GRACE: Duration = Duration::from_millis(100);
 
 /// The part of the memory for documents in flight that those may take which wait for a sink that
@@ -51,17 +51,6 @@ pub(crate) struct Run {
     sink_handles: Vec<SinkHandle>,
     /// Tells the sinks that every document is settled.
     close_sinks: watch::Sender<bool>,
-}
-
-/// How the documents left the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// All are settled.
-    Empty,
-    /// The time for draining is up.
-    Late,
-    /// A stop at once was requested.
-    Now,
 }
 
 impl Run {
@@ -186,10 +175,10 @@ impl Run {
         let shutdown = self.common.shutdown.clone();
         let too_late = too_late(&shutdown, self.limits.shutdown_timeout);
         pin!(too_late);
-        let ending = loop {
+        let in_time = loop {
             let request = tokio::select! {
-                () = self.empty() => break Ending::Empty,
-                ending = &mut too_late => break ending,
+                () = self.empty() => break true,
+                () = &mut too_late => break false,
                 Some(request) = requests.recv() => request,
             };
             let reloaded = self.reload(request.revision).await;
@@ -197,14 +186,14 @@ impl Run {
             let _ = request.reply.send(reloaded);
         };
         drop(requests);
-        if ending != Ending::Empty {
-            self.return_all(ending).await;
+        if !in_time {
+            self.return_all().await;
         }
         self.close_sinks.send_replace(true);
         let close_in_time = tokio::select! {
             () = join(&mut self.sinks) => true,
-            _ = &mut too_late, if ending == Ending::Empty => false,
-            () = sleep(SHORT_GRACE), if ending != Ending::Empty => false,
+            () = &mut too_late, if in_time => false,
+            () = sleep(SHORT_GRACE), if !in_time => false,
         };
         if !close_in_time {
             self.sinks.abort_all();
@@ -212,8 +201,7 @@ impl Run {
         self.watchdog.abort_all();
         self.retiring.abort_all();
         let stuck = self.common.flights.counters.stuck_workers.load(Ordering::Relaxed) as usize;
-        let patience = if ending == Ending::Now { SHORT_GRACE } else { GRACE };
-        self.common.executor.finish(stuck, patience).await;
+        self.common.executor.finish(stuck, GRACE).await;
     }
 
     /// Waits until all sources have ended and everything is settled.
@@ -223,18 +211,17 @@ impl Run {
     }
 
     /// Returns what is under way to its sources.
-    async fn return_all(&mut self, ending: Ending) {
+    async fn return_all(&mut self) {
         let tickets = self.common.flights.tickets();
         let returned = tickets.iter().filter(|ticket| ticket.take_away(Outcome::Returned)).count();
-        if ending == Ending::Late && returned > 0 {
+        if returned > 0 {
             let timeout = self.limits.shutdown_timeout;
             let documents = returned as u64;
             warn!(documents, ?timeout, "pipeline did not drain in time; documents go back");
             report(&self.common.errors, RunError::DrainTimeout { documents, timeout });
         }
-        let grace = if ending == Ending::Now { SHORT_GRACE } else { GRACE };
-        if timeout(grace, self.empty()).await.is_err() {
-            warn!(?grace, "a source did not take its documents back in time");
+        if timeout(GRACE, self.empty()).await.is_err() {
+            warn!(grace = ?GRACE, "a source did not take its documents back in time");
             self.sources.abort_all();
         }
     }
@@ -245,7 +232,7 @@ impl Run {
         let shutdown = self.common.shutdown.clone();
         let ready = tokio::select! {
             biased;
-            () = shutdown.reached(Level::Drain) => Err(ReloadError::Stopping),
+            () = shutdown.requested() => Err(ReloadError::Stopping),
             ready = self.prepare(&mut revision, &mut prepared) => ready,
         };
         if let Err(refusal) = ready {
@@ -404,17 +391,10 @@ impl Run {
     }
 }
 
-/// Waits until the pipeline may not go on: `patience` after a drain was requested, or at once.
-async fn too_late(shutdown: &Shutdown, patience: Duration) -> Ending {
-    let late = async {
-        shutdown.reached(Level::Drain).await;
-        sleep(patience).await;
-    };
-    tokio::select! {
-        biased;
-        () = shutdown.reached(Level::Now) => Ending::Now,
-        () = late => Ending::Late,
-    }
+/// Waits until the pipeline may not go on: `patience` after a stop was requested.
+async fn too_late(shutdown: &Shutdown, patience: Duration) {
+    shutdown.requested().await;
+    sleep(patience).await;
 }
 
 async fn join(tasks: &mut JoinSet<()>) {

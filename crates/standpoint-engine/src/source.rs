@@ -1,5 +1,8 @@
 //! Where documents come from.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use standpoint_document::Document;
 use thiserror::Error;
@@ -33,6 +36,35 @@ pub trait Source: Send {
     /// [`SourceError`] when an outcome could not be acted on.
     async fn close(&mut self) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    /// Where the source says why it waits, if it ever does; asked for once, before the first
+    /// delivery.
+    fn pause(&self) -> Pause {
+        Pause::default()
+    }
+}
+
+/// Why a source waits for something that may pass, such as a full disk. Clones say the same.
+#[derive(Debug, Clone, Default)]
+pub struct Pause(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+impl Pause {
+    /// Says why a part of the source waits; `None` when it works again.
+    pub fn set(&self, part: &'static str, reason: Option<String>) {
+        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match reason {
+            Some(reason) => drop(reasons.insert(part, reason)),
+            None => drop(reasons.remove(part)),
+        }
+    }
+
+    /// What all parts say; `None` while none waits.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told: Vec<&str> = reasons.values().map(String::as_str).collect();
+        (!told.is_empty()).then(|| told.join("; "))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::flight::Flights;
+use crate::source::{Pause, Source};
 
 /// The counters of a pipeline, to look at from any thread. Clones show the same pipeline.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ pub struct SourceSnapshot {
     pub read: u64,
     /// Items that could not be read.
     pub unreadable: u64,
+    /// Why it waits now.
+    pub paused_by: Option<String>,
 }
 
 /// The counts of one stage.
@@ -184,6 +187,8 @@ pub(crate) struct SourceCounters {
     pub(crate) name: String,
     pub(crate) read: AtomicU64,
     pub(crate) unreadable: AtomicU64,
+    /// The source's own.
+    pause: Mutex<Pause>,
 }
 
 #[derive(Debug, Default)]
@@ -243,11 +248,17 @@ impl Counters {
 }
 
 impl SourceCounters {
+    /// Shows from now on why this source waits.
+    pub(crate) fn follow(&self, source: &dyn Source) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = source.pause();
+    }
+
     fn snapshot(&self) -> SourceSnapshot {
         SourceSnapshot {
             name: self.name.clone(),
             read: get(&self.read),
             unreadable: get(&self.unreadable),
+            paused_by: self.pause.lock().unwrap_or_else(PoisonError::into_inner).reason(),
         }
     }
 }

@@ -17,12 +17,13 @@ use standpoint_connectors::files::{
     FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings, with_causes,
 };
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, OnSuccess, Places, Recognise};
-use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings, StreamSink};
+use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings};
 use standpoint_connectors::ledger::Ledger;
 use standpoint_connectors::ledger::memory::{Memory, Window};
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_connectors::retention::{Holding, Keep};
 use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
+use standpoint_connectors::stream::StreamSink;
 use standpoint_connectors::webhook::{WebhookSettings, WebhookSink};
 use standpoint_engine::{
     Backoff, Condition as When, Group, Limits, Open, Retry, Revision, SinkPart, SinkStep,
@@ -354,7 +355,7 @@ impl Assembly {
                 Box::new(store.with_context(fail)?)
             }
             "stdout" => {
-                Box::new(StreamSink::new(std::io::stdout(), "standard output", self.maker()))
+                Box::new(StreamSink::new(self.maker(), std::io::stdout(), "standard output"))
             }
             "webhook" => {
                 let settings: WebhookSettings = serde_json::from_value(settings)?;

@@ -14,6 +14,7 @@ use standpoint_web::login::Keys;
 use standpoint_web::site::{Daemon, Site};
 
 use crate::alerts::Alerts;
+use crate::console;
 use crate::quarantine;
 use crate::server;
 use crate::status::View;
@@ -84,9 +85,8 @@ impl Dashboard {
 }
 
 /// Prints the address that logs a browser in. It is no event of the log, which others may read.
-#[expect(clippy::print_stderr, reason = "what the program has to say")]
 fn invite(address: &str, key: &str) {
-    eprintln!("dashboard: http://{address}/#{key}");
+    console::say(&format!("dashboard: http://{address}/#{key}"));
 }
 
 /// Reads a secret of the data folder, or makes it, for this user alone.
@@ -113,7 +113,7 @@ struct Running {
 
 impl Daemon for Running {
     fn status(&self) -> Value {
-        serde_json::to_value(self.view.status()).unwrap_or_default()
+        serde_json::to_value(self.view.fresh_status_here()).unwrap_or_default()
     }
 
     fn quarantine(&self) -> Result<Vec<Value>, String> {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
+use crate::console;
 use crate::style::{Paint, Style};
 
 /// The exit codes that scripts rely on.
@@ -52,12 +53,11 @@ pub(crate) fn of(error: &Error) -> Exit {
 
 /// Prints an error with its causes on standard error. Findings in a pipeline file, which are
 /// drawn over several lines, stand as they are.
-#[expect(clippy::print_stderr, reason = "the program's last word")]
 pub(crate) fn tell(error: &Error, style: Style) {
     let message = format!("{error:#}");
     if message.contains('\n') {
-        eprintln!("{}", message.trim_end());
+        console::say(message.trim_end());
     } else {
-        eprintln!("{} {message}", style.paint(Paint::Error, "error:"));
+        console::say(&format!("{} {message}", style.paint(Paint::Error, "error:")));
     }
 }

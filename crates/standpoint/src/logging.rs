@@ -1,7 +1,5 @@
 //! Where the program's log goes: standard error, as lines for people or for programs.
 
-use std::io;
-
 use anyhow::{Context, Result};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -9,6 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::{Cli, Command, LogFormat};
+use crate::console;
 use crate::style::Style;
 
 /// What a daemon logs when nobody says: that something was asked and has happened.
@@ -21,14 +20,17 @@ const OF_A_COMMAND: &str = "warn";
 ///
 /// # Errors
 ///
-/// When the filter is not one.
+/// When the filter is not one, or there is no thread for the log of a daemon.
 pub(crate) fn start(cli: &Cli, style: Style) -> Result<()> {
     let is_daemon = matches!(cli.command, Command::Daemon(_));
     let usual = if is_daemon { OF_A_DAEMON } else { OF_A_COMMAND };
     let filter = EnvFilter::try_new(cli.log.as_deref().unwrap_or(usual))
         .context("`--log` is not a filter such as `debug` or `standpoint_engine=trace`")?;
     let registry = tracing_subscriber::registry().with(filter);
-    let writer = io::stderr;
+    if is_daemon {
+        console::start_thread().context("cannot start the thread of the log")?;
+    }
+    let writer = || console::Writer;
     match cli.log_format {
         LogFormat::Text => {
             let layer = fmt::layer().with_writer(writer).with_ansi(style.colour).with_target(false);

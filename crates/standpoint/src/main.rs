@@ -9,6 +9,7 @@ mod bounded;
 mod cli;
 mod commands;
 mod condition;
+mod console;
 mod control;
 mod daemon;
 mod dashboard;
@@ -62,15 +63,16 @@ fn main() -> ExitCode {
         }
     };
     let style = Style::of_stderr(cli.color);
-    if let Err(error) = logging::start(&cli, style) {
-        exit::tell(&error, style);
-        return Exit::Usage.into();
-    }
-    match commands::answer(cli) {
-        Ok(exit) => exit.into(),
+    let exit = match logging::start(&cli, style) {
         Err(error) => {
             exit::tell(&error, style);
-            exit::of(&error).into()
+            Exit::Usage
         }
-    }
+        Ok(()) => commands::answer(cli).unwrap_or_else(|error| {
+            exit::tell(&error, style);
+            exit::of(&error)
+        }),
+    };
+    console::finish(console::PATIENCE);
+    exit.into()
 }

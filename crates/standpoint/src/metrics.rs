@@ -48,6 +48,12 @@ pub(crate) fn render(status: &Status) -> String {
     page.sample(&[], status.process.open_files);
     page.family("process_threads", Kind::Gauge, "Its threads.");
     page.sample(&[], status.process.threads);
+    page.family("log_lines_lost_total", Kind::Counter, "Lines of the log that nobody read.");
+    page.sample(&[], status.log_lines_lost);
+    page.family("torn_tails_total", Kind::Counter, "Torn last lines that were cut off outputs.");
+    for (path, value) in &status.torn_tails {
+        page.sample(&[("path", path)], value);
+    }
     page.family("ledger_bytes", Kind::Gauge, "What the ledger takes of the disk.");
     page.sample(&[], status.ledger_bytes);
     inbox(&mut page, &status.inbox);
@@ -59,12 +65,29 @@ pub(crate) fn render(status: &Status) -> String {
 
 fn inbox(page: &mut Page, inbox: &Inbox) {
     page.family("inbox_files_total", Kind::Counter, "Files of an inbox by what became of them.");
-    let outcomes =
-        [("done", &inbox.done), ("quarantined", &inbox.quarantined), ("returned", &inbox.returned)];
+    let outcomes = [
+        ("done", &inbox.done),
+        ("quarantined", &inbox.quarantined),
+        ("returned", &inbox.returned),
+        ("gone", &inbox.gone),
+    ];
     for (outcome, values) in outcomes {
         for (source, value) in values {
             page.sample(&[("source", source), ("outcome", outcome)], value);
         }
+    }
+    // At any moment: taken = in work + done + quarantined + returned + gone.
+    page.family(
+        "inbox_attempts_total",
+        Kind::Counter,
+        "Files taken into work, each time that one was.",
+    );
+    for (source, value) in &inbox.taken {
+        page.sample(&[("source", source)], value);
+    }
+    page.family("inbox_files_in_work", Kind::Gauge, "Files taken and not settled yet.");
+    for (source, value) in &inbox.in_work {
+        page.sample(&[("source", source)], value);
     }
     page.family(
         "inbox_files_tried_again_total",
@@ -88,6 +111,10 @@ fn sources(page: &mut Page, status: &Status) {
     page.family("source_unreadable_total", Kind::Counter, "Items that could not be read.");
     for source in &status.sources {
         page.sample(&[("source", &source.name)], source.unreadable);
+    }
+    page.family("source_waiting", Kind::Gauge, "1 while a source waits out an error, else 0.");
+    for source in &status.sources {
+        page.sample(&[("source", &source.name)], u8::from(source.paused_by.is_some()));
     }
 }
 
@@ -218,9 +245,11 @@ mod tests {
         standpoint_process_resident_bytes 0
         standpoint_process_open_files 0
         standpoint_process_threads 0
+        standpoint_log_lines_lost_total 0
         standpoint_ledger_bytes 0
         standpoint_source_documents_total{source="news"} 12
         standpoint_source_unreadable_total{source="news"} 1
+        standpoint_source_waiting{source="news"} 0
         standpoint_stage_documents_total{stage="stance",outcome="done"} 10
         standpoint_stage_documents_total{stage="stance",outcome="failed"} 0
         standpoint_stage_documents_total{stage="stance",outcome="skipped"} 1

@@ -3,13 +3,9 @@
 //! What documents say is text, escaped by the template; the page's own policy forbids whatever
 //! could be fetched or run.
 
-use std::io::{self, Write};
-use std::sync::Arc;
-
-use async_trait::async_trait;
 use maud::{Markup, html};
+use standpoint_connectors::stream::Printer;
 use standpoint_document::{Document, Evidence, Span, Stance, StanceLabel, TargetStance};
-use standpoint_engine::{Sink, SinkError};
 
 use crate::style::{harmless, harmless_character};
 
@@ -20,49 +16,17 @@ const HEAD: &str = concat!(include_str!("page.html"), "\n");
 /// Half the width of a bar, in its own units.
 const HALF: f32 = 50.0;
 
-/// Writes a page with a document after the other.
-pub(crate) struct PageSink<W> {
-    stream: W,
-    has_begun: bool,
-}
+/// Prints a page with a document after the other.
+pub(crate) struct PagePrinter;
 
-impl<W: Write + Send> PageSink<W> {
-    pub(crate) const fn new(stream: W) -> Self {
-        Self { stream, has_begun: false }
+impl Printer for PagePrinter {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        out.extend(HEAD.as_bytes());
     }
 
-    fn begin(&mut self) -> io::Result<()> {
-        if !self.has_begun {
-            self.stream.write_all(HEAD.as_bytes())?;
-            self.has_begun = true;
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
-        self.begin()?;
-        for document in documents {
-            writeln!(self.stream, "{}", article(document).into_string())?;
-        }
-        self.stream.flush()
-    }
-}
-
-#[async_trait]
-impl<W: Write + Send> Sink for PageSink<W> {
-    async fn write(
-        &mut self,
-        documents: &[Arc<Document<'static>>],
-    ) -> Result<Vec<Result<(), String>>, SinkError> {
-        self.put(documents)
-            .map_err(|error| SinkError::fatal("cannot write the page").caused_by(error))?;
-        Ok(vec![Ok(()); documents.len()])
-    }
-
-    async fn close(&mut self) -> Result<(), SinkError> {
-        self.begin()
-            .and_then(|()| self.stream.flush())
-            .map_err(|error| SinkError::fatal("cannot write the page").caused_by(error))
+    fn print(&mut self, document: &Document<'static>, out: &mut Vec<u8>) {
+        out.extend(article(document).into_string().into_bytes());
+        out.push(b'\n');
     }
 }
 
@@ -271,10 +235,10 @@ mod tests {
         assert!(page.contains("x=\"19.0\" y=\"1\" width=\"31.0\""), "{page}");
     }
 
-    #[tokio::test]
-    async fn a_page_without_documents_is_a_page() {
+    #[test]
+    fn a_page_without_documents_is_a_page() {
         let mut written = Vec::new();
-        PageSink::new(&mut written).close().await.unwrap();
+        PagePrinter.begin(&mut written);
         assert_eq!(String::from_utf8(written).unwrap(), HEAD);
     }
 }

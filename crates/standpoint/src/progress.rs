@@ -7,6 +7,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use standpoint_engine::Stats;
 use tokio::task::JoinHandle;
 
+use crate::console;
+
 /// How often the bar is drawn.
 const REFRESH: Duration = Duration::from_millis(100);
 
@@ -50,9 +52,8 @@ impl Progress {
     }
 
     /// Prints a line on standard error without breaking the bar.
-    #[expect(clippy::print_stderr, reason = "what the program has to say")]
     pub(crate) fn say(&self, line: &str) {
-        self.bars.suspend(|| eprintln!("{line}"));
+        self.bars.suspend(|| console::say(line));
     }
 
     /// Takes the bar away.

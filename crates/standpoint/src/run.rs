@@ -10,8 +10,9 @@ use standpoint_connectors::files::{
     FilesSource, Input, Listener, Report, is_same_file, with_causes,
 };
 use standpoint_connectors::instance::{Instance, InstanceError};
-use standpoint_connectors::jsonl::{JsonlSink, StreamSink};
+use standpoint_connectors::jsonl::JsonlSink;
 use standpoint_connectors::retention::Upkeep;
+use standpoint_connectors::stream::{Printer, StreamSink};
 use standpoint_document::Document;
 use standpoint_engine::{
     Delivery, Engine, Outcome, Pipeline, Receipt, RunError, Sink, SinkError, SinkStep, Source,
@@ -25,12 +26,12 @@ use crate::cli::{self, PipelineChoice, ResultFormat};
 use crate::daemon::Life;
 use crate::dashboard::Dashboard;
 use crate::exit::{self, Exit};
-use crate::page::PageSink;
+use crate::page::PagePrinter;
 use crate::progress::Progress;
 use crate::server::Server;
 use crate::signals;
 use crate::style::Style;
-use crate::table::TableSink;
+use crate::table::TablePrinter;
 
 /// `run`: one pass over what is given.
 pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exit> {
@@ -59,7 +60,8 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
-    Ok(match ending(&summary, &progress) {
+    // Where nobody reads the output any more, as after `| head`, a run is done; a daemon is not.
+    Ok(match ending(&summary, &progress, is_broken_pipe) {
         // Unlike a daemon, a run does not come back to what it left when it was stopped.
         Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
         exit => exit,
@@ -93,16 +95,18 @@ fn output(arguments: &cli::Run, assembly: &Assembly, style: Style) -> Result<Box
         (ResultFormat::Jsonl, Some(path)) => Box::new(
             JsonlSink::create(path, maker).map_err(|error| exit::usage(with_causes(&error)))?,
         ),
-        (ResultFormat::Jsonl, None) => {
-            Box::new(StreamSink::new(io::stdout(), "standard output", maker))
-        }
+        (ResultFormat::Jsonl, None) => printed(maker, io::stdout()),
         (ResultFormat::Table, Some(path)) => {
-            Box::new(TableSink::new(create(path)?, Style { colour: false, ..style }))
+            printed(TablePrinter(Style { colour: false, ..style }), create(path)?)
         }
-        (ResultFormat::Table, None) => Box::new(TableSink::new(io::stdout(), style)),
-        (ResultFormat::Html, Some(path)) => Box::new(PageSink::new(create(path)?)),
-        (ResultFormat::Html, None) => Box::new(PageSink::new(io::stdout())),
+        (ResultFormat::Table, None) => printed(TablePrinter(style), io::stdout()),
+        (ResultFormat::Html, Some(path)) => printed(PagePrinter, create(path)?),
+        (ResultFormat::Html, None) => printed(PagePrinter, io::stdout()),
     })
+}
+
+fn printed(printer: impl Printer, to: impl io::Write + Send + 'static) -> Box<dyn Sink> {
+    Box::new(StreamSink::new(printer, to, "the output"))
 }
 
 /// Makes the file of `-o`, in place of one that is there.
@@ -175,7 +179,7 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
         elapsed = ?summary.elapsed,
         "pipeline drained"
     );
-    Ok(ending(&summary, &progress))
+    Ok(ending(&summary, &progress, |_| false))
 }
 
 /// Runs a pipeline to its end, with signals, a progress bar, and what a daemon has beside it.
@@ -187,11 +191,10 @@ fn execute(pipeline: Pipeline, progress: &Progress, life: Option<Life>) -> Resul
             engine = engine.named(life.assembly.maker().pipeline);
         }
         let _living = life.map(|life| life.begin(&engine)).transpose()?;
-        let signals = signals::listen(engine.shutdown())?;
+        let _listening = signals::listen(engine.shutdown())?;
         let bar = progress.follow(engine.stats());
         let summary = engine.run().await;
         bar.abort();
-        signals.abort();
         anyhow::Ok(summary)
     })?;
     // A thread that is blocked in a plugin, or in a read of standard input, is not waited for.
@@ -211,11 +214,12 @@ fn io_runtime() -> Result<Runtime> {
 }
 
 /// The exit code of a run, after telling what went wrong.
-fn ending(summary: &Summary, progress: &Progress) -> Exit {
-    let errors: Vec<&RunError> =
-        summary.errors.iter().filter(|error| !is_broken_pipe(error)).collect();
+///
+/// - `is_forgiven`: errors that are none.
+fn ending(summary: &Summary, progress: &Progress, is_forgiven: impl Fn(&RunError) -> bool) -> Exit {
+    let errors: Vec<_> = summary.errors.iter().filter(|error| !is_forgiven(error)).collect();
     for error in &errors {
-        error!("{}", with_causes(error));
+        error!("{}", with_causes(*error));
     }
     if !errors.is_empty() {
         return Exit::Failed;
@@ -237,7 +241,7 @@ fn was_stopped(summary: &Summary) -> bool {
     summary.errors.is_empty() && summary.counts.returned > 0
 }
 
-/// Whether nobody reads the output any more, as after `| head`: no failure of ours.
+/// Whether nobody reads the output any more.
 fn is_broken_pipe(error: &RunError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -362,7 +362,7 @@ async fn answer(request: Request<Incoming>, guard: &Guard, window: &Window) -> A
     }
     match &window.site {
         Some(site) if !is_own => from_site(request, site, &window.streams, is_owner).await,
-        _ => own(&request, &window.view),
+        _ => own(request.method(), request.uri().path(), &window.view).await,
     }
 }
 
@@ -413,9 +413,8 @@ async fn from_site(
 }
 
 /// The server's own pages.
-fn own<Body>(request: &Request<Body>, view: &View) -> Answer {
-    let path = request.uri().path();
-    if request.method() != Method::GET && request.method() != Method::HEAD {
+async fn own(method: &Method, path: &str, view: &View) -> Answer {
+    if method != Method::GET && method != Method::HEAD {
         let refusal = "this server can be read only\n";
         let page = Page::text(StatusCode::METHOD_NOT_ALLOWED, refusal);
         return page.with(header::ALLOW, "GET, HEAD").into_answer();
@@ -423,20 +422,20 @@ fn own<Body>(request: &Request<Body>, view: &View) -> Answer {
     let page = match path {
         "/livez" => Page::text(StatusCode::OK, "alive\n"),
         "/readyz" => {
-            let status = view.status();
-            if status.ready {
+            let reasons = view.reasons();
+            if reasons.is_empty() {
                 Page::text(StatusCode::OK, "ready\n")
             } else {
-                let reasons = status.reasons.join("\n");
+                let reasons = reasons.join("\n");
                 Page::text(StatusCode::SERVICE_UNAVAILABLE, format!("{reasons}\n"))
             }
         }
-        "/status" => match serde_json::to_string(&view.status()) {
+        "/status" => match serde_json::to_string(&view.fresh_status().await) {
             Ok(json) => Page { kind: "application/json", ..Page::text(StatusCode::OK, json) },
             Err(error) => Page::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
         "/metrics" => {
-            let text = metrics::render(&view.status());
+            let text = metrics::render(&view.fresh_status().await);
             Page { kind: metrics::CONTENT_TYPE, ..Page::text(StatusCode::OK, text) }
         }
         _ => {

@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use standpoint_connectors::meters::{self, Meter};
 use standpoint_engine::{Shutdown, SinkSnapshot, Snapshot, SourceSnapshot, StageSnapshot, Stats};
 
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::console;
 use crate::reload::Configuration;
 use crate::style::{columns, row};
 
@@ -27,8 +33,7 @@ pub(crate) struct View {
     since: Instant,
     stats: Stats,
     shutdown: Shutdown,
-    /// The ledger's folder.
-    ledger: PathBuf,
+    measures: Arc<Measures>,
 }
 
 impl View {
@@ -41,7 +46,8 @@ impl View {
         ledger: PathBuf,
     ) -> Self {
         let (started, since) = (SystemTime::now(), Instant::now());
-        Self { configuration, version, started, since, stats, shutdown, ledger }
+        let measures = Arc::new(Measures::of(ledger));
+        Self { configuration, version, started, since, stats, shutdown, measures }
     }
 
     /// The program's version.
@@ -49,6 +55,28 @@ impl View {
         &self.version
     }
 
+    /// Why documents should not be sent to this pipeline now; none where it is ready.
+    ///
+    /// Anybody may ask, and often: what this takes are the engine's counters alone.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        reasons(&self.stats.snapshot(), self.shutdown.is_requested())
+    }
+
+    /// The state, with what is measured no older than it must be.
+    pub(crate) async fn fresh_status(&self) -> Status {
+        Arc::clone(&self.measures).refresh().await;
+        self.status()
+    }
+
+    /// The same for whoever may block.
+    pub(crate) fn fresh_status_here(&self) -> Status {
+        if self.measures.is_due() {
+            self.measures.measure();
+        }
+        self.status()
+    }
+
+    /// The state, with what was measured last.
     pub(crate) fn status(&self) -> Status {
         let snapshot = self.stats.snapshot();
         let current = self.configuration.current();
@@ -59,6 +87,7 @@ impl View {
             reason: refused.reason,
         });
         let reasons = reasons(&snapshot, self.shutdown.is_requested());
+        let measured = self.measures.last();
         Status {
             version: VERSION,
             standpoint: self.version.clone(),
@@ -69,9 +98,11 @@ impl View {
             config_reload_failures: current.refusals,
             started: time(self.started),
             uptime_seconds: self.since.elapsed().as_secs(),
-            process: Process::own(),
+            process: measured.process,
             inbox: Inbox::own(),
-            ledger_bytes: size_of_folder(&self.ledger),
+            torn_tails: meters::of(Meter::TornTails),
+            ledger_bytes: measured.ledger_bytes,
+            log_lines_lost: console::lost(),
             ..Status::of(snapshot, reasons)
         }
     }
@@ -94,6 +125,8 @@ fn reasons(snapshot: &Snapshot, is_stopping: bool) -> Vec<String> {
         let named = named.join(", ");
         reasons.push(format!("calls of stage {named} did not return; restart the daemon"));
     }
+    let waiting = snapshot.sources.iter().filter(|source| source.paused_by.is_some());
+    reasons.extend(waiting.map(|source| format!("source `{}` waits to try again", source.name)));
     let is_awaited = |sink: &&SinkSnapshot| sink.paused_by.is_some() && !sink.is_optional;
     let waiting = snapshot.sinks.iter().filter(is_awaited);
     reasons.extend(waiting.map(|sink| format!("sink `{}` waits to try again", sink.name)));
@@ -126,6 +159,10 @@ pub(crate) struct Status {
     pub(crate) documents: Documents,
     pub(crate) process: Process,
     pub(crate) inbox: Inbox,
+    /// Torn last lines that were cut off outputs, by the file.
+    pub(crate) torn_tails: BTreeMap<String, u64>,
+    /// Lines of the log that nobody read in time.
+    pub(crate) log_lines_lost: u64,
     /// What the ledger takes of the disk.
     pub(crate) ledger_bytes: u64,
     /// In the order of the pipeline file.
@@ -154,6 +191,8 @@ impl Status {
             documents: Documents::of(&snapshot),
             process: Process::default(),
             inbox: Inbox::default(),
+            torn_tails: BTreeMap::new(),
+            log_lines_lost: 0,
             ledger_bytes: 0,
             sources: snapshot.sources.into_iter().map(Source::of).collect(),
             stages: snapshot.stages.into_iter().map(Stage::of).collect(),
@@ -176,9 +215,14 @@ pub(crate) struct Refusal {
 /// tells of changes in, by folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Inbox {
+    /// Each time that one was; as many are `in_work` or accounted for below, at any moment.
+    pub(crate) taken: BTreeMap<String, u64>,
+    pub(crate) in_work: BTreeMap<String, u64>,
     pub(crate) done: BTreeMap<String, u64>,
     pub(crate) quarantined: BTreeMap<String, u64>,
     pub(crate) returned: BTreeMap<String, u64>,
+    /// Taken away by somebody while they were in work.
+    pub(crate) gone: BTreeMap<String, u64>,
     /// Settled after more than one attempt.
     pub(crate) tried_again: BTreeMap<String, u64>,
     pub(crate) watched: BTreeMap<String, u64>,
@@ -189,6 +233,10 @@ impl Inbox {
         let mut own = Self::default();
         for (meter, of, value) in meters::all() {
             let values = match meter {
+                Meter::FilesTaken => &mut own.taken,
+                Meter::FilesInWork => &mut own.in_work,
+                Meter::FilesGone => &mut own.gone,
+                Meter::TornTails => continue,
                 Meter::FilesDone => &mut own.done,
                 Meter::FilesQuarantined => &mut own.quarantined,
                 Meter::FilesReturned => &mut own.returned,
@@ -198,6 +246,77 @@ impl Inbox {
             values.insert(of, value);
         }
         own
+    }
+}
+
+/// What takes the system a while to tell.
+#[derive(Debug, Clone, Default)]
+struct Measured {
+    process: Process,
+    ledger_bytes: u64,
+    /// When, and how long it took; `None` before the first time.
+    taken: Option<(Instant, Duration)>,
+}
+
+/// Measures when somebody asks, on a thread that may block, once at a time and not too often: who
+/// asks a thousand times a second costs no more than who asks once.
+#[derive(Debug)]
+struct Measures {
+    /// The ledger's folder.
+    ledger: PathBuf,
+    last: watch::Sender<Measured>,
+    is_measuring: AtomicBool,
+}
+
+/// How long what was measured is good for.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// How many times as long as the measuring took, at least: it takes at most so small a part of a core.
+const GOOD_FOR_TIMES: u32 = 20;
+
+/// How long an answer waits for what is being measured; then it has what was measured before.
+const MEASURING_PATIENCE: Duration = Duration::from_millis(250);
+
+impl Measures {
+    fn of(ledger: PathBuf) -> Self {
+        Self { ledger, last: watch::Sender::default(), is_measuring: AtomicBool::new(false) }
+    }
+
+    fn last(&self) -> Measured {
+        self.last.borrow().clone()
+    }
+
+    async fn refresh(self: Arc<Self>) {
+        let mut last = self.last.subscribe();
+        if last.borrow_and_update().is_good() {
+            return;
+        }
+        if self.is_due() {
+            let measures = Arc::clone(&self);
+            spawn_blocking(move || measures.measure());
+        }
+        let _ = timeout(MEASURING_PATIENCE, last.changed()).await;
+    }
+
+    /// Whether the caller is to measure now: it is time, and nobody else does.
+    fn is_due(&self) -> bool {
+        !self.last.borrow().is_good() && !self.is_measuring.swap(true, Ordering::AcqRel)
+    }
+
+    fn measure(&self) {
+        let start = Instant::now();
+        let process = Process::own();
+        let ledger_bytes = size_of_folder(&self.ledger);
+        let taken = Some((start, start.elapsed()));
+        self.last.send_replace(Measured { process, ledger_bytes, taken });
+        self.is_measuring.store(false, Ordering::Release);
+    }
+}
+
+impl Measured {
+    fn is_good(&self) -> bool {
+        let good_for = |took: Duration| GOOD_FOR.max(took * GOOD_FOR_TIMES);
+        self.taken.is_some_and(|(at, took)| at.elapsed() < good_for(took))
     }
 }
 
@@ -279,11 +398,14 @@ pub(crate) struct Source {
     pub(crate) read: u64,
     /// Items that could not be read.
     pub(crate) unreadable: u64,
+    /// What it waits out now.
+    pub(crate) paused_by: Option<String>,
 }
 
 impl Source {
     fn of(source: SourceSnapshot) -> Self {
-        Self { name: source.name, read: source.read, unreadable: source.unreadable }
+        let SourceSnapshot { name, read, unreadable, paused_by } = source;
+        Self { name, read, unreadable, paused_by }
     }
 }
 
@@ -417,6 +539,11 @@ impl Status {
         }));
         text.push('\n');
         text.push_str(&columns(&rows));
+        for source in &self.sources {
+            if let Some(reason) = &source.paused_by {
+                let _ = write!(text, "\nsource `{}` waits: {reason}\n", source.name);
+            }
+        }
         for sink in &self.sinks {
             if let Some(error) = &sink.paused_by {
                 let _ = write!(text, "\nsink `{}` waits: {error}\n", sink.name);
@@ -437,7 +564,12 @@ pub(crate) mod tests {
     pub(crate) fn snapshot() -> Snapshot {
         Snapshot {
             generation: 2,
-            sources: vec![SourceSnapshot { name: "news".to_owned(), read: 12, unreadable: 1 }],
+            sources: vec![SourceSnapshot {
+                name: "news".to_owned(),
+                read: 12,
+                unreadable: 1,
+                paused_by: None,
+            }],
             read: 12,
             done: 9,
             failed: 1,
@@ -495,6 +627,11 @@ pub(crate) mod tests {
             reasons(&stuck(snapshot()), false),
             ["calls of stage `stance` did not return; restart the daemon"]
         );
+        let gone = |mut snapshot: Snapshot| {
+            snapshot.sources[0].paused_by = Some("no such folder /srv/secret".to_owned());
+            snapshot
+        };
+        assert_eq!(reasons(&gone(snapshot()), false), ["source `news` waits to try again"]);
         let optional = |mut snapshot: Snapshot| {
             snapshot.sinks[0].is_optional = true;
             snapshot
@@ -505,6 +642,22 @@ pub(crate) mod tests {
             ["sink `results \"a\"` waits to try again"],
             "the error's words are not for everybody"
         );
+    }
+
+    #[tokio::test]
+    async fn who_asks_often_has_it_measured_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let measures = Arc::new(Measures::of(folder.path().to_owned()));
+        std::fs::write(folder.path().join("a"), "four").unwrap();
+        let asked: Vec<_> =
+            (0..100).map(|_| tokio::spawn(Arc::clone(&measures).refresh())).collect();
+        for one in asked {
+            one.await.unwrap();
+        }
+        let first = measures.last();
+        assert_eq!(first.ledger_bytes, 4);
+        Arc::clone(&measures).refresh().await;
+        assert_eq!(measures.last().taken, first.taken, "measured again within a second");
     }
 
     #[test]

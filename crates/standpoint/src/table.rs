@@ -1,12 +1,9 @@
 //! Results as a table for people: who stands where, how surely, and the strongest sentence.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
-use std::sync::Arc;
 
-use async_trait::async_trait;
+use standpoint_connectors::stream::Printer;
 use standpoint_document::{Degree, Document, Evidence, Stance, TargetStance};
-use standpoint_engine::{Sink, SinkError};
 
 use crate::style::{Paint, Style, fit, harmless, shorten};
 
@@ -118,33 +115,12 @@ fn bar(score: f32) -> String {
 }
 
 /// Prints a table for each document.
-pub(crate) struct TableSink<W> {
-    stream: W,
-    style: Style,
-}
+pub(crate) struct TablePrinter(pub(crate) Style);
 
-impl<W: Write + Send> TableSink<W> {
-    pub(crate) fn new(stream: W, style: Style) -> Self {
-        Self { stream, style }
-    }
-
-    fn put(&mut self, documents: &[Arc<Document<'static>>]) -> io::Result<()> {
-        for document in documents {
-            writeln!(self.stream, "{}", table(document, self.style))?;
-        }
-        self.stream.flush()
-    }
-}
-
-#[async_trait]
-impl<W: Write + Send> Sink for TableSink<W> {
-    async fn write(
-        &mut self,
-        documents: &[Arc<Document<'static>>],
-    ) -> Result<Vec<Result<(), String>>, SinkError> {
-        self.put(documents)
-            .map_err(|error| SinkError::fatal("cannot write the table").caused_by(error))?;
-        Ok(vec![Ok(()); documents.len()])
+impl Printer for TablePrinter {
+    fn print(&mut self, document: &Document<'static>, out: &mut Vec<u8>) {
+        out.extend(table(document, self.0).into_bytes());
+        out.push(b'\n');
     }
 }
 

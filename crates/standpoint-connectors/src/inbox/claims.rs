@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::below::{Below, Held, Like};
 use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
@@ -406,7 +406,7 @@ impl Claims {
         // A clock before 1970 is wrong, and 0 says so.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         reason.quarantined_at = now.as_secs();
-        info!(path = ?reason.path, record = reason.record, reason = ?reason.found, "quarantined");
+        debug!(path = ?reason.path, record = reason.record, reason = ?reason.found, "quarantined");
     }
 
     /// Moves a claimed file to `relative` below `folder`, or beside it under a name that is free;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use standpoint_engine::{Outcome, Receipt};
+use standpoint_engine::{Outcome, Pause, Receipt};
 use tracing::{info, warn};
 
 use super::below::Like;
@@ -17,6 +17,7 @@ use crate::formats::Compression;
 use crate::ledger::ids::Id;
 use crate::ledger::memory::Memory;
 use crate::limits::ReadLimits;
+use crate::meters::{self, Meter};
 use crate::quarantine::Reason;
 use crate::records;
 
@@ -35,7 +36,10 @@ const MOST_UNSAVED: usize = 1 << 14;
 /// Moves files to where their outcomes send them.
 #[derive(Debug)]
 pub(super) struct Keeper {
+    /// The source's.
+    name: String,
     claims: Arc<Claims>,
+    pause: Pause,
     limits: ReadLimits,
     /// What was had, if documents are to be recognised when they come again.
     seen: Option<Mutex<Memory>>,
@@ -66,9 +70,15 @@ struct Decided {
 }
 
 impl Keeper {
-    pub(super) fn new(claims: Arc<Claims>, limits: ReadLimits, seen: Option<Memory>) -> Self {
-        let seen = seen.map(Mutex::new);
-        Self { claims, limits, seen, state: Mutex::default(), changed: Condvar::new() }
+    pub(super) fn new(
+        name: &str,
+        claims: Arc<Claims>,
+        limits: ReadLimits,
+        seen: Option<Memory>,
+        pause: Pause,
+    ) -> Self {
+        let (name, seen) = (name.to_owned(), seen.map(Mutex::new));
+        Self { name, claims, pause, limits, seen, state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -77,6 +87,7 @@ impl Keeper {
 
     /// Hands a file over whose fate is known.
     pub(super) fn settle(&self, claim: Claim, fate: Fate) {
+        meters::count(Meter::FilesTaken, &self.name);
         self.lock().decided.push_back(Decided { claim, fate, failed: BTreeMap::new() });
         self.changed.notify_all();
     }
@@ -119,6 +130,7 @@ impl Keeper {
         claim: Claim,
         like: Option<Like>,
     ) -> Pending {
+        meters::count(Meter::FilesTaken, &self.name);
         self.lock().pending += 1;
         Pending(Arc::new(PendingFile {
             keeper: Arc::clone(self),
@@ -148,22 +160,25 @@ impl Keeper {
             let until =
                 if retries { Some(until.map_or(pause, |until| until.min(pause))) } else { until };
             let (decided, had, is_last) = self.wait(until);
-            let mut is_well = self.remember(had);
+            let mut trouble = self.remember(had).err();
             failed.extend(decided);
             for file in std::mem::take(&mut failed) {
                 match self.act(&file) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         warn!(path = ?file.claim.relative, "a claimed file is gone");
+                        meters::count(Meter::FilesGone, &self.name);
                     }
                     Err(error) => {
-                        is_well = false;
                         let path = &file.claim.relative;
                         warn!(?path, error = %error, ?pause, "cannot move a file, will retry");
+                        trouble = Some(format!("cannot move a file: {error}"));
                         failed.push_back(file);
                     }
                 }
             }
+            let is_well = trouble.is_none();
+            self.pause.set("keeper", trouble);
             // A move that is lost when the power goes is made again, so there is no hurry.
             if is_last || synced.elapsed() >= SYNC_EVERY {
                 self.claims.sync();
@@ -182,16 +197,16 @@ impl Keeper {
     }
 
     /// Tells the ledger which documents are done; what it does not take is kept for the next time.
-    fn remember(&self, had: Vec<Id>) -> bool {
-        let Some(seen) = &self.seen else { return true };
+    fn remember(&self, had: Vec<Id>) -> Result<(), String> {
+        let Some(seen) = &self.seen else { return Ok(()) };
         if had.is_empty() {
-            return true;
+            return Ok(());
         }
         if let Err(error) = lock(seen).add(&had, None) {
             warn!(error = %error, "cannot write the ledger, will retry");
             // The memory knows them already; that it is told again does no harm.
             self.lock().had.extend(had);
-            return false;
+            return Err(format!("cannot write the ledger: {error}"));
         }
         failpoint::reached("done noted");
         let mut state = self.lock();
@@ -202,7 +217,7 @@ impl Keeper {
             drop(state);
             self.changed.notify_all();
         }
-        true
+        Ok(())
     }
 
     fn act(&self, file: &Decided) -> io::Result<()> {
@@ -221,7 +236,12 @@ impl Keeper {
                 },
             )?;
         }
-        self.claims.settle(claim, fate.clone())
+        self.claims.settle(claim, fate.clone())?;
+        // Those stay where they are, and so are nothing that a move would count.
+        if matches!(fate, Fate::InWork | Fate::Uncounted) {
+            meters::count(Meter::FilesReturned, &self.name);
+        }
+        Ok(())
     }
 
     fn quarantine(

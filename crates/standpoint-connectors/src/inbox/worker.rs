@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use standpoint_document::Document;
-use standpoint_engine::{Delivery, Outcome};
+use standpoint_engine::{Delivery, Outcome, Pause};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -32,6 +32,7 @@ const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_s
 /// What runs on the inbox's thread: finds files, claims them, reads them.
 pub(super) struct Worker {
     pub(super) name: String,
+    pub(super) folder: PathBuf,
     pub(super) max_attempts: u32,
     pub(super) recognise: Recognise,
     pub(super) limits: ReadLimits,
@@ -41,6 +42,7 @@ pub(super) struct Worker {
     pub(super) keeper: Arc<Keeper>,
     pub(super) sender: mpsc::Sender<(Delivery, Pending)>,
     pub(super) until_drained: bool,
+    pub(super) pause: Pause,
     /// How often the system has refused something since it last did not.
     pub(super) failures: u32,
     /// Claims that were left and are not taken up yet.
@@ -79,6 +81,7 @@ impl Worker {
             match done {
                 Ok(is_drained) => {
                     self.failures = 0;
+                    self.pause.set("worker", self.missing());
                     if is_drained && self.until_drained {
                         break;
                     }
@@ -126,8 +129,15 @@ impl Worker {
         Ok(())
     }
 
+    /// Why the folder cannot be looked into, if it cannot: the scan waits for one that is gone.
+    fn missing(&self) -> Option<String> {
+        let error = std::fs::read_dir(&self.folder).err()?;
+        Some(format!("cannot look into {}: {error}", self.folder.display()))
+    }
+
     /// Waits longer from one refusal of the system to the next.
     fn back_off(&mut self, error: &io::Error) {
+        self.pause.set("worker", Some(error.to_string()));
         self.failures = self.failures.saturating_add(1);
         let doublings = self.failures.min(16) - 1;
         let pause = (RETRY_AFTER[0] * (1 << doublings)).min(RETRY_AFTER[1]);

@@ -40,7 +40,8 @@ struct Plan {
     sink_is_busy: u32,
     sink_dies_after: Option<usize>,
     drains_after: Option<u64>,
-    stops_after: Option<u64>,
+    /// How long it may drain then, in milliseconds.
+    patience: Option<u64>,
     workers: Option<usize>,
 }
 
@@ -62,7 +63,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         sink_is_busy: sink.0,
         sink_dies_after: sink.1,
         drains_after: stop.0,
-        stops_after: stop.1,
+        patience: stop.1,
     })
 }
 
@@ -91,7 +92,7 @@ impl Plan {
             compute: workers.map_or(Compute::Caller, Compute::Workers),
             documents_in_flight: NonZeroUsize::new(self.documents_in_flight).unwrap(),
             bytes_in_flight: NonZeroUsize::new(self.bytes_in_flight).unwrap(),
-            shutdown_timeout: Duration::from_millis(100),
+            shutdown_timeout: Duration::from_millis(self.patience.unwrap_or(100)),
             ..limits()
         }
     }
@@ -112,11 +113,9 @@ impl Plan {
         let engine = Engine::new(Pipeline { sources: vec![source], stages, sinks, limits });
         let shutdown = engine.shutdown();
         let stops = async {
-            for (after, now) in [(self.drains_after, false), (self.stops_after, true)] {
-                if let Some(after) = after {
-                    sleep(Duration::from_millis(after)).await;
-                    if now { shutdown.now() } else { shutdown.drain() }
-                }
+            if let Some(after) = self.drains_after {
+                sleep(Duration::from_millis(after)).await;
+                shutdown.drain();
             }
         };
         let (summary, ()) = tokio::join!(engine.run(), stops);
@@ -126,8 +125,7 @@ impl Plan {
         prop_assert_eq!(counts.read, settled.len() as u64);
         prop_assert_eq!(counts.read, counts.done + counts.failed + counts.returned);
         prop_assert_eq!((counts.in_flight, counts.bytes_in_flight), (0, 0));
-        let is_stopped =
-            self.drains_after.is_some() || self.stops_after.is_some() || !summary.errors.is_empty();
+        let is_stopped = self.drains_after.is_some() || !summary.errors.is_empty();
         if !is_stopped {
             prop_assert_eq!(settled.len(), self.texts.len());
             prop_assert_eq!(counts.returned, 0);
