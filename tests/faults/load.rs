@@ -107,6 +107,59 @@ fn peak_memory(process: u32) -> String {
     line.unwrap_or("VmHWM: not told").to_owned()
 }
 
+/// What a process takes: descriptors, threads, and kilobytes of memory.
+fn taken(process: u32) -> [u64; 3] {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let number = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let descriptors = fs::read_dir(format!("/proc/{process}/fd")).unwrap().count() as u64;
+    [descriptors, number("Threads:"), number("VmRSS:")]
+}
+
+/// Feeds so many files, with words that were never seen, in rounds; what the daemon takes must be
+/// the same after each of them.
+fn soak(rounds: u32, files: u32) {
+    let mut station = Station::new();
+    let mut child = station.start();
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        for number in 0..files {
+            let word = format!("word{round}x{number}");
+            station
+                .feed(&format!("{round}-{number}.txt"), &format!("Astana {word} agreed. {word}."));
+        }
+        let archived = ((round + 1) * files) as usize;
+        let start = Instant::now();
+        while fs::read_dir(station.at("archive")).map_or(0, Iterator::count) < archived {
+            assert!(start.elapsed() < Duration::from_mins(10), "{}", station.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Threads that wait for more work end after some seconds, unless there is more.
+        all.push(taken(child.id()));
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(station.wait(&mut child), End::Code(0), "{}", station.log());
+    station.check("soak");
+    println!("{rounds} rounds of {files} files: descriptors, threads, kB are {all:?}");
+    let (first, last) = (all[0], all[all.len() - 1]);
+    assert!(last[0] <= first[0] + 2, "descriptors: {all:?}");
+    assert!(last[1] <= first[1] + 2, "threads: {all:?}");
+    assert!(last[2] <= first[2] + 16 * 1024, "memory: {all:?}");
+}
+
+#[test]
+fn descriptors_threads_and_memory_stay_flat() {
+    soak(5, 200);
+}
+
+#[test]
+#[ignore = "long form"]
+fn descriptors_threads_and_memory_stay_flat_over_many_documents() {
+    soak(10, 10_000);
+}
+
 /// The daemon lists no folder into memory: what it takes does not depend on how many files wait.
 fn memory_with(waiting: u32) -> u64 {
     let station = Station::new();

@@ -24,8 +24,10 @@ mod crash;
 #[expect(dead_code, reason = "shared with the other tests of the program")]
 mod harness;
 mod hostile;
+mod inert;
 mod limits;
 mod load;
+mod outside;
 mod poison;
 mod state;
 mod station;

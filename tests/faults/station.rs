@@ -21,8 +21,8 @@ pub(crate) struct Station {
     root: TempDir,
     /// Documents that must come out once each: path and text.
     expected: BTreeSet<(String, String)>,
-    /// Files that must not vanish: by name, whatever becomes of them.
-    fed: BTreeSet<String>,
+    /// Files that must not vanish, whatever becomes of them: by path, and how often each was fed.
+    fed: BTreeMap<String, usize>,
 }
 
 /// How a run ended.
@@ -38,7 +38,8 @@ pub(crate) struct Account {
     pub(crate) lost: Vec<String>,
     pub(crate) doubled: Vec<String>,
     pub(crate) torn: usize,
-    pub(crate) vanished: Vec<String>,
+    /// Files that are not in exactly one place.
+    pub(crate) misplaced: Vec<String>,
 }
 
 impl Station {
@@ -50,7 +51,7 @@ impl Station {
     pub(crate) fn with(settings: &Value) -> Self {
         let memory = Path::new("/dev/shm");
         let root = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        let station = Self { root: root.unwrap(), expected: BTreeSet::new(), fed: BTreeSet::new() };
+        let station = Self { root: root.unwrap(), expected: BTreeSet::new(), fed: BTreeMap::new() };
         fs::create_dir(station.at("inbox")).unwrap();
         station.write_pipeline("p.yaml", settings);
         station
@@ -87,7 +88,7 @@ impl Station {
         let path = self.at("inbox").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::rename(draft, path).unwrap();
-        self.fed.insert(name.to_owned());
+        *self.fed.entry(name.to_owned()).or_default() += 1;
     }
 
     /// A text that must come out.
@@ -126,9 +127,14 @@ impl Station {
 
     /// The daemon, which writes what it says to `log`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_after(&[], arguments)
+    }
+
+    /// The same, with arguments of the program before those of the daemon.
+    pub(crate) fn command_after(&self, before: &[&str], arguments: &[&str]) -> Command {
         let pipeline = self.at("p.yaml");
-        let mut all = vec!["daemon", "-c", pipeline.to_str().unwrap()];
-        all.extend(arguments);
+        let daemon = ["daemon", "-c", pipeline.to_str().unwrap()];
+        let all = [before, &daemon, arguments].concat();
         let mut command = harness::command(&all);
         let log = File::options().create(true).append(true).open(self.at("log")).unwrap();
         command.stdout(Stdio::null()).stderr(log);
@@ -230,23 +236,25 @@ impl Station {
         account.lost = lost.map(|(path, text)| format!("{path}: {text}")).collect();
         let doubled = ids.iter().filter(|(_, count)| **count > 1);
         account.doubled = doubled.map(|(id, count)| format!("{id} {count} times")).collect();
-        account.vanished = self.vanished();
+        account.misplaced = self.misplaced();
         account
     }
 
-    /// Files that are in none of inbox, claimed, archive and quarantine.
-    fn vanished(&self) -> Vec<String> {
-        let places = ["inbox", "archive", "quarantine"].map(|place| self.files(place));
-        let is_somewhere = |name: &&String| {
-            let last = name.rsplit('/').next().unwrap();
-            // A claim adds folders before the name, and the archive a number to it.
-            let stem = last.split('.').next().unwrap();
-            places.iter().flatten().any(|found| {
-                let found = found.rsplit('/').next().unwrap();
-                found == last || found.starts_with(&format!("{stem}~"))
-            })
-        };
-        self.fed.iter().filter(|name| !is_somewhere(name)).cloned().collect()
+    /// Files that are in none of inbox, claimed, archive and quarantine, or in more than one: each
+    /// with the number of its places.
+    fn misplaced(&self) -> Vec<String> {
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for place in ["inbox", "archive", "quarantine"] {
+            for found in self.files(place) {
+                *places.entry(original(&found)).or_default() += 1;
+            }
+        }
+        let found = |path: &String| places.get(path).copied().unwrap_or_default();
+        let is_wrong = |(path, times): &(&String, &usize)| found(path) != **times;
+        let misplaced = self.fed.iter().filter(is_wrong);
+        misplaced
+            .map(|(path, times)| format!("{path}: fed {times} times, in {} places", found(path)))
+            .collect()
     }
 
     /// Checks that everything came out once, and that no file is left in work.
@@ -258,6 +266,38 @@ impl Station {
         left.retain(|file| !file.ends_with("/lock"));
         assert!(left.is_empty(), "{case}: {left:?} is left in the inbox\n{}", self.log());
         assert!(!self.log().contains("panicked"), "{case}\n{}", self.log());
+    }
+}
+
+/// The path that a file was fed under: a claim puts folders before it, and where there was one of
+/// its name already it has a number.
+fn original(found: &str) -> String {
+    let path = match found.strip_prefix(".standpoint/claimed/") {
+        // Instance, source, and number with attempt.
+        Some(claimed) => claimed.splitn(4, '/').last().unwrap_or_default(),
+        None => found,
+    };
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let stem = stem
+        .rsplit_once('~')
+        .filter(|(_, number)| is_number(number))
+        .map_or(stem, |(stem, _)| stem);
+    let name = if ending.is_empty() { stem.to_owned() } else { format!("{stem}.{ending}") };
+    if folder.is_empty() { name } else { format!("{folder}/{name}") }
+}
+
+#[test]
+fn a_file_is_known_by_the_path_that_it_was_fed_under() {
+    for (found, expected) in [
+        ("a.txt", "a.txt"),
+        ("sub/a~2.txt", "sub/a.txt"),
+        ("a~b.txt", "a~b.txt"),
+        (".standpoint/claimed/me/news/7.1/sub/a.txt", "sub/a.txt"),
+        (".standpoint/claimed/me/news/lock", "lock"),
+    ] {
+        assert_eq!(original(found), expected, "{found}");
     }
 }
 
