@@ -222,9 +222,12 @@ impl Worker {
         let like = Like::of_file(&file)?;
         let watched = file.try_clone();
         let pending = self.keeper.pend(&self.name, claim, Some(like));
-        caution.hold(Some(care::OPENING))?;
-        let opened = read::documents(file, &origin, &self.limits);
-        caution.hold(None)?;
+        // A file of which nothing was read would count as done.
+        let opened = caution
+            .hold(Some(care::OPENING))
+            .map(|()| read::documents(file, &origin, &self.limits))
+            .and_then(|opened| caution.hold(None).map(|()| opened))
+            .inspect_err(|_| pending.give_back())?;
         let documents = match opened {
             Ok(documents) => documents,
             Err(ReadError::Io { source }) if may_pass(&source) => {
