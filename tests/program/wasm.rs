@@ -99,6 +99,7 @@ mod sandboxed {
     }
 
     /// Follows what the README of a new stage in Rust says of modules.
+    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     #[test]
     fn a_new_stage_in_rust_is_a_module_untouched() {
         let folder = Folder::new();
@@ -118,7 +119,7 @@ mod sandboxed {
         if !Path::new(String::from_utf8_lossy(&found.stdout).trim()).is_dir() {
             let told = format!("SKIPPED: there is no {target}; `{}`", commands[0]);
             assert!(std::env::var_os("STANDPOINT_NEEDS_WASM").is_none(), "{told}");
-            println!("{told}");
+            eprintln!("{told}");
             return;
         }
         let program = Path::new(env!("CARGO_BIN_EXE_standpoint")).parent().unwrap();

@@ -222,8 +222,9 @@ proptest! {
             layer.check(name, &text).unwrap();
         }
         let table = document.entities().len();
-        let links = document.mentions().iter().map(|mention| mention.link as usize);
-        prop_assert!(document.layer(layers::ENTITIES).is_none() || links.into_iter().all(|l| l < table));
+        let mut links = document.mentions().iter().map(|mention| mention.link as usize);
+        let are_known = document.layer(layers::ENTITIES).is_none() || links.all(|link| link < table);
+        prop_assert!(are_known);
         prop_assert!(document.attributes().keys().all(|name| WRITES.contains(&name.as_str())));
     }
 
