@@ -89,6 +89,13 @@ fn toward(targets: &[&str]) -> EncodeSettings {
 }
 
 #[test]
+fn keeps_to_what_every_stage_must() {
+    // "XYZ" is whom the suite's documents name.
+    let settings = json!({ "model": fixture(), "target": "XYZ" });
+    standpoint_stage::conformance::assert_conforms_with::<EncodeStage>(&settings);
+}
+
+#[test]
 fn the_schema_file_is_current() {
     check_settings_schema::<EncodeStage>(concat!(
         env!("CARGO_MANIFEST_DIR"),

@@ -1,4 +1,4 @@
-//! The settings' schema file says what the settings type says.
+//! The stage keeps to what every stage must, and its schema file says what its settings type says.
 
 use standpoint_entity::EntityStage;
 
@@ -8,4 +8,9 @@ fn settings_schema_is_current() {
         env!("CARGO_MANIFEST_DIR"),
         "/settings.schema.json"
     ));
+}
+
+#[test]
+fn keeps_to_what_every_stage_must() {
+    standpoint_stage::conformance::assert_conforms::<EntityStage>();
 }

@@ -152,6 +152,11 @@ fn a_missing_lexicon_stops_the_start() {
 }
 
 #[test]
+fn keeps_to_what_every_stage_must() {
+    standpoint_stage::conformance::assert_conforms::<SentimentStage>();
+}
+
+#[test]
 fn settings_schema_is_current() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/settings.schema.json");
     testing::check_settings_schema::<SentimentStage>(file);

@@ -78,6 +78,11 @@ fn label_of(document: &Document<'_>, id: &str) -> Option<StanceLabel> {
 }
 
 #[test]
+fn keeps_to_what_every_stage_must() {
+    standpoint_stage::conformance::assert_conforms::<StanceStage>();
+}
+
+#[test]
 fn the_schema_file_is_current() {
     check_settings_schema::<StanceStage>(concat!(
         env!("CARGO_MANIFEST_DIR"),

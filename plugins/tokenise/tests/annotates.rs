@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use standpoint_document::{Document, Metadata, Span, sentence};
-use standpoint_stage::{StageDefinition, StartContext, testing};
+use standpoint_stage::{StageDefinition, StartContext, conformance, testing};
 use standpoint_tokenise::{
     BoilerplateMode, Lists, MAX_SENTENCE_TOKENS, MAX_TOKEN_BYTES, SentenceSplitter, Tokenise,
     TokeniseSettings, is_left_out, words,
@@ -190,6 +190,11 @@ fn settings_change_what_they_say() {
     let context = StartContext { stage: "tokenise".into(), pipeline_dir: ".".into() };
     let wrong = TokeniseSettings { language: Some("English".into()), ..Default::default() };
     insta::assert_snapshot!(Tokenise::start(wrong, &context).unwrap_err(), @r#"`language` is "English", which is not an ISO 639-1 code: write two small letters, such as "en""#);
+}
+
+#[test]
+fn keeps_to_what_every_stage_must() {
+    conformance::assert_conforms::<Tokenise>();
 }
 
 #[test]
