@@ -1,9 +1,10 @@
 //! Conditions over documents: the `when:` of a stage, in CEL.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr};
-use cel::{Context, IdedExpr, Program};
+use cel::{Context, Env, IdedExpr, Program};
 use serde_json::{Value, json};
 use standpoint_document::Document;
 
@@ -21,6 +22,9 @@ pub(crate) const VARIABLES: [&str; 11] = [
     "stance",
     "attributes",
 ];
+
+/// The functions of the language, made once: making them costs more than most conditions.
+static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// A condition that was read and whose variables exist.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ impl Condition {
     ///
     /// Why it has no answer, such as a comparison of a number with a word.
     pub(crate) fn holds(&self, document: &Document<'_>) -> Result<bool, String> {
-        let mut context = Context::default();
+        let mut context = Context::with_env(Arc::clone(&STANDARD));
         for &name in &self.variables {
             let value = variable(document, name);
             context.add_variable(name, value).map_err(|error| error.to_string())?;
