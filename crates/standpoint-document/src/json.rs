@@ -99,6 +99,35 @@ impl<'o> Json<'o> {
         self.out.extend_from_slice(&row[first..]);
     }
 
+    /// A list of objects that have a span and nothing else; `spans` are starts and ends.
+    pub(crate) fn spans(&mut self, spans: impl DoubleEndedIterator<Item = (u32, u32)>) {
+        const START: &[u8] = br#",{"start":"#;
+        const END: &[u8] = br#","end":"#;
+        const ROW: usize = START.len() + 10 + END.len() + 10 + 1;
+        let begin = self.out.len();
+        let most = spans.size_hint().1.unwrap_or_default();
+        self.out.resize(begin + most * ROW + 2, 0);
+        let list = &mut self.out[begin..];
+        let mut first = list.len() - 1;
+        list[first] = b']';
+        // From the last to the first, because a number is written from its end.
+        for (start, end) in spans.rev() {
+            let Some(row) = list[..first].last_chunk_mut::<ROW>() else { break };
+            row[ROW - 1] = b'}';
+            let mut at = put_number(row, ROW - 1, end) - END.len();
+            row[at..][..END.len()].copy_from_slice(END);
+            at = put_number(row, at, start) - START.len();
+            row[at..][..START.len()].copy_from_slice(START);
+            first -= ROW - at;
+        }
+        // The first comma is the list's bracket.
+        if list[first] == b']' {
+            first -= 1;
+        }
+        list[first] = b'[';
+        self.out.drain(begin..begin + first);
+    }
+
     /// A score with three decimals: more would only look exact.
     pub(crate) fn score(&mut self, score: f32) {
         let thousandths = (f64::from(score) * 1000.0).round();
@@ -130,15 +159,31 @@ impl<'o> Json<'o> {
 fn put_number<const N: usize>(row: &mut [u8; N], end: usize, number: u32) -> usize {
     let mut first = end;
     let mut rest = number;
-    loop {
-        first -= 1;
-        row[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            return first;
-        }
+    while rest >= 100 {
+        first -= 2;
+        row[first..][..2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+        rest /= 100;
     }
+    let [tens, ones] = PAIRS[rest as usize];
+    first -= 1;
+    row[first] = ones;
+    if rest >= 10 {
+        first -= 1;
+        row[first] = tens;
+    }
+    first
 }
+
+/// The digits of the numbers below a hundred.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 /// Where the first byte stands that needs an escape.
 fn first_escape(bytes: &[u8]) -> Option<usize> {
@@ -204,7 +249,13 @@ mod tests {
         fn numbers_are_those_of_serde(number in any::<u32>(), score in -2.0_f32..2.0) {
             prop_assert_eq!(written(|json| json.number(number)), number.to_string());
             let span = format!(r#"{{"start":{},"end":{number}"#, number / 7);
-            prop_assert_eq!(written(|json| json.span(number / 7, number)), span);
+            prop_assert_eq!(written(|json| json.span(number / 7, number)), &*span);
+            for count in 0..3 {
+                let spans = vec![(number / 7, number); count];
+                let list = vec![format!("{span}}}"); count].join(",");
+                let found = written(|json| json.spans(spans.into_iter()));
+                prop_assert_eq!(found, format!("[{list}]"));
+            }
             let rounded = (f64::from(score) * 1000.0).round() / 1000.0;
             let expected = serde_json::to_string(&rounded).unwrap();
             prop_assert_eq!(written(|json| json.score(score)), expected);

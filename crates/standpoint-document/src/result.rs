@@ -66,10 +66,7 @@ impl<'d> ResultLine<'d> {
         json.raw(r#","sentences":"#);
         json.list(document.sentences().iter().enumerate(), |json, row| self.sentence(json, row));
         json.raw(r#","tokens":"#);
-        json.list(document.tokens(), |json, token| {
-            self.offsets(json, token.span);
-            json.raw("}");
-        });
+        json.spans(document.tokens().iter().map(|token| self.points.of(token.span)));
         json.raw(r#","entities":"#);
         json.list(document.mentions().iter().enumerate(), |json, row| self.mention(json, row));
         json.raw(r#","sentiment":"#);
@@ -91,7 +88,8 @@ impl<'d> ResultLine<'d> {
 
     /// Opens an object that begins with a span.
     fn offsets(&self, json: &mut Json<'_>, span: Span) {
-        json.span(self.points.at(span.start), self.points.at(span.end));
+        let (start, end) = self.points.of(span);
+        json.span(start, end);
     }
 
     fn sentence(&self, json: &mut Json<'_>, (index, sentence): (usize, &Annotation)) {

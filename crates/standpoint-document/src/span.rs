@@ -121,6 +121,15 @@ impl CodePoints {
     }
 }
 
+impl CodePoints {
+    /// The code-point offsets of both ends of a span.
+    #[must_use]
+    #[inline]
+    pub fn of(&self, span: Span) -> (u32, u32) {
+        (self.at(span.start), self.at(span.end))
+    }
+}
+
 /// The bytes of one block that begin a character, as bits.
 fn starts(block: &[u8]) -> u64 {
     let begins = |byte: u8| u64::from(byte & 0xC0 != 0x80);
