@@ -10,7 +10,7 @@ use std::thread;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use standpoint_abi::document::{Confidence, Entity, EntityKind, Polarity};
+use standpoint_abi::document::{Aliases, Confidence, Entity, EntityKind, Polarity};
 use standpoint_abi::document::{Sentiment, SentimentRecord, Vectors};
 use standpoint_abi::prelude::*;
 use standpoint_abi::stage::StageErrorKind;
@@ -158,7 +158,7 @@ fn rich(document: &mut Document<'_>) -> Result<(), StageError> {
         kind: EntityKind::Person,
         country: None,
         speaks_for_country: false,
-        aliases: vec!["Richard".into()],
+        aliases: Aliases::from_lines("Richard"),
     };
     document.set_entities(vec![Annotation::new(whole).with_link(0)], vec![entity])?;
     let mood =

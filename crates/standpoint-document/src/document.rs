@@ -454,7 +454,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::entity::EntityKind;
+    use crate::entity::{Aliases, EntityKind};
     use crate::layer::NO_LINK;
 
     fn document() -> Document<'static> {
@@ -487,7 +487,7 @@ mod tests {
                     kind: EntityKind::Country,
                     country: None,
                     speaks_for_country: true,
-                    aliases: Vec::new(),
+                    aliases: Aliases::new(),
                 };
                 vec![entity]
             }
@@ -524,7 +524,7 @@ mod tests {
             kind: EntityKind::Country,
             country: Some("KAZ".into()),
             speaks_for_country: true,
-            aliases: Vec::new(),
+            aliases: Aliases::new(),
         };
         document.set_entities(vec![mention.with_link(0)], vec![kazakhstan]).unwrap();
         assert_eq!(document.entity_of(&document.mentions()[0]).unwrap().id, "KAZ");

@@ -1,6 +1,7 @@
 //! Who is named in a document.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -91,8 +92,84 @@ pub struct Entity {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub speaks_for_country: bool,
     /// Other names by which it is known, for settings that name it (`target: Turkey`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
+    #[serde(default, skip_serializing_if = "Aliases::is_empty")]
+    pub aliases: Aliases,
+}
+
+/// Names by which an entity is also known: a list in JSON, and one shared text in memory, because
+/// most entities of most documents have many of them and few readers ever ask.
+// Invariant: no name is empty or has a line break, and `joined` does not begin or end with one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
+pub struct Aliases {
+    joined: Arc<str>,
+}
+
+impl Aliases {
+    /// No names.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The names in a text with a line break between each two.
+    #[must_use]
+    pub fn from_lines(lines: &str) -> Self {
+        if lines.starts_with('\n') || lines.ends_with('\n') || lines.contains("\n\n") {
+            return lines.split('\n').collect();
+        }
+        Self { joined: lines.into() }
+    }
+
+    /// The names with a line break between each two.
+    #[must_use]
+    pub fn as_lines(&self) -> &str {
+        &self.joined
+    }
+
+    /// The names.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        // An empty text has no name rather than one that is empty.
+        self.joined.split('\n').filter(|name| !name.is_empty())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+    }
+
+    /// Adds a name.
+    pub fn push(&mut self, name: &str) {
+        *self = self.iter().chain([name]).collect();
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Aliases {
+    fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
+        let mut joined = String::new();
+        for name in names {
+            for part in name.as_ref().split('\n').filter(|part| !part.is_empty()) {
+                if !joined.is_empty() {
+                    joined.push('\n');
+                }
+                joined.push_str(part);
+            }
+        }
+        Self { joined: joined.into() }
+    }
+}
+
+impl From<Vec<String>> for Aliases {
+    fn from(names: Vec<String>) -> Self {
+        names.into_iter().collect()
+    }
+}
+
+impl From<Aliases> for Vec<String> {
+    fn from(aliases: Aliases) -> Self {
+        aliases.iter().map(str::to_owned).collect()
+    }
 }
 
 /// Flags of the layer [`layers::ENTITIES`](crate::layers::ENTITIES), whose annotations are
@@ -110,4 +187,29 @@ pub mod mention {
     pub const NOT_AN_ACTOR: u32 = 1 << 3;
     /// Inside another mention, as "Kazakh" in "Kazakh President Kassym-Jomart Tokayev".
     pub const NESTED: u32 = 1 << 4;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_a_list_in_json_and_one_text_in_memory() {
+        let cases = [
+            (&[][..], "[]"),
+            (&["Turkiye"], r#"["Turkiye"]"#),
+            (&["a", "", "b\nc"], r#"["a","b","c"]"#),
+        ];
+        for (names, json) in cases {
+            let aliases: Aliases = names.iter().collect();
+            assert_eq!(serde_json::to_string(&aliases).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Aliases>(json).unwrap(), aliases);
+            assert_eq!(Aliases::from_lines(aliases.as_lines()), aliases);
+        }
+        assert_eq!(Aliases::from_lines("\na\n\nb\n").as_lines(), "a\nb");
+        let mut aliases = Aliases::new();
+        aliases.push("CSTO");
+        aliases.push("ODKB");
+        assert_eq!(aliases.iter().collect::<Vec<_>>(), ["CSTO", "ODKB"]);
+    }
 }

@@ -54,7 +54,7 @@ mod stance;
 mod target;
 
 pub use document::{Document, StageRecord, TextError};
-pub use entity::{Entity, EntityKind, mention};
+pub use entity::{Aliases, Entity, EntityKind, mention};
 pub use layer::{Annotation, Layer, LayerError, NO_LINK, Vectors, layers, sentence, within};
 pub use metadata::{Lender, Metadata, SourceRef};
 pub use result::{RESULT_VERSION, ResultLine};

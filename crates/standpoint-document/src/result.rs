@@ -231,7 +231,7 @@ fn stage(json: &mut Json<'_>, record: &StageRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entity::Entity;
+    use crate::entity::{Aliases, Entity};
     use crate::score::{Confidence, Polarity};
     use crate::sentiment::SentimentRecord;
     use crate::stance::{ActorStance, StanceTarget, Time, Voice};
@@ -249,7 +249,7 @@ mod tests {
             kind: EntityKind::Country,
             country: Some("KAZ".into()),
             speaks_for_country: true,
-            aliases: vec![],
+            aliases: Aliases::new(),
         };
         document.set_entities(vec![mention], vec![entity]).unwrap();
         let score = |score| Polarity::new(score).unwrap();

@@ -118,6 +118,7 @@ fn id_of(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::Aliases;
 
     fn entity(
         id: &str,
@@ -132,7 +133,7 @@ mod tests {
             kind,
             country: country.map(str::to_owned),
             speaks_for_country: speaks,
-            aliases: if id == "TUR" { vec!["Türkiye".to_owned()] } else { Vec::new() },
+            aliases: if id == "TUR" { Aliases::from_lines("Türkiye") } else { Aliases::new() },
         }
     }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use serde_json::{Map, Value, json};
-use standpoint_document::{Annotation, Document, Entity, EntityKind, Layer, layers};
+use standpoint_document::{Aliases, Annotation, Document, Entity, EntityKind, Layer, layers};
 
 use crate::definition::{StageDefinition, StartContext};
 use crate::error::{StageError, StageErrorKind};
@@ -177,7 +177,7 @@ pub fn prepared(text: &str, reads: &[String]) -> Document<'static> {
                     name: "Xyz".to_owned(),
                     country: Some("XYZ".to_owned()),
                     speaks_for_country: false,
-                    aliases: Vec::new(),
+                    aliases: Aliases::new(),
                 };
                 // They come from the text in order and link to the only entry.
                 let _ = document.set_entities(mentions, vec![actor]);

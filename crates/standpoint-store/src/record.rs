@@ -450,7 +450,7 @@ fn rounded(number: f32) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use standpoint_document::{
-        ActorStance, Annotation, Confidence, Entity, Polarity, ResultLine, StanceTarget,
+        ActorStance, Aliases, Annotation, Confidence, Entity, Polarity, ResultLine, StanceTarget,
         TargetStance, Time, Voice, layers,
     };
 
@@ -467,7 +467,7 @@ pub(crate) mod tests {
             kind: EntityKind::Country,
             country: Some("KAZ".into()),
             speaks_for_country: true,
-            aliases: vec![],
+            aliases: Aliases::new(),
         };
         let mention = at(10, 16).with_label(2).with_link(0).with_score(0.9);
         document.set_entities(vec![mention], vec![entity]).unwrap();

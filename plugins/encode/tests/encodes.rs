@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 use standpoint_document::{
-    Annotation, Document, Entity, EntityKind, Span, layers, mention, sentence,
+    Aliases, Annotation, Document, Entity, EntityKind, Span, layers, mention, sentence,
 };
 use standpoint_encode::{EncodeSettings, EncodeStage, Sentences};
 use standpoint_encoder::{Seen, VECTORS};
@@ -44,7 +44,7 @@ fn document(text: &str) -> Document<'static> {
             kind: EntityKind::Country,
             country: None,
             speaks_for_country: false,
-            aliases: Vec::new(),
+            aliases: Aliases::new(),
         })
         .collect();
     let mut mentions = Vec::new();

@@ -1,7 +1,7 @@
 //! The names that are known: tables that an analyst can read, as one trie over atoms.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use standpoint_document::EntityKind;
+use standpoint_document::{Aliases, EntityKind};
 use thiserror::Error;
 
 use crate::atom::{self, Atom, atoms_of_name};
@@ -38,7 +38,7 @@ pub struct Record {
     /// A person's offices.
     pub roles: Vec<Role>,
     /// Other names, as the table gives them.
-    pub aliases: Vec<String>,
+    pub aliases: Aliases,
 }
 
 /// An office that a person held.
@@ -90,7 +90,7 @@ impl Record {
             speaks: false,
             union: false,
             roles: Vec::new(),
-            aliases: Vec::new(),
+            aliases: Aliases::new(),
         }
     }
 

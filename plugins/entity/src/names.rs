@@ -1,7 +1,7 @@
 //! Which names stand where in a text, and whom they mean.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use standpoint_document::{Entity, EntityKind, Span, mention};
+use standpoint_document::{Aliases, Entity, EntityKind, Span, mention};
 
 use crate::atom::{self, Atom};
 use crate::context::{self, Reading};
@@ -43,13 +43,19 @@ pub struct Table {
     /// For each entity, its record, where it has one.
     pub records: Vec<Option<u32>>,
     index_of: FxHashMap<String, u32>,
+    /// The same for records, which are asked for again and again.
+    index_of_record: FxHashMap<u32, u32>,
 }
 
 impl Table {
     /// The index of a record's entity, entered when it is new.
     pub fn record(&mut self, gazetteer: &Gazetteer, record: u32, at: Option<Month>) -> u32 {
+        if let Some(&index) = self.index_of_record.get(&record) {
+            return index;
+        }
         let known = gazetteer.record(record);
         if let Some(&index) = self.index_of.get(&known.id) {
+            self.index_of_record.insert(record, index);
             return index;
         }
         let (country, speaks_for_country) = known.allegiance(at);
@@ -61,7 +67,9 @@ impl Table {
             speaks_for_country,
             aliases: known.aliases.clone(),
         };
-        self.put(entity, Some(record))
+        let index = self.put(entity, Some(record));
+        self.index_of_record.insert(record, index);
+        index
     }
 
     /// The index of an entity that no table knows.
@@ -81,7 +89,7 @@ impl Table {
             kind,
             country: country.map(|(country, _)| country.to_owned()),
             speaks_for_country: country.is_some_and(|(_, speaks)| speaks),
-            aliases: Vec::new(),
+            aliases: Aliases::new(),
         };
         self.put(entity, None)
     }
@@ -98,7 +106,7 @@ impl Table {
     pub fn alias(&mut self, entity: u32, alias: &str) {
         let entity = &mut self.entities[entity as usize];
         if entity.name != alias && !entity.aliases.iter().any(|known| known == alias) {
-            entity.aliases.push(alias.to_owned());
+            entity.aliases.push(alias);
         }
     }
 }

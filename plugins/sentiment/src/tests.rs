@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use standpoint_document::{
-    Annotation, Document, Entity, EntityKind, SentimentRecord, Span, layers, mention, sentence,
+    Aliases, Annotation, Document, Entity, EntityKind, SentimentRecord, Span, layers, mention,
+    sentence,
 };
 use standpoint_stage::{StageDefinition, StartContext, testing};
 
@@ -131,7 +132,7 @@ fn stage_reads_layers_and_writes_the_record() {
         kind: EntityKind::Person,
         country: None,
         speaks_for_country: false,
-        aliases: Vec::new(),
+        aliases: Aliases::new(),
     };
     let mention = Annotation::new(Span::new(0, 4)).with_link(0);
     document.set_entities(vec![mention], vec![berg]).unwrap();

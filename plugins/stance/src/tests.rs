@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use standpoint_document::{
-    Annotation, Document, Entity, EntityKind, Metadata, Span, StanceLabel, Time, layers,
+    Aliases, Annotation, Document, Entity, EntityKind, Metadata, Span, StanceLabel, Time, layers,
 };
 use standpoint_stage::testing::{check_settings_schema, process, tokenised};
 
@@ -40,7 +40,7 @@ fn document(text: &str, author: Option<&str>) -> Document<'static> {
                 kind,
                 country: Some(state.to_owned()),
                 speaks_for_country: speaks,
-                aliases: Vec::new(),
+                aliases: Aliases::new(),
             });
             entities.len() - 1
         });

@@ -276,12 +276,9 @@ fn is_same(
     }
     let Some(name) = name.map(slug) else { return false };
     let entity = document.entities().iter().find(|entity| entity.id == actor.id);
-    let aliases = entity.map_or(&[][..], |entity| &entity.aliases);
+    let aliases = entity.into_iter().flat_map(|entity| entity.aliases.iter());
     let bare_id = actor.id.strip_prefix("name:").unwrap_or(&actor.id);
-    [actor.name.as_str(), bare_id]
-        .into_iter()
-        .chain(aliases.iter().map(String::as_str))
-        .any(|known| slug(known) == name)
+    [actor.name.as_str(), bare_id].into_iter().chain(aliases).any(|known| slug(known) == name)
 }
 
 /// Whether somebody only gives voice to a state: who speaks for a state is listed beside it, and
@@ -306,7 +303,8 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use standpoint_document::{
-        Confidence, Entity, EntityKind, Evidence, Metadata, Polarity, StanceTarget, Time, Voice,
+        Aliases, Confidence, Entity, EntityKind, Evidence, Metadata, Polarity, StanceTarget, Time,
+        Voice,
     };
 
     use super::*;
@@ -370,7 +368,7 @@ mod tests {
                 kind: EntityKind::Person,
                 country: Some("NOR".into()),
                 speaks_for_country: speaks,
-                aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+                aliases: aliases.iter().collect(),
             };
             let table = vec![entity("NOR.MOE", true, &[]), entity("BC", false, &["Baltic club"])];
             document.set_entities(Vec::new(), table)?;

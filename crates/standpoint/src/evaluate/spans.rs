@@ -413,7 +413,7 @@ fn capitalised(text: &str, class: usize) -> BTreeSet<(Span, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use standpoint_document::{Entity, layers};
+    use standpoint_document::{Aliases, Entity, layers};
 
     use super::*;
     use crate::evaluate::fixture::{file, identity};
@@ -449,7 +449,7 @@ mod tests {
                 kind,
                 country: None,
                 speaks_for_country: false,
-                aliases: Vec::new(),
+                aliases: Aliases::new(),
             };
             let mentions = kinds.iter().enumerate().map(|(index, &(start, end, kind, flags))| {
                 Annotation::new(Span::new(start, end))

@@ -104,7 +104,7 @@ impl Survey<'_> {
         };
         let table = self.document.entities();
         let names_in_title = |entity: &Entity| {
-            let mut names = std::iter::once(&entity.name).chain(&entity.aliases);
+            let mut names = std::iter::once(&*entity.name).chain(entity.aliases.iter());
             names.any(|name| holds_name(&title, &name.to_lowercase()))
         };
         let is_author = |entity: &Entity| {

@@ -51,6 +51,8 @@ fn has_word(entity: &Entity, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use standpoint_document::Aliases;
+
     use super::*;
 
     #[test]
@@ -75,7 +77,7 @@ mod tests {
                 kind,
                 country: None,
                 speaks_for_country: false,
-                aliases: Vec::new(),
+                aliases: Aliases::new(),
             })
             .collect();
         // Two are called Lie, and a state is no body.
