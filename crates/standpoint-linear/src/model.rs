@@ -157,6 +157,14 @@ impl<const C: usize> LinearModel<C> {
     #[must_use]
     #[inline]
     pub fn sum(&self, facts: impl Iterator<Item = Feature>) -> [f32; C] {
+        self.scaled(self.steps(facts))
+    }
+
+    /// The sum of the weights of up to 256 facts that hold, in whole steps, which add up exactly in
+    /// any order; [`scaled`](Self::scaled) turns them into log-odds.
+    #[must_use]
+    #[inline]
+    pub fn steps(&self, facts: impl Iterator<Item = Feature>) -> [i16; C] {
         let mut sums = [0_i16; C];
         // 256 weights of eight bits cannot leave sixteen.
         for fact in facts.take(256) {
@@ -166,7 +174,14 @@ impl<const C: usize> LinearModel<C> {
                 }
             }
         }
-        std::array::from_fn(|class| f32::from(sums[class]) * self.scales[class])
+        sums
+    }
+
+    /// Steps as log-odds.
+    #[must_use]
+    #[inline]
+    pub fn scaled(&self, steps: [i16; C]) -> [f32; C] {
+        std::array::from_fn(|class| f32::from(steps[class]) * self.scales[class])
     }
 
     /// Takes facts one by one and adds up their weights, so that facts which are weighed once need
@@ -212,6 +227,14 @@ impl<const C: usize> LinearModel<C> {
         self.temperature
     }
 
+    /// The weights of a fact in steps, all zero for one that has none: for facts that come again
+    /// and again.
+    #[must_use]
+    #[inline]
+    pub fn row(&self, fact: Feature) -> [i8; C] {
+        self.row_of((fact.as_u64() >> 32) as u32).copied().unwrap_or([0; C])
+    }
+
     /// How many buckets carry weights.
     #[must_use]
     pub const fn rows(&self) -> usize {
@@ -251,6 +274,14 @@ impl<const C: usize> Adder<'_, C> {
     pub fn add_to(self, scores: &mut [f32; C]) {
         for ((score, sum), scale) in scores.iter_mut().zip(self.sums).zip(self.model.scales) {
             *score += sum * scale;
+        }
+    }
+
+    /// Adds a fact by its row, which [`LinearModel::row`] gave.
+    #[inline]
+    pub fn add_row(&mut self, row: [i8; C], value: f32) {
+        for (sum, weight) in self.sums.iter_mut().zip(row) {
+            *sum += value * f32::from(weight);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::gazetteer::{BUILT_IN, Gazetteer};
 use crate::learned::{self, Learned, worth_reading};
 use crate::names::Reader;
 use crate::sight::Sight;
-use crate::tagger::{Line, Tagged, Tagger};
+use crate::tagger::{Line, Memories, Memory, Tagged, Tagger};
 
 /// The tagger's weights; see `model/CARD.md`.
 pub const MODEL: &[u8] = include_bytes!("../model/tagger.bin");
@@ -85,6 +85,7 @@ impl Default for EntitySettings {
 pub struct EntityStage {
     gazetteer: Gazetteer,
     tagger: Option<Tagger<'static>>,
+    memories: Memories,
     neural: Option<standpoint_encoder::Tagger>,
     max_words: usize,
     max_mentions: usize,
@@ -132,6 +133,7 @@ impl StageDefinition for EntityStage {
         Ok(Self {
             gazetteer,
             tagger,
+            memories: Memories::default(),
             neural,
             max_words: settings.max_words as usize,
             max_mentions: settings.max_mentions.min(MAX_MENTIONS),
@@ -191,7 +193,7 @@ impl EntityStage {
         learned: &Learned,
     ) -> (Vec<Annotation>, Vec<Entity>) {
         let text = document.text();
-        let tagged = self.tag(document, sight, learned);
+        let tagged = self.memories.with(|memory| self.tag(document, sight, learned, memory));
         let tagged = with_events(tagged, text, sight, &self.gazetteer);
         let published = document.metadata().published.as_deref();
         let mut reader =
@@ -214,7 +216,13 @@ impl EntityStage {
     }
 
     /// The names that no table knows: the neural tagger's, and the other's where it has not read.
-    fn tag(&self, document: &Document<'_>, sight: &Sight, learned: &Learned) -> Vec<Tagged> {
+    fn tag(
+        &self,
+        document: &Document<'_>,
+        sight: &Sight,
+        learned: &Learned,
+        memory: &mut Memory,
+    ) -> Vec<Tagged> {
         let (text, tokens) = (document.text(), document.tokens());
         let mut names = learned.names.clone();
         let Some(tagger) = &self.tagger else { return names };
@@ -231,7 +239,7 @@ impl EntityStage {
                 continue;
             }
             let (looks, hints) = (&sight.looks[first..end], &sight.hints[first..end]);
-            for mut found in tagger.tag(Line { text, tokens: inside, looks, hints }) {
+            for mut found in tagger.tag(Line { text, tokens: inside, looks, hints }, memory) {
                 found.first += first as u32;
                 found.end += first as u32;
                 names.push(found);

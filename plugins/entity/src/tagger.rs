@@ -4,11 +4,15 @@
 //! Only words that could be part of a name are looked at: those with a capital letter and the
 //! small words between them.
 
+mod memory;
+
 use standpoint_document::Annotation;
-use standpoint_linear::{Feature, LinearModel};
+use standpoint_linear::LinearModel;
 
 use crate::fold::{Look, mix, step};
 use crate::vocabulary::{Known, VOCABULARY_BYTES, Vocabulary};
+use memory::hashes;
+pub use memory::{Memories, Memory};
 
 /// What a run of tokens can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -238,10 +242,62 @@ fn mark_cities(words: &mut [Word], vocabulary: Vocabulary<'_>) {
 }
 
 fn features(words: &[Word], index: usize, is_first: bool) -> Row {
+    let mut row = [0; TEMPLATES];
+    let alone = PLACES.into_iter().flat_map(|place| {
+        let word = index.checked_add_signed(place).and_then(|at| words.get(at));
+        alone(word.unwrap_or(&NOWHERE), place)
+    });
+    let together = together(words, index, is_first);
+    for (slot, (template, value)) in row.iter_mut().zip(alone.chain(together)) {
+        *slot = hash_of(template, value);
+    }
+    row
+}
+
+const fn hash_of(template: u64, value: u64) -> u64 {
+    mix(template + 1, value)
+}
+
+/// Where a word may stand from the token that its features are for.
+const PLACES: [isize; 5] = [-2, -1, 0, 1, 2];
+
+/// How many features a token has from single words around it.
+const OF_ALONE: usize = 18;
+
+/// The features of a token that come from one word alone, by their templates.
+///
+/// - `place`: where the word stands from the token; one of [`PLACES`].
+fn alone(word: &Word, place: isize) -> impl Iterator<Item = (u64, u64)> {
+    let cluster = u64::from(word.known.cluster);
+    let (values, count) = match place {
+        -2 => ([(9, word.hash), (35, cluster), (0, 0), (0, 0)], 2),
+        -1 => ([(7, word.hash), (21, word.suffix[1]), (0, 0), (0, 0)], 2),
+        1 => ([(8, word.hash), (20, word.suffix[1]), (0, 0), (0, 0)], 2),
+        2 => ([(10, word.hash), (36, cluster), (0, 0), (0, 0)], 2),
+        _ => {
+            let shape = u64::from(word.shape);
+            ([(5, 0), (6, word.hash), (29, u64::from(word.hint)), (32, cluster << 4 | shape)], 4)
+        }
+    };
+    let affixes = [
+        (14, word.prefix[0]),
+        (15, word.prefix[1]),
+        (16, word.prefix[2]),
+        (17, word.suffix[0]),
+        (18, word.suffix[1]),
+        (19, word.suffix[2]),
+    ];
+    let affixes = affixes.into_iter().take(if place == 0 { affixes.len() } else { 0 });
+    values.into_iter().take(count).chain(affixes)
+}
+
+/// The features of a token that take several words or its place in the sentence, by their
+/// templates.
+fn together(words: &[Word], index: usize, is_first: bool) -> [(u64, u64); TEMPLATES - OF_ALONE] {
     let at = |offset: isize| {
         index.checked_add_signed(offset).and_then(|at| words.get(at)).unwrap_or(&NOWHERE)
     };
-    let (before2, before, here, after, after2) = (at(-2), at(-1), at(0), at(1), at(2));
+    let (before, here, after) = (at(-1), at(0), at(1));
     let first = u64::from(is_first);
     let shapes =
         |words: &[&Word]| words.iter().fold(0, |shapes, word| shapes * 16 + u64::from(word.shape));
@@ -253,59 +309,36 @@ fn features(words: &[Word], index: usize, is_first: bool) -> Row {
     let cluster = |word: &Word| u64::from(word.known.cluster);
     let lists = |word: &Word| word.known.lists() << 2 | u64::from(word.city);
     let shape = u64::from(here.shape);
-    let values = [
-        usages(&[here]),
-        usages(&[before, here]),
-        usages(&[here, after]),
-        usages(&[before, here, after]),
-        mix(usages(&[here]), here.suffix[1]),
-        0,
-        here.hash,
-        before.hash,
-        after.hash,
-        before2.hash,
-        after2.hash,
-        mix(before.hash, here.hash),
-        mix(here.hash, after.hash),
-        mix(before.hash, after.hash),
-        here.prefix[0],
-        here.prefix[1],
-        here.prefix[2],
-        here.suffix[0],
-        here.suffix[1],
-        here.suffix[2],
-        after.suffix[1],
-        before.suffix[1],
-        shape * 2 + first,
-        shapes(&[before, here]),
-        shapes(&[here, after]),
-        shapes(&[before, here, after]),
-        mix(before.hash, shape),
-        mix(after.hash, shape),
-        mix(here.hash, first),
-        u64::from(here.hint),
-        u64::from(before.hint) << 8 | u64::from(here.hint),
-        u64::from(here.hint) << 8 | u64::from(after.hint),
-        cluster(here) << 4 | shape,
-        cluster(before) << 4 | shape,
-        cluster(after) << 4 | shape,
-        cluster(before2),
-        cluster(after2),
-        cluster(before) << 16 | cluster(here),
-        cluster(here) << 16 | cluster(after),
-        cluster(before) << 16 | cluster(after),
-        lists(here) << 4 | usages(&[here]),
-        lists(before) << 8 | lists(here),
-        lists(here) << 8 | lists(after),
-        lists(here) << 16 | cluster(before),
-        lists(here) << 16 | cluster(after),
-        u64::from(before.city) << 8 | u64::from(here.city) << 4 | u64::from(after.city),
-    ];
-    let mut row = [0; TEMPLATES];
-    for (template, (slot, value)) in row.iter_mut().zip(values).enumerate() {
-        *slot = mix(template as u64 + 1, value);
-    }
-    row
+    [
+        (0, usages(&[here])),
+        (1, usages(&[before, here])),
+        (2, usages(&[here, after])),
+        (3, usages(&[before, here, after])),
+        (4, mix(usages(&[here]), here.suffix[1])),
+        (11, mix(before.hash, here.hash)),
+        (12, mix(here.hash, after.hash)),
+        (13, mix(before.hash, after.hash)),
+        (22, shape * 2 + first),
+        (23, shapes(&[before, here])),
+        (24, shapes(&[here, after])),
+        (25, shapes(&[before, here, after])),
+        (26, mix(before.hash, shape)),
+        (27, mix(after.hash, shape)),
+        (28, mix(here.hash, first)),
+        (30, u64::from(before.hint) << 8 | u64::from(here.hint)),
+        (31, u64::from(here.hint) << 8 | u64::from(after.hint)),
+        (33, cluster(before) << 4 | shape),
+        (34, cluster(after) << 4 | shape),
+        (37, cluster(before) << 16 | cluster(here)),
+        (38, cluster(here) << 16 | cluster(after)),
+        (39, cluster(before) << 16 | cluster(after)),
+        (40, lists(here) << 4 | usages(&[here])),
+        (41, lists(before) << 8 | lists(here)),
+        (42, lists(here) << 8 | lists(after)),
+        (43, lists(here) << 16 | cluster(before)),
+        (44, lists(here) << 16 | cluster(after)),
+        (45, u64::from(before.city) << 8 | u64::from(here.city) << 4 | u64::from(after.city)),
+    ]
 }
 
 /// Scores of one token's tags.
@@ -360,6 +393,8 @@ pub struct Tagger<'m> {
     calibration: Calibration,
     vocabulary: Vocabulary<'m>,
     weights: LinearModel<WEIGHED>,
+    /// What the word beyond either end of a sentence weighs at each of [`PLACES`].
+    nowhere: [[i16; WEIGHED]; PLACES.len()],
 }
 
 impl<'m> Tagger<'m> {
@@ -374,26 +409,21 @@ impl<'m> Tagger<'m> {
         let mut transitions = [[0.0; TAGS]; TAGS];
         transitions.as_flattened_mut().iter_mut().for_each(|weight| *weight = next());
         let calibration = std::array::from_fn(|_| (next(), next()));
-        Some(Self {
-            transitions,
-            calibration,
-            vocabulary: Vocabulary::new(vocabulary),
-            weights: LinearModel::from_bytes(weights, RECIPE).ok()?,
-        })
+        let weights: LinearModel<WEIGHED> = LinearModel::from_bytes(weights, RECIPE).ok()?;
+        let nowhere = PLACES.map(|place| weights.steps(hashes(alone(&NOWHERE, place))));
+        let vocabulary = Vocabulary::new(vocabulary);
+        Some(Self { transitions, calibration, vocabulary, weights, nowhere })
     }
 
     /// Finds names in the tokens of one sentence.
     #[must_use]
-    pub fn tag(&self, line: Line<'_>) -> Vec<Tagged> {
-        let (mut words, mut rows) = (Vec::new(), Vec::new());
-        let mut scores: Vec<Scores> = Vec::new();
+    pub fn tag(&self, line: Line<'_>, memory: &mut Memory) -> Vec<Tagged> {
         let mut found = Vec::new();
         for run in runs(line.looks) {
-            describe(line, run.clone(), self.vocabulary, &mut words, &mut rows);
-            scores.clear();
-            scores.extend(rows.iter().map(|row| self.scores(row)));
-            let tags = viterbi(&scores, &self.transitions);
-            for (name, class, margin) in names(&tags, &scores) {
+            self.score(line, run.clone(), memory);
+            let scores = &memory.scores;
+            let tags = viterbi(scores, &self.transitions);
+            for (name, class, margin) in names(&tags, scores) {
                 found.push(Tagged {
                     first: (run.start + name.start) as u32,
                     end: (run.start + name.end) as u32,
@@ -405,11 +435,37 @@ impl<'m> Tagger<'m> {
         found
     }
 
-    fn scores(&self, row: &Row) -> Scores {
-        let weighed = self.weights.sum(row.iter().map(|&hash| Feature::of_hash(hash)));
-        let mut scores = [0.0; TAGS];
-        scores[1..].copy_from_slice(&weighed);
-        scores
+    /// Scores the tokens of a run: what the features of [`describe`] weigh.
+    fn score(&self, line: Line<'_>, run: std::ops::Range<usize>, memory: &mut Memory) {
+        let from = run.start.saturating_sub(AROUND);
+        let until = (run.end + AROUND).min(line.tokens.len());
+        memory.weighed.clear();
+        memory.words.clear();
+        for index in from..until {
+            let text = line.text.get(line.tokens[index].span.range()).unwrap_or_default();
+            let (look, hint) = (line.looks[index], line.hints[index]);
+            let weighed = memory.weigh(text, look, hint, self.vocabulary, &self.weights);
+            memory.weighed.push(weighed);
+            memory.words.push(weighed.word);
+        }
+        mark_cities(&mut memory.words[run.start - from..run.end - from], self.vocabulary);
+        memory.scores.clear();
+        for index in run {
+            let at = index - from;
+            let features = together(&memory.words, at, index == 0);
+            let mut steps = self.weights.steps(hashes(features.into_iter()));
+            for (place, nowhere) in PLACES.into_iter().zip(&self.nowhere) {
+                // What a word weighs is kept by where the token stands from it.
+                let word = at.checked_add_signed(place).and_then(|at| memory.weighed.get(at));
+                let word = word.map_or(nowhere, |word| &word.steps[(2 - place) as usize]);
+                for (step, more) in steps.iter_mut().zip(word) {
+                    *step = step.wrapping_add(*more);
+                }
+            }
+            let mut scores = [0.0; TAGS];
+            scores[1..].copy_from_slice(&self.weights.scaled(steps));
+            memory.scores.push(scores);
+        }
     }
 }
 
@@ -471,6 +527,8 @@ pub fn to_bytes(
 
 #[cfg(test)]
 mod tests {
+    use standpoint_linear::Feature;
+
     use super::*;
     use crate::fold::look;
 
@@ -497,6 +555,43 @@ mod tests {
             .map(look)
             .collect();
         assert_eq!(runs(&looks).collect::<Vec<_>>(), [0..7, 12..14]);
+    }
+
+    #[test]
+    fn what_is_kept_weighs_what_the_features_weigh() {
+        let tagger = Tagger::from_bytes(crate::stage::MODEL).unwrap();
+        let text = "Ola Moe of San Francisco's Bank of the West met Moe in Astana on 3 May 2021";
+        let starts = text.match_indices(' ').map(|(at, _)| at as u32 + 1);
+        let mut tokens: Vec<Annotation> = std::iter::once(0)
+            .chain(starts)
+            .map(|start| {
+                let word = text[start as usize..].split(' ').next().unwrap_or_default();
+                Annotation::new(standpoint_document::Span::new(start, start + word.len() as u32))
+            })
+            .collect();
+        let mut memory = Memory::default();
+        // Twice, so that the second time all words are known, and with other neighbours.
+        for _ in 0..2 {
+            let slice = |token: &Annotation| look(&text[token.span.range()]);
+            let looks: Vec<Look> = tokens.iter().map(slice).collect();
+            let hints: Vec<Hint> = (0..tokens.len()).map(|index| index as u8 % 3).collect();
+            let line = Line { text, tokens: &tokens, looks: &looks, hints: &hints };
+            let mut seen = 0;
+            for run in runs(&looks) {
+                let (mut words, mut rows) = (Vec::new(), Vec::new());
+                describe(line, run.clone(), tagger.vocabulary, &mut words, &mut rows);
+                tagger.score(line, run, &mut memory);
+                let sums = rows
+                    .iter()
+                    .map(|row| tagger.weights.sum(row.iter().map(|&hash| Feature::of_hash(hash))));
+                for (sum, scores) in sums.zip(&memory.scores) {
+                    assert_eq!(sum, scores[1..]);
+                    seen += 1;
+                }
+            }
+            assert!(seen >= 8);
+            tokens.remove(3);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Reads a document's layers and says how its sentences sound, and toward whom.
 
+use std::sync::{Mutex, PoisonError};
+
 use standpoint_document::{
     Annotation, Confidence, Polarity, Sentiment, SentimentRecord, Span, mention, sentence, within,
 };
@@ -9,13 +11,22 @@ use standpoint_linear::{LinearModel, LoadError};
 
 use crate::lexicon::Lexicon;
 use crate::polarity::{Tally, document_sentiment, tally};
-use crate::target::{RECIPE, describe_mention, describe_passage};
-use crate::words::{MAX_PASSAGE_WORDS, Word, read};
+use crate::target::{RECIPE, Rows, Scale, Weighed, describe_mention, describe_passage, weigh};
+use crate::words::{Known, Lately, MAX_PASSAGE_WORDS, Word, read};
+
+/// What is kept from one text to the next.
+#[derive(Debug, Default)]
+struct Memory {
+    lately: Lately,
+    weighed: Weighed,
+}
 
 /// The stage's thinking: a lexicon for sentences, a linear model for mentions.
 #[derive(Debug)]
 pub struct Judge {
     lexicon: Lexicon,
+    /// What was looked up lately, one for each text that was judged at once.
+    memories: Mutex<Vec<Memory>>,
     model: LinearModel<3>,
 }
 
@@ -35,7 +46,8 @@ impl Judge {
     ///
     /// [`LoadError`] when `weights` is not a file that the training of this version made.
     pub fn with_weights(lexicon: Lexicon, weights: &[u8]) -> Result<Self, LoadError> {
-        Ok(Self { lexicon, model: LinearModel::from_bytes(weights, RECIPE)? })
+        let model = LinearModel::from_bytes(weights, RECIPE)?;
+        Ok(Self { lexicon, memories: Mutex::default(), model })
     }
 
     /// Judges a document.
@@ -61,7 +73,10 @@ impl Judge {
             sentences: vec![None; sentences.len()],
             mentions: vec![None; mentions.len()],
         };
-        let mut words = Vec::new();
+        let memory = self.memories.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Memory { lately, mut weighed } = memory.unwrap_or_default();
+        let mut known = Known::new(&self.lexicon, lately);
+        let (mut words, mut rows) = (Vec::new(), Vec::new());
         let mut tallies = Vec::with_capacity(sentences.len());
         for (place, sentence) in record.sentences.iter_mut().zip(sentences) {
             if sentence.flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0 {
@@ -69,15 +84,19 @@ impl Judge {
             }
             let mut whole = Tally::default();
             for part in within(tokens, sentence.span).chunks(MAX_PASSAGE_WORDS) {
-                read(text, part.iter().map(|token| token.span), &self.lexicon, &mut words);
+                read(text, part.iter().map(|token| token.span), &mut known, &mut words);
                 let passage = tally(&words);
                 whole.add(passage);
-                self.judge_mentions(&words, passage, (mentions, heard), &mut record.mentions);
+                let asked = (mentions, heard);
+                let room = (&mut weighed, &mut rows);
+                self.judge_mentions(&words, passage, room, asked, &mut record.mentions);
             }
             *place = whole.sentiment();
             tallies.push((whole, sentence.flags & sentence::TITLE != 0));
         }
         record.document = document_sentiment(&tallies);
+        let memory = Memory { lately: known.into_lately(), weighed };
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         record
     }
 
@@ -86,35 +105,35 @@ impl Judge {
         &self,
         words: &[Word],
         passage: Tally,
+        (weighed, rows): (&mut Weighed, &mut Vec<Rows>),
         (mentions, heard): (&[Annotation], &[Option<[f32; 3]>]),
         places: &mut [Option<Sentiment>],
     ) {
         let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
         let span = Span::new(first.span.start, last.span.end);
         let here = within(mentions, span);
-        let index = mentions.partition_point(|mention| mention.span.start < span.start);
-        let mut common = None;
-        for (number, (mention, place)) in here.iter().zip(&mut places[index..]).enumerate() {
+        let offset = mentions.partition_point(|mention| mention.span.start < span.start);
+        let mut judged = here.iter().enumerate().filter_map(|(number, mention)| {
             if mention.flags & (mention::NESTED | mention::NOT_AN_ACTOR) != 0 {
-                continue;
+                return None;
             }
             let first = words.partition_point(|word| word.span.end <= mention.span.start);
             let end = words.partition_point(|word| word.span.start < mention.span.end);
-            if first >= end {
-                continue;
-            }
-            let mut scores = *common.get_or_insert_with(|| {
-                let mut facts = self.model.adder();
-                describe_passage(words, &mut facts);
-                let mut scores = self.model.prior();
-                facts.add_to(&mut scores);
-                scores
-            });
-            let mut facts = self.model.adder();
-            describe_mention(words, first..end, &mut facts);
+            (first < end).then_some((offset + number, first..end))
+        });
+        let Some(first) = judged.next() else { return };
+        weigh(words, &self.model, weighed, rows);
+        let mut facts = Scale::new(&self.model, rows);
+        describe_passage(words, &mut facts);
+        let mut common = self.model.prior();
+        facts.add_to(&mut common);
+        for (index, mention) in std::iter::once(first).chain(judged) {
+            let mut facts = Scale::new(&self.model, rows);
+            describe_mention(words, mention, &mut facts);
+            let mut scores = common;
             facts.add_to(&mut scores);
             let probabilities = self.model.probabilities(scores);
-            *place = match heard.get(index + number).copied().flatten() {
+            places[index] = match heard.get(index).copied().flatten() {
                 None => sentiment(probabilities, passage),
                 Some(heard) => Some(by_class(both(heard, probabilities))),
             };
@@ -181,7 +200,7 @@ pub fn describe(
     let place = tokens.partition_point(|token| token.end <= mention.start);
     let part = tokens.chunks(MAX_PASSAGE_WORDS).nth(place / MAX_PASSAGE_WORDS)?;
     let mut words = Vec::new();
-    read(text, part.iter().copied(), lexicon, &mut words);
+    read(text, part.iter().copied(), &mut Known::new(lexicon, Lately::new()), &mut words);
     let first = words.partition_point(|word| word.span.end <= mention.start);
     let end = words.partition_point(|word| word.span.start < mention.end);
     if first >= end {

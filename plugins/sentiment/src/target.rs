@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use standpoint_linear::{Facts, Feature};
+use standpoint_linear::{Adder, Facts, Feature, Features, LinearModel};
 
 use crate::polarity::tally;
 use crate::words::{Kind, Word};
@@ -15,21 +15,159 @@ const WINDOW: usize = 40;
 /// How many of them are also taken in pairs.
 const PAIR_WINDOW: usize = 7;
 
+/// What a word by itself may be for a mention; the facts that most words have a dozen of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    /// It stands in the passage.
+    Passage,
+    /// It stands to a side of the mention.
+    Side(i64),
+    /// The same, and in the mention's clause.
+    Clause(i64),
+    /// It stands to a side so far away, in rough steps below [`NEAR`].
+    Near(i64, i64),
+}
+
+/// How many steps away a word is near.
+const NEAR: i64 = 3;
+
+impl Role {
+    /// Every role that a word can have.
+    const ALL: [Self; 11] = [
+        Self::Passage,
+        Self::Side(0),
+        Self::Side(1),
+        Self::Clause(0),
+        Self::Clause(1),
+        Self::Near(0, 0),
+        Self::Near(0, 1),
+        Self::Near(0, 2),
+        Self::Near(1, 0),
+        Self::Near(1, 1),
+        Self::Near(1, 2),
+    ];
+
+    /// The place in [`Role::ALL`].
+    const fn index(self) -> usize {
+        match self {
+            Self::Passage => 0,
+            Self::Side(side) => 1 + side as usize,
+            Self::Clause(side) => 3 + side as usize,
+            Self::Near(side, reach) => 5 + (NEAR * side + reach) as usize,
+        }
+    }
+
+    const fn namespace(self) -> Feature {
+        const STEM: Feature = Feature::new("p1");
+        const SIDE: Feature = Feature::new("s1");
+        const CLAUSE: Feature = Feature::new("s clause");
+        const NEAR: Feature = Feature::new("s near");
+        match self {
+            Self::Passage => STEM,
+            Self::Side(side) => SIDE.number(side),
+            Self::Clause(side) => CLAUSE.number(side),
+            Self::Near(side, reach) => NEAR.number(side).number(reach),
+        }
+    }
+}
+
+/// Takes facts, and those that words are by themselves.
+pub(crate) trait WordFacts: Facts {
+    /// Takes the fact that the word at `place` of the passage has a role.
+    fn push_word(&mut self, role: Role, word: &Word, place: usize, value: f32);
+}
+
+impl WordFacts for Features {
+    fn push_word(&mut self, role: Role, word: &Word, _: usize, value: f32) {
+        self.push_valued(role.namespace().and(word.stem), value);
+    }
+}
+
+/// What a word weighs in each role.
+pub(crate) type Rows = [[i8; 3]; Role::ALL.len()];
+
+/// Words by their stems, with what they weigh; a new word takes the place of an old one.
+pub(crate) type Weighed = Vec<Option<(Feature, Rows)>>;
+
+/// How many words are kept, a power of two.
+const WEIGHED: usize = 4096;
+
+/// Looks up what the words of a passage weigh, most of which were weighed before.
+pub(crate) fn weigh(
+    words: &[Word],
+    model: &LinearModel<3>,
+    weighed: &mut Weighed,
+    rows: &mut Vec<Rows>,
+) {
+    const NAMESPACES: [Feature; Role::ALL.len()] = {
+        let mut namespaces = [Feature::new(""); Role::ALL.len()];
+        let mut index = 0;
+        while index < namespaces.len() {
+            namespaces[index] = Role::ALL[index].namespace();
+            index += 1;
+        }
+        namespaces
+    };
+    weighed.resize(WEIGHED, None);
+    rows.clear();
+    rows.extend(words.iter().map(|word| {
+        let slot = &mut weighed[word.stem.as_u64() as usize % WEIGHED];
+        match slot {
+            Some((known, rows)) if *known == word.stem => *rows,
+            _ => {
+                let rows = NAMESPACES.map(|namespace| model.row(namespace.and(word.stem)));
+                *slot = Some((word.stem, rows));
+                rows
+            }
+        }
+    }));
+}
+
+/// Adds up what facts weigh; words were weighed before.
+#[derive(Debug)]
+pub(crate) struct Scale<'m> {
+    adder: Adder<'m, 3>,
+    rows: &'m [Rows],
+}
+
+impl<'m> Scale<'m> {
+    pub(crate) const fn new(model: &'m LinearModel<3>, rows: &'m [Rows]) -> Self {
+        Self { adder: model.adder(), rows }
+    }
+
+    pub(crate) fn add_to(self, scores: &mut [f32; 3]) {
+        self.adder.add_to(scores);
+    }
+}
+
+impl Facts for Scale<'_> {
+    #[inline]
+    fn push_valued(&mut self, feature: Feature, value: f32) {
+        self.adder.push_valued(feature, value);
+    }
+}
+
+impl WordFacts for Scale<'_> {
+    #[inline]
+    fn push_word(&mut self, role: Role, _: &Word, place: usize, value: f32) {
+        self.adder.add_row(self.rows[place][role.index()], value);
+    }
+}
+
 /// The facts that all mentions of a passage share: its words, their pairs, its tone.
-pub(crate) fn describe_passage(words: &[Word], features: &mut impl Facts) {
-    const STEM: Feature = Feature::new("p1");
+pub(crate) fn describe_passage(words: &[Word], features: &mut impl WordFacts) {
     const PAIR: Feature = Feature::new("p2");
     const TONE: Feature = Feature::new("p tone");
     const FORM: Feature = Feature::new("p form");
     let mut before = None;
-    for word in words {
+    for (place, word) in words.iter().enumerate() {
         if word.kind.is_mark() {
             if matches!(word.kind, Kind::Quote | Kind::Question) {
                 features.push_valued(FORM.and(word.form), 0.5);
             }
             continue;
         }
-        features.push_valued(STEM.and(word.stem), BAG);
+        features.push_word(Role::Passage, word, place, BAG);
         if let Some(before) = before {
             features.push_valued(PAIR.and(before).and(word.stem), BAG);
         }
@@ -44,7 +182,11 @@ const BAG: f32 = 0.5;
 ///
 /// - `mention`: the words that make it up; not empty.
 /// - `is_pronoun`: whether it is "he" rather than a name.
-pub(crate) fn describe_mention(words: &[Word], mention: Range<usize>, features: &mut impl Facts) {
+pub(crate) fn describe_mention(
+    words: &[Word],
+    mention: Range<usize>,
+    features: &mut impl WordFacts,
+) {
     let left = &words[..mention.start];
     let right = &words[mention.end..];
     describe_kind(words, &mention, features);
@@ -52,9 +194,11 @@ pub(crate) fn describe_mention(words: &[Word], mention: Range<usize>, features: 
     let mut cues = [Cue::default(); 2];
     for (side, cue) in [0, 1].into_iter().zip(&mut cues) {
         *cue = if side == 0 {
-            describe_side(side, left.iter().rev(), words[mention.start].clause, features)
+            let beside = left.iter().enumerate().rev();
+            describe_side(side, beside, words[mention.start].clause, features)
         } else {
-            describe_side(side, right.iter(), words[mention.end - 1].clause, features)
+            let beside = words.iter().enumerate().skip(mention.end);
+            describe_side(side, beside, words[mention.end - 1].clause, features)
         };
     }
     describe_cues(left, right, cues, features);
@@ -127,29 +271,25 @@ struct Cue {
     speaks: bool,
 }
 
-/// - `words`: beginning with the one next to the mention.
+/// - `words`: with their places in the passage, beginning with the one next to the mention.
 fn describe_side<'w>(
     side: i64,
-    words: impl Iterator<Item = &'w Word>,
+    words: impl Iterator<Item = (usize, &'w Word)>,
     clause: u16,
-    features: &mut impl Facts,
+    features: &mut impl WordFacts,
 ) -> Cue {
-    const STEM: Feature = Feature::new("s1");
-    const NEAR: Feature = Feature::new("s near");
     const PAIR: Feature = Feature::new("s2");
-    const CLAUSE: Feature = Feature::new("s clause");
     const SUM: Feature = Feature::new("s sum");
     const NEAREST: Feature = Feature::new("s nearest");
-    let [stem, near, pair, same_clause, sums, nearest] =
-        [STEM, NEAR, PAIR, CLAUSE, SUM, NEAREST].map(|namespace| namespace.number(side));
+    let [pair, sums, nearest] = [PAIR, SUM, NEAREST].map(|namespace| namespace.number(side));
 
     let mut cue = Cue::default();
     let mut before = None;
-    let plain = words.filter(|word| !word.kind.is_mark()).take(WINDOW);
-    for (distance, word) in plain.enumerate() {
-        features.push(stem.and(word.stem));
+    let plain = words.filter(|(_, word)| !word.kind.is_mark()).take(WINDOW);
+    for (distance, (place, word)) in plain.enumerate() {
+        features.push_word(Role::Side(side), word, place, 1.0);
         if distance < PAIR_WINDOW {
-            features.push(near.number(reach(distance)).and(word.stem));
+            features.push_word(Role::Near(side, reach(distance)), word, place, 1.0);
             if let Some(before) = before {
                 features.push(pair.and(before).and(word.stem));
             }
@@ -158,7 +298,7 @@ fn describe_side<'w>(
         }
         let in_clause = word.clause == clause;
         if in_clause {
-            features.push_valued(same_clause.and(word.stem), 0.5);
+            features.push_word(Role::Clause(side), word, place, 0.5);
         }
         if word.tone != 0.0 {
             let sign = if word.tone > 0.0 { 1 } else { -1 };
@@ -221,4 +361,46 @@ fn push_tone(namespace: Feature, tone: f32, features: &mut impl Facts) {
     features.push_valued(namespace, tone.clamp(-2.0, 2.0));
     features.push_steps(namespace.number(1), tone, &[0.05, 0.5]);
     features.push_steps(namespace.number(-1), -tone, &[0.05, 0.5]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lexicon::Lexicon;
+    use crate::words::{Known, Lately, MAX_PASSAGE_WORDS, read};
+
+    #[test]
+    fn roles_have_places_of_their_own() {
+        let places = Role::ALL.map(Role::index);
+        assert!(places.iter().enumerate().all(|(index, &place)| index == place), "{places:?}");
+        assert_eq!(NEAR, reach(PAIR_WINDOW - 1) + 1);
+    }
+
+    #[test]
+    fn words_weigh_what_their_features_weigh() {
+        let weights = include_bytes!("../data/target.weights");
+        let model = LinearModel::<3>::from_bytes(weights, RECIPE).unwrap();
+        let long = "Berlin, which had not praised the deal but attacked it; ".repeat(20);
+        let texts = ["Oslo.", "Critics say the ministry of Oslo lied, but Bergen is proud.", &long];
+        let lexicon = Lexicon::standard();
+        let mut known = Known::new(&lexicon, Lately::new());
+        let (mut words, mut weighed, mut rows) = (Vec::new(), Weighed::new(), Vec::new());
+        for text in texts {
+            let tokens = crate::plain_tokens::tokens(text).into_iter().take(MAX_PASSAGE_WORDS);
+            read(text, tokens, &mut known, &mut words);
+            weigh(&words, &model, &mut weighed, &mut rows);
+            for first in 0..words.len() {
+                let mention = first..(first + 2).min(words.len());
+                let mut features = Features::new();
+                describe_passage(&words, &mut features);
+                describe_mention(&words, mention.clone(), &mut features);
+                let mut scale = Scale::new(&model, &rows);
+                describe_passage(&words, &mut scale);
+                describe_mention(&words, mention, &mut scale);
+                let mut scores = model.prior();
+                scale.add_to(&mut scores);
+                assert_eq!(scores, model.scores(&features), "{text} at {first}");
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use standpoint_document::Span;
 use standpoint_linear::Feature;
 
-use crate::lexicon::{Lexicon, Role, key};
+use crate::lexicon::{Entry, Lexicon, Role, key};
 
 /// One token of a passage.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,7 +64,7 @@ const BOOST_REACH: u32 = 3;
 pub(crate) fn read(
     text: &str,
     tokens: impl Iterator<Item = Span>,
-    lexicon: &Lexicon,
+    known: &mut Known<'_>,
     words: &mut Vec<Word>,
 ) {
     words.clear();
@@ -73,7 +73,7 @@ pub(crate) fn read(
         let Some(token) = text.get(span.range()).filter(|token| !token.is_empty()) else {
             continue;
         };
-        words.push(scope.read(span, token, lexicon));
+        words.push(scope.read(span, token, known));
     }
     mark_quotes(text, words);
     if is_title_case(words) {
@@ -94,6 +94,45 @@ pub(crate) fn read(
     }
 }
 
+/// A lexicon, and what was looked up in it lately: most words of a text were in it before.
+#[derive(Debug)]
+pub(crate) struct Known<'l> {
+    lexicon: &'l Lexicon,
+    lately: Lately,
+}
+
+/// Words by their forms, with their entries and stems; a new word takes the place of an old one.
+pub(crate) type Lately = Vec<Option<(Feature, Entry, Feature)>>;
+
+/// How many words are kept, a power of two.
+const LATELY: usize = 2048;
+
+impl<'l> Known<'l> {
+    /// - `lately`: what was kept of this lexicon, or nothing.
+    pub(crate) fn new(lexicon: &'l Lexicon, mut lately: Lately) -> Self {
+        lately.resize(LATELY, None);
+        Self { lexicon, lately }
+    }
+
+    /// What to keep for the next text.
+    pub(crate) fn into_lately(self) -> Lately {
+        self.lately
+    }
+
+    /// The entry of a word and its stem, which its form decides.
+    fn get(&mut self, token: &str, form: Feature) -> (Entry, Feature) {
+        let slot = &mut self.lately[form.as_u64() as usize % LATELY];
+        match slot {
+            Some((known, entry, stem)) if *known == form => (*entry, *stem),
+            _ => {
+                let (entry, stem) = (self.lexicon.entry(form), stem(token, form));
+                *slot = Some((form, entry, stem));
+                (entry, stem)
+            }
+        }
+    }
+}
+
 /// What earlier words of the sentence do to the next one.
 #[derive(Default)]
 struct Scope {
@@ -104,7 +143,7 @@ struct Scope {
 }
 
 impl Scope {
-    fn read(&mut self, span: Span, token: &str, lexicon: &Lexicon) -> Word {
+    fn read(&mut self, span: Span, token: &str, known: &mut Known<'_>) -> Word {
         let first = token.as_bytes()[0];
         let mut word = Word {
             span,
@@ -129,8 +168,8 @@ impl Scope {
         }
 
         word.form = key(token);
-        let entry = lexicon.entry(word.form);
-        word.stem = stem(token, word.form);
+        let entry;
+        (entry, word.stem) = known.get(token, word.form);
         word.kind = match entry.role {
             Role::Speech => Kind::Speech,
             Role::Contrast => Kind::Contrast,
@@ -279,7 +318,7 @@ mod tests {
     fn words(text: &str) -> Vec<Word> {
         let spans = crate::plain_tokens::tokens(text).into_iter();
         let mut words = Vec::new();
-        read(text, spans, &Lexicon::standard(), &mut words);
+        read(text, spans, &mut Known::new(&Lexicon::standard(), Lately::new()), &mut words);
         words
     }
 

@@ -14,7 +14,7 @@ use standpoint_document::{Annotation, Span};
 use standpoint_entity::gazetteer::Gazetteer;
 use standpoint_entity::sight::Sight;
 use standpoint_entity::tagger::{
-    Calibration, Class, KNOTS, Line, TAGS, Tagger, describe, names, runs, to_bytes, viterbi,
+    Calibration, Class, KNOTS, Line, Memory, TAGS, Tagger, describe, names, runs, to_bytes, viterbi,
 };
 use standpoint_entity::vocabulary::Vocabulary;
 
@@ -256,7 +256,7 @@ fn evaluate(gazetteer: &Gazetteer, tagger: &Tagger<'_>, examples: &[Example]) ->
     for example in examples {
         let laid = Laid::new(gazetteer, &example.words);
         let names: Vec<_> = tagger
-            .tag(laid.line())
+            .tag(laid.line(), &mut Memory::default())
             .into_iter()
             .map(|tagged| (tagged.first as usize, tagged.end as usize, tagged.class))
             .filter(|name| has_other || name.2 != Class::Other)
