@@ -35,16 +35,38 @@ pub(crate) struct Pair {
     pub(crate) target: u16,
 }
 
+/// A sentence with what is the same for all its pairs.
+#[derive(Debug)]
+pub(crate) struct Sheet<'a, 't, 'l> {
+    reading: &'a Reading<'t, 'l>,
+    /// Each word as the model sees it; a name only where the pair is known.
+    words: Vec<Feature>,
+    /// The score of whatever cue begins at each word.
+    cues: Vec<Option<f32>>,
+}
+
+impl<'a, 't, 'l> Sheet<'a, 't, 'l> {
+    pub(crate) fn new(reading: &'a Reading<'t, 'l>) -> Self {
+        let all = 0..reading.words.len();
+        Self {
+            reading,
+            words: all.clone().map(|index| plain_word(reading, index)).collect(),
+            cues: all.map(|index| cue_score(reading, index)).collect(),
+        }
+    }
+}
+
 /// Fills `features` with what there is to know of a pair.
 pub(crate) fn extract(
-    reading: &Reading<'_, '_>,
+    sheet: &Sheet<'_, '_, '_>,
     edges: &Edges,
     pair: Pair,
     features: &mut Features,
 ) {
     features.clear();
+    let reading = sheet.reading;
     let target_at = reading.word_of[pair.target as usize] as usize;
-    let view = View { reading, pair };
+    let view = View { sheet, reading, pair };
     let role = i64::from(pair.holder.is_some());
     let role = ROLE.number(role);
     features.push(role);
@@ -154,7 +176,35 @@ fn push_edge(edge: &Edge, role: Feature, features: &mut Features) {
         .push(EDGE_CUE.and(role).and(sign).number(i64::from(edge.lemma)).number(edge.kind as i64));
 }
 
+const WORD: Feature = Feature::new("w");
+
+/// A word as the model sees it, numbers and unmarked names being masked.
+fn plain_word(reading: &Reading<'_, '_>, index: usize) -> Feature {
+    let word = &reading.words[index];
+    if word.lower.starts_with(|first: char| first.is_ascii_digit()) {
+        return WORD.text("0");
+    }
+    // A capital inside a sentence is likely a name that nobody marked.
+    if word.capital && index > 0 && word.entry.is_none() {
+        return WORD.text("[c]");
+    }
+    WORD.text(&word.lower)
+}
+
+/// The score of whatever cue begins at `index`.
+fn cue_score(reading: &Reading<'_, '_>, index: usize) -> Option<f32> {
+    let word = &reading.words[index];
+    if word.is_verb() {
+        let (phrase, _) = reading.longest(index, &word.entry?.verbs)?;
+        return (phrase.cue.score != 0.0).then_some(phrase.cue.score);
+    }
+    noun_cue(reading, index)
+        .map(|(cue, _)| cue.score)
+        .or_else(|| evaluation(reading, index).map(|(score, ..)| score))
+}
+
 struct View<'a, 't, 'l> {
+    sheet: &'a Sheet<'a, 't, 'l>,
     reading: &'a Reading<'t, 'l>,
     pair: Pair,
 }
@@ -162,9 +212,7 @@ struct View<'a, 't, 'l> {
 impl View<'_, '_, '_> {
     /// The word as the model sees it: names and numbers are masked.
     fn word(&self, index: usize) -> Feature {
-        const WORD: Feature = Feature::new("w");
-        let word = &self.reading.words[index];
-        if let Some(party) = word.name() {
+        if let Some(party) = self.reading.words[index].name() {
             let actor = |party: u16| self.reading.parties[party as usize].actor;
             let mask = if actor(party) == actor(self.pair.target) {
                 "[t]"
@@ -175,14 +223,7 @@ impl View<'_, '_, '_> {
             };
             return WORD.text(mask);
         }
-        if word.lower.starts_with(|first: char| first.is_ascii_digit()) {
-            return WORD.text("0");
-        }
-        // A capital inside a sentence is likely a name that nobody marked.
-        if word.capital && index > 0 && word.entry.is_none() {
-            return WORD.text("[c]");
-        }
-        WORD.text(&word.lower)
+        self.sheet.words[index]
     }
 
     fn push_between(&self, holder_at: usize, target_at: usize, features: &mut Features) {
@@ -206,7 +247,7 @@ impl View<'_, '_, '_> {
             );
             let shape = part_code(word.part);
             pattern = pattern.number(shape);
-            if let Some(score) = self.cue_score(index) {
+            if let Some(score) = self.sheet.cues[index] {
                 features.push(BETWEEN_CUE.number(i64::from(forward)).number(level(score)));
             }
         }
@@ -222,18 +263,6 @@ impl View<'_, '_, '_> {
         let after: Vec<Feature> =
             (last + 1..self.reading.words.len()).take(6).map(|index| self.word(index)).collect();
         features.push_ngrams(AROUND.text("after").number(i64::from(forward)), &after, 2);
-    }
-
-    /// The score of whatever cue begins at `index`.
-    fn cue_score(&self, index: usize) -> Option<f32> {
-        let word = &self.reading.words[index];
-        if word.is_verb() {
-            let (phrase, _) = self.reading.longest(index, &word.entry?.verbs)?;
-            return (phrase.cue.score != 0.0).then_some(phrase.cue.score);
-        }
-        noun_cue(self.reading, index)
-            .map(|(cue, _)| cue.score)
-            .or_else(|| evaluation(self.reading, index).map(|(score, ..)| score))
     }
 
     /// What stands right beside a party, and the verb that it belongs to.
@@ -297,7 +326,7 @@ impl View<'_, '_, '_> {
     fn push_sum(&self, role: Feature, features: &mut Features) {
         let mut counts = [0_u32; 2];
         for index in 0..self.reading.words.len().min(80) {
-            if let Some(score) = self.cue_score(index) {
+            if let Some(score) = self.sheet.cues[index] {
                 counts[usize::from(score > 0.0)] += 1;
             }
         }

@@ -12,7 +12,7 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::clause::Doer;
 use crate::edge::{BETWEEN, Edge, Edges, REJECTED, edges};
-use crate::feature::{Pair, RECIPE, extract};
+use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
 pub use crate::opinion::RulesAndEncoder;
@@ -79,7 +79,9 @@ pub trait Judge: Send + Sync {
     fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement>;
 
     /// What a sentence says that only its document can complete.
-    fn implied(&self, sentence: &Sentence<'_>) -> Implied;
+    ///
+    /// - `blame`: whether blame is of use; finding it is most of the work.
+    fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied;
 }
 
 /// Attitudes whose other end stands in another sentence.
@@ -119,6 +121,7 @@ impl RulesAndWeights {
         opinions: &[Option<Opinion>],
     ) -> Vec<Judgement> {
         let (reading, found) = understand(&self.lexicon, sentence);
+        let sheet = Sheet::new(&reading);
         let mut features = Features::new();
         pairs
             .iter()
@@ -129,11 +132,11 @@ impl RulesAndWeights {
                     return Judgement::unsure();
                 }
                 let pair = Pair { holder, target };
-                extract(&reading, &found, pair, &mut features);
+                extract(&sheet, &found, pair, &mut features);
                 let mut scores = self.model.scores(&features).map(|score| score * SHARPNESS);
                 if speaks_of(&reading, &found, pair) {
                     let voice = Pair { holder: None, target };
-                    extract(&reading, &found, voice, &mut features);
+                    extract(&sheet, &found, voice, &mut features);
                     for (score, said) in scores.iter_mut().zip(self.model.scores(&features)) {
                         *score += SPOKEN * (said * SHARPNESS - *score);
                     }
@@ -157,10 +160,20 @@ impl Judge for RulesAndWeights {
         self.judge_with(sentence, pairs, &[])
     }
 
-    fn implied(&self, sentence: &Sentence<'_>) -> Implied {
-        let (reading, found) = understand(&self.lexicon, sentence);
-        let follows = reading.words.iter().any(|word| word.is(class::ALIKE))
-            || reading.runs.iter().any(|&(_, bits)| bits & class::ALIKE != 0);
+    fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied {
+        let slice = |token: &Annotation| sentence.text.get(token.span.range()).unwrap_or_default();
+        let alike = self.lexicon.may_be_alike(sentence.tokens.iter().map(slice));
+        if !blame && !alike {
+            return Implied::default();
+        }
+        let reading = read_sentence(&self.lexicon, sentence);
+        let follows = alike
+            && (reading.words.iter().any(|word| word.is(class::ALIKE))
+                || reading.runs.iter().any(|&(_, bits)| bits & class::ALIKE != 0));
+        if !blame {
+            return Implied { blame: Vec::new(), follows };
+        }
+        let found = edges(&reading, sentence.speaker.map(Doer::Party));
         let blame = found
             .nameless
             .iter()
@@ -210,11 +223,12 @@ pub fn features_of(
     pairs: &[(Option<u16>, u16)],
 ) -> Vec<Features> {
     let (reading, found) = understand(lexicon, sentence);
+    let sheet = Sheet::new(&reading);
     pairs
         .iter()
         .map(|&(holder, target)| {
             let mut features = Features::new();
-            extract(&reading, &found, Pair { holder, target }, &mut features);
+            extract(&sheet, &found, Pair { holder, target }, &mut features);
             features
         })
         .collect()
@@ -298,11 +312,13 @@ pub const fn recipe() -> &'static str {
 }
 
 fn understand<'s>(lexicon: &'s Lexicon, sentence: &Sentence<'s>) -> (Reading<'s, 's>, Edges) {
-    let reading =
-        read(lexicon, sentence.text, sentence.tokens, sentence.parties, sentence.in_quotes);
-    let outside = sentence.speaker.map(Doer::Party);
-    let found = edges(&reading, outside);
+    let reading = read_sentence(lexicon, sentence);
+    let found = edges(&reading, sentence.speaker.map(Doer::Party));
     (reading, found)
+}
+
+fn read_sentence<'s>(lexicon: &'s Lexicon, sentence: &Sentence<'s>) -> Reading<'s, 's> {
+    read(lexicon, sentence.text, sentence.tokens, sentence.parties, sentence.in_quotes)
 }
 
 /// The edge between a pair that says most, preferably of a sign.

@@ -168,6 +168,41 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
     entries: FxHashMap<Box<str>, Entry>,
+    alike: Sieve,
+}
+
+/// Words of which a text has at least one where it has a phrase of some class: the longest of each
+/// phrase. Most sentences have none, and looking takes a few steps a word.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Sieve {
+    words: Vec<Box<str>>,
+    /// A bit for each length that a word has, the last one for all longer ones.
+    lengths: u32,
+    /// A phrase has only words that a text may write in several ways.
+    takes_all: bool,
+}
+
+impl Sieve {
+    fn add(&mut self, phrase: &str) {
+        let plain = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match phrase.split(' ').filter(plain).max_by_key(|word| word.len()) {
+            Some(word) if self.words.iter().any(|known| **known == *word) => {}
+            Some(word) => {
+                self.lengths |= length_bit(word);
+                self.words.push(word.into());
+            }
+            None => self.takes_all = true,
+        }
+    }
+
+    fn takes(&self, word: &str) -> bool {
+        self.lengths & length_bit(word) != 0
+            && self.words.iter().any(|known| known.eq_ignore_ascii_case(word))
+    }
+}
+
+fn length_bit(word: &str) -> u32 {
+    1 << word.len().min(31)
 }
 
 const VERBS: &str = "verbs.tsv";
@@ -213,7 +248,7 @@ impl Lexicon {
             let forms = fields[1].split(' ').map(str::to_owned).collect();
             irregular.insert(fields[0].clone(), forms);
         }
-        let mut lexicon = Self { entries: FxHashMap::default() };
+        let mut lexicon = Self { entries: FxHashMap::default(), alike: Sieve::default() };
         for (index, fields) in rows(VERBS, &read(VERBS)?, 4)? {
             lexicon.add_verb(index, &fields, &irregular)?;
         }
@@ -233,6 +268,9 @@ impl Lexicon {
                 found: fields[1].clone(),
                 expected: "a class such as negation",
             })?;
+            if bit == class::ALIKE {
+                lexicon.alike.add(&fields[0]);
+            }
             let (first, rest) = words_of(&fields[0]);
             if rest.is_empty() {
                 lexicon.entry(&first).classes |= bit;
@@ -251,6 +289,11 @@ impl Lexicon {
     /// What the lists know of `word`, which is in lower case.
     pub(crate) fn get(&self, word: &str) -> Option<&Entry> {
         self.entries.get(word)
+    }
+
+    /// Whether a sentence of these words may have a phrase of the class [`class::ALIKE`].
+    pub(crate) fn may_be_alike<'t>(&self, mut words: impl Iterator<Item = &'t str>) -> bool {
+        self.alike.takes_all || words.any(|word| self.alike.takes(word))
     }
 
     fn entry(&mut self, word: &str) -> &mut Entry {

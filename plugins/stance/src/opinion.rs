@@ -107,8 +107,8 @@ impl Judge for RulesAndEncoder {
         self.rules.judge_with(sentence, pairs, &self.opinions(sentence, pairs))
     }
 
-    fn implied(&self, sentence: &Sentence<'_>) -> Implied {
-        self.rules.implied(sentence)
+    fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied {
+        self.rules.implied(sentence, blame)
     }
 }
 

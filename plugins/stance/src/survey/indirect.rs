@@ -76,7 +76,13 @@ impl Survey<'_> {
     /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
     fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
         let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
-        let implied = self.judge.implied(&self.sentence(scene));
+        let author_blames = !quoted && is_topic && self.document.metadata().author.is_some();
+        let voice_counts = author_blames || quoted && last_speaker.is_some();
+        let blame = self.may_blame(scene, voice_counts);
+        if scene.parties.is_empty() && !blame {
+            return;
+        }
+        let implied = self.judge.implied(&self.sentence(scene), blame);
         if implied.follows {
             self.follow(scene);
         }
@@ -96,12 +102,24 @@ impl Survey<'_> {
                     self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
                 }
                 (None, Some(speaker)) if quoted => self.keep(Holder::Entity(speaker), piece),
-                (None, _) if !quoted && is_topic && self.document.metadata().author.is_some() => {
-                    self.keep(Holder::Author, piece);
-                }
+                (None, _) if author_blames => self.keep(Holder::Author, piece),
                 (None, _) => {}
             }
         }
+    }
+
+    /// Whether blame in a scene could be meant for the target: not where two act who are not of one
+    /// state, for either may be meant.
+    ///
+    /// - `voice_counts`: whether it counts what the voice of the text says.
+    fn may_blame(&self, scene: &Scene<'_>, voice_counts: bool) -> bool {
+        let mut live = scene.parties.iter().enumerate().filter(|(_, party)| !party.inert);
+        let Some((first, party)) = live.next() else {
+            return voice_counts || !scene.parties.is_empty();
+        };
+        live.all(|(index, other)| {
+            other.actor == party.actor || self.speaks_for_same(scene, Some(first as u16), index)
+        })
     }
 
     /// "The Netherlands made similar statements": as the sentence before says of somebody else.
