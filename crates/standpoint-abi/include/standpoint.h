@@ -18,9 +18,10 @@
  * same one. `log` and the waker functions may be called from any thread at any time.
  *
  * What may change: tables grow at their end, and `abi_minor` with them. A field exists where
- * `size` covers it. The structs that lie in arrays (sp_str, sp_annotation, sp_layer, sp_json)
- * never change. Anything else would be ABI 2, with another symbol. Set `reserved` and `flags`
- * to 0.
+ * `size` covers it. The structs that lie in arrays (sp_str, sp_annotation, sp_layer, sp_json,
+ * sp_entity, sp_sentiment) never change. Anything else would be ABI 2, with another symbol. Set
+ * `reserved` to 0, and `flags` to 0 or the flags of this header. What is marked "since 1.1" is
+ * not there in older hosts.
  *
  * Writes are checked when they are made and applied when the call returns SP_OK: all or none. A
  * refused write fails the call, whatever it returns; the host then says why. */
@@ -35,7 +36,7 @@ extern "C" {
 #endif
 
 #define SP_ABI_MAJOR 1u
-#define SP_ABI_MINOR 0u
+#define SP_ABI_MINOR 1u
 
 /* What functions return. */
 #define SP_OK 0
@@ -93,6 +94,35 @@ typedef struct sp_json {
     sp_str json;
 } sp_json;
 
+/* An entity; since 1.1. */
+typedef struct sp_entity {
+    sp_str id;
+    sp_str name;
+    sp_str country; /* absent, or ISO 3166-1 alpha-3 */
+    sp_str aliases; /* with a line feed between each two */
+    uint32_t kind;  /* the label of its mentions */
+    uint32_t flags; /* SP_SPEAKS_FOR_COUNTRY or 0 */
+} sp_entity;
+
+#define SP_SPEAKS_FOR_COUNTRY 1u
+
+/* How something sounds; since 1.1. */
+typedef struct sp_sentiment {
+    float score;      /* from -1 to 1; NaN where nothing is said */
+    float confidence; /* from 0 to 1 */
+} sp_sentiment;
+
+/* The record `sentiment`; since 1.1. */
+typedef struct sp_sentiments {
+    uint32_t size;
+    uint32_t reserved;
+    sp_sentiment document;
+    const sp_sentiment *sentences; /* one for each sentence */
+    size_t sentence_count;
+    const sp_sentiment *mentions; /* one for each mention of an entity */
+    size_t mention_count;
+} sp_sentiments;
+
 /* A document, as far as the manifest's "reads" names it. */
 typedef struct sp_document {
     uint32_t size;
@@ -112,6 +142,10 @@ typedef struct sp_document {
     size_t record_count;
     const sp_json *attributes;
     size_t attribute_count;
+    /* Since 1.1: the entities, in place of their JSON in `records`, for a plugin with the flag
+     * SP_READS_TABLES. */
+    const sp_entity *entities;
+    size_t entity_count;
 } sp_document;
 
 /* What a stage is told about a call. */
@@ -156,7 +190,14 @@ typedef struct sp_host {
     const sp_waker *(*waker_clone)(const sp_waker *waker);
     void (*waker_wake)(const sp_waker *waker);
     void (*waker_drop)(const sp_waker *waker);
+    /* Since 1.1: the records `entities` and `sentiment` without JSON. */
+    int32_t (*set_entities)(sp_call *call, const sp_entity *entities, size_t count);
+    int32_t (*set_sentiment)(sp_call *call, const sp_sentiments *record);
 } sp_host;
+
+/* A flag of sp_plugin: it reads the entities of sp_document, and needs no JSON of them from a
+ * host that has them there. */
+#define SP_READS_TABLES 1u
 
 /* What a plugin exports. */
 typedef struct sp_plugin {

@@ -2,19 +2,21 @@
 //! `include/standpoint.h`.
 //!
 //! Everything here is frozen. A table grows only at its tail, and a field exists where the
-//! table's `size` covers it. [`Annotation`], [`RawLayer`], [`RawJson`] and [`Str`] lie in arrays
-//! and never change at all.
+//! table's `size` covers it. What a table has grown by stands in a struct of its own, such as
+//! [`HostTableV1_1`], so that nobody refers to more than the other side has. [`Annotation`],
+//! [`RawLayer`], [`RawJson`], [`RawEntity`], [`RawSentiment`] and [`Str`] lie in arrays and never
+//! change at all.
 
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 
-use standpoint_document::Annotation;
+use standpoint_document::{Annotation, Entity};
 
 /// The number in the name of the exported symbol. Another major is another ABI.
 pub const ABI_MAJOR: u32 = 1;
 
 /// How far the tables have grown; a host serves every plugin that requires no higher one.
-pub const ABI_MINOR: u32 = 0;
+pub const ABI_MINOR: u32 = 1;
 
 /// The symbol that a plugin exports: a [`PluginTable`].
 pub const SYMBOL: &str = "standpoint_plugin_v1";
@@ -159,6 +161,85 @@ pub struct RawDocument {
     pub attribute_count: usize,
 }
 
+/// A document as a host of ABI 1.1 lends it: `sp_document` with the fields behind `attributes`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct RawDocumentV1_1 {
+    /// What 1.0 had.
+    pub base: RawDocument,
+    /// The entities, for a plugin whose table has the flag [`READS_TABLES`] and whose contract
+    /// reads them; `records` does not have them then.
+    pub entities: *const RawEntity,
+    /// How many.
+    pub entity_count: usize,
+}
+
+/// An entity: `sp_entity`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct RawEntity {
+    /// See [`Entity`](standpoint_document::Entity).
+    pub id: Str,
+    /// The name to show.
+    pub name: Str,
+    /// The state that it belongs to; may be absent.
+    pub country: Str,
+    /// Other names, with a line feed between each two; may be absent.
+    pub aliases: Str,
+    /// The code of an [`EntityKind`](standpoint_document::EntityKind).
+    pub kind: u32,
+    /// [`SPEAKS_FOR_COUNTRY`] or 0.
+    pub flags: u32,
+}
+
+impl RawEntity {
+    /// Lends an entity.
+    #[must_use]
+    pub fn new(entity: &Entity) -> Self {
+        Self {
+            id: Str::new(&entity.id),
+            name: Str::new(&entity.name),
+            country: Str::optional(entity.country.as_deref()),
+            aliases: Str::new(entity.aliases.as_lines()),
+            kind: entity.kind.code(),
+            flags: if entity.speaks_for_country { SPEAKS_FOR_COUNTRY } else { 0 },
+        }
+    }
+}
+
+/// A flag of [`RawEntity`].
+pub const SPEAKS_FOR_COUNTRY: u32 = 1;
+
+/// How something sounds: `sp_sentiment`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct RawSentiment {
+    /// From -1 to 1; NaN where nothing is said.
+    pub score: f32,
+    /// From 0 to 1.
+    pub confidence: f32,
+}
+
+/// The record `sentiment`: `sp_sentiments`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct RawSentiments {
+    /// Bytes in this struct.
+    pub size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Of the document as a whole.
+    pub document: RawSentiment,
+    /// One for each sentence.
+    pub sentences: *const RawSentiment,
+    /// How many.
+    pub sentence_count: usize,
+    /// One for each mention of an entity.
+    pub mentions: *const RawSentiment,
+    /// How many.
+    pub mention_count: usize,
+}
+
 /// What a stage is told about a call: `sp_context`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -252,6 +333,18 @@ pub struct HostTable {
     pub waker_drop: unsafe extern "C" fn(*const RawWaker),
 }
 
+/// What a host of ABI 1.1 offers: `sp_host` with the fields behind `waker_drop`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct HostTableV1_1 {
+    /// What 1.0 had.
+    pub base: HostTable,
+    /// Writes the record `entities`, without JSON.
+    pub set_entities: unsafe extern "C" fn(*mut RawCall, *const RawEntity, count: usize) -> i32,
+    /// Writes the record `sentiment`, without JSON.
+    pub set_sentiment: unsafe extern "C" fn(*mut RawCall, *const RawSentiments) -> i32,
+}
+
 /// Makes a stage.
 pub type Create = unsafe extern "C" fn(
     *const HostTable,
@@ -298,7 +391,7 @@ pub struct PluginTable {
     pub abi_minor: u32,
     /// The lowest minor of a host that has all that the plugin calls.
     pub host_minor_required: u32,
-    /// 0; bits may get a meaning that an older host may ignore.
+    /// [`READS_TABLES`] or 0; bits may get a meaning that an older host may ignore.
     pub flags: u32,
     /// 0.
     pub reserved: u32,
@@ -317,6 +410,10 @@ pub struct PluginTable {
     /// Null where no call is ever pending.
     pub drop_future: Option<DropFuture>,
 }
+
+/// A flag of [`PluginTable`]: the plugin reads entities where [`RawDocumentV1_1`] has them, and
+/// needs no JSON of them from a host that lends them there.
+pub const READS_TABLES: u32 = 1;
 
 // SAFETY: the table is constant, and all that it points to is constant and lives for ever.
 unsafe impl Sync for PluginTable {}

@@ -40,8 +40,8 @@
 //!
 //! - The stage sees the layers, records and attributes that its contract reads, and no others;
 //!   what it writes must be in the contract, too, the language (`layers::LANGUAGE`) included.
-//! - Text, layers and vectors are read where the host keeps them. Records (`entities`,
-//!   `sentiment`, `stance`) and attributes cross as JSON.
+//! - Text, layers and vectors are read where the host keeps them. Entities and sentiments cross as
+//!   tables, the record `stance` and attributes as JSON.
 //! - The host checks what was written when the call is over, and fails the call if it does not fit.
 //! - A panic fails the document, and the next call gets a new instance of the stage.
 //! - `tracing` events come out of the host under `plugin::<name>`; spans stay inside.
@@ -72,8 +72,8 @@
 //! **Versions.** The exported symbol carries the major version of the ABI, which has nothing to do
 //! with the version of the program. Tables grow at their end and never change otherwise; a field
 //! exists where the table's `size` covers it, and either side may be the older one. The structs
-//! that lie in arrays, [`document::Annotation`], [`layout::RawLayer`], [`layout::RawJson`] and
-//! [`layout::Str`], never change. The manifest names the lowest minor version that the plugin
+//! that lie in arrays, [`document::Annotation`], [`layout::RawLayer`], [`layout::RawJson`],
+//! [`layout::RawEntity`], [`layout::RawSentiment`] and [`layout::Str`], never change. The manifest names the lowest minor version that the plugin
 //! needs (`host_minor_required`), and unknown keys in it are passed over.
 //!
 //! **Ownership.** Nobody frees what the other side allocated. What the host lends stays until the

@@ -12,7 +12,8 @@ use common::{compile_c, message, run, start};
 use serde_json::Value;
 use standpoint_abi::document::Annotation;
 use standpoint_abi::layout::{
-    HostTable, PluginTable, RawContext, RawDocument, RawJson, RawLayer, RawStart, Str,
+    HostTable, HostTableV1_1, PluginTable, RawContext, RawDocument, RawDocumentV1_1, RawEntity,
+    RawJson, RawLayer, RawSentiment, RawSentiments, RawStart, Str,
 };
 use standpoint_abi::stage::{Stage, testing};
 use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin};
@@ -39,6 +40,12 @@ fn the_header_lays_out_what_rust_lays_out() {
     let program = compile_c("tests/c/layout.c", folder.path(), "layout", &[]);
     let output = Command::new(Path::new(&program)).output().unwrap();
     macro_rules! lines {
+        // What a table had in 1.0, without its size.
+        (v1_0 $c:literal $type:ty { $($field:ident),* }) => {
+            concat_lines(&[
+                $((format!("{}.{}", $c, stringify!($field)), offset_of!($type, $field)),)*
+            ])
+        };
         ($($c:literal $type:ty { $($field:ident),* })*) => {
             concat_lines(&[$(
                 ($c.to_owned(), size_of::<$type>()),
@@ -62,16 +69,31 @@ fn the_header_lays_out_what_rust_lays_out() {
                 annotations, annotation_count, labels, label_count, vectors, vector_width
             }
             "sp_json" RawJson { json }
-            "sp_document" RawDocument {
+            "sp_entity" RawEntity { name, country, aliases, kind, flags }
+            "sp_sentiment" RawSentiment { confidence }
+            "sp_sentiments" RawSentiments {
+                document, sentences, sentence_count, mentions, mention_count
+            }
+            "sp_document" RawDocumentV1_1 { entities, entity_count }
+        }
+        + &lines! {
+            v1_0 "sp_document" RawDocument {
                 id, text, title, author, published, language, source_name, source_path, source_id,
                 layers, layer_count, records, record_count, attributes, attribute_count
             }
+        }
+        + &lines! {
             "sp_context" RawContext { attempt, stage, cancelled }
             "sp_start" RawStart { stage, pipeline_dir, settings }
-            "sp_host" HostTable {
+            "sp_host" HostTableV1_1 { set_entities, set_sentiment }
+        }
+        + &lines! {
+            v1_0 "sp_host" HostTable {
                 abi_major, abi_minor, max_level, log, set_layer, set_record, set_attribute,
                 set_language, add_note, set_error, waker_clone, waker_wake, waker_drop
             }
+        }
+        + &lines! {
             "sp_plugin" PluginTable {
                 abi_major, abi_minor, host_minor_required, flags, manifest, create, destroy,
                 process, process_batch, poll, drop_future
@@ -114,6 +136,14 @@ fn whatever_a_stage_writes_is_refused_in_words_and_changes_nothing() {
         ("xu", "the layer cannot be read: a null or misaligned pointer"),
         ("xv", "the spans of a layer cannot be read: a null or misaligned pointer"),
         ("xw", "it failed without saying why; a stage says so with `set_error`"),
+        ("A", "what it writes as `entities` is wrong: no kind has the code 99"),
+        ("B", "it passes a text that is not UTF-8, such as "),
+        ("C", "the entities cannot be read: a null or misaligned pointer"),
+        ("D", "layer `entities` span #0: its link leaves the table, which has 1 entries"),
+        ("E", "what it writes as `sentiment` is wrong: 2 is no score from -1 to 1"),
+        ("F", "layer `sentiment` span #0: it has 1 entries where the document needs 0"),
+        ("G", "the sentiment cannot be read: a null or misaligned pointer"),
+        ("H", "the sentiment cannot be read: a null or misaligned pointer"),
     ];
     for (text, expected) in cases {
         let mut document = standpoint_abi::document::Document::new("d", text.to_owned()).unwrap();
@@ -125,6 +155,10 @@ fn whatever_a_stage_writes_is_refused_in_words_and_changes_nothing() {
     let document = run(&bad, "x").unwrap();
     assert_eq!(document.attribute("a"), Some(&serde_json::json!([1])));
     assert!(run(&bad, "fine.").is_ok());
+    let mut document = standpoint_abi::document::Document::new("d", "I").unwrap();
+    testing::process(&bad, &mut document).unwrap();
+    assert_eq!(document.entities()[0].aliases.as_lines(), "Xi\nXy");
+    assert_eq!(document.sentiment().unwrap().document.unwrap().score.get(), 0.5);
 }
 
 #[test]

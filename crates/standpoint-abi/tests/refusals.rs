@@ -111,9 +111,9 @@ fn other_abis_and_machines_are_refused_from_the_manifest() {
     ];
     let messages: Vec<_> = cases.iter().map(|flags| refusal(&bad(&folder, flags))).collect();
     assert_snapshot!(messages.join("\n"), @r#"
-    bad 0.4.1 needs host ABI >= 1.3; this host has 1.0: upgrade standpoint, or build the plugin with an older standpoint-abi
-    bad 0.4.1 needs host ABI >= 2.0; this host has 1.0: upgrade standpoint, or build the plugin with an older standpoint-abi
-    bad 0.4.1 speaks ABI 0.0; this host speaks 1.0: rebuild the plugin
+    bad 0.4.1 needs host ABI >= 1.3; this host has 1.1: upgrade standpoint, or build the plugin with an older standpoint-abi
+    bad 0.4.1 needs host ABI >= 2.0; this host has 1.1: upgrade standpoint, or build the plugin with an older standpoint-abi
+    bad 0.4.1 speaks ABI 0.0; this host speaks 1.1: rebuild the plugin
     bad 0.4.1 was built with `panic = "abort"`, so that its panics would end this program: remove that from its profile and rebuild it
     libbad.so is built for aarch64-apple-darwin; this host is <host>
     "#);
@@ -236,7 +236,13 @@ fn what_anybody_may_write_is_not_run() {
 #[test]
 fn a_pin_holds() {
     let library = example("hedge");
-    let right = LoadedPlugin::load(&library, &LoadPolicy::default()).unwrap().sha256().to_owned();
+    // Nobody hashes what nobody pins or keeps.
+    let loaded = LoadedPlugin::load(&library, &LoadPolicy::default()).unwrap();
+    assert_eq!(loaded.sha256(), None);
+    let folder = folder();
+    let cache_dir = Some(folder.path().join("cache"));
+    let keeping = LoadPolicy { cache_dir, ..LoadPolicy::default() };
+    let right = LoadedPlugin::load(&library, &keeping).unwrap().sha256().unwrap().to_owned();
     let pinned = |pin: &str| LoadPolicy { sha256: Some(pin.to_owned()), ..LoadPolicy::default() };
     LoadedPlugin::load(&library, &pinned(&right.to_uppercase())).unwrap();
     let refused = refusal_under(&library, &pinned("00ff")).replace(&right, "<found>");

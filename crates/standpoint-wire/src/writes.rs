@@ -12,8 +12,8 @@ use standpoint_stage::StageError;
 #[derive(Debug, Default)]
 pub struct Writes {
     layers: Vec<(&'static str, Layer<'static>)>,
-    /// With the JSON that they came as.
-    entities: Option<(Vec<Entity>, String)>,
+    /// With the JSON that they came as, if any.
+    entities: Option<(Vec<Entity>, Option<String>)>,
     sentiment: Option<SentimentRecord>,
     stance: Option<Vec<TargetStance>>,
     attributes: Vec<(&'static str, Value)>,
@@ -74,7 +74,9 @@ impl Writes {
         text: &str,
     ) -> Result<(), StageError> {
         match name {
-            layers::ENTITIES => self.entities = Some((parse(name, json)?, json.to_owned())),
+            layers::ENTITIES => {
+                self.entities = Some((parse(name, json)?, Some(json.to_owned())));
+            }
             layers::SENTIMENT => self.sentiment = Some(parse(name, json)?),
             layers::STANCE => {
                 let stance: Vec<TargetStance> = parse(name, json)?;
@@ -92,6 +94,16 @@ impl Writes {
             }
         }
         Ok(())
+    }
+
+    /// Takes the record `entities`.
+    pub fn set_entities(&mut self, entities: Vec<Entity>) {
+        self.entities = Some((entities, None));
+    }
+
+    /// Takes the record `sentiment`.
+    pub fn set_sentiment(&mut self, record: SentimentRecord) {
+        self.sentiment = Some(record);
     }
 
     /// Takes an attribute as JSON.
@@ -127,7 +139,10 @@ impl Writes {
             document.lend_layer(name, layer);
         }
         if let Some((entities, json)) = self.entities.take() {
-            document.lend_entities_of_json(entities, json);
+            match json {
+                Some(json) => document.lend_entities_of_json(entities, json),
+                None => document.lend_entities(entities),
+            }
         }
         if let Some(sentiment) = self.sentiment.take() {
             document.lend_sentiment(Some(sentiment));

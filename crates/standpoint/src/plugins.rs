@@ -296,7 +296,9 @@ impl Plugin {
         let (stage, most_calls): (Arc<dyn Stage>, Option<NonZeroUsize>) = match &self.kind {
             Kind::Native(manifest) => {
                 let loaded = LoadedPlugin::load(&self.path, policy)?;
-                note_build(self.name(), loaded.sha256());
+                if let Some(sha256) = loaded.sha256() {
+                    note_build(self.name(), sha256);
+                }
                 let stage = loaded.create(settings, context)?;
                 let most =
                     manifest.concurrency.and_then(|calls| NonZeroUsize::try_from(calls).ok());

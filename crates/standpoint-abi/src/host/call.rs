@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use standpoint_document::{Annotation, Layer, Vectors, layers};
+use standpoint_document::{Annotation, Entity, Layer, SentimentRecord, Vectors, layers};
 use standpoint_stage::{StageError, StageErrorKind};
 use standpoint_wire::{Writes, writable};
 
@@ -85,6 +85,18 @@ impl<'d> Call<'d> {
     pub(super) fn set_record(&mut self, name: &str, json: &str) -> Result<(), StageError> {
         let name = self.writable(name.as_bytes())?;
         self.writes.set_record(name, json, self.text)
+    }
+
+    pub(super) fn set_entities(&mut self, entities: Vec<Entity>) -> Result<(), StageError> {
+        self.writable(layers::ENTITIES.as_bytes())?;
+        self.writes.set_entities(entities);
+        Ok(())
+    }
+
+    pub(super) fn set_sentiment(&mut self, record: SentimentRecord) -> Result<(), StageError> {
+        self.writable(layers::SENTIMENT.as_bytes())?;
+        self.writes.set_sentiment(record);
+        Ok(())
     }
 
     pub(super) fn set_attribute(&mut self, name: &str, json: &str) -> Result<(), StageError> {

@@ -9,15 +9,18 @@ use serde::Serialize;
 use standpoint_document::{Document, Layer, layers};
 use standpoint_stage::{StageContext, StageError};
 
-use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, v1_0};
+use crate::layout::{
+    RawContext, RawDocument, RawDocumentV1_1, RawEntity, RawJson, RawLayer, Str, v1_0,
+};
 
 /// A document lent to a plugin.
 #[derive(Debug)]
 pub(super) struct View<'d> {
-    raw: RawDocument,
+    raw: RawDocumentV1_1,
     /// What `raw` points to besides the document; unchanged since, so that the pointers hold.
     layers: Vec<RawLayer>,
     labels: Vec<Vec<Str>>,
+    entities: Vec<RawEntity>,
     parts: Vec<RawJson>,
     json: Vec<Cow<'d, str>>,
     _document: PhantomData<&'d Document<'d>>,
@@ -33,8 +36,8 @@ impl<'d> View<'d> {
     /// is made where it stays.
     pub(super) fn new(document: &'d Document<'_>) -> Self {
         let metadata = document.metadata();
-        let raw = RawDocument {
-            size: v1_0::DOCUMENT_SIZE,
+        let base = RawDocument {
+            size: size_of::<RawDocumentV1_1>() as u32,
             reserved: 0,
             id: Str::new(document.id()),
             text: Str::new(document.text()),
@@ -53,9 +56,10 @@ impl<'d> View<'d> {
             attribute_count: 0,
         };
         Self {
-            raw,
+            raw: RawDocumentV1_1 { base, entities: ptr::null(), entity_count: 0 },
             layers: Vec::new(),
             labels: Vec::new(),
+            entities: Vec::new(),
             parts: Vec::new(),
             json: Vec::new(),
             _document: PhantomData,
@@ -64,10 +68,13 @@ impl<'d> View<'d> {
 
     /// Lends the layers, records and attributes of the same document that `reads` names, and
     /// nothing else: what is not declared cannot be relied on by mistake, and costs nothing.
+    ///
+    /// - `reads_tables`: whether the plugin reads entities without JSON.
     pub(super) fn annotate(
         &mut self,
         document: &'d Document<'_>,
         reads: &[&str],
+        reads_tables: bool,
     ) -> Result<(), StageError> {
         self.layers.reserve_exact(reads.len());
         for name in reads {
@@ -78,6 +85,10 @@ impl<'d> View<'d> {
         let mut names: Vec<&str> = Vec::new();
         for &name in reads {
             self.json.push(match name {
+                layers::ENTITIES if reads_tables => {
+                    self.entities.extend(document.entities().iter().map(RawEntity::new));
+                    continue;
+                }
                 layers::ENTITIES => match document.entities_json() {
                     Some(json) => Cow::Borrowed(json),
                     None => to_json(name, document.entities())?,
@@ -102,15 +113,18 @@ impl<'d> View<'d> {
         self.parts = names.iter().zip(&self.json).map(part).collect();
 
         let (records, attributes) = self.parts.split_at(record_count);
-        (self.raw.layers, self.raw.layer_count) = (self.layers.as_ptr(), self.layers.len());
-        (self.raw.records, self.raw.record_count) = (records.as_ptr(), records.len());
-        (self.raw.attributes, self.raw.attribute_count) = (attributes.as_ptr(), attributes.len());
+        let raw = &mut self.raw;
+        (raw.entities, raw.entity_count) = (self.entities.as_ptr(), self.entities.len());
+        let raw = &mut raw.base;
+        (raw.layers, raw.layer_count) = (self.layers.as_ptr(), self.layers.len());
+        (raw.records, raw.record_count) = (records.as_ptr(), records.len());
+        (raw.attributes, raw.attribute_count) = (attributes.as_ptr(), attributes.len());
         Ok(())
     }
 
     /// The pointer to lend; it lasts as long as the view stays where it is.
     pub(super) fn raw(&self) -> *const RawDocument {
-        &raw const self.raw
+        (&raw const self.raw).cast()
     }
 }
 

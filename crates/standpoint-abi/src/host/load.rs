@@ -15,7 +15,8 @@ use super::run::Instance;
 use super::stage::HostedStage;
 use super::table::PluginHost;
 use crate::layout::{
-    ABI_MAJOR, Create, Destroy, DropFuture, PluginTable, Poll, Process, ProcessBatch, SYMBOL, v1_0,
+    ABI_MAJOR, Create, Destroy, DropFuture, PluginTable, Poll, Process, ProcessBatch, READS_TABLES,
+    SYMBOL, v1_0,
 };
 
 /// A plugin whose code is in this program, for as long as it runs: libraries are never unloaded.
@@ -33,8 +34,10 @@ pub(super) struct Loaded {
     /// The contract's names, kept for ever as the code is.
     pub(super) reads: &'static [&'static str],
     pub(super) writes: &'static [&'static str],
+    /// Whether the plugin reads entities without JSON.
+    pub(super) reads_tables: bool,
     path: PathBuf,
-    sha256: String,
+    sha256: Option<String>,
 }
 
 /// The functions of a plugin's table.
@@ -68,7 +71,8 @@ impl LoadedPlugin {
         let host = PluginHost::of(&manifest.name);
         let (reads, writes) = (keep_names(&manifest.reads), keep_names(&manifest.writes));
         let (path, sha256) = (path.to_owned(), approved.sha256);
-        let inner = Loaded { manifest, functions, host, reads, writes, path, sha256 };
+        let reads_tables = table.flags & READS_TABLES != 0;
+        let inner = Loaded { manifest, functions, host, reads, writes, reads_tables, path, sha256 };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -102,10 +106,11 @@ impl LoadedPlugin {
         &self.inner.path
     }
 
-    /// The file's SHA-256, in hexadecimal.
+    /// The file's SHA-256 in hexadecimal, where the policy asked for it: with a hash to compare or
+    /// a folder for copies.
     #[must_use]
-    pub fn sha256(&self) -> &str {
-        &self.inner.sha256
+    pub fn sha256(&self) -> Option<&str> {
+        self.inner.sha256.as_deref()
     }
 
     pub(super) fn loaded(&self) -> &Arc<Loaded> {

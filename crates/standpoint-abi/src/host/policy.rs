@@ -27,16 +27,21 @@ pub(super) struct Approved {
     pub(super) path: PathBuf,
     /// The same, open.
     pub(super) file: File,
-    /// Its SHA-256 in hexadecimal.
-    pub(super) sha256: String,
+    /// Its SHA-256 in hexadecimal, where anybody needs it.
+    pub(super) sha256: Option<String>,
 }
 
 impl LoadPolicy {
-    /// Checks a file, and copies it into the cache where there is one.
+    /// Checks a file, and copies it into the cache where there is one. The file is read whole and
+    /// hashed only where a hash is pinned or a copy is kept: libraries have tens of megabytes.
     pub(super) fn approve(&self, path: &Path) -> Result<Approved, LoadError> {
         let read = |source| LoadError::Read { path: path.to_owned(), source };
         let mut file = open(path)?;
         refuse_world_writable(&file, path)?;
+        if self.sha256.is_none() && self.cache_dir.is_none() {
+            let path = fs::canonicalize(path).map_err(read)?;
+            return Ok(Approved { file: File::open(&path).map_err(read)?, path, sha256: None });
+        }
         let mut content = Vec::new();
         file.read_to_end(&mut content).map_err(read)?;
         let sha256 = hexadecimal(&Sha256::digest(&content));
@@ -51,13 +56,14 @@ impl LoadPolicy {
         }
         let Some(folder) = &self.cache_dir else {
             let path = fs::canonicalize(path).map_err(read)?;
-            return Ok(Approved { file: File::open(&path).map_err(read)?, path, sha256 });
+            let file = File::open(&path).map_err(read)?;
+            return Ok(Approved { file, path, sha256: Some(sha256) });
         };
         let kept = keep_copy(folder, &sha256, &content)
             .map_err(|source| LoadError::Cache { path: folder.clone(), source })?;
         let file =
             File::open(&kept).map_err(|source| LoadError::Cache { path: kept.clone(), source })?;
-        Ok(Approved { path: kept, file, sha256 })
+        Ok(Approved { path: kept, file, sha256: Some(sha256) })
     }
 }
 

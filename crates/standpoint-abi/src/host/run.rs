@@ -80,7 +80,7 @@ impl Instance {
         let mut writes = Writes::default();
         {
             let mut view = View::new(document);
-            view.annotate(document, self.plugin.reads)?;
+            view.annotate(document, self.plugin.reads, self.plugin.reads_tables)?;
             let context = LentContext::new(context);
             let mut call = Call::new(document.text(), self.plugin.writes, &mut writes);
             let lent = Lent { call: call.lend(), document: view.raw() };
@@ -124,7 +124,8 @@ impl Instance {
                 .iter()
                 .map(|document| {
                     let mut view = View::new(document);
-                    view.annotate(document, self.plugin.reads).map(|()| view)
+                    let Loaded { reads, reads_tables, .. } = *self.plugin;
+                    view.annotate(document, reads, reads_tables).map(|()| view)
                 })
                 .collect();
             let views = match views {

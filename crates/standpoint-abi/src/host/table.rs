@@ -10,14 +10,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
-use standpoint_document::Annotation;
+use standpoint_document::{
+    Aliases, Annotation, Confidence, Entity, EntityKind, Polarity, Sentiment, SentimentRecord,
+    layers,
+};
 use standpoint_stage::{StageError, StageErrorKind};
 use tracing::level_filters::LevelFilter;
 
 use super::call::{Call, LentLayer};
 use super::log::EventSites;
 use crate::layout::{
-    ABI_MAJOR, ABI_MINOR, ERROR, HostTable, OK, RawCall, RawLayer, RawWaker, Str, slice, v1_0,
+    ABI_MAJOR, ABI_MINOR, ERROR, HostTable, HostTableV1_1, OK, RawCall, RawEntity, RawLayer,
+    RawSentiment, RawSentiments, RawWaker, SPEAKS_FOR_COUNTRY, Str, slice,
 };
 
 /// The host as one plugin sees it, with what the host keeps for that plugin. Never freed.
@@ -25,7 +29,7 @@ use crate::layout::{
 #[derive(Debug)]
 pub(super) struct PluginHost {
     /// First, so that a pointer to the table is a pointer to this.
-    table: HostTable,
+    table: HostTableV1_1,
     sites: EventSites,
 }
 
@@ -39,8 +43,8 @@ impl PluginHost {
     }
 
     fn new(plugin: &str) -> Self {
-        let table = HostTable {
-            size: v1_0::HOST_SIZE,
+        let base = HostTable {
+            size: size_of::<HostTableV1_1>() as u32,
             abi_major: ABI_MAJOR,
             abi_minor: ABI_MINOR,
             max_level: AtomicU32::new(0),
@@ -55,6 +59,7 @@ impl PluginHost {
             waker_wake,
             waker_drop,
         };
+        let table = HostTableV1_1 { base, set_entities, set_sentiment };
         Self { table, sites: EventSites::new(plugin) }
     }
 
@@ -75,8 +80,9 @@ impl PluginHost {
             Some(tracing::Level::TRACE) => 5,
         };
         // Written only when it differs: all workers read it all the time.
-        if self.table.max_level.load(Ordering::Relaxed) != level {
-            self.table.max_level.store(level, Ordering::Relaxed);
+        let listened = &self.table.base.max_level;
+        if listened.load(Ordering::Relaxed) != level {
+            listened.store(level, Ordering::Relaxed);
         }
     }
 }
@@ -137,6 +143,86 @@ unsafe extern "C" fn set_layer(call: *mut RawCall, layer: *const RawLayer) -> i3
 unsafe extern "C" fn set_record(call: *mut RawCall, name: Str, json: Str) -> i32 {
     // SAFETY: the texts stay for this function, by the ABI's rule.
     unsafe { with_call(call, |call| call.set_record(text(name)?, text(json)?)) }
+}
+
+unsafe extern "C" fn set_entities(
+    call: *mut RawCall,
+    entities: *const RawEntity,
+    count: usize,
+) -> i32 {
+    // SAFETY: the entities and their texts stay for this function, by the ABI's rule.
+    unsafe {
+        with_call(call, |call| {
+            let entities = slice(entities, count).ok_or_else(|| malformed("entities"))?;
+            call.set_entities(entities.iter().map(|raw| entity(raw)).collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// # Safety
+///
+/// The entity's texts stay readable and unchanged for this function.
+unsafe fn entity(raw: &RawEntity) -> Result<Entity, StageError> {
+    // SAFETY: this function's own condition.
+    let text = |raw: Str| unsafe { text(raw) };
+    let kind = EntityKind::from_code(raw.kind).ok_or_else(|| {
+        let (kind, name) = (raw.kind, layers::ENTITIES);
+        StageError::stage(format!(
+            "what it writes as `{name}` is wrong: no kind has the code {kind}"
+        ))
+    })?;
+    let country =
+        if raw.country.ptr.is_null() { None } else { Some(text(raw.country)?.to_owned()) };
+    Ok(Entity {
+        id: text(raw.id)?.to_owned(),
+        name: text(raw.name)?.to_owned(),
+        kind,
+        country,
+        speaks_for_country: raw.flags & SPEAKS_FOR_COUNTRY != 0,
+        aliases: Aliases::from_lines(text(raw.aliases)?),
+    })
+}
+
+unsafe extern "C" fn set_sentiment(call: *mut RawCall, record: *const RawSentiments) -> i32 {
+    // SAFETY: the record and its arrays stay for this function, by the ABI's rule; `size` comes
+    // first in every version.
+    unsafe {
+        with_call(call, |call| {
+            let unreadable = || malformed("sentiment");
+            if record.is_null()
+                || !record.is_aligned()
+                || ((&raw const (*record).size).read() as usize) < size_of::<RawSentiments>()
+            {
+                return Err(unreadable());
+            }
+            let record = &*record;
+            let rows = |first, count| {
+                let rows: &[RawSentiment] = slice(first, count).ok_or_else(unreadable)?;
+                rows.iter().map(sentiment).collect::<Result<Vec<_>, _>>()
+            };
+            call.set_sentiment(SentimentRecord {
+                document: sentiment(&record.document)?,
+                sentences: rows(record.sentences, record.sentence_count)?,
+                mentions: rows(record.mentions, record.mention_count)?,
+            })
+        })
+    }
+}
+
+fn sentiment(raw: &RawSentiment) -> Result<Option<Sentiment>, StageError> {
+    if raw.score.is_nan() {
+        return Ok(None);
+    }
+    match (Polarity::new(raw.score), Confidence::new(raw.confidence)) {
+        (Some(score), Some(confidence)) => Ok(Some(Sentiment { score, confidence })),
+        _ => Err(StageError::stage(format!(
+            "what it writes as `{}` is wrong: {} is no score from -1 to 1, or {} no confidence \
+             from 0 to 1",
+            layers::SENTIMENT,
+            raw.score,
+            raw.confidence
+        ))),
+    }
 }
 
 unsafe extern "C" fn set_attribute(call: *mut RawCall, name: Str, json: Str) -> i32 {

@@ -11,7 +11,7 @@ use standpoint_document::Document;
 use standpoint_stage::{StageContext, StageDefinition, StageError, StageErrorKind, StartContext};
 
 use super::guard::catch;
-use super::host::{BorrowedWaker, Call, greet, host};
+use super::host::{BorrowedWaker, Call, Host, greet, host};
 use super::{log, view};
 use crate::layout::{
     ERROR, HostTable, OK, PANIC, PENDING, RawCall, RawContext, RawDocument, RawFuture, RawInstance,
@@ -21,7 +21,7 @@ use crate::layout::{
 /// A stage and the host that it was made for.
 struct Instance<S> {
     stage: S,
-    host: &'static HostTable,
+    host: Host,
 }
 
 /// A call that waits, with what is told to its host if it panics.
@@ -149,7 +149,7 @@ impl Lent {
     /// # Safety
     ///
     /// As for [`view::lent`].
-    unsafe fn document<'a>(self) -> Result<&'a view::LentDocument, StageError> {
+    unsafe fn document<'a>(self) -> Result<view::LentDocument<'a>, StageError> {
         // SAFETY: this function's own condition.
         unsafe { view::lent(self.document) }
     }
@@ -187,25 +187,29 @@ pub(super) unsafe extern "C" fn process_batch<S: StageDefinition>(
         calls.iter().map(|&call| unsafe { Call::new(instance.host, call) }).collect();
     let first = calls[0];
     report(Some(first), || {
-        // SAFETY: as in `process`.
-        let lent = unsafe {
-            let views = documents.iter().map(|&document| {
-                let lent = view::lent(document)?;
-                let mut view = lent.view();
-                lent.annotate(&mut view, S::CONTRACT.reads)?;
-                Ok(view)
-            });
-            views.collect::<Result<Vec<_>, _>>().and_then(|d| Ok((d, view::context(context)?)))
-        };
-        let (mut documents, context) = match lent {
-            Ok(lent) => lent,
-            Err(error) => {
-                first.fail(&error);
-                return ERROR;
-            }
-        };
+        let lent: Vec<Lent> =
+            documents.iter().map(|&document| Lent { document, context }).collect();
         let results = Results(results);
         let work = async move {
+            // SAFETY: as in `process`.
+            let lent = unsafe {
+                let documents = lent.iter().map(|lent| lent.document());
+                documents
+                    .collect::<Result<Vec<_>, _>>()
+                    .and_then(|documents| Ok((documents, lent[0].context()?)))
+            };
+            let (lent, context) = match lent {
+                Ok(lent) => lent,
+                Err(error) => return settle(first, None, Err(error)),
+            };
+            let views = lent.iter().map(|lent| {
+                let mut view = lent.view();
+                lent.annotate(&mut view, S::CONTRACT.reads).map(|()| view)
+            });
+            let mut documents = match views.collect::<Result<Vec<_>, _>>() {
+                Ok(documents) => documents,
+                Err(error) => return settle(first, None, Err(error)),
+            };
             let outcomes = instance.stage.process_batch(&mut documents, &context).await;
             if outcomes.len() != calls.len() {
                 let (found, expected) = (outcomes.len(), calls.len());

@@ -4,10 +4,13 @@ use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{RawWaker as StdRawWaker, RawWakerVTable, Waker};
 
-use standpoint_document::{Document, Layer, layers};
+use standpoint_document::{Document, Entity, Layer, Sentiment, SentimentRecord, layers};
 use standpoint_stage::{StageError, StageErrorKind};
 
-use crate::layout::{HostTable, OK, RawCall, RawLayer, RawWaker, Str, v1_0};
+use crate::layout::{
+    HostTable, HostTableV1_1, OK, RawCall, RawEntity, RawLayer, RawSentiment, RawSentiments,
+    RawWaker, Str, v1_0,
+};
 
 /// The host that made the first stage. Wakers and log events find it here.
 static HOST: AtomicPtr<HostTable> = AtomicPtr::new(std::ptr::null_mut());
@@ -18,12 +21,19 @@ pub(super) fn host() -> Option<&'static HostTable> {
     unsafe { HOST.load(Ordering::Acquire).as_ref() }
 }
 
+/// A host's table, and what it has grown by where it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Host {
+    table: &'static HostTable,
+    grown: Option<&'static HostTableV1_1>,
+}
+
 /// Remembers the host; `None` for one that offers less than this plugin calls.
 ///
 /// # Safety
 ///
 /// `table` points to a host's table that stays for ever.
-pub(super) unsafe fn greet(table: *const HostTable) -> Option<&'static HostTable> {
+pub(super) unsafe fn greet(table: *const HostTable) -> Option<Host> {
     // SAFETY: `size` has been the first field since 1.0, and the table stays.
     let size = unsafe { (&raw const (*table).size).read() };
     if size < v1_0::HOST_SIZE {
@@ -35,14 +45,18 @@ pub(super) unsafe fn greet(table: *const HostTable) -> Option<&'static HostTable
         Ordering::AcqRel,
         Ordering::Acquire,
     );
-    // SAFETY: as large as this plugin knows it, as just checked.
-    unsafe { table.as_ref() }
+    // SAFETY: as large as 1.0, as just checked.
+    let base = unsafe { table.as_ref() }?;
+    let has_grown = size as usize >= size_of::<HostTableV1_1>();
+    // SAFETY: as large as 1.1, as just checked.
+    let grown = has_grown.then(|| unsafe { &*table.cast::<HostTableV1_1>() });
+    Some(Host { table: base, grown })
 }
 
 /// One call: where the host takes what the stage writes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
-    host: &'static HostTable,
+    host: Host,
     raw: *mut RawCall,
 }
 
@@ -60,7 +74,7 @@ impl Call {
     /// # Safety
     ///
     /// `raw` is a call of `host` and is used no longer than the call lasts.
-    pub(super) unsafe fn new(host: &'static HostTable, raw: *mut RawCall) -> Self {
+    pub(super) unsafe fn new(host: Host, raw: *mut RawCall) -> Self {
         Self { host, raw }
     }
 
@@ -72,7 +86,7 @@ impl Call {
     /// Says why the call fails.
     pub(super) fn fail_with(self, kind: StageErrorKind, message: &str) {
         // SAFETY: the call is valid by `new`; the text is borrowed for the call only.
-        unsafe { (self.host.set_error)(self.raw, kind as u32, Str::new(message)) }
+        unsafe { (self.host.table.set_error)(self.raw, kind as u32, Str::new(message)) }
     }
 
     /// Hands the host all that a stage has written to its view of the document.
@@ -82,27 +96,25 @@ impl Call {
                 self.set_layer(name, layer)?;
             }
             if let Some(value) = document.attribute(name) {
-                self.set_json(self.host.set_attribute, name, value)?;
+                self.set_json(self.host.table.set_attribute, name, value)?;
             }
             match name {
-                layers::ENTITIES => {
-                    self.set_json(self.host.set_record, name, document.entities())?;
+                layers::ENTITIES => self.set_entities(document.entities())?,
+                layers::SENTIMENT => self.set_sentiment(document.sentiment())?,
+                layers::STANCE => {
+                    self.set_json(self.host.table.set_record, name, document.stance())?;
                 }
-                layers::SENTIMENT => {
-                    self.set_json(self.host.set_record, name, &document.sentiment())?;
-                }
-                layers::STANCE => self.set_json(self.host.set_record, name, document.stance())?,
                 layers::LANGUAGE => {
                     let code = Str::new(document.language().unwrap_or_default());
                     // SAFETY: as in `fail_with`.
-                    check(unsafe { (self.host.set_language)(self.raw, code) })?;
+                    check(unsafe { (self.host.table.set_language)(self.raw, code) })?;
                 }
                 _ => {}
             }
         }
         for note in document.notes() {
             // SAFETY: as in `fail_with`.
-            check(unsafe { (self.host.add_note)(self.raw, Str::new(note)) })?;
+            check(unsafe { (self.host.table.add_note)(self.raw, Str::new(note)) })?;
         }
         Ok(())
     }
@@ -121,7 +133,41 @@ impl Call {
             reserved: 0,
         };
         // SAFETY: the call is valid by `new`; what `raw` points to outlives this statement.
-        check(unsafe { (self.host.set_layer)(self.raw, &raw const raw) })
+        check(unsafe { (self.host.table.set_layer)(self.raw, &raw const raw) })
+    }
+
+    fn set_entities(self, entities: &[Entity]) -> Result<(), Refused> {
+        let Some(host) = self.host.grown else {
+            return self.set_json(self.host.table.set_record, layers::ENTITIES, entities);
+        };
+        let raw: Vec<RawEntity> = entities.iter().map(RawEntity::new).collect();
+        // SAFETY: the call is valid by `new`; what `raw` points to outlives this statement.
+        check(unsafe { (host.set_entities)(self.raw, raw.as_ptr(), raw.len()) })
+    }
+
+    fn set_sentiment(self, record: Option<&SentimentRecord>) -> Result<(), Refused> {
+        let (Some(host), Some(record)) = (self.host.grown, record) else {
+            return self.set_json(self.host.table.set_record, layers::SENTIMENT, &record);
+        };
+        let lend = |sentiment: &Option<Sentiment>| match sentiment {
+            Some(Sentiment { score, confidence }) => {
+                RawSentiment { score: score.get(), confidence: confidence.get() }
+            }
+            None => RawSentiment { score: f32::NAN, confidence: 0.0 },
+        };
+        let sentences: Vec<RawSentiment> = record.sentences.iter().map(lend).collect();
+        let mentions: Vec<RawSentiment> = record.mentions.iter().map(lend).collect();
+        let raw = RawSentiments {
+            size: size_of::<RawSentiments>() as u32,
+            reserved: 0,
+            document: lend(&record.document),
+            sentences: sentences.as_ptr(),
+            sentence_count: sentences.len(),
+            mentions: mentions.as_ptr(),
+            mention_count: mentions.len(),
+        };
+        // SAFETY: the call is valid by `new`; what `raw` points to outlives this statement.
+        check(unsafe { (host.set_sentiment)(self.raw, &raw const raw) })
     }
 
     fn set_json<T: serde::Serialize + ?Sized>(

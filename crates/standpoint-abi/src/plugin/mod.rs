@@ -8,7 +8,7 @@ mod view;
 
 use standpoint_stage::StageDefinition;
 
-use crate::layout::{ABI_MAJOR, ABI_MINOR, PluginTable, Str};
+use crate::layout::{ABI_MAJOR, ABI_MINOR, PluginTable, READS_TABLES, Str};
 
 /// The table of a plugin whose stage is `S`.
 #[must_use]
@@ -18,7 +18,7 @@ pub const fn table<S: StageDefinition>(manifest: &'static str) -> PluginTable {
         abi_major: ABI_MAJOR,
         abi_minor: ABI_MINOR,
         host_minor_required: 0,
-        flags: 0,
+        flags: READS_TABLES,
         reserved: 0,
         manifest: Str::new(manifest),
         create: Some(entry::create::<S>),

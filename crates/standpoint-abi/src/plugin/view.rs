@@ -3,10 +3,15 @@
 use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
-use standpoint_document::{Document, Entity, Layer, Lender, Metadata, SourceRef, Vectors, layers};
+use standpoint_document::{
+    Aliases, Document, Entity, EntityKind, Layer, Lender, Metadata, SourceRef, Vectors, layers,
+};
 use standpoint_stage::{StageContext, StageError};
 
-use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0};
+use crate::layout::{
+    RawContext, RawDocument, RawDocumentV1_1, RawEntity, RawJson, RawLayer, SPEAKS_FOR_COUNTRY,
+    Str, slice, v1_0,
+};
 
 /// The host's document, if it is what this side reads.
 ///
@@ -17,25 +22,33 @@ use crate::layout::{RawContext, RawDocument, RawJson, RawLayer, Str, slice, v1_0
 /// # Safety
 ///
 /// `raw` and all that it points to stay readable and unchanged for `'a`, and its texts are UTF-8.
-pub(super) unsafe fn lent<'a>(raw: *const RawDocument) -> Result<&'a LentDocument, StageError> {
+pub(super) unsafe fn lent<'a>(raw: *const RawDocument) -> Result<LentDocument<'a>, StageError> {
     // SAFETY: `size` comes first in every version, and the caller lends the struct.
-    if unsafe { (&raw const (*raw).size).read() } < v1_0::DOCUMENT_SIZE {
+    let size = unsafe { (&raw const (*raw).size).read() };
+    if size < v1_0::DOCUMENT_SIZE {
         return Err(broken("document"));
     }
-    // SAFETY: as large as this side knows it, lent for 'a, under another name.
-    Ok(unsafe { &*raw.cast::<LentDocument>() })
+    // SAFETY: as large as 1.0, as just checked, and lent for 'a.
+    let document = unsafe { &*raw };
+    let has_grown = size as usize >= size_of::<RawDocumentV1_1>();
+    // SAFETY: as large as 1.1, as just checked, and lent for 'a.
+    let grown = has_grown.then(|| unsafe { &*raw.cast::<RawDocumentV1_1>() });
+    // SAFETY: the host's array holds what its count says and stays for 'a.
+    let entities = grown.map(|grown| unsafe { slice(grown.entities, grown.entity_count) });
+    Ok(LentDocument(document, entities.flatten().unwrap_or_default()))
 }
 
-/// The host's document.
-// Invariant: made by `lent` only, so that whoever holds a reference may read all it points to.
-#[repr(transparent)]
-#[derive(Debug)]
-pub(super) struct LentDocument(RawDocument);
+/// The host's document, and its entities where the host lends them as such.
+// Invariant: made by `lent` only, so that whoever holds one may read all it points to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LentDocument<'h>(&'h RawDocument, &'h [RawEntity]);
 
 // SAFETY: the host changes neither the document that it lends nor what that points to.
-unsafe impl Sync for LentDocument {}
+unsafe impl Sync for LentDocument<'_> {}
+// SAFETY: as above.
+unsafe impl Send for LentDocument<'_> {}
 
-impl LentDocument {
+impl LentDocument<'_> {
     /// A view of it, without annotation yet. Apart from [`LentDocument::annotate`], so that the view is
     /// made where it stays: moving one costs more than filling it.
     pub(super) fn view(&self) -> Document<'_> {
@@ -56,7 +69,7 @@ impl LentDocument {
         document: &mut Document<'a>,
         names: &[&'static str],
     ) -> Result<(), StageError> {
-        let raw = &self.0;
+        let raw = self.0;
         // SAFETY: the invariant.
         let text = |raw: Str| unsafe { optional::<'a>(raw) }.unwrap_or_default();
         // SAFETY: the host's arrays hold what their counts say and stay for 'a.
@@ -88,11 +101,11 @@ impl LentDocument {
     }
 }
 
-impl Lender for LentDocument {
+impl Lender for LentDocument<'_> {
     fn to_metadata(&self) -> Metadata {
         // SAFETY: the invariant.
         let owned = |raw: Str| unsafe { optional(raw) }.map(str::to_owned);
-        let Self(raw) = self;
+        let Self(raw, _) = self;
         Metadata {
             source: SourceRef {
                 name: owned(raw.source_name).unwrap_or_default(),
@@ -107,6 +120,10 @@ impl Lender for LentDocument {
     }
 
     fn to_entities(&self) -> Vec<Entity> {
+        if !self.1.is_empty() {
+            // SAFETY: the invariant.
+            return self.1.iter().map(|raw| unsafe { entity(raw) }).collect();
+        }
         // SAFETY: the invariant.
         let records = unsafe { slice(self.0.records, self.0.record_count) }.unwrap_or_default();
         // SAFETY: the invariant.
@@ -114,6 +131,22 @@ impl Lender for LentDocument {
         let lent = records.iter().find(|record| text(record.name) == layers::ENTITIES);
         // The host made the JSON of entities of its own, so that it is readable.
         lent.and_then(|record| serde_json::from_str(text(record.json)).ok()).unwrap_or_default()
+    }
+}
+
+/// # Safety
+///
+/// As for [`lent`].
+unsafe fn entity(raw: &RawEntity) -> Entity {
+    // SAFETY: this function's own condition.
+    let text = |raw: Str| unsafe { optional(raw) };
+    Entity {
+        id: text(raw.id).unwrap_or_default().to_owned(),
+        name: text(raw.name).unwrap_or_default().to_owned(),
+        kind: EntityKind::from_code(raw.kind).unwrap_or(EntityKind::Other),
+        country: text(raw.country).map(str::to_owned),
+        speaks_for_country: raw.flags & SPEAKS_FOR_COUNTRY != 0,
+        aliases: Aliases::from_lines(text(raw.aliases).unwrap_or_default()),
     }
 }
 

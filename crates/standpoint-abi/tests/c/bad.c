@@ -75,6 +75,9 @@ static int32_t process(sp_instance *instance, sp_call *call, const sp_document *
     sp_annotation order[] = {{.start = 2, .end = 3}, {.start = 1, .end = 2}};
     sp_annotation nan = {.end = 1, .score = 0.0f / 0.0f}, ok = {.end = 1, .link = 7};
     float row[1] = {1};
+    sp_entity who = {.id = SP_STR("x"), .name = SP_STR("X"), .kind = 2};
+    sp_sentiment loud = {.score = 2};
+    sp_sentiments mood = {.size = sizeof(mood), .document = {.score = 0.5f, .confidence = 1}};
     sp_layer layer = {.name = SP_STR("a"), .annotations = &ok, .annotation_count = 1};
     switch (document->text.len ? document->text.ptr[document->text.len - 1] : 0) {
     case 'a': spans(call, SP_STR("a"), &cut, 1); return SP_OK; /* as if nothing had happened */
@@ -110,6 +113,18 @@ static int32_t process(sp_instance *instance, sp_call *call, const sp_document *
         layer.vectors = row, layer.vector_width = UINT32_MAX, layer.annotation_count = SIZE_MAX / 16;
         return host->set_layer(call, &layer);
     case 'w': return SP_PANIC;
+    case 'A': who.kind = 99; return host->set_entities(call, &who, 1);
+    case 'B': who.name = (sp_str){"\xff", 1}; return host->set_entities(call, &who, 1);
+    case 'C': return host->set_entities(call, NULL, 1);
+    case 'D': spans(call, SP_STR("entities"), &ok, 1); return host->set_entities(call, &who, 1);
+    case 'E': mood.sentences = &loud, mood.sentence_count = 1; return host->set_sentiment(call, &mood);
+    case 'F': mood.mentions = &mood.document, mood.mention_count = 1; return host->set_sentiment(call, &mood);
+    case 'G': mood.size = 8; return host->set_sentiment(call, &mood);
+    case 'H': return host->set_sentiment(call, NULL);
+    case 'I':
+        who.aliases = SP_STR("\nXi\n\nXy");
+        host->set_entities(call, &who, 1);
+        return host->set_sentiment(call, &mood);
     case 'x':
         host->log(host, 99, (sp_str){NULL, 5}, (sp_str){"\xff", 1}, SP_STR("{"));
         return host->set_attribute(call, SP_STR("a"), SP_STR("[1]"));

@@ -14,7 +14,14 @@ int main(void) {
     FIELD(sp_layer, labels); FIELD(sp_layer, label_count); FIELD(sp_layer, vectors);
     FIELD(sp_layer, vector_width);
     SIZE(sp_json); FIELD(sp_json, json);
-    SIZE(sp_document); FIELD(sp_document, id); FIELD(sp_document, text);
+    SIZE(sp_entity); FIELD(sp_entity, name); FIELD(sp_entity, country);
+    FIELD(sp_entity, aliases); FIELD(sp_entity, kind); FIELD(sp_entity, flags);
+    SIZE(sp_sentiment); FIELD(sp_sentiment, confidence);
+    SIZE(sp_sentiments); FIELD(sp_sentiments, document); FIELD(sp_sentiments, sentences);
+    FIELD(sp_sentiments, sentence_count); FIELD(sp_sentiments, mentions);
+    FIELD(sp_sentiments, mention_count);
+    SIZE(sp_document); FIELD(sp_document, entities); FIELD(sp_document, entity_count);
+    FIELD(sp_document, id); FIELD(sp_document, text);
     FIELD(sp_document, title); FIELD(sp_document, author); FIELD(sp_document, published);
     FIELD(sp_document, language); FIELD(sp_document, source_name);
     FIELD(sp_document, source_path); FIELD(sp_document, source_id); FIELD(sp_document, layers);
@@ -25,7 +32,8 @@ int main(void) {
     FIELD(sp_context, cancelled);
     SIZE(sp_start); FIELD(sp_start, stage); FIELD(sp_start, pipeline_dir);
     FIELD(sp_start, settings);
-    SIZE(sp_host); FIELD(sp_host, abi_major); FIELD(sp_host, abi_minor);
+    SIZE(sp_host); FIELD(sp_host, set_entities); FIELD(sp_host, set_sentiment);
+    FIELD(sp_host, abi_major); FIELD(sp_host, abi_minor);
     FIELD(sp_host, max_level); FIELD(sp_host, log); FIELD(sp_host, set_layer);
     FIELD(sp_host, set_record); FIELD(sp_host, set_attribute); FIELD(sp_host, set_language);
     FIELD(sp_host, add_note); FIELD(sp_host, set_error); FIELD(sp_host, waker_clone);

@@ -115,7 +115,7 @@ fn act() -> impl Strategy<Value = Act> {
 impl Act {
     fn perform(&self, host: &PluginHost, call: *mut RawCall) -> i32 {
         let lent = host.table();
-        let host = &host.table;
+        let host = &host.table.base;
         // SAFETY: what is lent stays for the call, or is refused by its shape before it is read.
         unsafe {
             match self {
@@ -245,15 +245,15 @@ proptest! {
         unsafe {
             for act in acts {
                 match act {
-                    0 => owned.push((host.table.waker_clone)(*owned.last().unwrap_or(&lent))),
+                    0 => owned.push((host.table.base.waker_clone)(*owned.last().unwrap_or(&lent))),
                     1 => {
-                        (host.table.waker_wake)(*owned.last().unwrap_or(&lent));
+                        (host.table.base.waker_wake)(*owned.last().unwrap_or(&lent));
                         wakes += 1;
                     }
-                    _ => owned.pop().into_iter().for_each(|waker| (host.table.waker_drop)(waker)),
+                    _ => owned.pop().into_iter().for_each(|waker| (host.table.base.waker_drop)(waker)),
                 }
             }
-            owned.into_iter().for_each(|waker| (host.table.waker_drop)(waker));
+            owned.into_iter().for_each(|waker| (host.table.base.waker_drop)(waker));
         }
         drop(waker);
         prop_assert_eq!(woken.0.load(Ordering::Relaxed), wakes);
