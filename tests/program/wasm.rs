@@ -21,7 +21,7 @@ fn a_build_without_the_sandbox_says_what_to_do() {
     fs::copy(hedge(), module).unwrap();
     let pipeline =
         folder.write("p.yaml", "version: 1\nstages: [tokenise, { use: ./hedge.wasm }]\n");
-    let told = run(&["validate", &pipeline]).expect(2).stderr;
+    let told = run(&["validate", &pipeline]).expect(2).stdout;
     assert!(told.contains(expected) && told.contains("p.yaml:2:"), "{told}");
     let told = run(&["plugin", "inspect", &hedge()]).expect(1).stdout;
     assert!(told.contains("loads here: no, because") && told.contains(expected), "{told}");
