@@ -37,10 +37,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "standpoint-connectors",
         &["standpoint-engine", "standpoint-stage", "standpoint-document", "standpoint-store"],
     ),
+    ("standpoint-cluster", &["standpoint-connectors", "standpoint-engine", "standpoint-document"]),
     (
         "standpoint",
         &[
             "standpoint-abi",
+            "standpoint-cluster",
             "standpoint-config",
             "standpoint-connectors",
             "standpoint-document",

@@ -21,6 +21,11 @@ pub struct Catalogue {
     pub sources: BTreeMap<String, Value>,
     /// By sink type, such as `jsonl`.
     pub sinks: BTreeMap<String, Value>,
+    /// By what a cluster shares its work over, such as `nats`.
+    pub clusters: BTreeMap<String, Value>,
+    /// The feature of the program that brings a type of source, sink or cluster that this build
+    /// lacks, by what it is and its name, such as `sink type nats`.
+    pub features: BTreeMap<String, String>,
     /// By plugin name; for a plugin given by its path or command, by how [`PluginReference`] shows
     /// it.
     pub plugins: BTreeMap<String, Value>,
@@ -47,9 +52,21 @@ pub(crate) fn check(
                 let schema = with_common_keys(schema, common);
                 OwnSettings::without(&entry.value, common, path, origin).check(&schema, findings);
             } else {
-                let fault = unknown(what, &kind.1, known);
+                let fault = lacking(what, &kind.1, catalogue)
+                    .unwrap_or_else(|| unknown(what, &kind.1, known));
                 findings.push(origin.diagnostic(kind.0, &join(&path, "type"), fault));
             }
+        }
+    }
+    for entry in tree.get("cluster").map_or(&[][..], Node::entries) {
+        let path = join("cluster", &entry.key);
+        if let Some(schema) = catalogue.clusters.get(&entry.key) {
+            OwnSettings::without(&entry.value, &[], path, origin).check(schema, findings);
+        } else {
+            let what = "kind of cluster";
+            let fault = lacking(what, &entry.key, catalogue)
+                .unwrap_or_else(|| unknown(what, &entry.key, &catalogue.clusters));
+            findings.push(origin.diagnostic(&entry.place, &path, fault));
         }
     }
     for (index, stage) in tree.get("stages").map_or(&[][..], Node::items).iter().enumerate() {
@@ -83,6 +100,13 @@ fn name_at<'t>(node: &'t Node, key: &str) -> Option<(&'t Place, String)> {
     let scalar = value.scalar().filter(|scalar| !scalar.broken)?;
     let says_something = scalar.meaning() != Meaning::Nothing && !scalar.text.is_empty();
     says_something.then(|| (&value.place, scalar.text.clone()))
+}
+
+/// What to say of a type that another build of the program has.
+fn lacking(what: &str, name: &str, catalogue: &Catalogue) -> Option<Fault> {
+    let feature = catalogue.features.get(&format!("{what} {name}"))?;
+    let fault = Fault::new(format!("this build has no {what} {}", quoted(name)));
+    Some(fault.help(format!("build the program with `--features {feature}`")))
 }
 
 fn unknown(what: &str, name: &str, known: &BTreeMap<String, Value>) -> Fault {
@@ -126,6 +150,17 @@ pub fn schema(catalogue: &Catalogue) -> Value {
         {
             entries["additionalProperties"] = json!({ "oneOf": branches });
         }
+    }
+    let mut clusters = Map::new();
+    for (kind, own) in &catalogue.clusters {
+        let name = format!("cluster.{kind}");
+        definitions.insert(name.clone(), moved(own, &name));
+        clusters.insert(kind.clone(), json!({ "$ref": format!("#/$defs/{name}") }));
+    }
+    if let Some(cluster) = schema.pointer_mut("/properties/cluster").and_then(Value::as_object_mut)
+    {
+        cluster.insert("properties".to_owned(), Value::Object(clusters));
+        cluster.insert("additionalProperties".to_owned(), Value::Bool(false));
     }
     let mut plugins = Vec::new();
     for (plugin, own) in &catalogue.plugins {

@@ -117,7 +117,6 @@ mod substitute;
 mod tree;
 mod typed;
 mod units;
-mod unsupported;
 mod yaml;
 
 pub use catalogue::{Catalogue, schema};
@@ -125,7 +124,9 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use draft::{Draft, DraftStage};
 pub use layers::{ENVIRONMENT_PREFIX, Environment, Override};
 pub use own::OwnSettings;
-pub use pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings};
+pub use pipeline::{
+    ClusterSettings, PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings,
+};
 pub use routing::{
     ActorExpectation, Expectations, ExpectedDegree, ExpectedLabel, PipelineTest, Route,
 };

@@ -54,9 +54,21 @@ pub struct PipelineFile {
     pub routes: Vec<Route>,
     /// Texts, and what the pipeline should say about them.
     pub tests: Vec<PipelineTest>,
+    /// How a daemon shares its work with others, if it does; its sources are not used then.
+    pub cluster: Option<ClusterSettings>,
 
     pub(crate) tree: Node,
     pub(crate) origin: Arc<Origin>,
+}
+
+/// How daemons share their work.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ClusterSettings {
+    /// Over what, such as `nats`.
+    pub kind: String,
+    /// The settings that it alone has.
+    pub settings: OwnSettings,
 }
 
 /// A source of a pipeline.

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place, quoted};
 use crate::pipeline::PluginReference;
 use crate::settings::FORMAT_VERSION;
-use crate::tree::{Meaning, Node, join};
+use crate::tree::{Kind, Meaning, Node, join};
 
 /// Reports what `tree` breaks of the rules below.
 pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>) {
@@ -20,6 +20,7 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
     check_plugin_pins(tree, &mut report);
     check_strictness(tree, &mut report);
     check_server(tree, &mut report);
+    check_cluster(tree, &mut report);
 }
 
 fn check_version(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
@@ -159,6 +160,17 @@ fn check_server(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
         Ok(_) => return,
     };
     report(&listen.place, "server.listen", fault);
+}
+
+/// A worker takes its documents from one place.
+fn check_cluster(tree: &Node, report: &mut impl FnMut(&Place, &str, Fault)) {
+    let Some(entry) = tree.entry("cluster") else { return };
+    let Kind::Map(kinds) = &entry.value.kind else { return };
+    if kinds.len() != 1 {
+        let fault = Fault::new(format!("`cluster` needs exactly one entry, has {}", kinds.len()))
+            .help("such as `nats: { url: nats://127.0.0.1:4222 }`");
+        report(&entry.place, "cluster", fault);
+    }
 }
 
 /// A pipeline that does not name itself is called as its file is, as far as names allow.

@@ -491,9 +491,10 @@ pub(crate) struct FileSettings {
     #[serde(default)]
     pub(crate) tests: Vec<PipelineTest>,
 
-    /// Several daemons that share the work.
+    /// Makes the daemon one of many workers that share a stream of documents; the sources are not
+    /// used then. One entry, which says how they share it: `nats`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) cluster: Option<Value>,
+    pub(crate) cluster: Option<BTreeMap<String, Value>>,
 }
 
 /// What every source may say, beside the settings of its type.

@@ -8,13 +8,15 @@ use serde_json::Value;
 use crate::check;
 use crate::diagnostic::{Diagnostic, Fault, Origin, Place};
 use crate::own::OwnSettings;
-use crate::pipeline::{PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings};
+use crate::pipeline::{
+    ClusterSettings, PipelineFile, PluginReference, SinkSettings, SourceSettings, StageSettings,
+};
 use crate::runtimes::RuntimeSettings;
 use crate::settings::{
     FileSettings, Retry, SinkEntry, SourceEntry, StageDefaults, StageEntry, Use,
 };
 use crate::tree::{Entry, Node, join};
-use crate::{routing, rules, runtimes, unsupported};
+use crate::{routing, rules, runtimes};
 
 /// What the pipeline's own schema makes of `tree`; what cannot be read in it is null.
 pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>) -> Value {
@@ -23,7 +25,6 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
     rules::check(tree, origin, findings);
     routing::check(tree, origin, findings);
     runtimes::check(tree, origin, findings);
-    unsupported::check(tree, origin, findings);
     checked
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn pipeline(
         server: file.server,
         routes: file.routes.unwrap_or_default(),
         tests: file.tests,
+        cluster: cluster_settings(&tree, origin),
         tree,
         origin: Arc::clone(origin),
     })
@@ -121,6 +123,14 @@ fn sink_settings(tree: &Node, checked: &Value, read: &mut Reading<'_>) -> Vec<Si
         })
     };
     entries.iter().filter_map(sink).collect()
+}
+
+/// That there is one entry at most was checked before.
+fn cluster_settings(tree: &Node, origin: &Arc<Origin>) -> Option<ClusterSettings> {
+    let entry = tree.get("cluster").map_or(&[][..], Node::entries).first()?;
+    let path = join("cluster", &entry.key);
+    let settings = OwnSettings::without(&entry.value, &[], path, origin);
+    Some(ClusterSettings { kind: entry.key.clone(), settings })
 }
 
 /// The keys of a source that do not belong to its type.

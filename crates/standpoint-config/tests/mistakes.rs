@@ -57,6 +57,7 @@ sinks:
             ("stance".to_owned(), own(json!({ "target": path }), json!([]))),
         ]
         .into(),
+        ..Catalogue::default()
     };
     let none = Environment::empty();
     let mut draft = Draft::parse(text, "pipeline.yaml", Path::new(""), &none, &[]);
@@ -395,13 +396,39 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
-fn what_this_build_cannot_do_is_said() {
+fn a_cluster_is_of_one_kind_that_this_build_has() {
     assert_snapshot!(mistakes("version: 1\nstages: [a]\ncluster: {}\n"), @r"
-    pipeline.yaml:3:1: error: `cluster` is not supported by this build
+    pipeline.yaml:3:1: error: `cluster` needs exactly one entry, has 0
       3 | cluster: {}
         | ^^^^^^^
-        = help: remove it
+        = help: such as `nats: { url: nats://127.0.0.1:4222 }`
     ");
+    let own = json!({
+        "type": "object", "additionalProperties": false, "required": ["url"],
+        "properties": { "url": { "type": "string" } },
+    });
+    let catalogue = Catalogue {
+        clusters: [("nats".to_owned(), own)].into(),
+        features: [("kind of cluster kafka".to_owned(), "kafka".to_owned())].into(),
+        ..Catalogue::default()
+    };
+    let told = |cluster: &str| {
+        let text = format!("version: 1\nstages: [{{ use: ./a.so }}]\ncluster: {cluster}\n");
+        let mut draft = Draft::parse(&text, "p.yaml", Path::new(""), &Environment::empty(), &[]);
+        draft.check_settings(&catalogue);
+        draft.finish().map_or_else(|found| found.render(false), |(file, _)| format!("{file:?}"))
+    };
+    let cases = [
+        ("{ nats: { url: a } }", "url: a"),
+        ("{ nats: { urll: a } }", "unknown key `urll`; did you mean `url`?"),
+        ("{ nats: { } }", "the key `url` is missing"),
+        ("{ natz: { url: a } }", "unknown kind of cluster `natz`; did you mean `nats`?"),
+        ("{ kafka: { url: a } }", "build the program with `--features kafka`"),
+    ];
+    for (cluster, expected) in cases {
+        let told = told(cluster);
+        assert!(told.contains(expected), "{cluster}: {told}");
+    }
 }
 
 #[test]

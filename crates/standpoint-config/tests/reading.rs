@@ -268,6 +268,7 @@ fn catalogue() -> Catalogue {
         ]
         .map(|(name, schema)| (name.to_owned(), schema))
         .into(),
+        ..Catalogue::default()
     }
 }
 

@@ -57,7 +57,7 @@ const PIECE_BYTES: usize = 512 << 10;
 
 impl Maker {
     /// Appends the line of a document.
-    pub(crate) fn line(&self, document: &Document<'static>, lines: &mut Vec<u8>) {
+    pub fn line(&self, document: &Document<'static>, lines: &mut Vec<u8>) {
         ResultLine::new(document, &self.pipeline, &self.version).write(lines);
         lines.push(b'\n');
     }

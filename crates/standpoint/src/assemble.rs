@@ -1,7 +1,6 @@
 //! From a pipeline file to a pipeline: the one place that knows settings, connectors, plugins and
 //! the engine all at once.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,15 +8,14 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
-    Catalogue, Concurrency, Dedupe, Diagnostics, Draft, DraftStage, Durability, Environment, Kept,
-    OnError, Ordering, Override, PipelineFile, PluginReference, SinkSettings, SourceSettings,
-    StageSettings,
+    Concurrency, Dedupe, Diagnostic, Diagnostics, Draft, Durability, Environment, Kept, OnError,
+    Ordering, Override, PipelineFile, SinkSettings, SourceSettings, StageSettings,
 };
 use standpoint_connectors::files::{
-    FilesSettings, FilesSource, Input, LinesSettings, Listener, StdinSettings, with_causes,
+    FilesSettings, FilesSource, Input, LinesSettings, Listener, with_causes,
 };
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, OnSuccess, Places, Recognise};
-use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker, StdoutSettings};
+use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker};
 use standpoint_connectors::ledger::Ledger;
 use standpoint_connectors::ledger::memory::{Memory, Window};
 use standpoint_connectors::limits::ReadLimits;
@@ -29,12 +27,14 @@ use standpoint_engine::{
     Backoff, Condition as When, Group, Limits, Open, Retry, Revision, SinkPart, SinkStep,
     SourceChange, SourcePart, SourceStep, StageStep,
 };
-use standpoint_stage::{StartContext, check_chain};
+use standpoint_stage::StartContext;
 
 use crate::bounded::Bounded;
 use crate::cli::PipelineChoice;
+use crate::cluster;
 use crate::condition::Condition;
 use crate::exit;
+use crate::kinds::{catalogue, check_conditions, check_plugins, sink_schemas, source_schemas};
 use crate::plugins::{Installed, Plugin, Wanted};
 use crate::routes::Routes;
 
@@ -152,6 +152,10 @@ impl Assembly {
         check_plugins(&mut draft, &stages, &installed);
         check_conditions(&mut draft);
         let (file, warnings) = draft.finish()?;
+        let mistakes = cluster_mistakes(&file);
+        if !mistakes.is_empty() {
+            return Err(mistakes.into());
+        }
         Ok((Self { file, installed, plugin_cache: None }, warnings))
     }
 
@@ -233,7 +237,29 @@ impl Assembly {
     ///
     /// Why one cannot start.
     pub(crate) fn sources(&self, opening: &Opening) -> Result<Vec<SourceStep>> {
+        if let Some(settings) = cluster_settings(&self.file)? {
+            let (limits, name) = (read_limits(&self.file), &opening.instance);
+            let (source, keeps_order) =
+                cluster::source(settings, limits, name, opening.until_drained)?;
+            let step = SourceStep::new(cluster::SOURCE, source);
+            return Ok(vec![SourceStep { keeps_order, ..step }]);
+        }
         self.file.sources.iter().map(|source| self.source(source, opening)).collect()
+    }
+
+    /// A sink that puts documents into the stream that the file's cluster shares.
+    ///
+    /// # Errors
+    ///
+    /// When the file has none, or its server does not answer.
+    pub(crate) fn feed(&self) -> Result<Box<dyn standpoint_engine::Sink>> {
+        let settings = cluster_settings(&self.file)?.ok_or_else(|| {
+            exit::usage(
+                "the pipeline file has no `cluster`: write how its daemons share their work, such \
+                 as `cluster: { nats: { url: nats://127.0.0.1:4222 } }`",
+            )
+        })?;
+        cluster::feed(settings)
     }
 
     fn source(&self, source: &SourceSettings, opening: &Opening) -> Result<SourceStep> {
@@ -291,6 +317,12 @@ impl Assembly {
     /// The ledger in the file's data folder; for whoever holds the folder.
     pub(crate) fn ledger(&self) -> Ledger {
         ledger_of(&self.file)
+    }
+
+    /// Whether documents come from somewhere and go somewhere.
+    pub(crate) fn is_fit_for_a_daemon(&self) -> bool {
+        let has_source = !self.file.sources.is_empty() || self.file.cluster.is_some();
+        has_source && !self.file.sinks.is_empty()
     }
 
     /// The folders from which old files are deleted, and how much of each is kept.
@@ -364,6 +396,7 @@ impl Assembly {
                     webhook.map_err(|error| exit::usage(with_causes(&error))).with_context(fail)?,
                 )
             }
+            "nats" => cluster::sink(settings, self.maker(), &self.file.name).with_context(fail)?,
             other => return Err(anyhow!("sink type `{other}` has no implementation")),
         };
         let mut step = self.sink_step(&sink.name, made);
@@ -396,6 +429,10 @@ impl Assembly {
             });
             sources.push(SourcePart { name: source.name.clone(), change });
         }
+        if self.file.cluster.is_some() {
+            // It is as it was, or a restart was asked for.
+            sources = vec![SourcePart { name: cluster::SOURCE.to_owned(), change: None }];
+        }
         let routes = self.routes()?;
         let mut sinks = Vec::new();
         for sink in &self.file.sinks {
@@ -416,13 +453,14 @@ impl Assembly {
 
     /// Whether a daemon can go from `before` to this without a restart.
     fn check_reload(&self, before: &Self) -> Result<()> {
-        if self.file.sources.is_empty() || self.file.sinks.is_empty() {
+        if !self.is_fit_for_a_daemon() {
             return Err(exit::usage("a daemon needs at least one source and one sink"));
         }
         let (new, old) = (&self.file, &before.file);
         let fixed = [
             ("data_dir", new.data_dir == old.data_dir),
             ("server", new.server == old.server),
+            ("cluster", cluster_settings(new)? == cluster_settings(old)?),
             ("shutdown_timeout", new.shutdown_timeout == old.shutdown_timeout),
             (
                 "limits.max_bytes_in_flight",
@@ -560,6 +598,32 @@ fn sink_settings(sink: &SinkSettings) -> Result<Value> {
     checked.map_err(|findings| exit::usage(findings.render(false)))
 }
 
+/// The settings of the cluster, if there is one.
+fn cluster_settings(file: &PipelineFile) -> Result<Option<Value>> {
+    let Some(cluster) = &file.cluster else { return Ok(None) };
+    let schema = cluster::schemas().remove(cluster.kind.as_str()).unwrap_or_default();
+    let checked = cluster.settings.conform(&schema);
+    checked.map(Some).map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// What no schema can say of a cluster and of sinks that belong to one.
+fn cluster_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    if let (Some(cluster), Ok(Some(settings))) = (&file.cluster, cluster_settings(file))
+        && let Some((key, problem)) = cluster::mistake(&settings)
+    {
+        mistakes.push(cluster.settings.diagnostic(&key, problem, None));
+    }
+    for sink in file.sinks.iter().filter(|sink| sink.kind == "nats") {
+        if let Ok(settings) = sink_settings(sink)
+            && let Some((key, problem)) = cluster::sink_mistake(&settings)
+        {
+            mistakes.push(sink.settings.diagnostic(&key, problem, None));
+        }
+    }
+    mistakes
+}
+
 pub(crate) fn read_limits(file: &PipelineFile) -> ReadLimits {
     let limits = &file.limits;
     ReadLimits {
@@ -602,89 +666,4 @@ fn backoff(range: standpoint_config::DurationRange) -> Backoff {
 fn when(source: &str) -> Result<When> {
     let condition = Condition::compile(source).map_err(|error| anyhow!(error))?;
     Ok(Arc::new(move |document: &standpoint_document::Document<'_>| condition.holds(document)))
-}
-
-/// What a pipeline file can name, with the schema of its settings.
-///
-/// - `used`: plugins that the file names; those given by their paths are in no list.
-pub(crate) fn catalogue<'p>(
-    used: impl Iterator<Item = Wanted<'p>>,
-    installed: &Installed,
-) -> Catalogue {
-    let mut plugins: BTreeMap<String, Value> = installed
-        .plugins()
-        .iter()
-        .map(|plugin| (plugin.name().to_owned(), plugin.settings_schema().clone()))
-        .collect();
-    for wanted in used {
-        if let Ok(plugin) = installed.find(wanted) {
-            plugins.insert(wanted.plugin.to_string(), plugin.settings_schema().clone());
-        }
-    }
-    let owned = |schemas: BTreeMap<&str, Value>| {
-        schemas.into_iter().map(|(kind, schema)| (kind.to_owned(), schema)).collect()
-    };
-    Catalogue { sources: owned(source_schemas()), sinks: owned(sink_schemas()), plugins }
-}
-
-/// The source types; a new one adds its line here and in [`Assembly::sources`].
-fn source_schemas() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([
-        ("files", schemars::schema_for!(FilesSettings).to_value()),
-        ("inbox", schemars::schema_for!(InboxSettings).to_value()),
-        ("jsonl", schemars::schema_for!(LinesSettings).to_value()),
-        ("stdin", schemars::schema_for!(StdinSettings).to_value()),
-    ])
-}
-
-/// The sink types; a new one adds its line here and in [`Assembly::sinks`].
-fn sink_schemas() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([
-        ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
-        ("sqlite", schemars::schema_for!(SqliteSettings).to_value()),
-        ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
-        ("webhook", schemars::schema_for!(WebhookSettings).to_value()),
-    ])
-}
-
-/// Checks that every plugin can be read, and that each stage finds what it reads.
-fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed: &Installed) {
-    let mut chain = Vec::new();
-    for stage in stages {
-        let folder = draft.folder().to_owned();
-        let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
-        match installed.find(wanted) {
-            Ok(Plugin { manifest, .. }) => {
-                chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
-            }
-            // A name that is not installed is among the findings of the settings already.
-            Err(error)
-                if !matches!(stage.plugin, PluginReference::Name(_))
-                    || error.starts_with("`plugins.strict`") =>
-            {
-                draft.report(&format!("stages[{}].use", stage.index), error, None);
-            }
-            Err(_) => {}
-        }
-    }
-    // What an unknown plugin writes is unknown.
-    if chain.len() < draft.stage_count() {
-        return;
-    }
-    let others: Vec<_> = installed
-        .plugins()
-        .iter()
-        .map(|plugin| (plugin.name().to_owned(), plugin.manifest.writes.clone()))
-        .collect();
-    for mistake in check_chain(&chain, &others) {
-        draft.report(&format!("stages[{}]", mistake.index), mistake.to_string(), None);
-    }
-}
-
-fn check_conditions(draft: &mut Draft) {
-    for (key_path, condition) in draft.conditions() {
-        if let Err(error) = Condition::compile(&condition) {
-            draft.report(&key_path, error, None);
-        }
-    }
 }

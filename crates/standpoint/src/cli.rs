@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Run the sources of a pipeline file, for ever or until they are drained.
     Daemon(Daemon),
+    /// Put documents into the stream that the workers of a cluster share.
+    Publish(Publish),
     /// Print what a running daemon is doing.
     Status(Status),
     /// Let a running daemon read its pipeline file again, without a stop.
@@ -171,6 +173,33 @@ pub(crate) struct Daemon {
     /// Read the pipeline file again whenever it, or a plugin that it names, has changed.
     #[arg(long)]
     pub(crate) watch_config: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  standpoint publish -c worker.yaml --source speeches speeches/")]
+pub(crate) struct Publish {
+    /// Files and folders to read; `-` is standard input (text, or JSONL where it begins with `{`).
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The pipeline file of the workers; its `cluster` says where the stream is.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+
+    /// Change one setting, such as `cluster.nats.url=nats://127.0.0.1`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// The name of the documents' source, which is part of their ids.
+    #[arg(long, value_name = "NAME", default_value = "publish")]
+    pub(crate) source: String,
+}
+
+impl Publish {
+    /// The pipeline that is meant.
+    pub(crate) fn choice(&self) -> PipelineChoice {
+        PipelineChoice { config: Some(self.config.clone()), set: self.set.clone() }
+    }
 }
 
 /// Which daemon.

@@ -7,16 +7,19 @@ use clap::{ColorChoice, CommandFactory};
 use serde_json::json;
 use standpoint_config::schema;
 
-use crate::assemble::{Assembly, catalogue};
+use crate::assemble::Assembly;
 use crate::cli::{
     Cli, Command, ConfigCommand, Evaluate, Explain, ExplainFormat, Graph, GraphFormat,
     PluginCommand, ReportFormat, Validate,
 };
 use crate::exit::Exit;
 use crate::explain::explain;
+use crate::kinds::catalogue;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
-use crate::{control, evaluate, forget, ledger, quarantine, report, reprocess, run, top, trials};
+use crate::{
+    control, evaluate, forget, ledger, publish, quarantine, report, reprocess, run, top, trials,
+};
 
 /// Answers a command.
 ///
@@ -27,6 +30,7 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, cli.color),
         Command::Daemon(arguments) => run::daemon(&arguments),
+        Command::Publish(arguments) => publish::publish(&arguments),
         Command::Status(arguments) => print(&control::status(&arguments)?),
         Command::Reload(arguments) => print(&control::reload(&arguments)?),
         Command::Top(arguments) => top::show(&arguments),

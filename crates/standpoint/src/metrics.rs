@@ -5,6 +5,7 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::cluster::Cluster;
 use crate::status::{Inbox, Status};
 
 /// The `Content-Type` of what [`render`] gives.
@@ -57,6 +58,9 @@ pub(crate) fn render(status: &Status) -> String {
     page.family("ledger_bytes", Kind::Gauge, "What the ledger takes of the disk.");
     page.sample(&[], status.ledger_bytes);
     inbox(&mut page, &status.inbox);
+    if let Some(status) = &status.cluster {
+        cluster(&mut page, status);
+    }
     sources(&mut page, status);
     stages(&mut page, status);
     sinks(&mut page, status);
@@ -101,6 +105,39 @@ fn inbox(page: &mut Page, inbox: &Inbox) {
     for (folder, value) in &inbox.watched {
         page.sample(&[("folder", folder)], value);
     }
+}
+
+fn cluster(page: &mut Page, cluster: &Cluster) {
+    let stream = [("stream", cluster.stream.as_str())];
+    let mut one = |name, kind, help, value: u64| {
+        page.family(name, kind, help);
+        page.sample(&stream, value);
+    };
+    let (gauge, counter) = (Kind::Gauge, Kind::Counter);
+    one("cluster_connected", gauge, "1 while the server can be reached.", cluster.connected.into());
+    one("cluster_pending", gauge, "Documents in the stream that are not done.", cluster.pending);
+    one("cluster_oldest_seconds", gauge, "Age of the oldest of them.", cluster.oldest_ms / 1000);
+    one("cluster_in_flight", gauge, "Those that workers hold.", cluster.in_flight);
+    one("cluster_redelivered", gauge, "Those delivered more than once.", cluster.redelivered);
+    one("cluster_held", gauge, "Documents that this worker holds.", cluster.held);
+    let partitions = cluster.partitions.len() as u64;
+    one("cluster_partitions", gauge, "Partitions that this worker has.", partitions);
+    let done = cluster.acknowledged;
+    one("cluster_acknowledged_total", counter, "Documents that it acknowledged.", done);
+    let again = cluster.recognised;
+    one("cluster_recognised_total", counter, "Repeated documents that it recognised.", again);
+    one(
+        "cluster_retried_total",
+        counter,
+        "Documents given back to be tried again.",
+        cluster.retried,
+    );
+    let dead = cluster.dead_lettered;
+    one("cluster_dead_lettered_total", counter, "Documents that it gave up.", dead);
+    one("cluster_disconnects_total", counter, "Connections that were lost.", cluster.disconnects);
+    one("cluster_reopened_total", counter, "Times that reading began anew.", cluster.reopened);
+    let forgotten = cluster.put_again;
+    one("cluster_put_again_total", counter, "Messages that the server forgot.", forgotten);
 }
 
 fn sources(page: &mut Page, status: &Status) {

@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     })
 }
 
-fn inputs(paths: &[std::path::PathBuf]) -> Result<Vec<Input>> {
+pub(crate) fn inputs(paths: &[std::path::PathBuf]) -> Result<Vec<Input>> {
     let input = |path: &std::path::PathBuf| {
         if path == Path::new("-") {
             return Ok(Input::Stdin);
@@ -116,7 +116,7 @@ fn create(path: &Path) -> Result<std::fs::File> {
 }
 
 /// Tells of documents that failed, and of files passed over if `with_passed_over`.
-fn teller(progress: Progress, with_passed_over: bool) -> Listener {
+pub(crate) fn teller(progress: Progress, with_passed_over: bool) -> Listener {
     Arc::new(move |report| match report {
         Report::PassedOver { path, reason } if with_passed_over => {
             progress.say(&format!("passed over {path}: {reason}"));
@@ -134,7 +134,7 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     let choice =
         PipelineChoice { config: Some(arguments.config.clone()), set: arguments.set.clone() };
     let mut assembly = Assembly::of(&choice)?;
-    if assembly.file.sources.is_empty() || assembly.file.sinks.is_empty() {
+    if !assembly.is_fit_for_a_daemon() {
         return Err(exit::usage(format!(
             "{}: a daemon needs at least one source and one sink",
             arguments.config.display()
@@ -183,7 +183,11 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
 }
 
 /// Runs a pipeline to its end, with signals, a progress bar, and what a daemon has beside it.
-fn execute(pipeline: Pipeline, progress: &Progress, life: Option<Life>) -> Result<Summary> {
+pub(crate) fn execute(
+    pipeline: Pipeline,
+    progress: &Progress,
+    life: Option<Life>,
+) -> Result<Summary> {
     let runtime = io_runtime()?;
     let summary = runtime.block_on(async {
         let mut engine = Engine::new(pipeline);
@@ -216,7 +220,11 @@ fn io_runtime() -> Result<Runtime> {
 /// The exit code of a run, after telling what went wrong.
 ///
 /// - `is_forgiven`: errors that are none.
-fn ending(summary: &Summary, progress: &Progress, is_forgiven: impl Fn(&RunError) -> bool) -> Exit {
+pub(crate) fn ending(
+    summary: &Summary,
+    progress: &Progress,
+    is_forgiven: impl Fn(&RunError) -> bool,
+) -> Exit {
     let errors: Vec<_> = summary.errors.iter().filter(|error| !is_forgiven(error)).collect();
     for error in &errors {
         error!("{}", with_causes(*error));
@@ -237,7 +245,7 @@ fn ending(summary: &Summary, progress: &Progress, is_forgiven: impl Fn(&RunError
 
 /// Whether documents went back because somebody stopped the pipeline, and not because it failed or
 /// nobody reads its output any more.
-fn was_stopped(summary: &Summary) -> bool {
+pub(crate) fn was_stopped(summary: &Summary) -> bool {
     summary.errors.is_empty() && summary.counts.returned > 0
 }
 

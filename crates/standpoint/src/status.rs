@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::cluster::{self, Cluster};
 use crate::console;
 use crate::reload::Configuration;
 use crate::style::{columns, row};
@@ -86,7 +87,9 @@ impl View {
             at: time(refused.at),
             reason: refused.reason,
         });
-        let reasons = reasons(&snapshot, self.shutdown.is_requested());
+        let cluster = cluster::own();
+        let mut reasons = reasons(&snapshot, self.shutdown.is_requested());
+        reasons.extend(cluster.as_ref().and_then(Cluster::reason));
         let measured = self.measures.last();
         Status {
             version: VERSION,
@@ -103,6 +106,7 @@ impl View {
             torn_tails: meters::of(Meter::TornTails),
             ledger_bytes: measured.ledger_bytes,
             log_lines_lost: console::lost(),
+            cluster,
             ..Status::of(snapshot, reasons)
         }
     }
@@ -165,6 +169,9 @@ pub(crate) struct Status {
     pub(crate) log_lines_lost: u64,
     /// What the ledger takes of the disk.
     pub(crate) ledger_bytes: u64,
+    /// The stream that this daemon shares with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster: Option<Cluster>,
     /// In the order of the pipeline file.
     pub(crate) sources: Vec<Source>,
     /// In the order of the chain.
@@ -194,6 +201,7 @@ impl Status {
             torn_tails: BTreeMap::new(),
             log_lines_lost: 0,
             ledger_bytes: 0,
+            cluster: None,
             sources: snapshot.sources.into_iter().map(Source::of).collect(),
             stages: snapshot.stages.into_iter().map(Stage::of).collect(),
             sinks: snapshot.sinks.into_iter().map(Sink::of).collect(),
@@ -509,6 +517,9 @@ impl Status {
         if documents.unrouted > 0 {
             let unrouted = documents.unrouted;
             let _ = writeln!(text, "unrouted   {unrouted} documents, which no route takes");
+        }
+        if let Some(cluster) = &self.cluster {
+            text.push_str(&cluster.text());
         }
         if let Some(Refusal { generation, at, reason }) = &self.config_reload_failed {
             let _ = writeln!(text, "reload     generation {generation} refused at {at}:\n{reason}");

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, reason = "it panics when asked to, to test what follows")]
 
 use std::thread;
+use std::time::Duration;
 
 use standpoint_abi::prelude::*;
 
@@ -28,7 +29,8 @@ impl Stage for Mischief {
         document: &mut Document<'_>,
         _: &StageContext<'_>,
     ) -> Result<(), StageError> {
-        match document.text().split_whitespace().next() {
+        let mut words = document.text().split_whitespace();
+        match words.next() {
             Some("Panic") => panic!("asked to panic"),
             // What a fault in native code does: nobody is told.
             Some("Abort") => std::process::abort(),
@@ -36,6 +38,11 @@ impl Stage for Mischief {
             Some("Block") => loop {
                 thread::park();
             },
+            // Milliseconds of work.
+            Some("Wait") => {
+                let wait = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+                thread::sleep(Duration::from_millis(wait));
+            }
             _ => document.set_attribute("well_behaved", true.into()),
         }
         Ok(())

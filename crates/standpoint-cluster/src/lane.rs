@@ -1,0 +1,341 @@
+//! A lane: one consumer of the stream, read in batches as there is room.
+//!
+//! Without an order all workers read one durable consumer, and the server gives each message to one
+//! of them. With an order each partition has a consumer of its own, which only the worker reads
+//! that has the partition's lease. It is made anew by whoever gets the lease, and so begins with
+//! the first message that is not acknowledged: what was under way when a worker was lost is read
+//! again at once and in order, and nothing behind it comes before it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull::{Batch, Config};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+use crate::desk::{Desk, Taking};
+use crate::meters;
+use crate::queue::QueueError;
+
+/// The consumer that workers share where there is no order.
+pub(crate) const SHARED: &str = "workers";
+
+/// How many documents of one partition are under way at a time, where there is an order.
+pub(crate) const PARTITION_WINDOW: usize = 8;
+
+/// How long a request for messages stands before it is made anew.
+const EXPIRES: Duration = Duration::from_secs(3);
+
+/// How much longer an answer may take before the server counts as stalled.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long messages that were on their way at a stop are waited for, to give them back.
+const LEFTOVERS: Duration = Duration::from_millis(100);
+
+/// The pause after the first failure; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Unacknowledged messages of all workers together, where there is no order.
+const MOST_UNACKNOWLEDGED: i64 = 50_000;
+
+/// Which consumer a lane reads.
+#[derive(Debug, Clone)]
+pub(crate) enum Lane {
+    /// The one that all share.
+    Shared,
+    /// That of a partition.
+    Partition {
+        partition: u32,
+        /// Grows with each lease of the partition.
+        epoch: u64,
+        /// Whether the first document goes alone, because its workers may have ended for it.
+        is_careful: bool,
+        /// The message that has ended too many of them.
+        condemned: Option<u64>,
+    },
+}
+
+/// Why a lane stopped reading.
+enum Ending {
+    /// It was told to.
+    Stopped,
+    /// The stream is empty, and that was asked for.
+    Drained,
+    /// It is to begin anew.
+    Broken(String),
+}
+
+impl Lane {
+    /// Reads until told to stop, or until the stream is empty where that ends the worker.
+    ///
+    /// - `stop`: becomes true when this lane alone is to stop.
+    pub(crate) async fn run(self, desk: Arc<Desk>, mut stop: watch::Receiver<bool>) {
+        let window = match &self {
+            Self::Shared => desk.settings.max_in_flight.get(),
+            Self::Partition { .. } => PARTITION_WINDOW,
+        };
+        let care = match &self {
+            Self::Partition { is_careful: true, .. } => Care::First,
+            _ => Care::None,
+        };
+        let room = Arc::new(Semaphore::new(window));
+        let mut lane = Reading { lane: self, desk, room, window, care };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let opened = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return,
+                opened = lane.open() => opened,
+            };
+            let ending = match opened {
+                Ok(consumer) => {
+                    meters::problem(None);
+                    let mut has_read = false;
+                    let ending = lane.read(&consumer, &mut stop, &mut has_read).await;
+                    if has_read {
+                        pause = FIRST_PAUSE;
+                    }
+                    ending
+                }
+                Err(error) => Ending::Broken(standpoint_connectors::files::with_causes(&error)),
+            };
+            match ending {
+                Ending::Stopped | Ending::Drained => return,
+                Ending::Broken(reason) => {
+                    debug!(reason, ?pause, "reading of the stream begins anew");
+                    meters::problem(Some(reason));
+                    meters::change(|reading| reading.reopened += 1);
+                }
+            }
+            tokio::select! {
+                () = stopped(&mut stop) => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// A lane at work.
+struct Reading {
+    lane: Lane,
+    desk: Arc<Desk>,
+    /// Room for messages.
+    room: Arc<Semaphore>,
+    window: usize,
+    care: Care,
+}
+
+/// How careful a lane is with its first document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Not at all.
+    None,
+    /// It goes alone.
+    First,
+    /// It has gone, and the others wait for it.
+    Waits,
+}
+
+impl Reading {
+    /// The consumer, made if it is not there; that of a partition in any case.
+    async fn open(&self) -> Result<PullConsumer, QueueError> {
+        let queue = &self.desk.queue;
+        let config = Config {
+            ack_policy: AckPolicy::Explicit,
+            deliver_policy: DeliverPolicy::All,
+            ack_wait: self.desk.settings.ack_wait,
+            max_deliver: -1,
+            max_waiting: 8192,
+            ..Config::default()
+        };
+        match self.lane {
+            Lane::Shared => {
+                let config = Config {
+                    durable_name: Some(SHARED.to_owned()),
+                    filter_subject: queue.all_subjects(),
+                    max_ack_pending: MOST_UNACKNOWLEDGED,
+                    ..config
+                };
+                let consumer = queue.stream.get_or_create_consumer(SHARED, config).await;
+                consumer.map_err(|error| QueueError::server("open the shared consumer", error))
+            }
+            Lane::Partition { partition, epoch, .. } => {
+                self.clear(partition, epoch).await?;
+                let config = Config {
+                    durable_name: Some(name(partition, epoch)),
+                    filter_subject: queue.subject(partition),
+                    max_ack_pending: PARTITION_WINDOW as i64,
+                    ..config
+                };
+                let consumer = queue.stream.create_consumer(config).await;
+                consumer.map_err(|error| {
+                    QueueError::server(format!("open the consumer of partition {partition}"), error)
+                })
+            }
+        }
+    }
+
+    /// Deletes the consumers of leases up to this one's: what they had not acknowledged is
+    /// delivered again, in order. Those of later leases are somebody else's.
+    async fn clear(&self, partition: u32, epoch: u64) -> Result<(), QueueError> {
+        let queue = &self.desk.queue;
+        let fail = |error| QueueError::server("list the consumers of the stream", error);
+        let names: Vec<String> = queue.stream.consumer_names().try_collect().await.map_err(fail)?;
+        let of_partition = format!("{SHARED}-{partition}-");
+        for name in names {
+            let Some(of) = name.strip_prefix(&of_partition) else { continue };
+            if of.parse::<u64>().is_ok_and(|of| of <= epoch) {
+                let deleted = queue.stream.delete_consumer(&name).await;
+                if let Err(error) = deleted {
+                    debug!(name, %error, "a consumer of an earlier lease stays for now");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads batch after batch.
+    async fn read(
+        &mut self,
+        consumer: &PullConsumer,
+        stop: &mut watch::Receiver<bool>,
+        has_read: &mut bool,
+    ) -> Ending {
+        let connections = self.connections();
+        loop {
+            // A server that was killed may have messages that this consumer will never see again;
+            // one that is made anew does.
+            if matches!(self.lane, Lane::Partition { .. }) && self.connections() != connections {
+                return Ending::Broken("the connection was made anew".to_owned());
+            }
+            let mut room = tokio::select! {
+                biased;
+                () = stopped(stop) => return Ending::Stopped,
+                room = self.make_room() => room,
+            };
+            let batch = consumer.batch().max_messages(room.num_permits()).expires(EXPIRES);
+            let mut batch = tokio::select! {
+                biased;
+                () = stopped(stop) => return Ending::Stopped,
+                batch = batch.messages() => match batch {
+                    Ok(batch) => batch,
+                    Err(error) => return Ending::Broken(error.to_string()),
+                },
+            };
+            let mut count = 0;
+            loop {
+                let next = tokio::select! {
+                    biased;
+                    () = stopped(stop) => {
+                        self.give_back(batch).await;
+                        return Ending::Stopped;
+                    }
+                    next = timeout(EXPIRES + GRACE, batch.next()) => next,
+                };
+                match next {
+                    Err(_) => return Ending::Broken("the server is silent".to_owned()),
+                    Ok(None) => break,
+                    Ok(Some(Err(error))) => return Ending::Broken(error.to_string()),
+                    Ok(Some(Ok(message))) => {
+                        count += 1;
+                        *has_read = true;
+                        // As many come as there is room for.
+                        let Some(permit) = room.split(1) else { break };
+                        self.desk.take(message, self.taking(), permit).await;
+                    }
+                }
+            }
+            drop(room);
+            if count > 0 {
+                self.care = if self.care == Care::First { Care::Waits } else { Care::None };
+            } else if let Some(ending) = self.look(consumer).await {
+                return ending;
+            }
+        }
+    }
+
+    /// How many times the server was connected to.
+    fn connections(&self) -> u64 {
+        self.desk.queue.client.statistics().connects.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Waits until a part of the window is free, so that not every document costs a request; with
+    /// care until all of it is, before the first document and after it.
+    async fn make_room(&mut self) -> OwnedSemaphorePermit {
+        let least = if self.care == Care::None { self.window.div_ceil(4) } else { self.window };
+        let room = Arc::clone(&self.room).acquire_many_owned(least as u32).await;
+        // Nobody closes it.
+        let mut room = room.expect("the lane holds its semaphore open");
+        if self.care == Care::First {
+            let rest = room.num_permits() - 1;
+            drop(room.split(rest));
+            return room;
+        }
+        self.care = Care::None;
+        let more = self.room.available_permits();
+        if let Ok(more) = Arc::clone(&self.room).try_acquire_many_owned(more as u32) {
+            room.merge(more);
+        }
+        room
+    }
+
+    fn taking(&self) -> Taking {
+        match self.lane {
+            Lane::Shared => Taking::default(),
+            Lane::Partition { partition, condemned, .. } => {
+                Taking { partition: Some(partition), condemned }
+            }
+        }
+    }
+
+    /// Looks around when nothing comes: whether the consumer is still there, and whether there is
+    /// anything to wait for.
+    async fn look(&self, consumer: &PullConsumer) -> Option<Ending> {
+        let name = &consumer.cached_info().name;
+        match self.desk.queue.stream.consumer_info(name).await {
+            Ok(_) => {}
+            Err(error) => {
+                if !matches!(error.kind(), ConsumerInfoErrorKind::TimedOut) {
+                    warn!(name, %error, "the consumer is gone; it is made anew");
+                }
+                return Some(Ending::Broken(error.to_string()));
+            }
+        }
+        if self.desk.until_drained
+            && let Ok(stream) = self.desk.queue.stream.get_info().await
+            && stream.state.messages == 0
+        {
+            info!("the stream is empty");
+            return Some(Ending::Drained);
+        }
+        None
+    }
+
+    /// Gives back what was on its way when the lane stopped.
+    async fn give_back(&self, mut batch: Batch) {
+        if matches!(self.lane, Lane::Partition { .. }) {
+            // The next consumer delivers them again, in order.
+            return;
+        }
+        while let Ok(Some(Ok(message))) = timeout(LEFTOVERS, batch.next()).await {
+            let (_, acker) = message.split();
+            self.desk.say(&acker, async_nats::jetstream::AckKind::Nak(None)).await;
+        }
+    }
+}
+
+/// The name of the consumer of a lease.
+fn name(partition: u32, epoch: u64) -> String {
+    format!("{SHARED}-{partition}-{epoch}")
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Whoever could have said so is gone.
+    if stop.wait_for(|stop| *stop).await.is_err() {}
+}

@@ -1,0 +1,35 @@
+//! How many daemons share one stream of documents: a NATS JetStream queue in and out.
+//!
+//! A worker takes documents from a work queue on the server, sends them through its pipeline and
+//! acknowledges each when the engine has settled it: what the claim of a file is to an inbox, an
+//! unacknowledged message is here. Workers know nothing of each other. Without an order all of them
+//! read one durable consumer; with one, each partition of the stream has one reader at a time, by a
+//! lease.
+//!
+//! What the engine says becomes what the server hears:
+//!
+//! | outcome | word | and then |
+//! |---|---|---|
+//! | done | `Ack` | it leaves the stream |
+//! | failed, attempts left | `Nak` with a delay | any worker gets it again |
+//! | failed for the last time | `Term`, after it is among the dead letters | it leaves the stream |
+//! | returned | `Nak` | another worker gets it now |
+//! | none yet | `Progress`, again and again | it stays with this worker |
+//! | none, for the worker is gone | nothing | another gets it after `ack_wait`, or with the lease |
+//!
+//! Modules in reading order: [`settings`]; `connect`, `record` (a document as a message) and
+//! `partition`; `queue` (what there is on the server); [`source`], with `desk` (what is held),
+//! `lane` (how it is read), `leases` and `watch`; [`sink`]; [`meters`].
+
+mod connect;
+mod desk;
+mod lane;
+mod leases;
+pub mod meters;
+mod partition;
+mod queue;
+mod record;
+pub mod settings;
+pub mod sink;
+pub mod source;
+mod watch;

@@ -1,0 +1,371 @@
+//! The queue on the server: which streams there are, what all workers agree on, and how a document
+//! gets in.
+//!
+//! | on the server | holds |
+//! |---|---|
+//! | stream `S` | documents that are not done, on the subjects `s.PARTITION`; a work queue |
+//! | stream `S_DEAD` | documents that were given up, on `s-dead.PARTITION`, with the reason |
+//! | object store `S_large` | the content of documents that are too large for a message |
+//! | key-value bucket `S_cluster` | the layout, leases, and who works |
+
+use std::fmt;
+
+use async_nats::jetstream::context::{
+    GetStreamErrorKind, PublishAckFuture, PublishError, PublishErrorKind,
+};
+use async_nats::jetstream::kv::Store;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::object_store::{self, ObjectStore};
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, HeaderMap};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use standpoint_document::Document;
+use thiserror::Error;
+use tokio::io::AsyncReadExt;
+
+use crate::partition::partition_of;
+use crate::record::{OBJECT_HEADER, RECORD_HEADER, RECORD_VERSION, encode};
+use crate::settings::{NatsSettings, Ordering, PartitionBy};
+
+/// Room that is left in a message for its headers and for the reason of a dead letter, in bytes.
+const HEADER_ROOM: usize = 8 << 10;
+
+/// The key of the layout.
+const LAYOUT_KEY: &str = "layout";
+
+/// How a stream is divided: the same for all who work on it and for all who publish to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Layout {
+    pub(crate) partitions: u32,
+    pub(crate) partition_by: PartitionBy,
+    pub(crate) ordering: Ordering,
+}
+
+/// The queue, and the connection to it.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    pub(crate) client: Client,
+    pub(crate) context: Context,
+    pub(crate) stream: Stream<()>,
+    pub(crate) name: String,
+    pub(crate) layout: Layout,
+    pub(crate) bucket: Store,
+    objects: ObjectStore,
+}
+
+/// Why the queue cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum QueueError {
+    /// Others divide it in another way.
+    #[error(
+        "stream {stream} was made with `partitions: {}`, `partition_by: {}` and `ordering: {}`: \
+         say the same, or let it run empty and delete it with its bucket {stream}_cluster",
+        found.partitions, word(&found.partition_by), word(&found.ordering)
+    )]
+    Layout {
+        /// The stream.
+        stream: String,
+        /// How it is divided.
+        found: Layout,
+    },
+
+    /// Nobody has made it.
+    #[error(
+        "there is no stream {stream} yet: start a worker, or publish to it once with `standpoint \
+         publish`"
+    )]
+    Missing {
+        /// The stream.
+        stream: String,
+    },
+
+    /// The server refuses, or is away.
+    #[error("cannot {what}")]
+    Server {
+        /// What was asked.
+        what: String,
+        /// What came of it.
+        source: async_nats::Error,
+    },
+}
+
+impl QueueError {
+    pub(crate) fn server(what: impl Into<String>, source: impl Into<async_nats::Error>) -> Self {
+        Self::Server { what: what.into(), source: source.into() }
+    }
+}
+
+impl Queue {
+    /// Opens the queue, making what of it is not there.
+    pub(crate) async fn open(client: Client, settings: &NatsSettings) -> Result<Self, QueueError> {
+        let context = jetstream::new(client.clone());
+        let (name, replicas) = (settings.stream.as_str(), settings.replicas.get());
+        let prefix = prefix(name);
+        ensure(
+            &context,
+            stream::Config {
+                name: name.to_owned(),
+                subjects: vec![format!("{prefix}.>")],
+                retention: RetentionPolicy::WorkQueue,
+                duplicate_window: settings.duplicate_window,
+                ..usual(replicas)
+            },
+        )
+        .await?;
+        ensure(
+            &context,
+            stream::Config {
+                name: format!("{name}_DEAD"),
+                subjects: vec![format!("{prefix}-dead.>")],
+                duplicate_window: settings.duplicate_window,
+                ..usual(replicas)
+            },
+        )
+        .await?;
+        ensure(&context, bucket_config(name, replicas)).await?;
+        objects(&context, name, replicas).await?;
+        let wanted = Layout {
+            partitions: settings.partitions.get(),
+            partition_by: settings.partition_by,
+            ordering: settings.ordering,
+        };
+        let bucket = bucket(&context, name).await?;
+        let text = serde_json::to_vec(&wanted).unwrap_or_default();
+        // Whoever comes first says how; others find it there.
+        let _ = bucket.create(LAYOUT_KEY, text.into()).await;
+        let queue = Self::join(client, name).await?;
+        if queue.layout != wanted {
+            return Err(QueueError::Layout { stream: name.to_owned(), found: queue.layout });
+        }
+        Ok(queue)
+    }
+
+    /// Opens a queue that others have made.
+    pub(crate) async fn join(client: Client, name: &str) -> Result<Self, QueueError> {
+        let context = jetstream::new(client.clone());
+        let missing = || QueueError::Missing { stream: name.to_owned() };
+        let what = || format!("look for the stream {name}");
+        match context.get_stream(name).await {
+            Ok(_) => {}
+            Err(error) if is_missing(&error.kind()) => return Err(missing()),
+            Err(error) => return Err(QueueError::server(what(), error)),
+        }
+        let bucket = bucket(&context, name).await?;
+        let layout = bucket
+            .get(LAYOUT_KEY)
+            .await
+            .map_err(|error| QueueError::server("read the layout", error))?
+            .ok_or_else(missing)?;
+        let layout = serde_json::from_slice(&layout)
+            .map_err(|error| QueueError::server("understand the layout", error))?;
+        let stream = context
+            .get_stream_no_info(name)
+            .await
+            .map_err(|error| QueueError::server(what(), error))?;
+        let objects = context
+            .get_object_store(objects_of(name))
+            .await
+            .map_err(|error| QueueError::server("open the object store", error))?;
+        Ok(Self { client, context, stream, name: name.to_owned(), layout, bucket, objects })
+    }
+
+    /// The subject of a partition.
+    pub(crate) fn subject(&self, partition: u32) -> String {
+        format!("{}.{partition}", prefix(&self.name))
+    }
+
+    /// The subjects of all partitions.
+    pub(crate) fn all_subjects(&self) -> String {
+        format!("{}.>", prefix(&self.name))
+    }
+
+    /// Where a document that came on `subject` goes when it is given up.
+    pub(crate) fn dead_subject(&self, subject: &str) -> String {
+        let prefix = prefix(&self.name);
+        let rest = subject.strip_prefix(&prefix).unwrap_or(".unknown");
+        format!("{prefix}-dead{rest}")
+    }
+
+    /// Publishes a document; it is in the queue once the future that is returned has an answer.
+    pub(crate) async fn publish(
+        &self,
+        document: &Document<'static>,
+    ) -> Result<PublishAckFuture, PublishError> {
+        let Layout { partitions, partition_by, .. } = self.layout;
+        let subject = self.subject(partition_of(document, partition_by, partitions));
+        let mut headers = HeaderMap::new();
+        headers.insert(RECORD_HEADER, RECORD_VERSION);
+        self.publish_large(subject, document.id(), headers, encode(document).into()).await
+    }
+
+    /// Publishes a message, its payload by way of the object store where it is too large.
+    async fn publish_large(
+        &self,
+        subject: String,
+        id: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<PublishAckFuture, PublishError> {
+        publish(&self.context, Some(&self.objects), subject, id, headers, payload).await
+    }
+
+    /// The content of an object; `None` where there is none, or a larger one than `most` bytes.
+    pub(crate) async fn object(
+        &self,
+        name: &str,
+        most: u64,
+    ) -> Result<Option<Bytes>, async_nats::Error> {
+        let object = match self.objects.get(name).await {
+            Ok(object) => object,
+            Err(error) if error.kind() == object_store::GetErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if object.info().size as u64 > most {
+            return Ok(None);
+        }
+        let mut content = Vec::with_capacity(object.info().size);
+        object.take(most).read_to_end(&mut content).await?;
+        Ok(Some(content.into()))
+    }
+
+    /// Deletes a key of the cluster's bucket without a trace; one that stays costs only room.
+    pub(crate) async fn forget(&self, key: &str) {
+        let subject = format!("$KV.{}_cluster.{key}", self.name);
+        if let Err(error) = self.bucket.stream.purge().filter(subject).await {
+            tracing::debug!(key, %error, "a key stays that nobody needs");
+        }
+    }
+
+    /// Deletes an object that nobody needs any more; one that stays costs only room.
+    pub(crate) async fn delete_object(&self, name: &str) {
+        if let Err(error) = self.objects.delete(name).await {
+            tracing::debug!(name, %error, "an object stays that nobody needs");
+        }
+    }
+}
+
+/// Publishes a message, its payload by way of `objects` where it is too large.
+pub(crate) async fn publish(
+    context: &Context,
+    objects: Option<&ObjectStore>,
+    subject: String,
+    id: &str,
+    mut headers: HeaderMap,
+    mut payload: Bytes,
+) -> Result<PublishAckFuture, PublishError> {
+    if payload.len() > most_bytes(&context.client())
+        && let Some(objects) = objects
+    {
+        // Named anew each time, so that nobody deletes what another message still points to.
+        let unique = context.client().new_inbox();
+        let name = format!("{id}-{}", unique.rsplit('.').next().unwrap_or_default());
+        objects
+            .put(name.as_str(), &mut payload.as_ref())
+            .await
+            .map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+        headers.insert(OBJECT_HEADER, name.as_str());
+        payload = Bytes::new();
+    }
+    let message = PublishMessage::build().payload(payload).headers(headers).message_id(id);
+    context.send_publish(subject, message).await
+}
+
+/// The largest payload that the server takes in a message of ours.
+pub(crate) fn most_bytes(client: &Client) -> usize {
+    let most = client.max_payload();
+    most.saturating_sub(HEADER_ROOM).max(most / 2)
+}
+
+/// How the subjects of a stream begin.
+pub(crate) fn prefix(stream: &str) -> String {
+    stream.to_ascii_lowercase()
+}
+
+/// The object store of a stream, made if it is not there.
+pub(crate) async fn objects(
+    context: &Context,
+    stream: &str,
+    replicas: usize,
+) -> Result<ObjectStore, QueueError> {
+    let bucket = objects_of(stream);
+    if let Ok(objects) = context.get_object_store(&bucket).await {
+        return Ok(objects);
+    }
+    let config = object_store::Config {
+        bucket,
+        num_replicas: replicas,
+        storage: StorageType::File,
+        ..object_store::Config::default()
+    };
+    let made = context.create_object_store(config).await;
+    made.map_err(|error| QueueError::server("make the object store", error))
+}
+
+fn objects_of(stream: &str) -> String {
+    format!("{stream}_large")
+}
+
+/// Makes a stream that is not there; one that is there stays as it is.
+pub(crate) async fn ensure(context: &Context, config: stream::Config) -> Result<(), QueueError> {
+    let name = config.name.clone();
+    match context.get_stream(&name).await {
+        Ok(_) => return Ok(()),
+        Err(error) if is_missing(&error.kind()) => {}
+        Err(error) => return Err(QueueError::server(format!("look for the stream {name}"), error)),
+    }
+    match context.create_stream(config).await {
+        Ok(_) => Ok(()),
+        // Another worker may have been quicker.
+        Err(_) if context.get_stream(&name).await.is_ok() => Ok(()),
+        Err(error) => Err(QueueError::server(format!("make the stream {name}"), error)),
+    }
+}
+
+fn is_missing(kind: &GetStreamErrorKind) -> bool {
+    use async_nats::jetstream::ErrorCode;
+    matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+/// What all streams have in common.
+pub(crate) fn usual(replicas: usize) -> stream::Config {
+    stream::Config {
+        storage: StorageType::File,
+        num_replicas: replicas,
+        ..stream::Config::default()
+    }
+}
+
+/// A key-value bucket as the stream that it is: servers before 2.10 refuse what the client's own
+/// call asks for.
+fn bucket_config(stream: &str, replicas: usize) -> stream::Config {
+    let bucket = format!("{stream}_cluster");
+    stream::Config {
+        name: format!("KV_{bucket}"),
+        subjects: vec![format!("$KV.{bucket}.>")],
+        max_messages_per_subject: 1,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        discard: DiscardPolicy::New,
+        ..usual(replicas)
+    }
+}
+
+async fn bucket(context: &Context, stream: &str) -> Result<Store, QueueError> {
+    let bucket = context.get_key_value(format!("{stream}_cluster")).await;
+    bucket.map_err(|error| QueueError::server("open the bucket of the cluster", error))
+}
+
+/// A setting's value as it is written.
+fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Queue").field("name", &self.name).finish_non_exhaustive()
+    }
+}

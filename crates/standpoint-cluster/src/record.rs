@@ -1,0 +1,263 @@
+//! A document as a message: JSON that people and other programs can read and write.
+//!
+//! Ours carry the header `Standpoint-Record: 1` and everything that a document has before the first
+//! stage. A message without that header is somebody else's: a JSON object with `text`, and `id`,
+//! `title`, `author`, `published` and `language` where it has them, like a line of an inbox's JSONL.
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use serde::{Deserialize, Serialize};
+use standpoint_connectors::formats::json;
+use standpoint_connectors::identity::RecordIds;
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_document::{Document, Metadata, SourceRef};
+use thiserror::Error;
+
+/// Says that a message is one of ours, and of which version.
+pub(crate) const RECORD_HEADER: &str = "Standpoint-Record";
+
+/// The version that this build writes.
+pub(crate) const RECORD_VERSION: &str = "1";
+
+/// The object that holds a document that is too large for a message.
+pub(crate) const OBJECT_HEADER: &str = "Standpoint-Object";
+
+/// The longest id that is taken from a message.
+const MOST_ID_BYTES: usize = 256;
+
+/// A document before the first stage.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record<'r> {
+    id: std::borrow::Cow<'r, str>,
+    source: Found<'r>,
+    title: Option<std::borrow::Cow<'r, str>>,
+    author: Option<std::borrow::Cow<'r, str>>,
+    published: Option<std::borrow::Cow<'r, str>>,
+    language: Option<std::borrow::Cow<'r, str>>,
+    text: std::borrow::Cow<'r, str>,
+}
+
+/// Where it was found.
+#[derive(Debug, Serialize, Deserialize)]
+struct Found<'r> {
+    name: std::borrow::Cow<'r, str>,
+    path: Option<std::borrow::Cow<'r, str>>,
+    id: Option<std::borrow::Cow<'r, str>>,
+}
+
+/// Why a message is no document.
+#[derive(Debug, Error)]
+pub(crate) enum RecordError {
+    /// It is not JSON of that form.
+    #[error("the message is no document: {reason}")]
+    Form {
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// It was written by a program that is newer than this one.
+    #[error("the message is a record of version {found:?} and this build reads {RECORD_VERSION}")]
+    Version {
+        /// The version that it says.
+        found: String,
+    },
+
+    /// It is too large.
+    #[error("max_document_bytes is {allowed} and this has {found}")]
+    Large {
+        /// The limit.
+        allowed: u64,
+        /// What was found.
+        found: u64,
+    },
+}
+
+/// Writes a document.
+pub(crate) fn encode(document: &Document<'_>) -> Vec<u8> {
+    let metadata = document.metadata();
+    let some = |text: &'_ Option<String>| text.clone().map(std::borrow::Cow::Owned);
+    let record = Record {
+        id: document.id().into(),
+        source: Found {
+            name: metadata.source.name.as_str().into(),
+            path: some(&metadata.source.path),
+            id: some(&metadata.source.id),
+        },
+        title: some(&metadata.title),
+        author: some(&metadata.author),
+        published: some(&metadata.published),
+        language: some(&metadata.language),
+        text: document.text().into(),
+    };
+    serde_json::to_vec(&record).expect("a record is text and nothing else")
+}
+
+/// Reads a document.
+///
+/// - `headers`, `payload`: of the message, the payload from the object store where it lies there;
+/// - `stream`, `subject`: where a foreign message was found, which its id is made of.
+///
+/// # Errors
+///
+/// [`RecordError`]: it will never be a document.
+pub(crate) fn decode(
+    headers: Option<&HeaderMap>,
+    payload: &[u8],
+    stream: &str,
+    subject: &str,
+    limits: &ReadLimits,
+) -> Result<Document<'static>, RecordError> {
+    let found = payload.len() as u64;
+    if found > limits.max_document_bytes.saturating_mul(2) {
+        return Err(RecordError::Large { allowed: limits.max_document_bytes, found });
+    }
+    let form = |reason: String| RecordError::Form { reason };
+    let text = std::str::from_utf8(payload).map_err(|error| form(error.to_string()))?;
+    let version = headers.and_then(|headers| headers.get(RECORD_HEADER));
+    let document = match version.map(|version| version.as_str()) {
+        Some(RECORD_VERSION) => ours(text)?,
+        Some(other) => {
+            return Err(RecordError::Version { found: other.chars().take(20).collect() });
+        }
+        None => {
+            let content = json::read_record(text, 1, limits.max_json_depth)
+                .map_err(|error| form(error.to_string()))?;
+            let known = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
+            let given = content.id.as_deref().or(known.map(|id| id.as_str()));
+            let id = RecordIds::new(stream, subject).next(given, payload);
+            let source = SourceRef {
+                name: stream.to_owned(),
+                path: Some(subject.to_owned()),
+                id: content.id,
+            };
+            made(id, content.text)?.with_metadata(Metadata {
+                source,
+                title: content.title,
+                author: content.author,
+                published: content.published,
+                language: content.language,
+            })
+        }
+    };
+    if document.text().trim().is_empty() {
+        return Err(form("it holds no text".to_owned()));
+    }
+    let found = document.text().len() as u64;
+    if found > limits.max_document_bytes {
+        return Err(RecordError::Large { allowed: limits.max_document_bytes, found });
+    }
+    Ok(document)
+}
+
+fn ours(text: &str) -> Result<Document<'static>, RecordError> {
+    let form = |reason: String| RecordError::Form { reason };
+    let record: Record<'_> = serde_json::from_str(text).map_err(|error| form(error.to_string()))?;
+    if record.id.is_empty() || record.id.len() > MOST_ID_BYTES {
+        let found = record.id.len();
+        return Err(form(format!("its id has {found} bytes, expected 1 to {MOST_ID_BYTES}")));
+    }
+    let some = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
+    let metadata = Metadata {
+        source: SourceRef {
+            name: record.source.name.into_owned(),
+            path: some(record.source.path),
+            id: some(record.source.id),
+        },
+        title: some(record.title),
+        author: some(record.author),
+        published: some(record.published),
+        language: some(record.language),
+    };
+    Ok(made(record.id.into_owned(), record.text.into_owned())?.with_metadata(metadata))
+}
+
+fn made(id: String, text: String) -> Result<Document<'static>, RecordError> {
+    let found = text.len() as u64;
+    let allowed = Document::MAX_BYTES as u64;
+    Document::new(id, text).map_err(|_| RecordError::Large { allowed, found })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers() -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(RECORD_HEADER, RECORD_VERSION);
+        headers
+    }
+
+    fn read(headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Document<'static>, String> {
+        let limits = ReadLimits { max_document_bytes: 100, ..ReadLimits::default() };
+        decode(headers, payload, "DOCS", "docs.3", &limits).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_message_of_somebody_else_is_a_document_with_an_id_that_recognises_it() {
+        let payload = br#"{"id": 7, "title": "T", "text": "Minsk agreed.", "lang": "en"}"#;
+        let one = read(None, payload).unwrap();
+        assert_eq!(one.text(), "Minsk agreed.");
+        assert_eq!(one.metadata().source.id.as_deref(), Some("7"));
+        assert_eq!(one.language(), Some("en"));
+        assert_eq!(one.id(), read(None, br#"{"id": "7", "text": "Other."}"#).unwrap().id());
+        let mut known = HeaderMap::new();
+        known.insert(NATS_MESSAGE_ID, "m-1");
+        let plain = br#"{"text": "Minsk agreed."}"#;
+        assert_ne!(read(Some(&known), plain).unwrap().id(), read(None, plain).unwrap().id());
+    }
+
+    #[test]
+    fn what_is_no_document_says_why() {
+        let ours = headers();
+        let mut newer = HeaderMap::new();
+        newer.insert(RECORD_HEADER, "2");
+        let large = format!(r#"{{"text": "{}"}}"#, "x".repeat(150));
+        let cases: [(Option<&HeaderMap>, &[u8], &str); 7] = [
+            (None, b"rubbish", "the message is no document: line 1"),
+            (None, b"\xff", "the message is no document: invalid utf-8"),
+            (None, br#"{"text": "  "}"#, "the message is no document: it holds no text"),
+            (None, large.as_bytes(), "max_document_bytes is 100 and this has 150"),
+            (Some(&ours), br#"{"text": "x"}"#, "the message is no document: missing field `id`"),
+            (
+                Some(&ours),
+                br#"{"id":"","source":{"name":"n"},"text":"x"}"#,
+                "the message is no document: its id has 0 bytes",
+            ),
+            (Some(&newer), b"{}", "the message is a record of version \"2\""),
+        ];
+        for (headers, payload, expected) in cases {
+            let told = read(headers, payload).unwrap_err();
+            assert!(told.starts_with(expected), "{told}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_document_comes_out_as_it_went_in(
+            text in "\\PC{1,90}", title in any::<Option<String>>(), path in any::<Option<String>>(),
+        ) {
+            prop_assume!(!text.trim().is_empty() && text.len() <= 100);
+            let limits = ReadLimits { max_document_bytes: 1000, ..ReadLimits::default() };
+            let metadata = Metadata {
+                source: SourceRef { name: "news".into(), path, id: Some("7".into()) },
+                title,
+                ..Metadata::default()
+            };
+            let document = Document::new("id", text).unwrap().with_metadata(metadata);
+            let bytes = encode(&document);
+            prop_assume!(bytes.len() <= 2000);
+            let back = decode(Some(&headers()), &bytes, "S", "s", &limits).unwrap();
+            prop_assert_eq!(back.id(), document.id());
+            prop_assert_eq!(back.text(), document.text());
+            prop_assert_eq!(back.metadata(), document.metadata());
+        }
+
+        #[test]
+        fn no_bytes_bring_the_reader_down(bytes in any::<Vec<u8>>(), is_ours in any::<bool>()) {
+            let headers = headers();
+            let _ = read(is_ours.then_some(&headers), &bytes);
+        }
+    }
+}

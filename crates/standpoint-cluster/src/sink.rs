@@ -1,0 +1,252 @@
+//! The sink `nats`: results, or documents for a cluster's workers, on a NATS server.
+
+use std::sync::Arc;
+
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::object_store::ObjectStore;
+use async_nats::jetstream::{self, Context, stream};
+use async_nats::{Client, HeaderMap};
+use async_trait::async_trait;
+use standpoint_connectors::jsonl::Maker;
+use standpoint_document::Document;
+use standpoint_engine::{Sink, SinkError};
+
+use crate::connect::{Address, ConnectError};
+use crate::queue::{self, Queue, QueueError, most_bytes, prefix};
+use crate::settings::{NatsSettings, NatsSinkSettings, Publish, SettingsError};
+
+/// The version of result lines, as a header.
+const RESULT_HEADER: &str = "Standpoint-Result";
+
+/// Publishes documents, or what was found in them.
+///
+/// A document counts as written once the server has answered that it is in its stream. One whose
+/// answer was lost is published again under the same id, which the server recognises.
+#[derive(Debug)]
+pub struct NatsSink {
+    address: Address,
+    work: Work,
+    /// `None` before the first write, and after the streams could not be had.
+    open: Option<Open>,
+    client: Option<Client>,
+}
+
+/// What to publish where.
+#[derive(Debug, Clone)]
+enum Work {
+    Results {
+        settings: NatsSinkSettings,
+        maker: Maker,
+    },
+    /// For a stream that its workers have made.
+    Documents {
+        stream: String,
+    },
+    /// For a stream that is made if it is not there.
+    Feed {
+        settings: Box<NatsSettings>,
+    },
+}
+
+/// What is there once connected.
+enum Open {
+    Results { context: Context, objects: Option<ObjectStore>, subject: String },
+    Documents(Queue),
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Open")
+    }
+}
+
+impl NatsSink {
+    /// Takes the settings of a sink; no connection is made yet.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] when they cannot work.
+    pub fn new(
+        settings: &NatsSinkSettings,
+        maker: Maker,
+        instance: &str,
+    ) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let work = match (settings.publish, &settings.stream) {
+            (Publish::Documents, Some(stream)) => Work::Documents { stream: stream.clone() },
+            _ => Work::Results { settings: settings.clone(), maker },
+        };
+        let address = Address {
+            url: settings.url.clone(),
+            auth: settings.auth.clone(),
+            tls: settings.tls.clone(),
+            name: format!("standpoint {instance} sink"),
+            is_worker: false,
+        };
+        Ok(Self { address, work, open: None, client: None })
+    }
+
+    /// A sink that puts documents into the stream of a cluster, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] when the settings cannot work.
+    pub fn feeding(settings: &NatsSettings) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let address = Address {
+            url: settings.url.clone(),
+            auth: settings.auth.clone(),
+            tls: settings.tls.clone(),
+            name: "standpoint publish".to_owned(),
+            is_worker: false,
+        };
+        let work = Work::Feed { settings: Box::new(settings.clone()) };
+        Ok(Self { address, work, open: None, client: None })
+    }
+
+    /// Connects and looks for the streams, for whoever does not want to wait for a server that is
+    /// away. A runtime is needed, and what is found is used by the first write only in that runtime.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot publish.
+    pub async fn probe(&self) -> Result<(), SinkError> {
+        let mut probing = Self {
+            address: self.address.clone(),
+            work: self.work.clone(),
+            open: None,
+            client: None,
+        };
+        probing.open().await
+    }
+
+    async fn open(&mut self) -> Result<(), SinkError> {
+        if self.open.is_some() {
+            return Ok(());
+        }
+        let client = match &self.client {
+            Some(client) => client.clone(),
+            None => {
+                let client = self.address.connect().await.map_err(unconnected)?;
+                self.client = Some(client.clone());
+                client
+            }
+        };
+        self.open = Some(match &self.work {
+            Work::Documents { stream } => {
+                Open::Documents(Queue::join(client, stream).await.map_err(unusable)?)
+            }
+            Work::Feed { settings } => {
+                Open::Documents(Queue::open(client, settings).await.map_err(unusable)?)
+            }
+            Work::Results { settings, .. } => results(client, settings).await.map_err(unusable)?,
+        });
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        documents: &[Arc<Document<'static>>],
+    ) -> Result<Vec<Result<(), String>>, PublishError> {
+        let mut acknowledgements = Vec::with_capacity(documents.len());
+        for document in documents {
+            acknowledgements.push(match (&self.open, &self.work) {
+                (Some(Open::Documents(queue)), _) => Ok(queue.publish(document).await?),
+                (Some(Open::Results { context, objects, subject }), Work::Results { maker, .. }) => {
+                    let mut line = Vec::new();
+                    maker.line(document, &mut line);
+                    line.pop();
+                    let most = most_bytes(&context.client());
+                    if line.len() > most && objects.is_none() {
+                        Err(format!(
+                            "its result has {} bytes and the server takes {most}: name the `stream` \
+                             of the results, so that large ones go to its object store",
+                            line.len()
+                        ))
+                    } else {
+                        let mut headers = HeaderMap::new();
+                        headers.insert(RESULT_HEADER, "1");
+                        let (objects, subject) = (objects.as_ref(), subject.clone());
+                        let id = document.id();
+                        Ok(queue::publish(context, objects, subject, id, headers, line.into())
+                            .await?)
+                    }
+                }
+                _ => Err("the sink is not open".to_owned()),
+            });
+        }
+        let mut answers = Vec::with_capacity(acknowledgements.len());
+        for acknowledgement in acknowledgements {
+            answers.push(match acknowledgement {
+                Ok(sent) => sent.await.map(drop).map(Ok)?,
+                Err(reason) => Err(reason),
+            });
+        }
+        Ok(answers)
+    }
+}
+
+/// Makes the stream of results if it has a name.
+async fn results(client: Client, settings: &NatsSinkSettings) -> Result<Open, QueueError> {
+    let context = jetstream::new(client);
+    let subject = match (&settings.subject, &settings.stream) {
+        (Some(subject), _) => subject.clone(),
+        (None, stream) => prefix(stream.as_deref().unwrap_or("results")),
+    };
+    let mut objects = None;
+    if let Some(stream) = &settings.stream {
+        let config = stream::Config {
+            name: stream.clone(),
+            subjects: vec![subject.clone()],
+            duplicate_window: settings.duplicate_window,
+            ..queue::usual(settings.replicas.get())
+        };
+        queue::ensure(&context, config).await?;
+        objects = Some(queue::objects(&context, stream, settings.replicas.get()).await?);
+    }
+    Ok(Open::Results { context, objects, subject })
+}
+
+fn unconnected(error: ConnectError) -> SinkError {
+    SinkError::transient("cannot publish").caused_by(told(&error))
+}
+
+fn unusable(error: QueueError) -> SinkError {
+    match &error {
+        QueueError::Layout { .. } => SinkError::fatal(error.to_string()),
+        _ => SinkError::transient("cannot publish").caused_by(told(&error)),
+    }
+}
+
+/// An error and its causes in one line: whoever tells it tells one cause.
+fn told(error: &dyn std::error::Error) -> String {
+    standpoint_connectors::files::with_causes(error)
+}
+
+#[async_trait]
+impl Sink for NatsSink {
+    async fn write(
+        &mut self,
+        documents: &[Arc<Document<'static>>],
+    ) -> Result<Vec<Result<(), String>>, SinkError> {
+        self.open().await?;
+        self.publish(documents).await.map_err(|error| {
+            if error.kind() == PublishErrorKind::StreamNotFound {
+                // Somebody may have deleted it, or it never was.
+                self.open = None;
+                return SinkError::transient(
+                    "no stream takes what is published: name one with `stream`, or make one for \
+                     the subject",
+                );
+            }
+            SinkError::transient("the server did not take what was published")
+                .caused_by(told(&error))
+        })
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        self.open = None;
+        self.client = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! Daemons that share a stream of documents: what this build can do of that, and what it tells of
+//! it.
+//!
+//! Without the feature `nats` there is nothing to share over, and a pipeline file that asks for it
+//! is refused with the name of the feature.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use standpoint_connectors::jsonl::Maker;
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_engine::{Sink, Source};
+
+/// The name of the source that stands in place of the file's own.
+pub(crate) const SOURCE: &str = "cluster";
+
+/// A mistake in settings, with the key that it is about.
+pub(crate) type Mistake = (String, String);
+
+/// What a worker says of the stream that it shares.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Cluster {
+    pub(crate) stream: String,
+    /// Whether the server can be reached.
+    pub(crate) connected: bool,
+    /// What keeps this worker from its work.
+    pub(crate) problem: Option<String>,
+    /// Documents in the stream that are not done, whoever has them.
+    pub(crate) pending: u64,
+    /// How long the oldest of them has been there, in milliseconds.
+    pub(crate) oldest_ms: u64,
+    /// Those of them that workers hold.
+    pub(crate) in_flight: u64,
+    /// Those that were delivered more than once and are not done.
+    pub(crate) redelivered: u64,
+    /// Documents that this worker holds.
+    pub(crate) held: u64,
+    /// The partitions that this worker has.
+    pub(crate) partitions: Vec<u32>,
+    pub(crate) acknowledged: u64,
+    /// Documents that came again and were recognised.
+    pub(crate) recognised: u64,
+    /// Documents that failed and are tried again.
+    pub(crate) retried: u64,
+    pub(crate) dead_lettered: u64,
+    /// Connections that were lost.
+    pub(crate) disconnects: u64,
+    /// Times that reading was begun anew.
+    pub(crate) reopened: u64,
+    /// Messages that the server had forgotten and that were put in again.
+    pub(crate) put_again: u64,
+}
+
+impl Cluster {
+    /// Why documents should not be counted on to be read now. An error's own words are not for
+    /// everybody.
+    pub(crate) fn reason(&self) -> Option<String> {
+        if !self.connected {
+            return Some("the cluster's server is away".to_owned());
+        }
+        self.problem.as_ref().map(|_| "the cluster's stream cannot be read".to_owned())
+    }
+
+    /// The state for people.
+    pub(crate) fn text(&self) -> String {
+        let connected = if self.connected { "connected" } else { "its server is away" };
+        let mut text = format!(
+            "cluster    stream {}, {connected}; {} documents wait, the oldest for {}\n\
+             worker     {} held, {} acknowledged, {} recognised, {} tried again, {} dead letters\n",
+            self.stream,
+            self.pending,
+            humantime::format_duration(std::time::Duration::from_secs(self.oldest_ms / 1000)),
+            self.held,
+            self.acknowledged,
+            self.recognised,
+            self.retried,
+            self.dead_lettered,
+        );
+        if !self.partitions.is_empty() {
+            let named: Vec<String> = self.partitions.iter().map(u32::to_string).collect();
+            let _ = writeln!(text, "partitions {}", named.join(" "));
+        }
+        if let Some(problem) = &self.problem {
+            let _ = writeln!(text, "problem    {problem}");
+        }
+        text
+    }
+}
+
+#[cfg(feature = "nats")]
+mod nats {
+    use anyhow::Context;
+    use standpoint_cluster::settings::{NatsSettings, NatsSinkSettings};
+    use standpoint_cluster::sink::NatsSink;
+    use standpoint_cluster::source::NatsSource;
+    use standpoint_cluster::{meters, settings::SettingsError};
+
+    use super::{BTreeMap, Cluster, Maker, Mistake, ReadLimits, Result, Sink, Source, Value};
+    use crate::exit;
+
+    /// What a cluster can share its work over, with the schema of its settings.
+    pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
+        BTreeMap::from([("nats", schemars::schema_for!(NatsSettings).to_value())])
+    }
+
+    /// Sinks that come with it.
+    pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
+        BTreeMap::from([("nats", schemars::schema_for!(NatsSinkSettings).to_value())])
+    }
+
+    /// What a schema cannot say of the settings of a cluster.
+    pub(crate) fn mistake(settings: &Value) -> Option<Mistake> {
+        let settings: NatsSettings = serde_json::from_value(settings.clone()).ok()?;
+        settings.check().err().map(told)
+    }
+
+    /// The same for a sink.
+    pub(crate) fn sink_mistake(settings: &Value) -> Option<Mistake> {
+        let settings: NatsSinkSettings = serde_json::from_value(settings.clone()).ok()?;
+        settings.check().err().map(told)
+    }
+
+    fn told(error: SettingsError) -> Mistake {
+        (error.key.to_owned(), error.problem)
+    }
+
+    /// The source of a worker.
+    pub(crate) fn source(
+        settings: Value,
+        limits: ReadLimits,
+        instance: &str,
+        until_drained: bool,
+    ) -> Result<(Box<dyn Source>, bool)> {
+        let settings: NatsSettings = serde_json::from_value(settings)?;
+        let keeps_order = settings.ordering == standpoint_cluster::settings::Ordering::PerSource;
+        let source = NatsSource::new(&settings, limits, instance, until_drained);
+        Ok((Box::new(source.map_err(|error| exit::usage(error.to_string()))?), keeps_order))
+    }
+
+    /// A sink of a pipeline file.
+    pub(crate) fn sink(settings: Value, maker: Maker, instance: &str) -> Result<Box<dyn Sink>> {
+        let settings: NatsSinkSettings = serde_json::from_value(settings)?;
+        let sink = NatsSink::new(&settings, maker, instance);
+        Ok(Box::new(sink.map_err(|error| exit::usage(error.to_string()))?))
+    }
+
+    /// A sink that feeds the stream, once its server has answered.
+    pub(crate) fn feed(settings: Value) -> Result<Box<dyn Sink>> {
+        let settings: NatsSettings = serde_json::from_value(settings)?;
+        let sink = NatsSink::feeding(&settings).map_err(|error| exit::usage(error.to_string()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(sink.probe()).context("the stream cannot be used")?;
+        Ok(Box::new(sink))
+    }
+
+    /// What this process says; `None` if it is no worker.
+    pub(crate) fn own() -> Option<Cluster> {
+        let reading = meters::reading()?;
+        Some(Cluster {
+            stream: reading.stream,
+            connected: reading.is_connected,
+            problem: reading.problem,
+            pending: reading.pending,
+            oldest_ms: u64::try_from(reading.oldest.as_millis()).unwrap_or(u64::MAX),
+            in_flight: reading.in_flight,
+            redelivered: reading.redelivered,
+            held: reading.held,
+            partitions: reading.partitions.into_iter().collect(),
+            acknowledged: reading.acknowledged,
+            recognised: reading.recognised,
+            retried: reading.retried,
+            dead_lettered: reading.dead_lettered,
+            disconnects: reading.disconnects,
+            reopened: reading.reopened,
+            put_again: reading.put_again,
+        })
+    }
+}
+
+#[cfg(not(feature = "nats"))]
+mod nats {
+    use super::{BTreeMap, Cluster, Maker, Mistake, ReadLimits, Result, Sink, Source, Value};
+    use crate::exit;
+
+    pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
+        BTreeMap::new()
+    }
+
+    pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
+        BTreeMap::new()
+    }
+
+    pub(crate) fn mistake(_: &Value) -> Option<Mistake> {
+        None
+    }
+
+    pub(crate) fn sink_mistake(_: &Value) -> Option<Mistake> {
+        None
+    }
+
+    pub(crate) fn source(
+        _: Value,
+        _: ReadLimits,
+        _: &str,
+        _: bool,
+    ) -> Result<(Box<dyn Source>, bool)> {
+        Err(lacking())
+    }
+
+    pub(crate) fn sink(_: Value, _: Maker, _: &str) -> Result<Box<dyn Sink>> {
+        Err(lacking())
+    }
+
+    pub(crate) fn feed(_: Value) -> Result<Box<dyn Sink>> {
+        Err(lacking())
+    }
+
+    pub(crate) fn own() -> Option<Cluster> {
+        None
+    }
+
+    fn lacking() -> anyhow::Error {
+        exit::usage("this build speaks no NATS: build the program with `--features nats`")
+    }
+}
+
+pub(crate) use nats::{feed, mistake, own, schemas, sink, sink_mistake, sink_schemas, source};

@@ -1,0 +1,113 @@
+//! What a pipeline file can name in this build, and whether what it names fits together.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use standpoint_config::{Catalogue, Draft, DraftStage, PluginReference};
+use standpoint_connectors::files::{FilesSettings, LinesSettings, StdinSettings};
+use standpoint_connectors::inbox::InboxSettings;
+use standpoint_connectors::jsonl::{JsonlSettings, StdoutSettings};
+use standpoint_connectors::sqlite::SqliteSettings;
+use standpoint_connectors::webhook::WebhookSettings;
+use standpoint_stage::check_chain;
+
+use crate::cluster;
+use crate::condition::Condition;
+use crate::plugins::{Installed, Plugin, Wanted};
+
+/// What a pipeline file can name, with the schema of its settings.
+///
+/// - `used`: plugins that the file names; those given by their paths are in no list.
+pub(crate) fn catalogue<'p>(
+    used: impl Iterator<Item = Wanted<'p>>,
+    installed: &Installed,
+) -> Catalogue {
+    let mut plugins: BTreeMap<String, Value> = installed
+        .plugins()
+        .iter()
+        .map(|plugin| (plugin.name().to_owned(), plugin.settings_schema().clone()))
+        .collect();
+    for wanted in used {
+        if let Ok(plugin) = installed.find(wanted) {
+            plugins.insert(wanted.plugin.to_string(), plugin.settings_schema().clone());
+        }
+    }
+    let owned = |schemas: BTreeMap<&str, Value>| {
+        schemas.into_iter().map(|(kind, schema)| (kind.to_owned(), schema)).collect()
+    };
+    Catalogue {
+        sources: owned(source_schemas()),
+        sinks: owned(sink_schemas()),
+        clusters: owned(cluster::schemas()),
+        features: FEATURES.iter().map(|(kind, of)| ((*kind).into(), (*of).into())).collect(),
+        plugins,
+    }
+}
+
+/// Types of sources, sinks and clusters that come with a feature of the program.
+const FEATURES: &[(&str, &str)] = &[("sink type nats", "nats"), ("kind of cluster nats", "nats")];
+
+/// The source types; a new one adds its line here and in [`Assembly::sources`](crate::assemble::Assembly::sources).
+pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("files", schemars::schema_for!(FilesSettings).to_value()),
+        ("inbox", schemars::schema_for!(InboxSettings).to_value()),
+        ("jsonl", schemars::schema_for!(LinesSettings).to_value()),
+        ("stdin", schemars::schema_for!(StdinSettings).to_value()),
+    ])
+}
+
+/// The sink types; a new one adds its line here and in [`Assembly::sinks`](crate::assemble::Assembly::sinks).
+pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
+    let mut schemas = BTreeMap::from([
+        ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
+        ("sqlite", schemars::schema_for!(SqliteSettings).to_value()),
+        ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
+        ("webhook", schemars::schema_for!(WebhookSettings).to_value()),
+    ]);
+    schemas.append(&mut cluster::sink_schemas());
+    schemas
+}
+
+/// Checks that every plugin can be read, and that each stage finds what it reads.
+pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed: &Installed) {
+    let mut chain = Vec::new();
+    for stage in stages {
+        let folder = draft.folder().to_owned();
+        let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
+        match installed.find(wanted) {
+            Ok(Plugin { manifest, .. }) => {
+                chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
+            }
+            // A name that is not installed is among the findings of the settings already.
+            Err(error)
+                if !matches!(stage.plugin, PluginReference::Name(_))
+                    || error.starts_with("`plugins.strict`") =>
+            {
+                draft.report(&format!("stages[{}].use", stage.index), error, None);
+            }
+            Err(_) => {}
+        }
+    }
+    // What an unknown plugin writes is unknown.
+    if chain.len() < draft.stage_count() {
+        return;
+    }
+    let others: Vec<_> = installed
+        .plugins()
+        .iter()
+        .map(|plugin| (plugin.name().to_owned(), plugin.manifest.writes.clone()))
+        .collect();
+    for mistake in check_chain(&chain, &others) {
+        draft.report(&format!("stages[{}]", mistake.index), mistake.to_string(), None);
+    }
+}
+
+/// Checks that every condition can be read.
+pub(crate) fn check_conditions(draft: &mut Draft) {
+    for (key_path, condition) in draft.conditions() {
+        if let Err(error) = Condition::compile(&condition) {
+            draft.report(&key_path, error, None);
+        }
+    }
+}

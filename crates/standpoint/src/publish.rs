@@ -1,0 +1,37 @@
+//! `publish`: documents into the stream that the workers of a cluster share.
+
+use anyhow::Result;
+use standpoint_connectors::files::FilesSource;
+use standpoint_engine::{Pipeline, SourceStep};
+
+use crate::assemble::Assembly;
+use crate::cli;
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::run::{ending, execute, inputs, teller, was_stopped};
+
+/// Reads what is given, as `run` does, and publishes each document instead of reading it through.
+pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
+    let inputs = inputs(&arguments.paths)?;
+    let assembly = Assembly::of(&arguments.choice())?;
+    let sink = assembly.feed()?;
+    let progress = Progress::new(true);
+    let listener = teller(progress.clone(), true);
+    let limits = assembly.read_limits();
+    let source = FilesSource::start(&arguments.source, inputs, limits, listener)?;
+    let mut step = SourceStep::new(&arguments.source, Box::new(source));
+    // They are to come out in the order in which they are given, where workers keep one.
+    step.keeps_order = true;
+    let pipeline = Pipeline {
+        sources: vec![step],
+        stages: Vec::new(),
+        sinks: vec![assembly.sink_step("publish", sink)],
+        limits: assembly.limits(),
+    };
+    let summary = execute(pipeline, &progress, None)?;
+    progress.say(&format!("{} documents published", summary.counts.done));
+    Ok(match ending(&summary, &progress, |_| false) {
+        Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
+        exit => exit,
+    })
+}

@@ -1,0 +1,35 @@
+//! Many daemons over one stream, on a real NATS server that the tests start themselves: workers
+//! killed and stopped at random, the server killed, order, dead letters, large documents.
+//!
+//! The short form runs with every `cargo test -p standpoint --features nats --test cluster`. The long
+//! form, which prints figures, is one command:
+//!
+//! ```sh
+//! cargo test -p standpoint --features nats --test cluster -- --ignored --nocapture --test-threads=1
+//! ```
+//!
+//! Without `nats-server` (Debian's package of that name) the tests say so and pass; where the
+//! variable `CI` is set they fail.
+//!
+//! Modules: `wire` speaks to the server, `server` is one, `field` is a server with its workers and
+//! the account of what came out; the others break something each.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test stops where something is not as it should be, and tells what it measured"
+)]
+
+mod chaos;
+mod field;
+#[path = "../program/harness.rs"]
+#[expect(dead_code, reason = "shared with the other tests of the program")]
+mod harness;
+mod letters;
+mod operations;
+mod order;
+mod scaling;
+mod server;
+mod wire;

@@ -1,0 +1,122 @@
+//! Where an order is asked for, results of a source stand in it, whoever dies meanwhile.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::field::{Dice, Field};
+use crate::server::is_installed;
+
+/// `feeds` feeds of `each` documents over `workers` workers, which are killed, stopped and told to
+/// go in turns.
+fn storm(feeds: usize, each: usize, workers: usize, mishaps: u32, seed: u64) {
+    let mut field = Field::new(&json!({
+        "ordering": "per_source", "partition_by": "folder", "partitions": 8,
+    }));
+    let text = |feed: usize, number: usize| format!("Wait 1 feed {feed} number {number}");
+    let files: Vec<(String, String)> = (0..feeds)
+        .map(|feed| {
+            let lines = (0..each).map(|number| json!({ "text": text(feed, number) }).to_string());
+            (format!("feed-{feed}/all.jsonl"), lines.collect::<Vec<_>>().join("\n"))
+        })
+        .collect();
+    field.publish(&files);
+    for _ in 0..workers {
+        field.start();
+    }
+    let mut dice = Dice(seed);
+    let mut counts = [0; 4];
+    for mishap in 0..mishaps {
+        sleep(Duration::from_millis(1500 + dice.roll(1000)));
+        if field.server.messages("DOCS") == Some(0) {
+            break;
+        }
+        let number = usize::try_from(dice.roll(workers as u64)).unwrap();
+        counts[mishap as usize % 4] += 1;
+        match mishap % 4 {
+            0 => {
+                field.kill(number);
+                field.restart(number);
+            }
+            // Long enough that others take its partitions while it has documents under way.
+            1 => {
+                field.signal(number, Signal::STOP);
+                sleep(Duration::from_secs(4));
+                field.signal(number, Signal::CONT);
+            }
+            2 => {
+                field.server.kill();
+                field.server.up();
+            }
+            _ => {
+                field.signal(number, Signal::TERM);
+                assert_eq!(field.wait(number), Some(0), "{}", field.log());
+                field.restart(number);
+            }
+        }
+    }
+    field.drained(Duration::from_mins(5));
+    let texts: Vec<String> =
+        (0..feeds).flat_map(|feed| (0..each).map(move |number| text(feed, number))).collect();
+    field.check(&texts);
+    let mut seen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (path, text) in field.account().in_order {
+        let number = text.rsplit(' ').next().unwrap().parse().unwrap();
+        seen.entry(path).or_default().push(number);
+    }
+    for (path, numbers) in seen {
+        assert!(numbers.is_sorted(), "{path} is out of order: {numbers:?}\n{}", field.log());
+    }
+    println!(
+        "{feeds} feeds of {each}, {workers} workers, killed/stopped/server/drained {counts:?}: \
+         lost 0, doubled 0, all in order"
+    );
+}
+
+#[test]
+fn results_of_a_source_keep_its_order_when_workers_die() {
+    if is_installed() {
+        storm(8, 250, 3, 4, 31);
+    }
+}
+
+#[test]
+#[ignore = "long form"]
+fn order_is_kept_in_a_long_storm() {
+    if is_installed() {
+        storm(16, 1250, 4, 40, 32);
+    }
+}
+
+#[test]
+fn partitions_are_shared_out_and_handed_over() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "ordering": "per_source", "partitions": 8 }));
+    let partitions = |field: &Field, number| {
+        let status = field.status(number)?;
+        Some(status["cluster"]["partitions"].as_array()?.len())
+    };
+    let has = |field: &Field, number, count| {
+        let holds = || partitions(field, number) == Some(count);
+        assert!(crate::harness::becomes_true(holds), "worker {number}: {:?}", field.status(number));
+    };
+    field.start();
+    has(&field, 0, 8);
+    field.start();
+    has(&field, 0, 4);
+    has(&field, 1, 4);
+    // One that is gone without a word loses them after the lease, one that says so at once.
+    field.kill(0);
+    has(&field, 1, 8);
+    field.restart(0);
+    has(&field, 0, 4);
+    has(&field, 1, 4);
+    field.signal(1, Signal::TERM);
+    assert_eq!(field.wait(1), Some(0), "{}", field.log());
+    has(&field, 0, 8);
+}

@@ -1,0 +1,70 @@
+//! How throughput grows with workers, with the work of one core each simulated by a stage that
+//! waits, and what the server spends on a document.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::field::Field;
+use crate::server::is_installed;
+
+/// What a document waits in its stage.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// Documents for each worker.
+const EACH: usize = 400;
+
+/// The time that a process has spent on processors.
+fn processor_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+#[test]
+#[ignore = "long form: measures"]
+fn throughput_grows_with_the_workers() {
+    if !is_installed() {
+        return;
+    }
+    let mut alone = None;
+    for workers in [1, 2, 4, 8] {
+        // Sixteen are held, so that the last documents are shared out, too.
+        let mut field = Field::new(&json!({ "max_in_flight": 16 }));
+        for _ in 0..workers {
+            field.start();
+        }
+        let are_there =
+            || (0..workers).all(|number| field.status(number).is_some_and(|s| s["ready"] == true));
+        assert!(crate::harness::becomes_true(are_there));
+        let count = EACH * workers;
+        let wait = WAIT.as_millis();
+        let texts: Vec<String> =
+            (0..count).map(|number| format!("Wait {wait} document {number}")).collect();
+        let before = processor_time(field.server.pid());
+        field.publish_texts(texts.iter());
+        let results = |field: &Field| field.server.messages("RESULTS").unwrap_or_default();
+        // From when all work to when the first has nothing more to do.
+        let (low, high) = ((count / 10) as u64, (count * 9 / 10) as u64);
+        while results(&field) < low {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (start, first) = (Instant::now(), results(&field));
+        while results(&field) < high {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (elapsed, last) = (start.elapsed(), results(&field));
+        let rate = (last - first) as f64 / elapsed.as_secs_f64();
+        field.drained(Duration::from_mins(5));
+        field.check(&texts);
+        let server = processor_time(field.server.pid()) - before;
+        let alone = *alone.get_or_insert(rate);
+        println!(
+            "{workers} workers: {rate:.1} documents a second, {:.2} of linear; the server spent {:.0} \
+             µs of processor a document, in and out",
+            rate / (alone * workers as f64),
+            server.as_secs_f64() * 1e6 / count as f64,
+        );
+    }
+}
