@@ -262,7 +262,8 @@ pub struct InboxSource {
     pause: Pause,
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
     keeper: Option<Arc<Keeper>>,
-    threads: Vec<JoinHandle<Result<(), String>>>,
+    /// The worker, which says what it could not take up, and the keeper.
+    threads: Option<(JoinHandle<Result<(), String>>, JoinHandle<()>)>,
 }
 
 impl InboxSource {
@@ -319,19 +320,15 @@ impl InboxSource {
         let keeping = Arc::clone(&keeper);
         let fail =
             |source| InboxError::Folder { what: "inbox", path: settings.path.clone(), source };
-        let threads = vec![
-            thread::Builder::new()
-                .name(format!("inbox-{name}"))
-                .spawn(move || worker.run())
-                .map_err(fail)?,
-            thread::Builder::new()
-                .name(format!("keep-{name}"))
-                .spawn(move || {
-                    keeping.run();
-                    Ok(())
-                })
-                .map_err(fail)?,
-        ];
+        let worker = thread::Builder::new()
+            .name(format!("inbox-{name}"))
+            .spawn(move || worker.run())
+            .map_err(fail)?;
+        let keeping = thread::Builder::new()
+            .name(format!("keep-{name}"))
+            .spawn(move || keeping.run())
+            .map_err(fail)?;
+        let threads = Some((worker, keeping));
         Ok(Self { deliveries, hints, pause, keeper: Some(keeper), threads })
     }
 }
@@ -356,16 +353,19 @@ impl Source for InboxSource {
             delivery.receipt.settle(Outcome::Returned);
         }
         self.hints.stop();
-        if let Some(keeper) = self.keeper.take() {
+        let (Some(keeper), Some((worker, keeping))) = (self.keeper.take(), self.threads.take())
+        else {
+            return Ok(());
+        };
+        // The keeper last: what the worker has in hand until it ends must be moved back, too.
+        let joined = task::spawn_blocking(move || {
+            let worked = worker.join();
             keeper.finish();
-        }
-        let threads = std::mem::take(&mut self.threads);
-        let joined = task::spawn_blocking(|| {
-            threads.into_iter().map(JoinHandle::join).collect::<Result<Vec<_>, _>>()
+            keeping.join().and(worked)
         });
-        let Ok(Ok(ended)) = joined.await else {
+        let Ok(Ok(worked)) = joined.await else {
             return Err(SourceError::new("a thread of the inbox ended early"));
         };
-        ended.into_iter().collect::<Result<(), _>>().map_err(SourceError::new)
+        worked.map_err(SourceError::new)
     }
 }

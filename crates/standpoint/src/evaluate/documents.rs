@@ -303,8 +303,7 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use standpoint_document::{
-        Aliases, Confidence, Entity, EntityKind, Evidence, Metadata, Polarity, StanceTarget, Time,
-        Voice,
+        Confidence, Entity, EntityKind, Evidence, Metadata, Polarity, StanceTarget, Time, Voice,
     };
 
     use super::*;
