@@ -1,4 +1,4 @@
-//! How many daemons share one stream of documents: a NATS JetStream queue in and out.
+//! How many daemons share one stream of documents: a queue of NATS (`JetStream`) in and out.
 //!
 //! A worker takes documents from a work queue on the server, sends them through its pipeline and
 //! acknowledges each when the engine has settled it: what the claim of a file is to an inbox, an

@@ -4,8 +4,8 @@
 //! stage. A message without that header is somebody else's: a JSON object with `text`, and `id`,
 //! `title`, `author`, `published` and `language` where it has them, like a line of an inbox's JSONL.
 
-use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use standpoint_connectors::formats::json;
 use standpoint_connectors::identity::RecordIds;
@@ -114,7 +114,7 @@ pub(crate) fn decode(
     let form = |reason: String| RecordError::Form { reason };
     let text = std::str::from_utf8(payload).map_err(|error| form(error.to_string()))?;
     let version = headers.and_then(|headers| headers.get(RECORD_HEADER));
-    let document = match version.map(|version| version.as_str()) {
+    let document = match version.map(HeaderValue::as_str) {
         Some(RECORD_VERSION) => ours(text)?,
         Some(other) => {
             return Err(RecordError::Version { found: other.chars().take(20).collect() });
@@ -123,7 +123,7 @@ pub(crate) fn decode(
             let content = json::read_record(text, 1, limits.max_json_depth)
                 .map_err(|error| form(error.to_string()))?;
             let known = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
-            let given = content.id.as_deref().or(known.map(|id| id.as_str()));
+            let given = content.id.as_deref().or(known.map(HeaderValue::as_str));
             let id = RecordIds::new(stream, subject).next(given, payload);
             let source = SourceRef {
                 name: stream.to_owned(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// `cluster: { nats: ... }`: this daemon is one of many workers that share a stream of documents on
-/// a NATS server with JetStream. The file's own sources are not used then.
+/// a NATS server with `JetStream`. The file's own sources are not used then.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NatsSettings {
@@ -85,7 +85,7 @@ pub struct NatsSettings {
     pub tls: TlsSettings,
 }
 
-/// Settings of the `nats` sink, which publishes each document to a NATS server with JetStream, with
+/// Settings of the `nats` sink, which publishes each document to a NATS server with `JetStream`, with
 /// the document's id as `Nats-Msg-Id`, so that one that comes twice within the stream's window
 /// stands there once.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -167,7 +167,7 @@ pub enum Ordering {
     PerSource,
 }
 
-/// Who this is to the server: nobody in particular, or one of user and password, token, NKey and
+/// Who this is to the server: nobody in particular, or one of user and password, token, `NKey` and
 /// credentials file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -181,7 +181,7 @@ pub struct AuthSettings {
     /// A token, such as `${NATS_TOKEN}`.
     pub token: Option<Secret>,
 
-    /// A file that holds the seed of an NKey, which begins with `SU`.
+    /// A file that holds the seed of an `NKey`, which begins with `SU`.
     #[schemars(extend("format" = "path"))]
     pub nkey_file: Option<PathBuf>,
 

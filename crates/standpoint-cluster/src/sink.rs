@@ -35,7 +35,7 @@ pub struct NatsSink {
 #[derive(Debug, Clone)]
 enum Work {
     Results {
-        settings: NatsSinkSettings,
+        settings: Box<NatsSinkSettings>,
         maker: Maker,
     },
     /// For a stream that its workers have made.
@@ -49,9 +49,10 @@ enum Work {
 }
 
 /// What is there once connected.
+#[expect(clippy::large_enum_variant, reason = "a sink holds one of them")]
 enum Open {
     Results { context: Context, objects: Option<ObjectStore>, subject: String },
-    Documents(Queue),
+    Documents(Box<Queue>),
 }
 
 impl std::fmt::Debug for Open {
@@ -74,7 +75,7 @@ impl NatsSink {
         settings.check()?;
         let work = match (settings.publish, &settings.stream) {
             (Publish::Documents, Some(stream)) => Work::Documents { stream: stream.clone() },
-            _ => Work::Results { settings: settings.clone(), maker },
+            _ => Work::Results { settings: Box::new(settings.clone()), maker },
         };
         let address = Address {
             url: settings.url.clone(),
@@ -124,22 +125,25 @@ impl NatsSink {
         if self.open.is_some() {
             return Ok(());
         }
-        let client = match &self.client {
-            Some(client) => client.clone(),
-            None => {
-                let client = self.address.connect().await.map_err(unconnected)?;
-                self.client = Some(client.clone());
-                client
-            }
+        let client = if let Some(client) = &self.client {
+            client.clone()
+        } else {
+            let connected = self.address.connect().await;
+            let client = connected.map_err(|error| unconnected(&error))?;
+            self.client.insert(client).clone()
         };
         self.open = Some(match &self.work {
             Work::Documents { stream } => {
-                Open::Documents(Queue::join(client, stream).await.map_err(unusable)?)
+                let queue = Queue::join(client, stream).await;
+                Open::Documents(Box::new(queue.map_err(|error| unusable(&error))?))
             }
             Work::Feed { settings } => {
-                Open::Documents(Queue::open(client, settings).await.map_err(unusable)?)
+                let queue = Queue::open(client, settings).await;
+                Open::Documents(Box::new(queue.map_err(|error| unusable(&error))?))
             }
-            Work::Results { settings, .. } => results(client, settings).await.map_err(unusable)?,
+            Work::Results { settings, .. } => {
+                results(client, settings).await.map_err(|error| unusable(&error))?
+            }
         });
         Ok(())
     }
@@ -207,14 +211,14 @@ async fn results(client: Client, settings: &NatsSinkSettings) -> Result<Open, Qu
     Ok(Open::Results { context, objects, subject })
 }
 
-fn unconnected(error: ConnectError) -> SinkError {
-    SinkError::transient("cannot publish").caused_by(told(&error))
+fn unconnected(error: &ConnectError) -> SinkError {
+    SinkError::transient("cannot publish").caused_by(told(error))
 }
 
-fn unusable(error: QueueError) -> SinkError {
-    match &error {
+fn unusable(error: &QueueError) -> SinkError {
+    match error {
         QueueError::Layout { .. } => SinkError::fatal(error.to_string()),
-        _ => SinkError::transient("cannot publish").caused_by(told(&error)),
+        _ => SinkError::transient("cannot publish").caused_by(told(error)),
     }
 }
 

@@ -251,6 +251,9 @@ pub enum InboxError {
     },
 }
 
+/// How the worker ended: an error says what it could not take up.
+type Ended = Result<(), String>;
+
 /// How many documents wait to be taken.
 const READ_AHEAD: usize = 4;
 
@@ -263,7 +266,7 @@ pub struct InboxSource {
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
     keeper: Option<Arc<Keeper>>,
     /// The worker, which says what it could not take up, and the keeper.
-    threads: Option<(JoinHandle<Result<(), String>>, JoinHandle<()>)>,
+    threads: Option<(JoinHandle<Ended>, JoinHandle<()>)>,
 }
 
 impl InboxSource {
@@ -359,13 +362,13 @@ impl Source for InboxSource {
         };
         // The keeper last: what the worker has in hand until it ends must be moved back, too.
         let joined = task::spawn_blocking(move || {
-            let worked = worker.join();
+            let ended = worker.join();
             keeper.finish();
-            keeping.join().and(worked)
+            keeping.join().and(ended)
         });
-        let Ok(Ok(worked)) = joined.await else {
+        let Ok(Ok(ended)) = joined.await else {
             return Err(SourceError::new("a thread of the inbox ended early"));
         };
-        worked.map_err(SourceError::new)
+        ended.map_err(SourceError::new)
     }
 }

@@ -57,7 +57,7 @@ pub fn find_entity<'e>(wanted: &str, entities: &'e [Entity]) -> Option<&'e Entit
         .iter()
         .find(|entity| same(&entity.id))
         .or_else(|| entities.iter().find(|entity| same(&entity.name)))
-        .or_else(|| entities.iter().find(|entity| entity.aliases.iter().any(|alias| same(alias))))
+        .or_else(|| entities.iter().find(|entity| entity.aliases.iter().any(same)))
 }
 
 fn belongs(entity: &Entity, target: &Entity, is_state: bool) -> bool {

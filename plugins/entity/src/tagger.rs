@@ -585,7 +585,10 @@ mod tests {
                     .iter()
                     .map(|row| tagger.weights.sum(row.iter().map(|&hash| Feature::of_hash(hash))));
                 for (sum, scores) in sums.zip(&memory.scores) {
-                    assert_eq!(sum, scores[1..]);
+                    let bits = |scores: &[f32]| {
+                        scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>()
+                    };
+                    assert_eq!(bits(&sum), bits(&scores[1..]));
                     seen += 1;
                 }
             }

@@ -198,10 +198,10 @@ unsafe extern "C" fn set_sentiment(call: *mut RawCall, record: *const RawSentime
             let record = &*record;
             let rows = |first, count| {
                 let rows: &[RawSentiment] = slice(first, count).ok_or_else(unreadable)?;
-                rows.iter().map(sentiment).collect::<Result<Vec<_>, _>>()
+                rows.iter().copied().map(sentiment).collect::<Result<Vec<_>, _>>()
             };
             call.set_sentiment(SentimentRecord {
-                document: sentiment(&record.document)?,
+                document: sentiment(record.document)?,
                 sentences: rows(record.sentences, record.sentence_count)?,
                 mentions: rows(record.mentions, record.mention_count)?,
             })
@@ -209,7 +209,7 @@ unsafe extern "C" fn set_sentiment(call: *mut RawCall, record: *const RawSentime
     }
 }
 
-fn sentiment(raw: &RawSentiment) -> Result<Option<Sentiment>, StageError> {
+fn sentiment(raw: RawSentiment) -> Result<Option<Sentiment>, StageError> {
     if raw.score.is_nan() {
         return Ok(None);
     }

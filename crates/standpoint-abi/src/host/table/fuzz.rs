@@ -253,7 +253,9 @@ proptest! {
                     _ => owned.pop().into_iter().for_each(|waker| (host.table.base.waker_drop)(waker)),
                 }
             }
-            owned.into_iter().for_each(|waker| (host.table.base.waker_drop)(waker));
+            for waker in owned {
+                (host.table.base.waker_drop)(waker);
+            }
         }
         drop(waker);
         prop_assert_eq!(woken.0.load(Ordering::Relaxed), wakes);
