@@ -113,7 +113,7 @@ fn an_inbox_feeds_the_workers_by_way_of_a_sink() {
     let pipeline = json!({
         "version": 1,
         "data_dir": "./feeder",
-        "sources": { "news": { "type": "inbox", "path": "./inbox" } },
+        "sources": { "news": { "type": "inbox", "path": "./inbox", "on_success": "delete" } },
         "stages": [{ "use": crate::harness::example("mischief"), "id": "mischief" }],
         "sinks": { "stream": {
             "type": "nats", "url": field.server.url(), "stream": "DOCS", "publish": "documents",

@@ -1,10 +1,11 @@
 //! Many daemons over one stream, on a real NATS server that the tests start themselves: workers
 //! killed and stopped at random, the server killed, order, dead letters, large documents.
 //!
-//! The short form runs with every `cargo test -p standpoint --features nats --test cluster`. The long
-//! form, which prints figures, is one command:
+//! The short form is run by two commands, the first of which makes the plugin that misbehaves; the
+//! long form, which prints figures, by the second with what follows it here:
 //!
 //! ```sh
+//! cargo build -p standpoint --features nats --example mischief
 //! cargo test -p standpoint --features nats --test cluster -- --ignored --nocapture --test-threads=1
 //! ```
 //!

@@ -45,7 +45,7 @@ impl Wire {
         self.send(&[head.as_bytes(), payload, b"\r\n"].concat())?;
         loop {
             let line = self.line()?;
-            let words: Vec<&str> = line.split(' ').collect();
+            let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["PING"] => self.send(b"PONG\r\n")?,
                 ["MSG", subject, _, length] => {

@@ -53,7 +53,7 @@ pub(crate) enum Lane {
         partition: u32,
         /// Grows with each lease of the partition.
         epoch: u64,
-        /// Whether the first document goes alone, because its workers may have ended for it.
+        /// Whether the first documents go one at a time, because workers ended while they had them.
         is_careful: bool,
         /// The message that has ended too many of them.
         condemned: Option<u64>,
@@ -79,12 +79,13 @@ impl Lane {
             Self::Shared => desk.settings.max_in_flight.get(),
             Self::Partition { .. } => PARTITION_WINDOW,
         };
-        let care = match &self {
-            Self::Partition { is_careful: true, .. } => Care::First,
-            _ => Care::None,
+        let alone = match &self {
+            // As many as were under way together, and none beside the last of them.
+            Self::Partition { is_careful: true, .. } => PARTITION_WINDOW + 1,
+            _ => 0,
         };
         let room = Arc::new(Semaphore::new(window));
-        let mut lane = Reading { lane: self, desk, room, window, care };
+        let mut lane = Reading { lane: self, desk, room, window, alone };
         let mut pause = FIRST_PAUSE;
         loop {
             let opened = tokio::select! {
@@ -128,18 +129,8 @@ struct Reading {
     /// Room for messages.
     room: Arc<Semaphore>,
     window: usize,
-    care: Care,
-}
-
-/// How careful a lane is with its first document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// Not at all.
-    None,
-    /// It goes alone.
-    First,
-    /// It has gone, and the others wait for it.
-    Waits,
+    /// How many documents go one at a time, still.
+    alone: usize,
 }
 
 impl Reading {
@@ -253,7 +244,7 @@ impl Reading {
             }
             drop(room);
             if count > 0 {
-                self.care = if self.care == Care::First { Care::Waits } else { Care::None };
+                self.alone = self.alone.saturating_sub(1);
             } else if let Some(ending) = self.look(consumer).await {
                 return ending;
             }
@@ -265,19 +256,18 @@ impl Reading {
         self.desk.queue.client.statistics().connects.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Waits until a part of the window is free, so that not every document costs a request; with
-    /// care until all of it is, before the first document and after it.
-    async fn make_room(&mut self) -> OwnedSemaphorePermit {
-        let least = if self.care == Care::None { self.window.div_ceil(4) } else { self.window };
+    /// Waits until a part of the window is free, so that not every document costs a request; where
+    /// one is to go alone until all of it is, and takes room for that one.
+    async fn make_room(&self) -> OwnedSemaphorePermit {
+        let least = if self.alone == 0 { self.window.div_ceil(4) } else { self.window };
         let room = Arc::clone(&self.room).acquire_many_owned(least as u32).await;
         // Nobody closes it.
         let mut room = room.expect("the lane holds its semaphore open");
-        if self.care == Care::First {
+        if self.alone > 0 {
             let rest = room.num_permits() - 1;
             drop(room.split(rest));
             return room;
         }
-        self.care = Care::None;
         let more = self.room.available_permits();
         if let Ok(more) = Arc::clone(&self.room).try_acquire_many_owned(more as u32) {
             room.merge(more);

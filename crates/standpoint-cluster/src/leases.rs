@@ -36,7 +36,8 @@ struct Lease {
     holder: String,
     /// The first message that was not acknowledged when the lease was taken.
     floor: u64,
-    /// How many leases in a row ended without being given back, with that same message first.
+    /// How many leases in a row ended without being given back and without getting further; more
+    /// than [`CAREFUL_AFTER`] only while the first message was the only one under way.
     deaths: u64,
 }
 
@@ -68,7 +69,7 @@ pub(crate) struct Leases {
     beats: u64,
 }
 
-/// Deaths after which the first document of a partition goes alone.
+/// Deaths after which the documents that were under way go one at a time.
 const CAREFUL_AFTER: u64 = 2;
 
 impl Leases {
@@ -288,11 +289,7 @@ impl Leases {
     ) -> Result<(), async_nats::Error> {
         let floor = self.first_of(partition).await?;
         let was_given_back = before.holder.is_empty();
-        let deaths = match (was_given_back, floor == before.floor && floor > 0) {
-            (true, _) => 0,
-            (false, true) => before.deaths + 1,
-            (false, false) => 1,
-        };
+        let deaths = deaths_at(&before, floor);
         let lease = Lease { holder: self.instance.clone(), floor, deaths };
         let text = Bytes::from(serde_json::to_vec(&lease)?);
         let started = Instant::now();
@@ -332,6 +329,22 @@ impl Leases {
     }
 }
 
+/// How many leases have ended badly, those before a lease that is taken now.
+///
+/// - `before`: the lease that ended;
+/// - `floor`: the first message that is not acknowledged now; 0 if there is none.
+fn deaths_at(before: &Lease, floor: u64) -> u64 {
+    if before.holder.is_empty() || floor == 0 {
+        return 0;
+    }
+    if floor == before.floor {
+        return before.deaths + 1;
+    }
+    // It got further. With care that was one document after another, so that the one which is first
+    // now was alone when the worker ended; without, the worker may have ended for anything.
+    if before.deaths >= CAREFUL_AFTER { CAREFUL_AFTER + 1 } else { 1 }
+}
+
 impl Drop for Leases {
     fn drop(&mut self) {
         for own in self.own.values() {
@@ -349,4 +362,42 @@ fn lease(entry: &async_nats::jetstream::kv::Entry) -> Lease {
         return Lease::default();
     }
     serde_json::from_slice(&entry.value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_ends_its_workers_is_found_in_a_bounded_number_of_deaths() {
+        // The fifth of eight documents that are under way together ends every worker.
+        let (first, guilty) = (10, 14);
+        let mut lease = Lease { holder: "w".into(), floor: first, deaths: 0 };
+        let mut ends = 0;
+        loop {
+            // Without care nothing is acknowledged before the end; with care all before it are.
+            let floor = if lease.deaths >= CAREFUL_AFTER { guilty } else { first };
+            ends += 1;
+            lease = Lease { deaths: deaths_at(&lease, floor), floor, ..lease };
+            if lease.deaths >= 3 + CAREFUL_AFTER {
+                break;
+            }
+        }
+        assert_eq!((ends, lease.floor), (5, guilty));
+    }
+
+    #[test]
+    fn leases_that_are_given_back_or_get_further_are_no_deaths() {
+        let lease = |holder: &str, floor, deaths| Lease { holder: holder.into(), floor, deaths };
+        for (before, floor, deaths) in [
+            (lease("", 0, 0), 7, 0),
+            (lease("w", 7, 0), 0, 0),
+            (lease("w", 7, 0), 9, 1),
+            (lease("w", 7, 1), 9, 1),
+            (lease("w", 7, 1), 7, 2),
+            (lease("w", 7, 4), 9, 3),
+        ] {
+            assert_eq!(deaths_at(&before, floor), deaths, "{before:?} then {floor}");
+        }
+    }
 }
