@@ -42,29 +42,60 @@ fn throughput_grows_with_the_workers() {
         let wait = WAIT.as_millis();
         let texts: Vec<String> =
             (0..count).map(|number| format!("Wait {wait} document {number}")).collect();
-        let before = processor_time(field.server.pid());
         field.publish_texts(texts.iter());
         let results = |field: &Field| field.server.messages("RESULTS").unwrap_or_default();
         // From when all work to when the first has nothing more to do.
         let (low, high) = ((count / 10) as u64, (count * 9 / 10) as u64);
         while results(&field) < low {
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(50));
         }
         let (start, first) = (Instant::now(), results(&field));
         while results(&field) < high {
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(50));
         }
         let (elapsed, last) = (start.elapsed(), results(&field));
         let rate = (last - first) as f64 / elapsed.as_secs_f64();
         field.drained(Duration::from_mins(5));
         field.check(&texts);
-        let server = processor_time(field.server.pid()) - before;
         let alone = *alone.get_or_insert(rate);
         println!(
-            "{workers} workers: {rate:.1} documents a second, {:.2} of linear; the server spent {:.0} \
-             µs of processor a document, in and out",
+            "{workers} workers: {rate:.1} documents a second, {:.2} of linear",
             rate / (alone * workers as f64),
-            server.as_secs_f64() * 1e6 / count as f64,
         );
     }
+}
+
+#[test]
+#[ignore = "long form: measures"]
+fn what_the_server_spends_on_a_document() {
+    if !is_installed() {
+        return;
+    }
+    const COUNT: usize = 10_000;
+    let mut field = Field::new(&json!({}));
+    // Some 6 KB each.
+    let words = "It says nothing of anybody. ".repeat(210);
+    let texts: Vec<String> = (0..COUNT).map(|number| format!("Wait 0 {number} {words}")).collect();
+    let start = processor_time(field.server.pid());
+    field.publish_texts(texts.iter());
+    let published = processor_time(field.server.pid());
+    let numbers = [field.start(), field.start()];
+    // Seldom, because each look is work for the server, too.
+    while field.server.messages("RESULTS") != Some(COUNT as u64) {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    field.drained(Duration::from_mins(1));
+    let done = processor_time(field.server.pid());
+    let each = |spent: Duration| spent.as_secs_f64() * 1e6 / COUNT as f64;
+    println!(
+        "the server's processor time a document of 6 KB: {:.0} µs to take it in, {:.0} µs to hand it \
+         to a worker and keep its result",
+        each(published - start),
+        each(done - published),
+    );
+    for number in numbers {
+        field.signal(number, rustix::process::Signal::TERM);
+        assert_eq!(field.wait(number), Some(0), "{}", field.log());
+    }
+    field.check(&texts);
 }
