@@ -90,7 +90,7 @@ fn nothing_is_lost_or_doubled_when_workers_and_the_server_die() {
 fn twenty_thousand_documents_in_a_storm() {
     if is_installed() {
         for (workers, seed) in [(2, 21), (4, 22)] {
-            storm(20_000, workers, 60, Duration::from_millis(1000), seed);
+            storm(20_000, workers, 60, Duration::from_secs(1), seed);
         }
     }
 }

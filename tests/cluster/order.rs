@@ -62,12 +62,12 @@ fn storm(feeds: usize, each: usize, workers: usize, mishaps: u32, seed: u64) {
     let texts: Vec<String> =
         (0..feeds).flat_map(|feed| (0..each).map(move |number| text(feed, number))).collect();
     field.check(&texts);
-    let mut seen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut of_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (path, text) in field.account().in_order {
         let number = text.rsplit(' ').next().unwrap().parse().unwrap();
-        seen.entry(path).or_default().push(number);
+        of_path.entry(path).or_default().push(number);
     }
-    for (path, numbers) in seen {
+    for (path, numbers) in of_path {
         assert!(numbers.is_sorted(), "{path} is out of order: {numbers:?}\n{}", field.log());
     }
     println!(

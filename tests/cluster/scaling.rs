@@ -14,6 +14,9 @@ const WAIT: Duration = Duration::from_millis(50);
 /// Documents for each worker.
 const EACH: usize = 400;
 
+/// Documents that the server is measured over.
+const COUNT: usize = 10_000;
+
 /// The time that a process has spent on processors.
 fn processor_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -71,7 +74,6 @@ fn what_the_server_spends_on_a_document() {
     if !is_installed() {
         return;
     }
-    const COUNT: usize = 10_000;
     let mut field = Field::new(&json!({}));
     // Some 6 KB each.
     let words = "It says nothing of anybody. ".repeat(210);
@@ -90,8 +92,8 @@ fn what_the_server_spends_on_a_document() {
     println!(
         "the server's processor time a document of 6 KB: {:.0} µs to take it in, {:.0} µs to hand it \
          to a worker and keep its result",
-        each(published - start),
-        each(done - published),
+        each(published.saturating_sub(start)),
+        each(done.saturating_sub(published)),
     );
     for number in numbers {
         field.signal(number, rustix::process::Signal::TERM);

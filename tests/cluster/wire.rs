@@ -66,7 +66,7 @@ impl Wire {
         }
     }
 
-    /// Asks JetStream, and gives its answer.
+    /// Asks `JetStream`, and gives its answer.
     pub(crate) fn ask(&mut self, what: &str, request: &Value) -> Option<Value> {
         let body = if request.is_null() { String::new() } else { request.to_string() };
         let answer = self.request(&format!("$JS.API.{what}"), body.as_bytes())?;
