@@ -35,7 +35,7 @@ fn storm(count: usize, workers: usize, mishaps: u32, every: Duration, seed: u64)
     let mut stopped: Vec<usize> = Vec::new();
     for mishap in 0..mishaps {
         sleep(every.mul_f64(0.5 + dice.roll(100) as f64 / 100.0));
-        if field.server.messages("DOCS") == Some(0) {
+        if field.server.is_empty("DOCS") {
             break;
         }
         for number in stopped.drain(..) {

@@ -162,7 +162,7 @@ impl Field {
     pub(crate) fn drained(&self, patience: Duration) {
         let start = Instant::now();
         while start.elapsed() < patience {
-            if self.server.messages("DOCS") == Some(0) {
+            if self.server.is_empty("DOCS") {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));

@@ -31,7 +31,7 @@ fn storm(feeds: usize, each: usize, workers: usize, mishaps: u32, seed: u64) {
     let mut counts = [0; 4];
     for mishap in 0..mishaps {
         sleep(Duration::from_millis(1500 + dice.roll(1000)));
-        if field.server.messages("DOCS") == Some(0) {
+        if field.server.is_empty("DOCS") {
             break;
         }
         let number = usize::try_from(dice.roll(workers as u64)).unwrap();

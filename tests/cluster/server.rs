@@ -132,6 +132,16 @@ impl Server {
         info["state"]["messages"].as_u64()
     }
 
+    /// Whether a stream has no message. Asked for the first one, because a server that was killed may
+    /// miscount.
+    pub(crate) fn is_empty(&self, stream: &str) -> bool {
+        let first = json!({ "seq": 1, "next_by_subj": ">" });
+        let answer =
+            self.wire().and_then(|mut wire| wire.ask(&format!("STREAM.MSG.GET.{stream}"), &first));
+        // "no message found"
+        answer.is_some_and(|answer| answer["error"]["err_code"] == 10037)
+    }
+
     /// What a stream holds, in its order: headers and payload.
     pub(crate) fn read(&self, stream: &str) -> Vec<(String, Value)> {
         let mut wire = self.wire().unwrap();

@@ -297,10 +297,7 @@ impl Reading {
                 return Some(Ending::Broken(error.to_string()));
             }
         }
-        if self.desk.until_drained
-            && let Ok(stream) = self.desk.queue.stream.get_info().await
-            && stream.state.messages == 0
-        {
+        if self.desk.until_drained && self.desk.queue.is_empty().await {
             info!("the stream is empty");
             return Some(Ending::Drained);
         }

@@ -127,8 +127,7 @@ impl Leases {
     }
 
     async fn is_drained(&self) -> bool {
-        let info = self.desk.queue.stream.get_info().await;
-        info.is_ok_and(|info| info.state.messages == 0) && self.desk.held(None) == 0
+        self.desk.held(None) == 0 && self.desk.queue.is_empty().await
     }
 
     fn show(&self) {
@@ -319,13 +318,8 @@ impl Leases {
 
     /// The sequence of the first message of a partition; 0 if there is none.
     async fn first_of(&self, partition: u32) -> Result<u64, async_nats::Error> {
-        use async_nats::jetstream::stream::LastRawMessageErrorKind as Kind;
-        let subject = self.desk.queue.subject(partition);
-        match self.desk.queue.stream.get_first_raw_message_by_subject(&subject, 1).await {
-            Ok(message) => Ok(message.sequence),
-            Err(error) if matches!(error.kind(), Kind::NoMessageFound) => Ok(0),
-            Err(error) => Err(error.into()),
-        }
+        let first = self.desk.queue.first(&self.desk.queue.subject(partition)).await?;
+        Ok(first.map_or(0, |message| message.sequence))
     }
 }
 

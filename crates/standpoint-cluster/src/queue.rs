@@ -14,9 +14,11 @@ use async_nats::jetstream::context::{
     GetStreamErrorKind, PublishAckFuture, PublishError, PublishErrorKind,
 };
 use async_nats::jetstream::kv::Store;
-use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::object_store::{self, ObjectStore};
-use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::stream::{
+    self, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, StorageType, Stream,
+};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
@@ -179,6 +181,24 @@ impl Queue {
     /// The subjects of all partitions.
     pub(crate) fn all_subjects(&self) -> String {
         format!("{}.>", prefix(&self.name))
+    }
+
+    /// The first message that is really there, of a partition or of all: after a server was killed,
+    /// what it says of its stream's first message, and of how many there are, may be wrong.
+    pub(crate) async fn first(
+        &self,
+        subject: &str,
+    ) -> Result<Option<StreamMessage>, async_nats::Error> {
+        match self.stream.get_first_raw_message_by_subject(subject, 1).await {
+            Ok(message) => Ok(Some(message)),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether no document is left, as far as the server can say.
+    pub(crate) async fn is_empty(&self) -> bool {
+        matches!(self.first(&self.all_subjects()).await, Ok(None))
     }
 
     /// Where a document that came on `subject` goes when it is given up.

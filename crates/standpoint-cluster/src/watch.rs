@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::Info as Consumer;
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Info, State};
+use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::message::{PublishMessage, StreamMessage};
+use async_nats::jetstream::stream::RawMessageErrorKind;
 use tracing::{debug, info, warn};
 
 use crate::desk::Desk;
@@ -24,6 +25,9 @@ const PATIENCE: u32 = 3;
 /// How many forgotten messages are put in again at a look.
 const MOST_AT_ONCE: u64 = 500;
 
+/// How many messages that are not there are acknowledged at a look.
+const MOST_PHANTOMS: usize = 50_000;
+
 /// How many looks may show messages that wait, none under way and none delivered, before the
 /// consumer counts as stalled.
 const STALLED_AFTER: u32 = 15;
@@ -31,8 +35,10 @@ const STALLED_AFTER: u32 = 15;
 /// What was seen before.
 #[derive(Default)]
 struct Memory {
-    /// The first sequence of the stream, below the floor, and for how many looks.
+    /// The first message, which stands below the floor, and for how many looks.
     forgotten: Option<(u64, u32)>,
+    /// The floor while messages wait for their acknowledgement, and for how many looks.
+    phantoms: Option<(u64, u32)>,
     /// How far the consumer had delivered while messages waited, and for how many looks.
     stalled: Option<(u64, u32)>,
 }
@@ -41,11 +47,14 @@ struct Memory {
 pub(crate) async fn watch(desk: Arc<Desk>) {
     let mut memory = Memory::default();
     while desk.pause(EVERY).await {
-        let Ok(stream) = desk.queue.stream.get_info().await else {
+        let (Ok(stream), Ok(first)) = (
+            desk.queue.stream.get_info().await,
+            desk.queue.first(&desk.queue.all_subjects()).await,
+        ) else {
             memory = Memory::default();
             continue;
         };
-        show(&stream.state);
+        show(stream.state.messages, first.as_ref());
         meters::change(|reading| reading.held = desk.held(None) as u64);
         if desk.queue.layout.ordering == Ordering::PerSource {
             continue;
@@ -55,19 +64,36 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
             reading.in_flight = consumer.num_ack_pending as u64;
             reading.redelivered = consumer.num_redelivered as u64;
         });
-        memory.look_for_forgotten(&desk, &stream, &consumer).await;
+        memory.look_for_forgotten(&desk, first.as_ref(), &consumer).await;
+        memory.look_for_phantoms(&desk, &consumer).await;
         memory.look_for_stall(&desk, &consumer).await;
     }
 }
 
-fn show(state: &State) {
+fn show(messages: u64, first: Option<&StreamMessage>) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let first = u64::try_from(state.first_timestamp.unix_timestamp()).unwrap_or_default();
-    let oldest = now.saturating_sub(Duration::from_secs(first));
+    let since = |first: &StreamMessage| {
+        let at = u64::try_from(first.time.unix_timestamp()).unwrap_or_default();
+        now.saturating_sub(Duration::from_secs(at))
+    };
+    let oldest = first.map_or(Duration::ZERO, since);
     meters::change(|reading| {
-        reading.pending = state.messages;
-        reading.oldest = if state.messages == 0 { Duration::ZERO } else { oldest };
+        reading.pending = if first.is_some() { messages } else { 0 };
+        reading.oldest = oldest;
     });
+}
+
+/// Counts looks that show the same; whether they are enough.
+fn is_enough(seen: &mut Option<(u64, u32)>, now: u64, enough: u32) -> bool {
+    match seen {
+        Some((before, looks)) if *before == now => *looks += 1,
+        _ => *seen = Some((now, 1)),
+    }
+    let is_enough = seen.is_some_and(|(_, looks)| looks >= enough);
+    if is_enough {
+        *seen = None;
+    }
+    is_enough
 }
 
 impl Memory {
@@ -77,50 +103,77 @@ impl Memory {
     /// They are put in again at the end and then deleted, rather than only deleted: after a loss of
     /// power sequences may have been given anew, and the consumer's floor be that of others. Who
     /// has done one recognises it, and a sink writes it over itself.
-    async fn look_for_forgotten(&mut self, desk: &Desk, stream: &Info, consumer: &Consumer) {
+    async fn look_for_forgotten(
+        &mut self,
+        desk: &Desk,
+        first: Option<&StreamMessage>,
+        consumer: &Consumer,
+    ) {
         let floor = consumer.ack_floor.stream_sequence;
-        let first = stream.state.first_sequence;
-        if stream.state.messages == 0 || first > floor {
+        let Some(first) = first.map(|first| first.sequence).filter(|first| *first <= floor) else {
             self.forgotten = None;
             return;
-        }
-        match &mut self.forgotten {
-            Some((before, looks)) if *before == first => *looks += 1,
-            _ => self.forgotten = Some((first, 1)),
-        }
-        if self.forgotten.is_none_or(|(_, looks)| looks < PATIENCE) {
+        };
+        if !is_enough(&mut self.forgotten, first, PATIENCE) {
             return;
         }
-        self.forgotten = None;
-        let last = floor.min(stream.state.last_sequence).min(first + MOST_AT_ONCE - 1);
         let mut count = 0;
-        for sequence in first..=last {
-            let Ok(message) = desk.queue.stream.get_raw_message(sequence).await else { continue };
-            let mut headers = HeaderMap::new();
-            for (name, values) in message.headers.iter() {
-                // Under its id the server would take it for a repetition.
-                if name.to_string() == NATS_MESSAGE_ID.to_string() {
-                    continue;
-                }
-                for value in values {
-                    headers.append(name.clone(), value.clone());
-                }
-            }
-            let again = PublishMessage::build().payload(message.payload).headers(headers);
-            let sent = match desk.queue.context.send_publish(message.subject, again).await {
-                Ok(sent) => sent.await.map(drop),
-                Err(error) => Err(error),
+        while count < MOST_AT_ONCE {
+            let message = match desk.queue.first(&desk.queue.all_subjects()).await {
+                Ok(Some(message)) if message.sequence <= floor => message,
+                _ => break,
             };
-            if let Err(error) = sent {
+            let sequence = message.sequence;
+            if let Err(error) = put_again(desk, message).await {
                 debug!(%error, "a forgotten message cannot be put in again now");
                 break;
             }
-            let _ = desk.queue.stream.delete_message(sequence).await;
             count += 1;
+            if desk.queue.stream.delete_message(sequence).await.is_err() {
+                break;
+            }
         }
         if count > 0 {
             meters::change(|reading| reading.put_again += count);
             info!(count, "messages that the server had forgotten were put in again");
+        }
+    }
+
+    /// The other way round, the consumer may wait for the acknowledgement of messages that the
+    /// stream does not have any more. It tries to deliver them again and again, and what stands
+    /// behind them waits. They are acknowledged, which for a message that is not there loses nothing.
+    async fn look_for_phantoms(&mut self, desk: &Desk, consumer: &Consumer) {
+        let floor = consumer.ack_floor.stream_sequence;
+        // What is not there was never acknowledged by whoever had it, so that it is due again.
+        if consumer.num_redelivered == 0 || !is_enough(&mut self.phantoms, floor, PATIENCE) {
+            return;
+        }
+        let all = desk.queue.all_subjects();
+        let next = desk.queue.stream.get_first_raw_message_by_subject(&all, floor + 1).await;
+        let delivered = consumer.delivered.stream_sequence;
+        let first = match next {
+            Ok(message) => message.sequence,
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => {
+                delivered + 1
+            }
+            Err(_) => return,
+        };
+        // Below the first that is there the server may have lost count; above it, it knows.
+        let details = desk.queue.stream.info_builder().with_deleted(true).fetch().await;
+        let deleted = details.ok().and_then(|details| details.info.state.deleted);
+        let below = floor + 1..first.min(delivered + 1);
+        let above = deleted.unwrap_or_default();
+        let above = above.into_iter().filter(|gone| (first..=delivered).contains(gone));
+        let mut count: u32 = 0;
+        for sequence in below.chain(above).take(MOST_PHANTOMS) {
+            count += 1;
+            let word = format!("$JS.ACK.{}.{SHARED}.1.{sequence}.1.0.0", desk.queue.name);
+            if desk.queue.client.publish(word, "+ACK".into()).await.is_err() {
+                return;
+            }
+        }
+        if count > 0 {
+            debug!(count, "the consumer may have waited for messages that are not in the stream");
         }
     }
 
@@ -134,14 +187,25 @@ impl Memory {
             self.stalled = None;
             return;
         }
-        match &mut self.stalled {
-            Some((before, looks)) if *before == delivered => *looks += 1,
-            _ => self.stalled = Some((delivered, 1)),
-        }
-        if self.stalled.is_some_and(|(_, looks)| looks >= STALLED_AFTER) {
-            self.stalled = None;
+        if is_enough(&mut self.stalled, delivered, STALLED_AFTER) {
             warn!(waiting = consumer.num_pending, "the consumer has stalled; it is made anew");
             let _ = desk.queue.stream.delete_consumer(SHARED).await;
         }
     }
+}
+
+/// Publishes a message once more, as a new one.
+async fn put_again(desk: &Desk, message: StreamMessage) -> Result<(), PublishError> {
+    let mut headers = HeaderMap::new();
+    for (name, values) in message.headers.iter() {
+        // Under its id the server would take it for a repetition.
+        if name.to_string() == NATS_MESSAGE_ID.to_string() {
+            continue;
+        }
+        for value in values {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    let again = PublishMessage::build().payload(message.payload).headers(headers);
+    desk.queue.context.send_publish(message.subject, again).await?.await.map(drop)
 }
