@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tracing::{info, warn};
 
@@ -50,6 +50,8 @@ struct Heard {
 #[derive(Debug, Default)]
 struct State {
     taken: Taken,
+    /// The folders below the inbox that are listened to.
+    folders: HashSet<PathBuf>,
     stopped: bool,
 }
 
@@ -86,6 +88,7 @@ impl Hints {
         };
         let is_watched = u64::from(watched.is_some());
         meters::set(Meter::Watched, &folder.to_string_lossy(), is_watched);
+        self.heard.lock().folders.clear();
         *self.heard.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watched;
     }
 
@@ -98,13 +101,27 @@ impl Hints {
             }
         })
         .and_then(|mut watcher| {
-            watcher.watch(folder, RecursiveMode::Recursive)?;
+            // Not what lies below, for there is our own folder, in which each claim is a folder: to
+            // listen to all of them costs more than all else that is done with a file.
+            watcher.watch(folder, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
         let watcher = watcher.inspect_err(|error| {
             warn!(folder = %folder.display(), error = %error, "not watched, only looked through");
         });
         watcher.ok()
+    }
+
+    /// Listens to a folder below the inbox, too; call it before the folder is looked through.
+    pub(super) fn watch_below(&self, folder: &Path) {
+        let is_new = self.heard.lock().folders.insert(folder.to_owned());
+        // Not under the lock of what is heard: the watcher may be waiting for it.
+        let mut watcher = self.heard.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watcher) = watcher.as_mut().filter(|_| is_new)
+            && let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
+        {
+            warn!(folder = %folder.display(), error = %error, "not watched, only looked through");
+        }
     }
 
     /// Takes what was heard; files that are being written stay.
@@ -155,7 +172,7 @@ impl Heard {
     /// Notes an event; `None` is one that the system lost.
     fn note(&self, event: Option<Event>) {
         let mut state = self.lock();
-        let taken = &mut state.taken;
+        let State { taken, folders, .. } = &mut *state;
         let Some(event) = event.filter(|event| !event.need_rescan()) else {
             *taken = Taken {
                 rescan: true,
@@ -184,11 +201,14 @@ impl Heard {
                     taken.complete.extend(paths);
                 }
             }
+            // A walk listens to it and finds what came before.
+            EventKind::Create(CreateKind::Folder) => taken.rescan |= paths.count() > 0,
             EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => {
                 taken.writing.extend(paths);
             }
             EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                 for path in paths {
+                    folders.remove(&path);
                     if taken.writing.remove(&path) {
                         taken.moving.extend(rename);
                     }
@@ -197,6 +217,7 @@ impl Heard {
             EventKind::Remove(_) => {
                 for path in paths {
                     taken.writing.remove(&path);
+                    folders.remove(&path);
                 }
             }
             _ => return,
@@ -209,5 +230,48 @@ impl Heard {
         if !taken.complete.is_empty() || taken.rescan {
             self.changed.notify_all();
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is heard of what was just done, whatever the system tells first.
+    fn heard(hints: &Hints, is_there: impl Fn(&Taken) -> bool) -> bool {
+        (0..50).any(|_| {
+            hints.wait(Duration::from_millis(200));
+            is_there(&hints.take())
+        })
+    }
+
+    #[test]
+    fn folders_below_are_heard_once_they_are_met_and_our_own_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, below) = (folder.path().join(OWN_FOLDER), folder.path().join("desk"));
+        fs::create_dir(&own).unwrap();
+        let hints = Hints::watch(folder.path(), Watch::Inotify);
+        fs::create_dir(&below).unwrap();
+        assert!(heard(&hints, |taken| taken.rescan), "a new folder asks for a walk");
+
+        // Again and again, as each walk does.
+        for name in ["one.txt", "two.txt"] {
+            hints.watch_below(&below);
+            fs::write(own.join(name), "ours").unwrap();
+            fs::write(below.join(name), "news").unwrap();
+            let file = below.join(name);
+            assert!(heard(&hints, |taken| taken.complete == [file.clone()]), "{name}");
+        }
+
+        // One that went and came again is another.
+        fs::remove_dir_all(&below).unwrap();
+        fs::create_dir(&below).unwrap();
+        assert!(heard(&hints, |taken| taken.rescan), "a folder that came again");
+        hints.watch_below(&below);
+        fs::write(below.join("three.txt"), "news").unwrap();
+        let file = below.join("three.txt");
+        assert!(heard(&hints, |taken| taken.complete.contains(&file)), "three.txt");
     }
 }

@@ -134,9 +134,11 @@ impl Scanner {
     pub(super) fn scan(&mut self, hints: &Hints, always_walk: bool) -> io::Result<Found> {
         let heard = hints.take();
         let mut ready = HashSet::new();
+        let mut has_folder = false;
         for path in &heard.complete {
             let Ok(relative) = path.strip_prefix(&self.folder) else { continue };
             let Ok(like) = self.claims.inbox().like(relative) else { continue };
+            has_folder |= like.kind.is_dir();
             if like.kind.is_file() && self.is_wanted(relative) && self.may_be_taken(relative, &like)
             {
                 self.settling.remove(relative);
@@ -145,6 +147,7 @@ impl Scanner {
         }
         let is_due = self.last_walk.is_none_or(|last| last.elapsed() >= self.every)
             || heard.rescan
+            || has_folder
             || !self.settling.is_empty();
         if self.walk.is_none() && (always_walk || is_due) {
             self.begin(hints)?;
@@ -214,7 +217,7 @@ impl Scanner {
                 entries.fd().map_err(io::Error::from).and_then(|at| Like::of_entry(at, name));
             let Ok(like) = like else { continue };
             if like.kind.is_dir() {
-                self.enter(relative, &mut walk)?;
+                self.enter(relative, hints, &mut walk)?;
                 continue;
             }
             if !self.is_wanted(&relative) {
@@ -233,7 +236,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn enter(&mut self, relative: PathBuf, walk: &mut Walk) -> io::Result<()> {
+    fn enter(&mut self, relative: PathBuf, hints: &Hints, walk: &mut Walk) -> io::Result<()> {
         if relative == Path::new(OWN_FOLDER) || is_hidden(&relative) {
             return Ok(());
         }
@@ -241,6 +244,7 @@ impl Scanner {
             self.report(&relative, "it lies too deep below the inbox");
             return Ok(());
         }
+        hints.watch_below(&self.folder.join(&relative));
         match self.claims.inbox().entries(&relative) {
             Ok(entries) => walk.folders.push((relative, entries)),
             Err(error) if super::worker::may_pass(&error) => return Err(error),
