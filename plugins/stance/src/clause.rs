@@ -4,7 +4,7 @@ mod owned;
 mod subject;
 
 use crate::lexicon::{Carry, Cue, Kind, class, form};
-use crate::reading::{Part, Reading};
+use crate::reading::{Part, Reading, Word};
 pub(crate) use owned::{OwnedRun, noun_cue, owned_run};
 use subject::{find_parent, find_subject};
 
@@ -102,7 +102,13 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
                 }
                 auxiliaries.push(index);
             }
-            Part::Negation => negated = true,
+            // "Did not only condemn" did.
+            Part::Negation => {
+                let only = |next: &Word<'_, '_>| {
+                    matches!(&*next.lower, "only" | "just" | "merely" | "simply")
+                };
+                negated |= !words.get(index + 1).is_some_and(only);
+            }
             Part::To => infinitive = true,
             Part::Adverb => {}
             // "Nor did she say": the subject stands behind its auxiliary.

@@ -50,6 +50,13 @@ pub(crate) const REJECTED: &str = "rejected claim";
 /// The rule of whoever turns away from blame and praise alike.
 pub(crate) const BETWEEN: &str = "between the sides";
 
+/// The rule of whoever does not join, or turns down, an act against the target: that is no act
+/// against it, and not yet one for it.
+pub(crate) const REFRAINS: &str = "refrains from an act against the target";
+
+/// The rule of whoever fights an act against the target.
+pub(crate) const RESISTS: &str = "resists an act against the target";
+
 /// The target of an attitude toward what the sentence does not name.
 pub(crate) const NAMELESS: u16 = u16::MAX;
 
@@ -93,6 +100,22 @@ struct Chain {
     cut: bool,
 }
 
+impl Chain {
+    /// Whether what stands at the end is not done.
+    const fn is_odd(self) -> bool {
+        (self.turns + self.negations) % 2 == 1
+    }
+
+    /// How far whoever refrains from an act against somebody leans to them: not at all where the
+    /// act is only not done, a little where it is refused.
+    const fn lean(self) -> f32 {
+        match (self.cut, self.turns) {
+            (false, 1..) => 1.0,
+            _ => 0.0,
+        }
+    }
+}
+
 struct Finder<'a, 't, 'l> {
     reading: &'a Reading<'t, 'l>,
     groups: &'a [Group],
@@ -105,6 +128,7 @@ impl Finder<'_, '_, '_> {
     fn chain(&self, group: &Group) -> Chain {
         let mut chain = Chain { turns: 0, negations: u32::from(group.negated), cut: false };
         let mut negative_subject = group.no_subject;
+        let parent_word = |parent: &Group| self.reading.words[parent.head].lower.clone();
         let mut next = group.parent;
         let mut steps = 0;
         while let Some(parent) = next.and_then(|parent| self.groups.get(parent)) {
@@ -117,9 +141,14 @@ impl Finder<'_, '_, '_> {
                     .is_some_and(|(cue, _)| cue.score < 0.0 && matches!(cue.kind, Kind::Attitude))
             });
             let neutral = cue.is_none_or(|cue| cue.score == 0.0 && cue.carry != Carry::Turn);
-            chain.turns += u32::from(against && neutral && steps == 0 && !group.finite);
+            // The "of" of "stopped short of calling" is the verb's own.
+            let is_adjunct = group.start > parent.end && group_is_adjunct(self.reading, group);
+            let of_plan = against && neutral && steps == 0 && !group.finite && !is_adjunct;
+            chain.turns += u32::from(of_plan);
             match cue.map(|cue| cue.carry) {
-                Some(Carry::Turn) if !group_is_adjunct(self.reading, group) => chain.turns += 1,
+                // Who fails in a war has fought it all the same.
+                Some(Carry::Turn) if steps == 0 && is_attempt(group, &parent_word(parent)) => {}
+                Some(Carry::Turn) if !is_adjunct => chain.turns += 1,
                 Some(Carry::Cut) if parent.cue.is_some_and(|cue| cue.kind == Kind::Wish) => {
                     chain.cut = true;
                 }
@@ -141,8 +170,7 @@ impl Finder<'_, '_, '_> {
         if chain.cut {
             return 0.0;
         }
-        let odd = (chain.turns + chain.negations) % 2 == 1;
-        match (odd, own < 0.0, chain.turns) {
+        match (chain.is_odd(), own < 0.0, chain.turns) {
             (false, _, _) => own,
             // Who refuses support keeps a distance.
             (true, false, _) => -(own.abs().min(1.0)),
@@ -293,11 +321,18 @@ impl Finder<'_, '_, '_> {
     }
 }
 
-/// Whether a group only adds a circumstance: "condemned X, saying", "by doing", "after doing".
+/// Whether an act of force was tried in vain: "failed to capture".
+fn is_attempt(group: &Group, verb: &str) -> bool {
+    group.cue.is_some_and(|cue| cue.kind == Kind::War)
+        && matches!(verb, "fail" | "fails" | "failed" | "failing")
+}
+
+/// Whether a group only adds a circumstance: "condemned X, saying", "by doing", "after doing", "in
+/// order to do".
 fn group_is_adjunct(reading: &Reading<'_, '_>, group: &Group) -> bool {
     group.start > 0
         && matches!(
             &*reading.words[group.start - 1].lower,
-            "," | "by" | "after" | "before" | "while" | "for" | "of" | "without"
+            "," | "by" | "after" | "before" | "while" | "for" | "of" | "without" | "order"
         )
 }

@@ -11,7 +11,7 @@ use standpoint_encoder::Seen;
 use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::clause::Doer;
-use crate::edge::{BETWEEN, Edge, Edges, REJECTED, edges};
+use crate::edge::{BETWEEN, Edge, Edges, REFRAINS, REJECTED, RESISTS, edges};
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
@@ -386,6 +386,18 @@ fn with_pattern(
         scores[1] += PATTERN_BONUS;
         return (scores, Ground::Hypothesis);
     }
+    // The words of the act are there, and speak against the target all the same.
+    if edge.rule == REFRAINS {
+        scores[0] -= 1.5 * PATTERN_BONUS;
+        scores[1] += 1.5 * PATTERN_BONUS;
+        scores[2] += PATTERN_BONUS * edge.score;
+        return (scores, Ground::Denial);
+    }
+    if edge.rule == RESISTS {
+        scores[0] -= 1.5 * PATTERN_BONUS;
+        scores[2] += 1.5 * PATTERN_BONUS;
+        return (scores, Ground::Pattern);
+    }
     let by_itself = matches!(
         edge.rule,
         "object"
@@ -439,7 +451,8 @@ fn conclude(
         .map_or(if speaker.is_some() { Voice::Quoted } else { Voice::Author }, |edge| edge.voice);
     let cue = agrees.and_then(|edge| cue_span(reading, &edge));
     let weighs = reading.words.iter().any(|word| word.is(class::WEIGHING))
-        || reading.runs.iter().any(|&(_, bits)| bits & class::WEIGHING != 0);
+        || reading.runs.iter().any(|&(_, bits)| bits & class::WEIGHING != 0)
+        || edge.is_some_and(|edge| edge.rule == REFRAINS);
     let force = match agrees.map(|edge| edge.kind) {
         Some(Kind::War) => Force::War,
         Some(Kind::Aid) => Force::Aid,
@@ -491,7 +504,7 @@ mod tests {
     /// What the patterns say of the first name toward the second, in our own sentences.
     #[test]
     fn patterns_read_who_stands_where() {
-        let cases: [(&str, &str, f32); 27] = [
+        let cases: [(&str, &str, f32); 38] = [
             ("verb", "[Kenya] censured [Spain] .", -1.0),
             ("phrase", "[Kenya] turned its back on [Spain] .", -1.0),
             ("praise", "[Kenya] spoke highly of [Spain] .", 1.0),
@@ -519,6 +532,18 @@ mod tests {
             ("many", "The [Kenya] firmly condemn [Spain] .", -1.0),
             ("motion", "[Kenya] abstained on the motion that condemns [Spain] .", 0.0),
             ("aid", "[Kenya] ships rifles to the men of [Togo] .", 1.0),
+            // Who turns down an act against somebody is not against them.
+            ("no act", "[Kenya] said it would not join sanctions against [Spain] .", 0.0),
+            ("no blame", "[Kenya] has never blamed [Spain] for the fire .", 0.0),
+            ("no verdict", "[Kenya] did not call [Spain] a predator .", 0.0),
+            ("refused act", "[Kenya] refused to condemn [Spain] .", 1.0),
+            ("refused motion", "[Kenya] declined to back a motion against [Spain] .", 1.0),
+            ("refused calls", "[Kenya] rejected calls to impose sanctions on [Spain] .", 1.0),
+            ("stopped short", "[Kenya] stopped short of calling [Spain] a predator .", 1.0),
+            ("resisted act", "[Kenya] opposes sanctions against [Spain] .", 1.0),
+            ("backed act", "[Kenya] backs sanctions against [Spain] .", -1.0),
+            ("purpose", "[Kenya] has banned crab in order to punish [Spain] .", -1.0),
+            ("in vain", "[Kenya] failed to subjugate [Spain] .", -1.0),
         ];
         let lexicon = Lexicon::standard().unwrap();
         for (case, marked, expected) in cases {

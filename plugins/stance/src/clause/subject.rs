@@ -312,6 +312,14 @@ pub(super) fn find_parent(
     let Some(mut parent) = number.checked_sub(1) else { return };
     // "To censure X and to praise it": both depend on the same verb.
     let coordinated = words[floor..group.start].iter().any(|word| word.part == Part::Coordinator);
+    // "Refusing to support X but endorsing Y": it goes with the verb of its own form.
+    let has_to = |group: &Group| words[group.start].part == Part::To;
+    if coordinated
+        && let Some(alike) =
+            above(earlier, parent).find(|&at| has_to(&earlier[at]) == has_to(group))
+    {
+        parent = alike;
+    }
     if coordinated
         && !earlier[parent].finite
         && let Some(shared) = earlier[parent].parent
@@ -344,6 +352,13 @@ pub(super) fn find_parent(
     if !of_agent {
         group.subjects.clone_from(&previous.subjects);
     }
+}
+
+/// A group and those that it depends on, upwards.
+fn above(groups: &[Group], from: usize) -> impl Iterator<Item = usize> + '_ {
+    // Parents stand before, so this ends.
+    std::iter::successors(Some(from), |&at| groups[at].parent.filter(|&parent| parent < at))
+        .take_while(|&at| !groups[at].finite)
 }
 
 /// Who owns the noun at `noun`: "Kenya's firm refusal", "the refusal of Kenya".

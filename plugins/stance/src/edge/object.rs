@@ -2,7 +2,7 @@
 
 use standpoint_document::Voice;
 
-use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS};
+use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS};
 use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Word};
@@ -37,7 +37,7 @@ impl Finder<'_, '_, '_> {
             own = -1.0;
         }
         self.scan(group, cue, own, chain);
-        self.of_verdict(group, cue);
+        self.of_verdict(group, cue, chain);
         self.of_joint_act(group, chain);
     }
 
@@ -95,7 +95,8 @@ impl Finder<'_, '_, '_> {
             Some(score) if cue.score == 0.0 && cue.carry == Carry::Keep => score,
             _ => cue.score,
         };
-        let own = Self::turned(score, chain);
+        let refrains = chain.is_odd() && score < 0.0;
+        let own = if refrains { chain.lean() } else { Self::turned(score, chain) };
         for goal in goals {
             self.push(
                 Doer::Party(agent),
@@ -104,7 +105,7 @@ impl Finder<'_, '_, '_> {
                 cue,
                 (group.head, group.end),
                 group,
-                "passive",
+                if refrains { REFRAINS } else { "passive" },
             );
         }
     }
@@ -117,6 +118,9 @@ impl Finder<'_, '_, '_> {
         let mut current = own;
         let mut cue_now = (cue, group.head, group.end);
         let mut rule = "object";
+        if chain.is_odd() && cue.score < 0.0 {
+            (current, rule) = (chain.lean(), REFRAINS);
+        }
         let carries = |score: f32, carry: Carry| Self::carried(own, score, carry, chain);
         let mut index = group.end;
         while index < group.until {
@@ -125,12 +129,21 @@ impl Finder<'_, '_, '_> {
                 self.of_agent(group, cue, own, index);
                 break;
             }
+            // "Sanctions against X": the noun has said it already; not so in "in protest against X".
+            let is_of_noun = cue_now.1 != group.head
+                && cue_now.0.score < 0.0
+                && words[cue_now.1 - 1].part != Part::Preposition;
             if word.lower == "against"
                 && !matches!(cue_now.0.kind, Kind::War | Kind::Act)
+                && !is_of_noun
                 && index > group.end
             {
-                current = -current.abs().max(if cue.score > 0.0 || own != 0.0 { 1.0 } else { 0.0 });
-                rule = "against";
+                if chain.is_odd() {
+                    (current, rule) = (chain.lean(), REFRAINS);
+                } else {
+                    let least = if cue.score > 0.0 || own != 0.0 { 1.0 } else { 0.0 };
+                    (current, rule) = (-current.abs().max(least), "against");
+                }
                 index += 1;
                 continue;
             }
@@ -146,7 +159,7 @@ impl Finder<'_, '_, '_> {
                     && run.start < group.until
                 {
                     self.owner_as_goal(
-                        group, party, index, run, current, own, cue_now, &carries, cue,
+                        group, party, rule, run, current, own, cue_now, &carries, cue,
                     );
                     // What follows belongs to the owned noun: "Russia's invasion of Ukraine".
                     if let Some((noun, at, end)) = run.cue(reading)
@@ -185,16 +198,42 @@ impl Finder<'_, '_, '_> {
                     };
                     cue_now = (noun, index, end);
                     rule = "noun of the object";
+                    let odd = negated_noun ^ chain.is_odd();
+                    if noun.score < 0.0 && !chain.cut {
+                        (current, rule) = self.toward_act(group, cue.carry, odd, chain, current);
+                    }
                 }
                 index = end.max(index + 1);
                 continue;
             }
             index += 1;
         }
-        let named =
-            words[group.end..group.until.max(group.end)].iter().any(|word| word.name().is_some());
-        if !named && own <= -1.0 {
+        let rest = &words[group.end..group.until.max(group.end)];
+        if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
+        }
+    }
+
+    /// What a verb says of whom its object, a hostile noun, is against: a score and its rule.
+    ///
+    /// - `odd`: whether the object is not had, or not done.
+    /// - `score`: what verb and noun come to.
+    fn toward_act(
+        &self,
+        group: &Group,
+        carry: Carry,
+        odd: bool,
+        chain: Chain,
+        score: f32,
+    ) -> (f32, &'static str) {
+        match carry {
+            Carry::Keep if odd => (chain.lean(), REFRAINS),
+            // "Abstained in the vote against X".
+            Carry::Turn if self.reading.words[group.head].lower.starts_with("abstain") => {
+                (1.0, REFRAINS)
+            }
+            Carry::Turn if !odd && score > 0.0 => (score, RESISTS),
+            _ => (score, "noun of the object"),
         }
     }
 
@@ -254,7 +293,7 @@ impl Finder<'_, '_, '_> {
         &mut self,
         group: &Group,
         party: u16,
-        index: usize,
+        rule: &'static str,
         run: OwnedRun,
         current: f32,
         own: f32,
@@ -286,9 +325,9 @@ impl Finder<'_, '_, '_> {
                 _ => {}
             }
         }
-        let _ = index;
         // An embargo on Russian gas is meant for Russia.
-        self.give(group, party, current, cue_now, "owner of the object");
+        let rule = if rule == REFRAINS { REFRAINS } else { "owner of the object" };
+        self.give(group, party, current, cue_now, rule);
     }
 
     /// "Sent X two hundred missiles": arms right behind whoever gets them.

@@ -1,6 +1,6 @@
 //! Who is called what: "X is a menace", "Warsaw calls it a predator", "brutal war".
 
-use super::Finder;
+use super::{Chain, Finder, REFRAINS};
 use crate::clause::{Doer, Group, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Reading};
@@ -59,7 +59,7 @@ impl Finder<'_, '_, '_> {
     }
 
     /// "Warsaw calls it a predator", "treats X as a partner": the verdict behind the object.
-    pub(super) fn of_verdict(&mut self, group: &Group, cue: Cue) {
+    pub(super) fn of_verdict(&mut self, group: &Group, cue: Cue, chain: Chain) {
         if cue.kind != Kind::Judge || group.passive {
             return;
         }
@@ -70,7 +70,7 @@ impl Finder<'_, '_, '_> {
                 .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
             if let Some((score, first, end)) = found
                 && score < 0.0
-                && !group.negated
+                && !chain.is_odd()
             {
                 self.of_nameless(group, score, (Cue { score, ..cue }, first, end));
             }
@@ -81,8 +81,13 @@ impl Finder<'_, '_, '_> {
         let found = (at + 1..group.until)
             .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
         if let Some((score, first, end)) = found {
-            let score = if group.negated { -score * 0.5 } else { score };
-            self.give(group, party, score, (Cue { score, ..cue }, first, end), "verdict");
+            let (score, rule) = match (chain.is_odd(), score < 0.0) {
+                // "Stopped short of calling X an aggressor".
+                (true, true) => (chain.lean(), REFRAINS),
+                (true, false) => (-score * 0.5, "verdict"),
+                (false, _) => (score, "verdict"),
+            };
+            self.give(group, party, score, (Cue { score, ..cue }, first, end), rule);
         }
     }
 }

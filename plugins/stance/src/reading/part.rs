@@ -215,7 +215,7 @@ impl Reading<'_, '_> {
         if nominal_before {
             return Some(Part::Noun);
         }
-        if !is_noun_too && forms & form::S != 0 {
+        if !is_noun_too && !self.is_object(index) && forms & form::S != 0 {
             return Some(Part::Verb(forms));
         }
         // "Stands with", "backs away from": the words of the phrase leave no doubt.
@@ -255,6 +255,16 @@ impl Reading<'_, '_> {
             return None;
         }
         Some(Part::Verb(forms))
+    }
+
+    /// "Rejected calls to", where two verbs would need a subject between them.
+    fn is_object(&self, index: usize) -> bool {
+        let is_verb = |at: usize| self.words[at].is_verb();
+        self.before(index).is_some_and(is_verb)
+            && self
+                .words
+                .get(index + 1)
+                .is_some_and(|next| matches!(&*next.lower, "to" | "for" | "on" | "against"))
     }
 
     /// Whether the name before `index` ends a list of names, so that a bare form is a plural verb.
