@@ -9,8 +9,8 @@ be measured. The first form makes FILES texts of 1 to 5 KB, links them into a fr
 run, and prints documents a CPU-second (user and system of the whole process, start included) with
 their ratio. Ours claims each file by a rename, writes its whole text with its words' places left
 out, syncs, and archives; Bytewax counts words, keeps no record of what it had, and leaves the files.
-The second form puts FILES empty texts into an inbox and prints the daemon's most memory after
-SECONDS of work on them.
+The second form puts FILES names of a few texts into an inbox and prints the daemon's most memory
+after SECONDS of work on them.
 """
 import os
 import pathlib
@@ -99,16 +99,20 @@ def compare(program, python, work, count=20_000, rounds=5):
 def waiting(program, work, count=1_000_000, seconds=60):
     """Samples the peak, then ends the daemon."""
     run = fresh(work)
+    # Links to few files: a million of its own would fill many a disk. One file has 65,000 names at most.
+    files = work / "files-20"
+    make_files(files, 20)
+    names = sorted(os.listdir(files))
     for number in range(count):
-        (run / "inbox" / f"doc-{number:07}.txt").touch()
+        os.link(files / names[number % len(names)], run / "inbox" / f"doc-{number:07}.txt")
     daemon = subprocess.Popen([program, "daemon", "-c", str(run / "pipeline.yaml")], stderr=subprocess.DEVNULL)
     try:
         for _ in range(seconds):
             time.sleep(1)
             status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
             peak = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
-        archived = sum(len(names) for _, _, names in os.walk(run / "archive"))
-        print(f"{count} files waiting: {peak:.1f} MB at the most, {archived} done after {seconds} s")
+        left = sum(1 for entry in os.scandir(run / "inbox") if entry.is_file())
+        print(f"{count} files waiting: {peak:.1f} MB at the most, {count - left} taken after {seconds} s")
     finally:
         daemon.kill()
         daemon.wait()
