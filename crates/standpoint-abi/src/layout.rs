@@ -178,7 +178,7 @@ pub struct RawDocumentV1_1 {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct RawEntity {
-    /// See [`Entity`](standpoint_document::Entity).
+    /// See [`Entity`].
     pub id: Str,
     /// The name to show.
     pub name: Str,
