@@ -1,43 +1,78 @@
-//! Compiled modules, kept from run to run.
+//! What the compiler made of a module's functions, kept from run to run.
 //!
-//! What is read back is machine code, which is run as it is. So only files are taken that this
+//! What is read back becomes machine code, which is run as it is. So only files are taken that this
 //! user's programs wrote into a folder that nobody else can change, under the hash of the module and
 //! of the engine that compiled it, and whose content has the hash that it was written with.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
-use wasmtime::{Engine, Module};
+use wasmtime::{CacheStore, Module};
 
+use crate::engine::Shared;
 use crate::error::ModuleError;
 
-/// Bytes of the hash before the machine code.
+/// Bytes of the hash before what was compiled.
 const HASH_BYTES: usize = 32;
 
 /// The largest file that is read back.
 const MAX_COMPILED_BYTES: u64 = 1 << 30;
 
-/// Compiles a module, or takes what was compiled before from `folder`.
+/// Where the engine looks for compiled functions, and puts them: those of the module in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Functions(Mutex<Compiled>);
+
+/// Compiled functions, by what the compiler knows them by.
+#[derive(Debug, Default)]
+struct Compiled {
+    by_key: BTreeMap<Vec<u8>, Vec<u8>>,
+    is_new: bool,
+}
+
+impl Functions {
+    fn lock(&self) -> MutexGuard<'_, Compiled> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CacheStore for Functions {
+    fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.lock().by_key.get(key).cloned().map(Cow::Owned)
+    }
+
+    fn insert(&self, key: &[u8], value: Vec<u8>) -> bool {
+        let mut compiled = self.lock();
+        compiled.by_key.insert(key.to_vec(), value);
+        compiled.is_new = true;
+        true
+    }
+}
+
+/// Compiles a module, with what was compiled of it before from `folder`.
 ///
 /// # Errors
 ///
 /// [`ModuleError`] when it cannot be compiled, or others can change the folder.
 pub(crate) fn compile(
-    engine: &Engine,
+    shared: &Shared,
     path: &Path,
     module: &[u8],
     sha256: &str,
     folder: Option<&Path>,
 ) -> Result<Module, ModuleError> {
+    // The engine has room for the functions of one.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let compiled = || {
-        Module::new(engine, module).map_err(|error| ModuleError::Run {
+        Module::new(&shared.engine, module).map_err(|error| ModuleError::Run {
             path: path.to_owned(),
             problem: format!("{error:#}"),
         })
@@ -46,37 +81,45 @@ pub(crate) fn compile(
     make_private(folder)
         .map_err(|source| ModuleError::Cache { path: folder.to_owned(), source })?;
     let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    let kept = folder.join(format!("{sha256}-{:016x}.cwasm", hasher.finish()));
-    match read_back(&kept) {
-        Ok(Some(code)) => match load(engine, &code) {
-            Ok(module) => return Ok(module),
-            Err(error) => {
-                let error = format!("{error:#}");
-                tracing::warn!(error, "a compiled module is of another engine and made again");
-            }
-        },
-        Ok(None) => {}
-        Err(error) => tracing::warn!(%error, "a compiled module is damaged and made again"),
-    }
-    let module = compiled()?;
-    let written = module.serialize().map_err(io::Error::other).and_then(|code| {
-        // Complete when it gets its name; that it cannot be kept only costs time.
-        let draft = folder.join(format!("{sha256}.{}.tmp", std::process::id()));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(&Sha256::digest(&code))?;
-        file.write_all(&code)?;
-        fs::rename(&draft, &kept)
+    shared.engine.precompile_compatibility_hash().hash(&mut hasher);
+    let kept = folder.join(format!("{sha256}-{:016x}.compiled", hasher.finish()));
+    let by_key = read_back(&kept).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what was compiled of a module is damaged and made again");
+        BTreeMap::new()
     });
-    if let Err(error) = written {
-        tracing::warn!(%error, "a compiled module is not kept");
+    *shared.functions.lock() = Compiled { by_key, is_new: false };
+    let module = compiled();
+    let compiled = std::mem::take(&mut *shared.functions.lock());
+    let module = module?;
+    if compiled.is_new
+        && let Err(error) = keep(&kept, &compiled.by_key)
+    {
+        // That it cannot be kept only costs time.
+        tracing::warn!(%error, "what was compiled of a module is not kept");
     }
     Ok(module)
+}
+
+/// Writes compiled functions: the hash of what follows, then keys and values in turn, each behind its
+/// length as 32 bits, little end first.
+fn keep(kept: &Path, by_key: &BTreeMap<Vec<u8>, Vec<u8>>) -> io::Result<()> {
+    let mut content = Vec::new();
+    for part in by_key.iter().flat_map(|(key, value)| [key, value]) {
+        let length = u32::try_from(part.len()).map_err(io::Error::other)?;
+        content.extend(length.to_le_bytes());
+        content.extend(part);
+    }
+    // Complete when it gets its name.
+    let draft = kept.with_extension(format!("{}.tmp", std::process::id()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(&Sha256::digest(&content))?;
+    file.write_all(&content)?;
+    fs::rename(&draft, kept)
 }
 
 /// Without a folder, the modules that were compiled last stay in memory: a stage that is tried is
@@ -100,8 +143,8 @@ fn remember(
     Ok(module)
 }
 
-/// Reads what was kept, if it is whole and ours; `None` where nothing was.
-fn read_back(kept: &Path) -> io::Result<Option<Vec<u8>>> {
+/// Reads what was kept, if it is whole and ours; nothing where nothing was.
+fn read_back(kept: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     // A link would lead out of the folder that was checked.
     let opened = fs::OpenOptions::new()
         .read(true)
@@ -109,27 +152,29 @@ fn read_back(kept: &Path) -> io::Result<Option<Vec<u8>>> {
         .open(kept);
     let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error),
     };
     refuse_foreign(&file)?;
-    let mut code = Vec::new();
-    file.take(MAX_COMPILED_BYTES).read_to_end(&mut code)?;
+    let mut content = Vec::new();
+    file.take(MAX_COMPILED_BYTES).read_to_end(&mut content)?;
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "its hash is another one");
-    let (hash, content) = code.split_at_checked(HASH_BYTES).ok_or_else(damaged)?;
-    if Sha256::digest(content).as_slice() != hash {
+    let (hash, mut rest) = content.split_at_checked(HASH_BYTES).ok_or_else(damaged)?;
+    if Sha256::digest(rest).as_slice() != hash {
         return Err(damaged());
     }
-    code.drain(..HASH_BYTES);
-    Ok(Some(code))
-}
-
-#[expect(unsafe_code, reason = "machine code is trusted because this program wrote it")]
-fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Module> {
-    // SAFETY: `read_back` has the code from a file of ours in a folder that nobody else can change,
-    // as `make_private` has checked, and it is whole by its hash; only `compile` writes such files,
-    // and the engine checks that it is of its own version.
-    unsafe { Module::deserialize(engine, code) }
+    let mut by_key = BTreeMap::new();
+    while !rest.is_empty() {
+        let mut part = || -> Option<Vec<u8>> {
+            let (length, behind) = rest.split_first_chunk()?;
+            let (part, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            rest = behind;
+            Some(part.to_vec())
+        };
+        let (key, value) = part().zip(part()).ok_or_else(damaged)?;
+        by_key.insert(key, value);
+    }
+    Ok(by_key)
 }
 
 /// Makes a folder that only we can change, or checks that it is one.

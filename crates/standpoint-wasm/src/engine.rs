@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine};
 
+use crate::cache::Functions;
+
 /// How long a tick of the clock takes: the precision of deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 
@@ -17,6 +19,7 @@ const PATIENCE: u32 = 200;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    pub(crate) functions: Arc<Functions>,
     clock: Arc<Clock>,
 }
 
@@ -42,7 +45,11 @@ impl Shared {
             // What no stage needs is no part of what has to be right.
             .wasm_multi_memory(false)
             .wasm_memory64(false);
-        let engine = Engine::new(&config).map_err(|error| format!("{error:#}"))?;
+        let functions = Arc::<Functions>::default();
+        let engine = config
+            .enable_incremental_compilation(functions.clone())
+            .and_then(|config| Engine::new(config))
+            .map_err(|error| format!("{error:#}"))?;
         let clock = Arc::new(Clock {
             running: AtomicUsize::new(0),
             rests: AtomicBool::new(false),
@@ -54,7 +61,7 @@ impl Shared {
             .spawn(move || ticking.tick(&of))
             .map_err(|error| format!("there is no thread for the clock: {error}"))?;
         let _ = clock.thread.set(thread.thread().clone());
-        Ok(Self { engine, clock })
+        Ok(Self { engine, functions, clock })
     }
 
     /// Has the clock tick for as long as the value lives.

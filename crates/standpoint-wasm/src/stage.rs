@@ -103,7 +103,7 @@ impl WasmStage {
         let failed = |problem| ModuleError::Run { path: path.to_owned(), problem };
         let shared = Shared::get().map_err(failed)?;
         let folder = policy.cache_dir.as_deref();
-        let module = cache::compile(&shared.engine, path, &content, &sha256, folder)?;
+        let module = cache::compile(&shared, path, &content, &sha256, folder)?;
         if let Some(import) = Imports::missing(&module) {
             return Err(ModuleError::Import { path: path.to_owned(), import });
         }

@@ -230,7 +230,7 @@ fn what_was_compiled_is_kept_and_taken_again_while_it_is_whole_and_ours() {
     };
     load_kept(&cache).unwrap();
     let first = kept();
-    assert!(first.len() == 1 && first[0].extension().unwrap() == "cwasm", "{first:?}");
+    assert!(first.len() == 1 && first[0].extension().unwrap() == "compiled", "{first:?}");
     let whole = fs::read(&first[0]).unwrap();
     let written = || first[0].metadata().unwrap().modified().unwrap();
     let before = written();
