@@ -6,7 +6,7 @@ use std::process::Child;
 
 use serde_json::Value;
 
-use crate::harness::{Folder, becomes_true, command, finish, run};
+use crate::harness::{Folder, RESULTS, STAGES, becomes_true, command, finish, pipeline, run};
 
 /// A folder with an inbox and the pipeline that watches it.
 struct Station {
@@ -17,18 +17,7 @@ struct Station {
 impl Station {
     fn new() -> Self {
         let folder = Folder::new();
-        let pipeline = folder.write(
-            "p.yaml",
-            "version: 1
-data_dir: ./state
-sources:
-  news: { type: inbox, path: ./inbox, settle: 1ms, on_success: { archive: ./archive } }
-stages: [tokenise, entity, sentiment, stance]
-sinks:
-  results: { type: jsonl, path: ./out/results.jsonl }
-quarantine: { path: ./quarantine }
-",
-        );
+        let pipeline = folder.write("p.yaml", pipeline(STAGES, RESULTS, ""));
         fs::create_dir(folder.at("inbox")).unwrap();
         Self { folder, pipeline }
     }

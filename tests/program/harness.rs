@@ -140,6 +140,27 @@ pub(crate) fn repository(path: &str) -> String {
     format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The text of a pipeline over an inbox that is archived, with these stages, sinks and lines besides.
+pub(crate) fn pipeline(stages: &str, sinks: &str, more: &str) -> String {
+    format!(
+        "version: 1
+data_dir: ./state
+sources:
+  news: {{ type: inbox, path: ./inbox, settle: 1ms, on_success: {{ archive: ./archive }} }}
+stages: {stages}
+sinks:
+  {sinks}
+quarantine: {{ path: ./quarantine }}
+{more}"
+    )
+}
+
+/// The stages that judge.
+pub(crate) const STAGES: &str = "[tokenise, entity, sentiment, stance]";
+
+/// A sink for [`pipeline`].
+pub(crate) const RESULTS: &str = "results: { type: jsonl, path: ./out/results.jsonl }";
+
 /// A folder of a test, which goes with it.
 pub(crate) struct Folder(TempDir);
 

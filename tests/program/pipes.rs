@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::daemon::signal;
-use crate::harness::{Folder, ask, becomes_true, command, wait};
+use crate::harness::{Folder, ask, becomes_true, command, pipeline, wait};
 
 /// A daemon whose pipes nobody reads.
 struct Unread {
@@ -21,20 +21,7 @@ impl Unread {
     /// Starts it with these sinks and lines besides.
     fn start(before: &[&str], sinks: &str, more: &str) -> Self {
         let folder = Folder::new();
-        let pipeline = folder.write(
-            "p.yaml",
-            format!(
-                "version: 1
-data_dir: ./state
-sources:
-  news: {{ type: inbox, path: ./inbox, settle: 1ms, on_success: {{ archive: ./archive }} }}
-stages: [tokenise]
-sinks:
-  {sinks}
-quarantine: {{ path: ./quarantine }}
-{more}"
-            ),
-        );
+        let pipeline = folder.write("p.yaml", pipeline("[tokenise]", sinks, more));
         fs::create_dir(folder.at("inbox")).unwrap();
         let arguments = [before, &["daemon", "-c", &pipeline]].concat();
         let child = command(&arguments).spawn().unwrap();

@@ -12,26 +12,17 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::daemon::signal;
-use crate::harness::{Folder, becomes_true, command, finish, repository, run};
+use crate::harness::{Folder, becomes_true, command, finish, pipeline, repository, run};
 
 struct Station {
     folder: Folder,
     pipeline: String,
 }
 
-/// A pipeline with these lines instead of `STAGES` and `SINK`.
+/// A pipeline with these stages, and these settings of its sink besides.
 fn text(stages: &str, sink: &str) -> String {
-    format!(
-        "version: 1
-data_dir: ./state
-sources:
-  news: {{ type: inbox, path: ./inbox, settle: 1ms, on_success: {{ archive: ./archive }} }}
-stages: {stages}
-sinks:
-  results: {{ type: jsonl, path: ./out/results.jsonl{sink} }}
-quarantine: {{ path: ./quarantine }}
-"
-    )
+    let sink = format!("results: {{ type: jsonl, path: ./out/results.jsonl{sink} }}");
+    pipeline(stages, &sink, "")
 }
 
 impl Station {

@@ -4,7 +4,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use crate::harness::{Folder, repository, run, run_with_input};
+use crate::harness::{Folder, STAGES, pipeline, repository, run, run_with_input};
 
 /// Results of the sample documents.
 fn results(folder: &Folder) -> String {
@@ -15,18 +15,8 @@ fn results(folder: &Folder) -> String {
 
 /// A store with one document, and the pipeline that filled it.
 fn kept(folder: &Folder, text: &str) -> (String, String) {
-    let pipeline = folder.write(
-        "p.yaml",
-        "version: 1
-data_dir: ./state
-sources:
-  news: { type: inbox, path: ./inbox, settle: 1ms, on_success: { archive: ./archive } }
-stages: [tokenise, entity, sentiment, stance]
-sinks:
-  store: { type: sqlite, path: ./out/standpoint.db }
-quarantine: { path: ./quarantine }
-",
-    );
+    let store = "store: { type: sqlite, path: ./out/standpoint.db }";
+    let pipeline = folder.write("p.yaml", pipeline(STAGES, store, ""));
     folder.write("inbox/a.txt", text);
     run(&["daemon", "--once", "-c", &pipeline]).expect(0);
     (pipeline, folder.at("out/standpoint.db"))

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::daemon::signal;
-use crate::harness::{Folder, becomes_true, command, run, wait};
+use crate::harness::{Folder, RESULTS, becomes_true, command, pipeline, run, wait};
 
 struct Strained {
     folder: Folder,
@@ -24,21 +24,8 @@ impl Strained {
     /// Starts a daemon with these stages and lines besides.
     fn start(stages: &str, more: &str) -> Self {
         let folder = Folder::new();
-        let pipeline = folder.write(
-            "p.yaml",
-            format!(
-                "version: 1
-data_dir: ./state
-sources:
-  news: {{ type: inbox, path: ./inbox, settle: 1ms, on_success: {{ archive: ./archive }} }}
-stages: {stages}
-sinks:
-  results: {{ type: jsonl, path: ./out/results.jsonl }}
-quarantine: {{ path: ./quarantine }}
-server: {{ listen: 127.0.0.1:0 }}
-{more}"
-            ),
-        );
+        let more = format!("server: {{ listen: 127.0.0.1:0 }}\n{more}");
+        let pipeline = folder.write("p.yaml", pipeline(stages, RESULTS, &more));
         fs::create_dir(folder.at("inbox")).unwrap();
         let log = fs::File::create(folder.at("log")).unwrap();
         let child = command(&["--log-format", "json", "daemon", "-c", &pipeline])
