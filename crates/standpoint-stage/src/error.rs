@@ -1,11 +1,13 @@
 //! Why a stage could not do its work on a document.
 
+use std::error::Error;
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 use standpoint_document::LayerError;
-use thiserror::Error;
 
 /// Why a stage could not do its work, in words for whoever runs the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StageError {
     kind: StageErrorKind,
@@ -64,6 +66,25 @@ impl StageError {
     #[must_use]
     pub fn stage(message: impl Into<String>) -> Self {
         Self::new(StageErrorKind::Stage, message)
+    }
+
+    /// The stage itself cannot work, for this reason and its causes, in one line.
+    ///
+    /// ```
+    /// # use standpoint_stage::StageError;
+    /// let cause = std::fs::read("no/such/words.txt").unwrap_err();
+    /// let error = StageError::caused_by(&std::io::Error::other(cause));
+    /// assert!(error.message().contains("No such file"));
+    /// ```
+    #[must_use]
+    pub fn caused_by(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let causes = iter::successors(error.source(), |&cause| cause.source());
+        for cause in causes {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+        }
+        Self::stage(message)
     }
 
     /// The call was cancelled, as [`StageContext::is_cancelled`](crate::StageContext::is_cancelled)

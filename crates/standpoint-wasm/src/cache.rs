@@ -111,12 +111,8 @@ fn keep(kept: &Path, by_key: &BTreeMap<Vec<u8>, Vec<u8>>) -> io::Result<()> {
     }
     // Complete when it gets its name.
     let draft = kept.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(&Sha256::digest(&content))?;
     file.write_all(&content)?;
     fs::rename(&draft, kept)

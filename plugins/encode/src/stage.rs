@@ -44,22 +44,10 @@ impl StageDefinition for EncodeStage {
         let targets = settings.all_targets().map_err(StageError::stage)?;
         let folder = settings.model.as_ref().map(|model| context.resolve(model));
         let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
-        let encoder = Encoder::open(files).map_err(|error| StageError::stage(chain(&error)))?;
+        let encoder = Encoder::open(files).map_err(|error| StageError::caused_by(&error))?;
         let EncodeSettings { sentences, max_words, .. } = settings;
         Ok(Self { encoder, targets, sentences, max_words })
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    message
 }
 
 #[async_trait]
@@ -115,7 +103,7 @@ impl EncodeStage {
                 })
                 .collect();
             let encoded =
-                self.encoder.encode(&texts).map_err(|error| StageError::stage(chain(&error)))?;
+                self.encoder.encode(&texts).map_err(|error| StageError::caused_by(&error))?;
             for (&(document, sentence), encoded) in part.iter().zip(&encoded) {
                 let chosen = &choices[document].sentences[sentence];
                 made[document].layer.push(chosen.span, encoded, &chosen.places);

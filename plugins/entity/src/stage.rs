@@ -126,7 +126,7 @@ impl StageDefinition for EntityStage {
             let folder = settings.model.as_ref().map(|model| context.resolve(model));
             let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
             let opened = standpoint_encoder::Tagger::open(files);
-            Some(opened.map_err(|error| StageError::stage(chain(&error)))?)
+            Some(opened.map_err(|error| StageError::caused_by(&error))?)
         } else {
             None
         };
@@ -139,18 +139,6 @@ impl StageDefinition for EntityStage {
             max_mentions: settings.max_mentions.min(MAX_MENTIONS),
         })
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    message
 }
 
 impl EntityStage {
@@ -181,7 +169,7 @@ impl EntityStage {
                 return Err(StageError::cancelled());
             }
             let found = learned::names(tagger, document, part);
-            names.extend(found.map_err(|error| StageError::stage(chain(&error)))?);
+            names.extend(found.map_err(|error| StageError::caused_by(&error))?);
         }
         Ok(Learned { sentences, names })
     }

@@ -92,24 +92,12 @@ impl StageDefinition for SentimentStage {
                 let folder = settings.model.as_ref().map(|model| context.resolve(model));
                 let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
                 let head =
-                    SentimentHead::open(files).map_err(|error| StageError::stage(chain(&error)))?;
+                    SentimentHead::open(files).map_err(|error| StageError::caused_by(&error))?;
                 Some(head)
             }
         };
         Ok(Self { judge, head })
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    message
 }
 
 #[async_trait]
@@ -156,7 +144,7 @@ impl SentimentStage {
         };
         let asked: Vec<Option<SentimentVectors<'_>>> = mentions.iter().map(vectors).collect();
         let questions: Vec<SentimentVectors<'_>> = asked.iter().copied().flatten().collect();
-        let answers = head.judge(&questions).map_err(|error| StageError::stage(chain(&error)))?;
+        let answers = head.judge(&questions).map_err(|error| StageError::caused_by(&error))?;
         let mut answers = answers.into_iter();
         let answer = |asked: &Option<SentimentVectors<'_>>| {
             asked.and_then(|_| answers.next()).map(|sentiment| sentiment.probabilities)

@@ -91,7 +91,7 @@ impl StageDefinition for StanceStage {
             Some(folder) => Lexicon::from_folder(&context.resolve(folder)),
             None => Lexicon::standard(),
         };
-        let lexicon = lexicon.map_err(|error| StageError::stage(chain(&error)))?;
+        let lexicon = lexicon.map_err(|error| StageError::caused_by(&error))?;
         let lexicon = Arc::new(lexicon);
         let rules = RulesAndWeights::new(Arc::clone(&lexicon), WEIGHTS).map_err(|error| {
             StageError::stage(format!("the stage's weights do not fit it: {error}"))
@@ -102,7 +102,7 @@ impl StageDefinition for StanceStage {
                 let folder = settings.model.as_ref().map(|model| context.resolve(model));
                 let files = folder.as_deref().map_or(SHIPPED, Files::Folder);
                 let head =
-                    StanceHead::open(files).map_err(|error| StageError::stage(chain(&error)))?;
+                    StanceHead::open(files).map_err(|error| StageError::caused_by(&error))?;
                 let id = head.id().to_owned();
                 (Box::new(RulesAndEncoder::new(rules, head)), Some(id))
             }
@@ -115,18 +115,6 @@ impl StageDefinition for StanceStage {
         };
         Ok(Self { targets, judge, model, lexicon, limits })
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    message
 }
 
 #[async_trait]
