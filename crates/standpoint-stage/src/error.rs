@@ -69,13 +69,6 @@ impl StageError {
     }
 
     /// The stage itself cannot work, for this reason and its causes, in one line.
-    ///
-    /// ```
-    /// # use standpoint_stage::StageError;
-    /// let cause = std::fs::read("no/such/words.txt").unwrap_err();
-    /// let error = StageError::caused_by(&std::io::Error::other(cause));
-    /// assert!(error.message().contains("No such file"));
-    /// ```
     #[must_use]
     pub fn caused_by(error: &dyn Error) -> Self {
         let mut message = error.to_string();
@@ -111,5 +104,26 @@ impl From<LayerError> for StageError {
     /// A stage that writes spans that do not fit is at fault itself.
     fn from(error: LayerError) -> Self {
         Self::stage(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Because(&'static str, #[source] Option<Box<Because>>);
+
+    #[test]
+    fn every_cause_is_told() {
+        let disk = Because("the disk is full", None);
+        let file = Because("words.txt cannot be written", Some(Box::new(disk)));
+        let error = StageError::caused_by(&Because("there are no words", Some(Box::new(file))));
+        assert_eq!(
+            error.message(),
+            "there are no words: words.txt cannot be written: the disk is full"
+        );
+        assert_eq!(error.kind(), StageErrorKind::Stage);
     }
 }
