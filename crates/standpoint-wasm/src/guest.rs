@@ -39,7 +39,8 @@ pub(crate) struct Guest {
 /// What the host keeps for an instance.
 struct State {
     limits: StoreLimits,
-    stage: Arc<str>,
+    /// The stage's.
+    name: Arc<str>,
     /// Why it says that it is about to trap.
     last_words: Option<String>,
     /// Messages of this call.
@@ -87,18 +88,18 @@ fn log(mut caller: Caller<'_, State>, level: u32, at: u32, length: u32) {
         return;
     }
     state.logged += 1;
-    let stage = &*state.stage;
+    let name = &*state.name;
     match (state.logged, level) {
         (MAX_LOG_LINES.., _) => {
             if state.logged == MAX_LOG_LINES {
-                tracing::warn!(stage, "what else it logs of this call is left out");
+                tracing::warn!(stage = name, "what else it logs of this call is left out");
             }
         }
-        (_, 1) => tracing::error!(target: "plugin", stage, "{text}"),
-        (_, 2) => tracing::warn!(target: "plugin", stage, "{text}"),
-        (_, 4) => tracing::debug!(target: "plugin", stage, "{text}"),
-        (_, 5) => tracing::trace!(target: "plugin", stage, "{text}"),
-        _ => tracing::info!(target: "plugin", stage, "{text}"),
+        (_, 1) => tracing::error!(target: "plugin", stage = name, "{text}"),
+        (_, 2) => tracing::warn!(target: "plugin", stage = name, "{text}"),
+        (_, 4) => tracing::debug!(target: "plugin", stage = name, "{text}"),
+        (_, 5) => tracing::trace!(target: "plugin", stage = name, "{text}"),
+        _ => tracing::info!(target: "plugin", stage = name, "{text}"),
     }
 }
 
@@ -109,7 +110,7 @@ impl Guest {
         imports: &Imports,
         module: &Module,
         memory: usize,
-        stage: &Arc<str>,
+        name: &Arc<str>,
     ) -> Result<Self, String> {
         let told = |error: wasmtime::Error| format!("{error:#}");
         let limits = StoreLimitsBuilder::new()
@@ -119,8 +120,8 @@ impl Guest {
             .table_elements(MAX_TABLE_ENTRIES)
             .instances(1)
             .build();
-        let stage = Arc::clone(stage);
-        let state = State { limits, stage, last_words: None, logged: 0 };
+        let name = Arc::clone(name);
+        let state = State { limits, name, last_words: None, logged: 0 };
         let mut store = Store::new(&shared.engine, state);
         store.limiter(|state| &mut state.limits);
         // A module may have a function that runs when it is instantiated.

@@ -91,19 +91,19 @@ impl WasmStage {
         settings: &Value,
         context: &StartContext,
     ) -> Result<Self, ModuleError> {
-        let content = read(path)?;
-        let sha256 = hexadecimal(&content);
+        let bytes = read(path)?;
+        let sha256 = hexadecimal(&bytes);
         if let Some(expected) = &policy.sha256
             && !expected.eq_ignore_ascii_case(&sha256)
         {
             let (path, expected, found) = (path.to_owned(), expected.clone(), sha256);
             return Err(ModuleError::WrongHash { path, expected, found });
         }
-        let manifest = read_manifest(&content, path)?;
+        let manifest = read_manifest(&bytes, path)?;
         let failed = |problem| ModuleError::Run { path: path.to_owned(), problem };
         let shared = Shared::get().map_err(failed)?;
         let folder = policy.cache_dir.as_deref();
-        let module = cache::compile(&shared, path, &content, &sha256, folder)?;
+        let module = cache::compile(&shared, path, &bytes, &sha256, folder)?;
         if let Some(import) = Imports::missing(&module) {
             return Err(ModuleError::Import { path: path.to_owned(), import });
         }
@@ -151,7 +151,7 @@ impl WasmStage {
         // It may read a model, which takes longer than a document.
         let patience = self.limits.deadline.max(Duration::from_secs(10));
         match guest.start(&self.shared, &self.start, patience).map_err(Start::Broken)? {
-            Answer::Reply(_) => Ok(guest),
+            Answer::Reply(()) => Ok(guest),
             Answer::Failure(failure) => Err(Start::Refused(read_failure(&failure))),
         }
     }
