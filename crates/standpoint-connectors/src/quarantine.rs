@@ -20,7 +20,7 @@ pub(crate) const ENDING: &str = ".reason.json";
 /// Why a file is in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// The version of this format, 1.
+    /// The version of this format, 2.
     pub version: u32,
     /// The source's name.
     pub source: String,
@@ -40,8 +40,47 @@ pub struct Reason {
     pub record: Option<u64>,
     /// How often it was in work.
     pub attempts: u32,
-    /// When it was put here, in seconds since 1970 (UTC).
+    /// When it was put here, in seconds since 1970; written as `2026-11-28T17:50:00Z`.
+    #[serde(with = "time")]
     pub quarantined_at: u64,
+}
+
+/// A time as every other file of ours has it. Version 1 wrote seconds, which are read, too.
+mod time {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use humantime_serde::re::humantime::{format_rfc3339_seconds, parse_rfc3339};
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    /// The last second of the year 9999, behind which no time can be written.
+    const LAST: u64 = 253_402_300_799;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Seconds(u64),
+        Text(String),
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde lends what it serialises")]
+    pub(super) fn serialize<S: Serializer>(seconds: &u64, to: S) -> Result<S::Ok, S::Error> {
+        if *seconds > LAST {
+            return Err(ser::Error::custom("a time after the year 9999"));
+        }
+        to.collect_str(&format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(*seconds)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let found = match Written::deserialize(from)? {
+            Written::Seconds(seconds) => Some(seconds),
+            Written::Text(text) => parse_rfc3339(&text)
+                .ok()
+                .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+                .map(|since| since.as_secs()),
+        };
+        let expected = "`quarantined_at`: expected a time such as 2026-11-28T17:50:00Z";
+        found.filter(|seconds| *seconds <= LAST).ok_or_else(|| de::Error::custom(expected))
+    }
 }
 
 impl Reason {
@@ -51,7 +90,7 @@ impl Reason {
     /// A reason for a file that is not named yet.
     pub(crate) fn new(source: &str, found: String) -> Self {
         Self {
-            version: 1,
+            version: 2,
             source: source.to_owned(),
             found,
             failures: Vec::new(),
@@ -321,6 +360,25 @@ mod tests {
     fn listed(folder: &Path) -> Vec<String> {
         let entries = entries(folder).unwrap();
         entries.iter().map(|entry| entry.path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn the_time_is_written_as_everywhere_and_that_of_version_1_is_read() {
+        let mut reason = Reason::new("news", "it holds no text".to_owned());
+        reason.quarantined_at = 1_764_352_200;
+        let json = serde_json::to_value(&reason).unwrap();
+        assert_eq!(json["quarantined_at"], "2025-11-28T17:50:00Z");
+        let read = |time: serde_json::Value| {
+            let mut json = json.clone();
+            json["quarantined_at"] = time;
+            serde_json::from_value::<Reason>(json).map(|reason| reason.quarantined_at)
+        };
+        assert_eq!(read(json["quarantined_at"].clone()).unwrap(), 1_764_352_200);
+        assert_eq!(read(1_764_352_200.into()).unwrap(), 1_764_352_200);
+        for rubbish in [u64::MAX.into(), "yesterday".into(), "1969-12-31T23:59:59Z".into()] {
+            let error = read(rubbish).unwrap_err().to_string();
+            assert!(error.contains("expected a time such as"), "{error}");
+        }
     }
 
     #[test]
