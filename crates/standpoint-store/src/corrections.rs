@@ -272,7 +272,7 @@ fn keep(
     Ok(())
 }
 
-fn documents_of(connection: &Connection, story: i64) -> rusqlite::Result<Vec<i64>> {
+pub(crate) fn documents_of(connection: &Connection, story: i64) -> rusqlite::Result<Vec<i64>> {
     let mut statement = connection.prepare_cached("SELECT key FROM document WHERE story = ?")?;
     let rows = statement.query_map([story], |row| row.get(0))?;
     rows.collect()

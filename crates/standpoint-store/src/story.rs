@@ -136,6 +136,15 @@ fn leave(connection: &Connection, key: i64, sketch: &Sketch) -> rusqlite::Result
     if before.is_none_or(|before| Sketch::from_bytes(&before) == *sketch) {
         return Ok(());
     }
+    if let Some(heir) = inherit(connection, key)? {
+        crate::write::promote(connection, heir)?;
+    }
+    Ok(())
+}
+
+/// Calls a story by another of its documents than the one that it was called by until now; `None`
+/// where there is no other.
+pub(crate) fn inherit(connection: &Connection, key: i64) -> rusqlite::Result<Option<i64>> {
     let heir: Option<i64> = connection
         .prepare_cached("SELECT min(key) FROM document WHERE story = ?1 AND key <> ?1")?
         .query_row([key], |row| row.get(0))?;
@@ -146,9 +155,8 @@ fn leave(connection: &Connection, key: i64, sketch: &Sketch) -> rusqlite::Result
         ] {
             connection.prepare_cached(sql)?.execute([key, heir])?;
         }
-        crate::write::promote(connection, heir)?;
     }
-    Ok(())
+    Ok(heir)
 }
 
 fn find(connection: &Connection, key: i64, sketch: &Sketch) -> rusqlite::Result<Option<i64>> {

@@ -96,6 +96,9 @@ impl Store {
     /// Deletes a document, all that was found in it and all that people said of it; whether it was
     /// there.
     ///
+    /// What people said of it goes from the copies of its story, too: a word that nobody can see or
+    /// take back any more must not move figures. What was said of a copy itself stays.
+    ///
     /// # Errors
     ///
     /// When the store cannot be written.
@@ -117,7 +120,9 @@ impl Store {
             // By itself, so that its figures are taken back.
             transaction.execute("DELETE FROM stance WHERE document = ?", [key])?;
             transaction.execute("DELETE FROM document WHERE key = ?", [key])?;
-            story.map_or(Ok(()), |story| promote(&transaction, story))?;
+            if let Some(story) = story {
+                bereave(&transaction, key, story)?;
+            }
             // Words of the text stand in the index until its parts are merged.
             let merge = "INSERT INTO document_text (document_text) VALUES ('optimize')";
             transaction.execute(merge, [])?;
@@ -183,6 +188,17 @@ fn put(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
         promote(connection, story)?;
     }
     Ok(())
+}
+
+/// Lets the other documents of a story go on without one that is deleted.
+fn bereave(connection: &Connection, key: i64, story: i64) -> rusqlite::Result<()> {
+    // A story is called by the key of its first document, which the next one would be given.
+    let story = if story == key { story::inherit(connection, key)? } else { Some(story) };
+    let Some(story) = story else { return Ok(()) };
+    for document in corrections::documents_of(connection, story)? {
+        corrections::apply(connection, document)?;
+    }
+    promote(connection, story)
 }
 
 pub(crate) fn promote(connection: &Connection, story: i64) -> rusqlite::Result<()> {

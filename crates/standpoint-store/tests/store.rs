@@ -221,6 +221,40 @@ fn what_a_person_rejects_counts_no_more_also_when_the_document_comes_again() {
 }
 
 #[test]
+fn what_was_said_of_a_forgotten_document_is_forgotten_in_its_copies() {
+    let print = |id: &str| record(id, id, "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]);
+    let mut store = in_memory(&[print("a"), print("b"), print("c")]);
+    let reject = Correction::Verdict(Some(Verdict::Rejected));
+    let (first, copy) = (key_of(&store, "a", "KAZ"), key_of(&store, "b", "BLR"));
+    store.correct(first, &reject, Some("ana"), None).unwrap();
+    store.correct(copy, &reject, Some("ana"), None).unwrap();
+    assert_eq!(told(&store, &toward_russia()), [""; 0]);
+    assert!(store.forget("a").unwrap() && !store.forget("a").unwrap());
+    // What was said of a copy itself stays, and holds for the other one.
+    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.60"]);
+    let stories: Vec<Option<String>> = {
+        let sql = "SELECT story FROM documents ORDER BY key";
+        let mut statement = store.connection().prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    assert_eq!(stories, [Some("b".to_owned()), Some("b".to_owned())]);
+    store.put(&[print("b"), print("c")]).unwrap();
+    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.60"], "also when they come again");
+}
+
+#[test]
+fn a_new_document_does_not_join_the_story_of_a_forgotten_one() {
+    let of = |id: &str, seed| record(id, id, "2024-05-02", &words(seed), &[("KAZ", -0.6)]);
+    let mut store = in_memory(&[of("a", 1), of("b", 2)]);
+    // The first becomes a copy of the last, whose key the next document is given.
+    store.put(&[of("a", 2)]).unwrap();
+    store.forget("b").unwrap();
+    store.put(&[of("c", 3)]).unwrap();
+    assert_eq!(told(&store, &toward_russia()), ["KAZ 2 -0.60"]);
+}
+
+#[test]
 fn a_person_names_another_holder_and_another_score() {
     let mut store =
         in_memory(&[record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)])]);
@@ -314,42 +348,13 @@ fn who_moved_is_told_from_who_wavered() {
     assert!(shifts[0].before < 0.0 && shifts[0].now > 0.0 && shifts[0].errors > 2.5);
 }
 
-/// Fills a store quickly: rows as [`Store::put`] makes them, without reading texts for copies.
-fn large(path: &Path, documents: u64) -> Store {
-    drop(Store::open(path, false).unwrap());
+/// Fills a store quickly.
+fn large(path: &Path, documents: i64) -> Store {
     let store = Store::open(path, false).unwrap();
-    let sql = format!(
-        "PRAGMA synchronous = OFF; BEGIN;
-         CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS
-             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {documents}) SELECT i FROM n;
-         INSERT INTO document (key, id, source, title, published, status, notes, attributes, text,
-             pipeline, standpoint, story)
-         SELECT i, 'd' || i, 'source' || (i * 7919 % 30), 'Title ' || i,
-             date('2016-01-01', '+' || (i * 104729 % 3650) || ' days'), 'complete', '[]', '{{}}',
-             'Text of some length about exports, talks and borders. ' || i, 'p@1', '0.1.0',
-             i - (i % 10 = 0) FROM n;
-         INSERT INTO target VALUES ('RUS', 'Russia');
-         INSERT INTO actor WITH RECURSIVE a(i) AS
-             (SELECT 0 UNION ALL SELECT i + 1 FROM a WHERE i < 199)
-             SELECT 'A' || i, 'Actor ' || i, 'country', NULL FROM a;
-         INSERT INTO stance (document, day, target_id, target_name, holder, actor_id, actor_name,
-             kind, mentions, label, degree, score, confidence, source, who, story, leads, pieces,
-             said_score, said_confidence)
-         SELECT i, date('2016-01-01', '+' || (i * 104729 % 3650) || ' days'), 'RUS', 'Russia',
-             'actor', 'A' || a, 'Actor ' || a, 'country', 1, 'neutral', 'neutral', x, 0.8,
-             'source' || (i * 7919 % 30), 'A' || a, i - (i % 10 = 0), i % 10 <> 0, 3, x, 0.8
-         FROM (SELECT i, (i * (k * 31 + 17) % 200) * (i * 13 % 200) / 200 AS a,
-                 ((i * 37 + k) % 2001 - 1000) / 1000.0 AS x
-             FROM n, (SELECT 0 AS k UNION SELECT 1 UNION SELECT 2 UNION SELECT 3)) GROUP BY i, a;
-         INSERT INTO evidence_row (stance, is_counter, start_offset, end_offset, text, score,
-             confidence, voice, time, said_stance, said_score, said_counter)
-         SELECT key, 0, k, k + 20, 'Some words of a sentence that shows it.', score, 0.9,
-             iif(key % 9 = 0, 'reported', 'author'), iif(key % 7 = 0, 'past', 'present'), key,
-             score, 0
-         FROM stance, (SELECT 0 AS k UNION SELECT 30 UNION SELECT 60);
-         COMMIT; ANALYZE;"
-    );
-    store.connection().execute_batch(&sql).unwrap();
+    let connection = store.connection();
+    connection.execute_batch("CREATE TEMP TABLE size (documents INTEGER)").unwrap();
+    connection.execute("INSERT INTO size VALUES (?)", [documents]).unwrap();
+    connection.execute_batch(include_str!("large.sql")).unwrap();
     store
 }
 

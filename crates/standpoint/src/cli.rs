@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Look at what a daemon remembers.
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// Delete a document and everything that was found in it.
+    /// Delete a document, everything that was found in it, and what people said of it.
     Forget(Forget),
     /// Show every mistake of pipeline files, with positions.
     Validate(Validate),
