@@ -27,6 +27,142 @@ pub const ACTORS: usize = 24;
 /// The longest value that is looked at, in bytes.
 const MOST_BYTES: usize = 500;
 
+/// The most sources that are looked at.
+const MOST_SOURCES: usize = 100;
+
+/// What a query may say, what that means, and an example.
+pub const KNOWN: [(&str, &str, &str); 14] = [
+    ("target", "Toward whom, an id; the target with the most stances if left out.", "RUS"),
+    ("from", "The first day, month or year of publication.", "2024-05"),
+    ("to", "The last one.", "2024-12-31"),
+    ("source", "The name of a source; may be repeated.", "wire"),
+    ("who", "An actor's id, or `author:` and a name.", "KAZ"),
+    (
+        "words",
+        "Words that the documents hold; the latest 10,000 documents that do are looked at.",
+        "gas exports",
+    ),
+    ("holders", "`actors`, `authors` or `all`.", "all"),
+    ("voice", "`author`, `quoted` or `reported`; of passages.", "quoted"),
+    ("time", "`past`, `present`, `future` or `hypothetical`; of passages.", "present"),
+    ("verdict", "`accepted`, `rejected` or `none`; of passages.", "none"),
+    ("window", "Days that shifts are looked for in.", "90"),
+    ("actors", "How many actors, those with the most stories.", "10"),
+    ("after", "The cursor of the last row that was seen.", "2024-05-01~17"),
+    ("limit", "How many rows, at most 1000.", "50"),
+];
+
+/// What is wrong with a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// A key that nothing here knows.
+    #[error("found the parameter `{found}`, expected {}", among(known))]
+    Unknown {
+        /// Which.
+        found: String,
+        /// Those that are known.
+        known: Vec<&'static str>,
+    },
+    /// A key that is given again, although only one value can be meant.
+    #[error("found `{key}` more than once, expected one")]
+    Again {
+        /// Which.
+        key: &'static str,
+    },
+    /// A value that cannot be.
+    #[error("found `{key}={found}`, expected {expected}")]
+    Value {
+        /// Of which key.
+        key: &'static str,
+        /// What was given.
+        found: String,
+        /// What can be.
+        expected: &'static str,
+    },
+}
+
+fn among(known: &[&str]) -> String {
+    match known {
+        [] => "no parameter at all here".to_owned(),
+        known => format!("one of `{}`", known.join("`, `")),
+    }
+}
+
+/// Looks for what [`Query::read`] would pass over. A person's address that somebody mangled still
+/// shows a page, but a program that misspells a filter must not take everything for its answer.
+///
+/// - `known`: the keys that may stand there, names out of [`KNOWN`].
+///
+/// # Errors
+///
+/// The first thing that is wrong.
+pub fn check(query: &str, known: &[&'static str]) -> Result<(), QueryError> {
+    let mut seen = Vec::new();
+    for (found, value) in form_urlencoded::parse(query.as_bytes()) {
+        let Some(&key) = known.iter().find(|key| **key == found) else {
+            return Err(QueryError::Unknown { found: found.into_owned(), known: known.to_vec() });
+        };
+        if key != "source" && seen.contains(&key) {
+            return Err(QueryError::Again { key });
+        }
+        seen.push(key);
+        let value = value.trim();
+        // A form sends its empty fields, too; they say nothing.
+        let expected = if value.is_empty() { None } else { expected(key, value) };
+        let expected = match expected {
+            None if value.len() > MOST_BYTES => Some("at most 500 bytes"),
+            None if seen.len() > MOST_SOURCES + KNOWN.len() => Some("at most 100 sources"),
+            expected => expected,
+        };
+        if let Some(expected) = expected {
+            let found = value.chars().take(60).collect();
+            return Err(QueryError::Value { key, found, expected });
+        }
+    }
+    Ok(())
+}
+
+/// What a key's value should be, where this one cannot be it.
+fn expected(key: &str, value: &str) -> Option<&'static str> {
+    let number = |most: usize| value.parse().is_ok_and(|number| (1..=most).contains(&number));
+    let (is_right, expected) = match key {
+        "from" | "to" => (day(value, "01").is_some(), "a day, month or year such as 2024-05-01"),
+        "holders" => {
+            (["actors", "authors", "all"].contains(&value), "`actors`, `authors` or `all`")
+        }
+        "voice" => (VOICES.contains(&value), "`author`, `quoted` or `reported`"),
+        "time" => (TIMES.contains(&value), "`past`, `present`, `future` or `hypothetical`"),
+        "verdict" => (VERDICTS.contains(&value), "`accepted`, `rejected` or `none`"),
+        "window" => (number(MOST_DAYS as usize), "days, 1 to 36500"),
+        "actors" => (number(MOST_ACTORS), "a number of 1 to 500"),
+        "after" => (is_cursor(value), "the `next` of the rows before"),
+        "limit" => (number(MOST_ROWS), "a number of 1 to 1000"),
+        _ => (true, ""),
+    };
+    (!is_right).then_some(expected)
+}
+
+/// Whether a value has the form of a cursor: a day or nothing, and numbers.
+fn is_cursor(value: &str) -> bool {
+    let mut parts = value.split('~');
+    let begins = parts.next().is_some_and(|part| part.is_empty() || day(part, "01").is_some());
+    let numbers: Vec<bool> = parts.map(|part| part.parse::<i64>().is_ok()).collect();
+    begins && !numbers.is_empty() && numbers.iter().all(|is_number| *is_number)
+}
+
+const VOICES: [&str; 3] = ["author", "quoted", "reported"];
+const TIMES: [&str; 4] = ["past", "present", "future", "hypothetical"];
+const VERDICTS: [&str; 3] = ["accepted", "rejected", "none"];
+
+/// The longest window, in days: a century.
+const MOST_DAYS: u32 = 36_500;
+
+/// The most actors that are shown.
+const MOST_ACTORS: usize = 500;
+
+/// The most rows that a program may ask for at once.
+pub(crate) const MOST_ROWS: usize = 1000;
+
 impl Query {
     /// Reads a query. What it does not know it passes over, as it does values that cannot be: an
     /// address that somebody mangled still shows a page.
@@ -52,7 +188,7 @@ impl Query {
                 "target" => filter.target = value,
                 "from" => filter.from = day(&value, "01").or(filter.from),
                 "to" => filter.to = day(&value, "31").or(filter.to),
-                "source" if filter.sources.len() < 100 => filter.sources.push(value),
+                "source" if filter.sources.len() < MOST_SOURCES => filter.sources.push(value),
                 "who" => filter.who = Some(value),
                 "words" => filter.words = Some(value),
                 "holders" => {
@@ -62,13 +198,13 @@ impl Query {
                         _ => Holders::Actors,
                     };
                 }
-                "voice" => filter.voice = one_of(&["author", "quoted", "reported"]),
-                "time" => filter.time = one_of(&["past", "present", "future", "hypothetical"]),
-                "verdict" => filter.verdict = one_of(&["accepted", "rejected", "none"]),
+                "voice" => filter.voice = one_of(&VOICES),
+                "time" => filter.time = one_of(&TIMES),
+                "verdict" => filter.verdict = one_of(&VERDICTS),
                 "after" => read.after = Some(value),
                 "limit" => read.limit = value.parse().ok(),
-                "window" => read.window = value.parse().unwrap_or(WINDOW).clamp(1, 36_500),
-                "actors" => read.actors = value.parse().unwrap_or(ACTORS).clamp(1, 500),
+                "window" => read.window = value.parse().unwrap_or(WINDOW).clamp(1, MOST_DAYS),
+                "actors" => read.actors = value.parse().unwrap_or(ACTORS).clamp(1, MOST_ACTORS),
                 _ => {}
             }
         }
@@ -178,6 +314,41 @@ mod tests {
         assert_eq!((filter.from.as_deref(), filter.to.as_deref()), (None, Some("2024-12-31")));
         assert_eq!((&filter.voice, query.limit, &query.after), (&None, None, &None));
         assert_eq!(Query::read("from=2024-05", "RUS").filter.from.as_deref(), Some("2024-05-01"));
+    }
+
+    #[test]
+    fn a_program_is_told_what_a_page_would_pass_over() {
+        let known: Vec<&'static str> = KNOWN.iter().map(|(key, ..)| *key).collect();
+        let fine = "target=RUS&from=2024&to=2024-05&source=a&source=b&who=&words=gas+exports\
+                    &holders=all&voice=quoted&time=past&verdict=none&window=90&actors=5&limit=1000\
+                    &after=2024-05-01~3~9";
+        assert_eq!(check(fine, &known), Ok(()));
+        assert_eq!(check("", &[]), Ok(()));
+        let long = format!("words={}", "a".repeat(501));
+        let many = "source=a&".repeat(200);
+        for (query, keys, expected) in [
+            (
+                "vioce=quoted",
+                &known[8..10],
+                "found the parameter `vioce`, expected one of `time`, `verdict`",
+            ),
+            ("target=RUS", &[], "found the parameter `target`, expected no parameter at all here"),
+            ("target=RUS&target=UKR", &known, "found `target` more than once, expected one"),
+            (
+                "from=yesterday",
+                &known,
+                "found `from=yesterday`, expected a day, month or year such as",
+            ),
+            ("voice=loud", &known, "found `voice=loud`, expected `author`, `quoted` or"),
+            ("limit=1001", &known, "found `limit=1001`, expected a number of 1 to 1000"),
+            ("after=rubbish", &known, "expected the `next` of the rows before"),
+            ("limit=-1", &known, "expected a number of 1 to 1000"),
+            (&long, &known, "expected at most 500 bytes"),
+            (&many, &known, "expected at most 100 sources"),
+        ] {
+            let error = check(query, keys).unwrap_err().to_string();
+            assert!(error.starts_with(expected) || error.ends_with(expected), "{query}: {error}");
+        }
     }
 
     #[test]

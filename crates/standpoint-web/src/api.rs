@@ -8,12 +8,12 @@ use serde_json::json;
 use standpoint_store::corrections::{self, Correction, CorrectionError};
 use standpoint_store::{Store, documents, feed, figures, shifts};
 
-use crate::address::decoded;
+use crate::address::{self, KNOWN, MOST_ROWS, decoded};
 use crate::export::{self, Format};
 use crate::login;
 use crate::openapi;
 use crate::overview::Overview;
-use crate::site::{Body, MOST, Reply, Request, Site, SiteError};
+use crate::site::{Body, Reply, Request, Site, SiteError};
 
 /// Rows of a list, unless told otherwise.
 const ROWS: usize = 100;
@@ -49,6 +49,9 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         return change(site, request, path);
     }
     let query = request.query.as_str();
+    if let Err(error) = address::check(query, &known_at(path)) {
+        return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string()));
+    }
     if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
         let found = site.reading(|store| {
             let Some(kept) = documents::document(store, &id)? else { return Ok(None) };
@@ -62,7 +65,7 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     {
         return exported(site, name, format, query);
     }
-    let rows = |limit: Option<usize>| limit.unwrap_or(ROWS).clamp(1, MOST);
+    let rows = |limit: Option<usize>| limit.unwrap_or(ROWS).clamp(1, MOST_ROWS);
     let reply = match path {
         "" => Reply::json(StatusCode::OK, &openapi::index()),
         "/events" => {
@@ -77,7 +80,7 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         "/targets" => shown(site, figures::targets)?,
         "/extent" => shown(site, figures::extent)?,
         "/makers" => shown(site, figures::makers)?,
-        "/corrections" => shown(site, |store| corrections::corrections(store, MOST))?,
+        "/corrections" => shown(site, |store| corrections::corrections(store, MOST_ROWS))?,
         "/figures" => shown(site, |store| overview(store, query))?,
         "/shifts" => shown(site, |store| {
             let query = Site::query(store, query)?;
@@ -101,6 +104,15 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     };
     Ok(reply)
 }
+
+/// The parameters that a path takes.
+fn known_at(path: &str) -> Vec<&'static str> {
+    let name = path.split_once('.').map_or(path, |(name, _)| name);
+    if FILTERED.contains(&name) { KNOWN.iter().map(|(key, ..)| *key).collect() } else { Vec::new() }
+}
+
+/// What takes a filter, as rows and as files.
+const FILTERED: [&str; 4] = ["/figures", "/evidence", "/documents", "/shifts"];
 
 fn shown<T: Serialize>(
     site: &Site,

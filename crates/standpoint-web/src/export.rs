@@ -241,9 +241,15 @@ fn csv_line(out: &mut dyn Write, cells: &[Cell<'_>]) -> io::Result<()> {
 /// text is somebody else's, and opening a table must not call their server.
 fn text_cell(text: &str) -> String {
     let text = crate::text::shown(text);
-    let is_formula = text.trim_start().starts_with([
-        '=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ]);
+    // What some spreadsheets pass over before they look for a sign.
+    let passed_over = |character: char| {
+        character.is_whitespace()
+            || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fffd}')
+    };
+    let is_formula = text.starts_with(['\t', '\n'])
+        || text
+            .trim_start_matches(passed_over)
+            .starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     let guarded = if is_formula { format!("'{text}") } else { text };
     if guarded.contains(['"', ',', '\n', '\r', ';']) || is_formula {
         format!("\"{}\"", guarded.replace('"', "\"\""))
@@ -267,6 +273,14 @@ mod tests {
             ("-1", "\"'-1\""),
             ("@SUM(A1)", "\"'@SUM(A1)\""),
             (" =1", "\"' =1\""),
+            ("\t=1", "\"'\t=1\""),
+            ("\tHow are you", "\"'\tHow are you\""),
+            ("\n=1", "\"'\n=1\""),
+            // A carriage return is no part of a text that is shown, and hides nothing behind it.
+            ("\r=1", "\"'\u{fffd}=1\""),
+            ("\rplain", "\u{fffd}plain"),
+            ("\u{feff}=1", "\"'\u{feff}=1\""),
+            ("\u{200b}@A1", "\"'\u{200b}@A1\""),
             ("\u{ff1d}1", "\"'\u{ff1d}1\""),
             ("two\nlines", "\"two\nlines\""),
         ];

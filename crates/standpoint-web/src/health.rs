@@ -10,8 +10,10 @@ use crate::text::{counted, line};
 const MOST_FILES: usize = 50;
 
 /// The section of the daemon's health.
+///
+/// - `is_page`: whether the page shows nothing else, so that its heading is the section's.
 #[must_use]
-pub fn section(daemon: &dyn Daemon) -> Markup {
+pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
     let status = daemon.status();
     let is_ready = status["ready"] == true;
     let reasons: Vec<&str> =
@@ -77,7 +79,7 @@ pub fn section(daemon: &dyn Daemon) -> Markup {
                 }
             }
         }
-        h3 { "Quarantine" }
+        @if is_page { h2 { "Quarantine" } } @else { h3 { "Quarantine" } }
         (quarantine(daemon.quarantine()))
     }
 }

@@ -9,6 +9,7 @@ use standpoint_store::feed::Passage;
 use standpoint_store::figures::{Extent, Maker, TargetCount};
 use standpoint_store::shifts::Shift;
 
+use crate::address::KNOWN;
 use crate::overview::{ActorFigure, Overview};
 
 /// What a path answers with.
@@ -26,24 +27,6 @@ struct Route {
     filtered: bool,
     answer: Answer,
 }
-
-/// What a filter may say.
-const FILTER: &[(&str, &str)] = &[
-    ("target", "Toward whom, an id; the target with the most stances if left out."),
-    ("from", "The first day, month or year of publication."),
-    ("to", "The last one."),
-    ("source", "The name of a source; may be repeated."),
-    ("who", "An actor's id, or `author:` and a name."),
-    ("words", "Words that the documents hold; the latest 10,000 documents that do are looked at."),
-    ("holders", "`actors`, `authors` or `all`."),
-    ("voice", "`author`, `quoted` or `reported`; of passages."),
-    ("time", "`past`, `present`, `future` or `hypothetical`; of passages."),
-    ("verdict", "`accepted`, `rejected` or `none`; of passages."),
-    ("window", "Days that shifts are looked for in."),
-    ("actors", "How many actors, those with the most stories."),
-    ("after", "The cursor of the last row that was seen."),
-    ("limit", "How many rows, at most 1000."),
-];
 
 fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     let mut routes = Vec::new();
@@ -210,13 +193,14 @@ fn read(route: &Route) -> Value {
         );
     }
     if route.filtered {
-        parameters.extend(FILTER.iter().map(|(name, what)| {
+        parameters.extend(KNOWN.iter().map(|(name, what, example)| {
             let schema = match *name {
                 "source" => json!({ "type": "array", "items": { "type": "string" } }),
                 "limit" | "window" | "actors" => json!({ "type": "integer", "minimum": 1 }),
                 _ => json!({ "type": "string" }),
             };
-            json!({ "name": name, "in": "query", "description": what, "schema": schema })
+            let example = if *name == "source" { json!([example]) } else { json!(example) };
+            json!({ "name": name, "in": "query", "description": what, "schema": schema, "example": example })
         }));
     }
     let text = json!({ "schema": { "type": "string" } });
@@ -231,6 +215,7 @@ fn read(route: &Route) -> Value {
         "parameters": parameters,
         "responses": {
             "200": { "description": route.summary, "content": content },
+            "400": { "description": "The query says what is not known, or what cannot be; `error` names it" },
             "401": { "description": "Not logged in" },
         },
     })

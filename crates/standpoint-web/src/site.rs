@@ -134,9 +134,6 @@ const KEPT_READERS: usize = 4;
 const FEW: usize = 20;
 const MANY: usize = 50;
 
-/// The most rows that a program may ask for at once.
-pub(crate) const MOST: usize = 1000;
-
 /// A dashboard over one store.
 pub struct Site {
     store: PathBuf,
@@ -337,7 +334,7 @@ impl Site {
             "/health" => View::Health,
             _ => {
                 let body = html! {
-                    (navigation(None))
+                    (navigation("", None))
                     main #main { h1 { "There is no such page" } p { a href="/" { "Who stands where" } } }
                 };
                 return Ok(Reply::page(StatusCode::NOT_FOUND, "Not found", &body));
@@ -347,7 +344,9 @@ impl Site {
     }
 
     fn view(&self, view: View, query: &str) -> Result<Reply, SiteError> {
-        let health = view.shows(View::Health).then(|| crate::health::section(self.daemon()));
+        let health = view
+            .shows(View::Health)
+            .then(|| crate::health::section(self.daemon(), view == View::Health));
         let (title, body) = self.reading(|store| {
             let query = Self::query(store, query)?;
             let filter = &query.filter;
@@ -355,19 +354,19 @@ impl Site {
             let links = Served { query: &query };
             let rows = query.limit.unwrap_or(if view == View::All { FEW } else { MANY }).clamp(1, 200);
             let after = query.after.as_deref();
-            let title = if target.is_empty() {
-                "Who stands where".to_owned()
-            } else {
-                format!("Who stands where toward {target}")
+            let title = view.heading(&target);
+            let placed = |part: View, id: &str, heading: &str, content: &Markup| {
+                // On a page of its own the page's heading is the section's.
+                if view == part { alone(id, content) } else { section(id, heading, content) }
             };
             let overview = view == View::All;
             let overview = overview
                 .then(|| Ok::<_, SqliteError>(Overview::of(figures::ranking(store, filter)?, query.actors)))
                 .transpose()?;
             let body = html! {
-                (navigation(Some(&query)))
+                (navigation(view.path(), Some(&query)))
                 main #main {
-                    h1 { (title) }
+                    h1 #heading { (title) }
                     @if view != View::Health { (crate::filters::form(store, &query, view.path())?) }
                     p #live role="status" aria-live="polite" {}
                     @if let Some(overview) = &overview {
@@ -379,7 +378,7 @@ impl Site {
                     }
                     @if view.shows(View::Evidence) {
                         @let passages = feed::passages(store, filter, after, rows)?;
-                        (section("evidence", "What shows it", &html! {
+                        (placed(View::Evidence, "evidence", "What shows it", &html! {
                             (feed(&passages, &links))
                             (more("/evidence", &query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
                             (exports("/api/v1/evidence", &query))
@@ -387,7 +386,7 @@ impl Site {
                     }
                     @if view.shows(View::Documents) {
                         @let listed = documents::documents(store, filter, after, rows)?;
-                        (section("documents", "What was read", &html! {
+                        (placed(View::Documents, "documents", "What was read", &html! {
                             p.faint { (counted(documents::count(store, filter)?)) " documents are let through." }
                             (parts::documents(&listed, &links))
                             (more("/documents", &query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
@@ -395,11 +394,11 @@ impl Site {
                         }))
                     }
                     @if view.shows(View::Shifts) {
-                        (section("shifts", "Who moved", &parts::shifts(
+                        (placed(View::Shifts, "shifts", "Who moved", &parts::shifts(
                             &shifts::shifts(store, filter, query.window)?, query.window, &links
                         )))
                     }
-                    @if let Some(health) = &health { (section("health", "How the pipeline is", &html! { (health) })) }
+                    @if let Some(health) = &health { (placed(View::Health, "health", "How the pipeline is", &html! { (health) })) }
                 }
                 footer.provenance {
                     (parts::makers(&figures::makers(store)?))
@@ -411,7 +410,7 @@ impl Site {
                 }
                 (help())
             };
-            Ok((title, body))
+            Ok((format!("{title} \u{2013} Standpoint"), body))
         })?;
         Ok(Reply::page(StatusCode::OK, &title, &body))
     }
@@ -425,7 +424,7 @@ impl Site {
             let title = parts::title(kept.title.as_deref(), kept.path.as_deref().unwrap_or(id));
             let anchor = Anchor { prefix: "" };
             let body = html! {
-                (navigation(Some(&query)))
+                (navigation("/documents", Some(&query)))
                 main #main.document-page {
                     h1 dir="auto" { (title) }
                     (document::facts(&kept))
@@ -444,11 +443,12 @@ impl Site {
                 footer.provenance { (document::provenance(&kept)) }
                 (help())
             };
+            let title = format!("{title} \u{2013} Standpoint");
             Ok(Some(Reply::page(StatusCode::OK, &title, &body)))
         })?;
         Ok(found.unwrap_or_else(|| {
             let body = html! {
-                (navigation(None))
+                (navigation("", None))
                 main #main { h1 { "There is no such document" } p { a href="/documents" { "All documents" } } }
             };
             Reply::page(StatusCode::NOT_FOUND, "Not found", &body)
@@ -458,7 +458,7 @@ impl Site {
     fn corrections_page(&self) -> Result<Reply, SiteError> {
         let kept = self.reading(|store| standpoint_store::corrections::corrections(store, 500))?;
         let body = html! {
-            (navigation(None))
+            (navigation("/corrections", None))
             main #main {
                 h1 { "What people corrected" }
                 @if kept.is_empty() { p.empty { "Nothing yet." } }
@@ -490,7 +490,7 @@ impl Site {
                 }
             }
         };
-        Ok(Reply::page(StatusCode::OK, "What people corrected", &body))
+        Ok(Reply::page(StatusCode::OK, "What people corrected \u{2013} Standpoint", &body))
     }
 }
 
@@ -507,6 +507,19 @@ enum View {
 impl View {
     fn shows(self, part: Self) -> bool {
         self == Self::All || self == part
+    }
+
+    /// What the page says of itself, so that whoever hears it or has ten of them open tells it from
+    /// the others.
+    fn heading(self, target: &str) -> String {
+        let (what, toward) = match self {
+            Self::All => ("Who stands where", "toward"),
+            Self::Evidence => ("Passages that show stances", "toward"),
+            Self::Shifts => ("Who moved", "in their stance toward"),
+            Self::Documents => return "Documents".to_owned(),
+            Self::Health => return "How the pipeline is".to_owned(),
+        };
+        if target.is_empty() { what.to_owned() } else { format!("{what} {toward} {target}") }
     }
 
     const fn path(self) -> &'static str {
@@ -542,7 +555,8 @@ impl Links for Served<'_> {
     }
 }
 
-fn navigation(query: Option<&Query>) -> Markup {
+/// - `here`: the path of the page that is shown, or of the list that it is part of.
+fn navigation(here: &str, query: Option<&Query>) -> Markup {
     let address = query.map(Query::address).unwrap_or_default();
     let places = [
         ("/", "Overview"),
@@ -550,13 +564,17 @@ fn navigation(query: Option<&Query>) -> Markup {
         ("/documents", "Documents"),
         ("/shifts", "Shifts"),
         ("/health", "Pipeline"),
+        ("/corrections", "Corrections"),
     ];
     html! {
         a.skip href="#main" { "Skip to the content" }
         header.top {
             a.brand href="/" { "Standpoint" }
             nav aria-label="Pages" {
-                @for (path, name) in places { a href=(format!("{path}{address}")) { (name) } }
+                @for (path, name) in places {
+                    @let current = (path == here).then_some("page");
+                    a href=(format!("{path}{address}")) aria-current=[current] { (name) }
+                }
             }
             button #help-button type="button" hidden aria-haspopup="dialog" { "Keys" kbd { "?" } }
         }
@@ -565,6 +583,11 @@ fn navigation(query: Option<&Query>) -> Markup {
 
 fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     html! { section id=(id) aria-labelledby=(format!("{id}-heading")) { h2 id=(format!("{id}-heading")) { (heading) } (content) } }
+}
+
+/// A section that is all of a page.
+fn alone(id: &str, content: &Markup) -> Markup {
+    html! { section.alone id=(id) aria-labelledby="heading" { (content) } }
 }
 
 fn feed(passages: &[Passage], links: &dyn Links) -> Markup {

@@ -328,32 +328,173 @@ fn a_verdict_moves_the_figures_and_can_be_taken_back() {
     );
 }
 
+/// The cells of a table of comma-separated values, line by line.
+fn cells(csv: &str) -> Vec<Vec<String>> {
+    let (mut lines, mut line, mut cell) = (Vec::new(), Vec::new(), String::new());
+    let mut is_quoted = false;
+    let mut letters = csv.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if is_quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => line.push(std::mem::take(&mut cell)),
+            '\r' if !is_quoted => {}
+            '\n' if !is_quoted => {
+                line.push(std::mem::take(&mut cell));
+                lines.push(std::mem::take(&mut line));
+            }
+            letter => cell.push(letter),
+        }
+    }
+    assert!(cell.is_empty() && line.is_empty(), "the last line has no end");
+    lines
+}
+
+/// What stands behind every `mark` on a page, up to a quotation mark.
+fn behind<'p>(page: &'p str, mark: &str) -> Vec<&'p str> {
+    page.split(mark).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+/// What tells a row from others, as JSONL and as CSV have it.
+fn named(row: &Value, columns: &[&str]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    columns.iter().map(|column| text(&row[*column])).collect()
+}
+
 #[test]
 fn exports_hold_exactly_the_rows_that_are_let_through() {
     let served = Served::new();
-    for (query, expected) in [
-        ("", 3),
-        ("?who=ALD", 1),
-        ("?from=2024-06", 2),
-        ("?words=gladly", 1),
-        ("?words=nothing", 0),
-    ] {
-        let lines = served.get(&format!("/api/v1/evidence.jsonl{query}")).1.lines().count();
-        assert_eq!(lines, expected, "{query}");
-        let documents = served.get(&format!("/api/v1/documents.jsonl{query}")).1.lines().count();
-        assert_eq!(documents, expected, "{query}");
-        let page = served.json(&format!("/api/v1/evidence{query}"));
-        assert_eq!(page["rows"].as_array().unwrap().len(), expected, "{query}");
+    let queries = [
+        ("", 3, 3),
+        ("?target=RUS", 3, 3),
+        ("?target=UKR", 0, 3),
+        ("?who=ALD", 1, 1),
+        ("?from=2024-06", 2, 2),
+        ("?from=2024-06-01&to=2024-06", 1, 1),
+        ("?words=gladly", 1, 1),
+        ("?words=nothing", 0, 0),
+        ("?source=wire", 3, 3),
+        ("?source=wire&source=paper&words=said&who=BOR", 1, 1),
+        ("?source=paper", 0, 0),
+        ("?voice=author&time=present", 3, 3),
+        ("?voice=quoted", 0, 3),
+        ("?time=past", 0, 3),
+        ("?verdict=none", 3, 3),
+        ("?verdict=rejected", 0, 3),
+        ("?holders=all", 3, 3),
+        ("?holders=authors", 0, 3),
+    ];
+    for (query, passages, documents) in queries {
+        for (name, expected, mark, column, columns) in [
+            ("evidence", passages, "data-key=\"", "key", &["document_id", "start", "end"][..]),
+            ("documents", documents, "<th scope=\"row\"><a href=\"/documents/", "id", &["id"]),
+        ] {
+            let (code, page) = served.get(&format!("/{name}{query}"));
+            let seen: Vec<_> = behind(&page, mark)
+                .into_iter()
+                .map(|seen| seen.split('?').next().unwrap().to_owned())
+                .collect();
+            assert_eq!((code, seen.len()), (200, expected), "/{name}{query}");
+
+            let lines = served.get(&format!("/api/v1/{name}.jsonl{query}")).1;
+            let lines: Vec<Value> =
+                lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let told: Vec<_> = lines
+                .iter()
+                .map(|row| standpoint_web::address::encoded(&named(row, &[column])[0]))
+                .collect();
+            assert_eq!(told, seen, "{name}.jsonl{query}");
+            let rows = served.json(&format!("/api/v1/{name}{query}"))["rows"].take();
+            assert_eq!(rows, Value::from(lines.clone()), "{name}{query}");
+
+            let table = cells(&served.get(&format!("/api/v1/{name}.csv{query}")).1);
+            let (header, rows) = table.split_first().unwrap();
+            let places: Vec<usize> = columns
+                .iter()
+                .map(|column| header.iter().position(|name| name == column).unwrap())
+                .collect();
+            let told: Vec<Vec<String>> =
+                rows.iter().map(|row| places.iter().map(|at| row[*at].clone()).collect()).collect();
+            let expected: Vec<_> = lines.iter().map(|row| named(row, columns)).collect();
+            assert_eq!(told, expected, "{name}.csv{query}");
+        }
+        let figures = served.json(&format!("/api/v1/figures{query}"))["actors"].take();
+        let lines = served.get(&format!("/api/v1/figures.jsonl{query}")).1;
+        let lines: Vec<Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(figures, Value::from(lines.clone()), "figures{query}");
+        let table = cells(&served.get(&format!("/api/v1/figures.csv{query}")).1);
+        let all: Vec<_> = table.iter().filter(|row| row[4] == "all").map(|row| &row[0]).collect();
+        let expected: Vec<_> = lines.iter().map(|row| row["who"].as_str().unwrap()).collect();
+        assert_eq!(all, expected, "figures.csv{query}");
     }
-    let csv = served.get("/api/v1/evidence.csv?who=ALD").1;
-    assert!(csv.starts_with("document_id,title,"), "{csv}");
-    assert_eq!(csv.matches("\r\n").count(), 2);
     let figures = served.get("/api/v1/figures.csv").1;
     assert!(figures.contains(",all,-0.6,"), "{figures}");
     let mut page = served.json("/api/v1/evidence?limit=2");
     let next = page["next"].take();
     let rest = served.json(&format!("/api/v1/evidence?limit=2&after={}", next.as_str().unwrap()));
     assert_eq!((rest["rows"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+}
+
+#[test]
+fn a_program_that_misspells_a_filter_is_not_given_everything() {
+    let served = Served::new();
+    let description = openapi::description();
+    let paths = description["paths"].as_object().unwrap();
+    for (path, methods) in paths {
+        let Some(get) = methods.get("get").filter(|_| path != "/events") else { continue };
+        let path = path.replace("{id}", "b");
+        let refused = |query: &str| {
+            let (code, answer) = served.get(&format!("/api/v1{path}?{query}"));
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(code, 400, "{path}?{query}");
+            answer["error"].as_str().unwrap().to_owned()
+        };
+        let error = refused("vioce=quoted");
+        assert!(error.starts_with("found the parameter `vioce`, expected"), "{error}");
+        let parameters = get["parameters"].as_array().unwrap().iter();
+        for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(error.contains(&format!("`{name}`")), "{name} in {error}");
+            let example = &parameter["example"];
+            let value = example.as_str().or_else(|| example[0].as_str()).unwrap();
+            let (code, answer) = served.get(&format!("/api/v1{path}?{name}={value}"));
+            assert_eq!(code, 200, "{path}?{name}={value}: {answer}");
+        }
+    }
+    assert!(served.get("/api/v1/evidence?limit=many").1.contains("a number of 1 to 1000"));
+    // A page is for people, whose address may have been cut by a mail.
+    assert_eq!(served.get("/evidence?vioce=quoted&limit=many").0, 200);
+}
+
+#[test]
+fn every_page_says_which_it_is() {
+    let served = Served::new();
+    let mut headings: Vec<String> = Vec::new();
+    for page in
+        ["/", "/evidence", "/documents", "/documents/b", "/shifts", "/health", "/corrections"]
+    {
+        let text = served.get(page).1;
+        // Charts have titles, too.
+        let (head, _) = text.split_once("</head>").unwrap();
+        let title = head.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+        let one = |begin: &str, end: &str| {
+            let parts: Vec<_> = text.split(begin).skip(1).collect();
+            assert_eq!(parts.len(), 1, "{begin} in {page}");
+            parts[0].split_once(end).unwrap().0.to_owned()
+        };
+        let heading = one("<h1", "</h1>").split_once('>').unwrap().1.to_owned();
+        assert_eq!(title, format!("{heading} \u{2013} Standpoint"), "{page}");
+        let current = if page == "/documents/b" { "/documents" } else { page };
+        let here = one("aria-current=\"page\"", "</a>");
+        let path = text.split("aria-current").next().unwrap().rsplit("href=\"").next().unwrap();
+        assert_eq!(path.split(['?', '"']).next().unwrap(), current, "{here}");
+        headings.push(heading);
+    }
+    let all = headings.len();
+    headings.sort();
+    headings.dedup();
+    assert_eq!(headings.len(), all, "{headings:?}");
 }
 
 #[test]
