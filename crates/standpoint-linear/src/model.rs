@@ -277,10 +277,10 @@ impl<const C: usize> Adder<'_, C> {
         }
     }
 
-    /// Adds facts of one degree by the sum of their rows, which [`LinearModel::row`] gave.
+    /// Adds a fact by its row, which [`LinearModel::row`] gave.
     #[inline]
-    pub fn add_rows(&mut self, rows: [i16; C], value: f32) {
-        for (sum, weight) in self.sums.iter_mut().zip(rows) {
+    pub fn add_row(&mut self, row: [i8; C], value: f32) {
+        for (sum, weight) in self.sums.iter_mut().zip(row) {
             *sum += value * f32::from(weight);
         }
     }

@@ -11,9 +11,7 @@ use standpoint_linear::{LinearModel, LoadError};
 
 use crate::lexicon::Lexicon;
 use crate::polarity::{Tally, document_sentiment, tally};
-use crate::target::{
-    Passage, RECIPE, Scale, Sums, Weighed, describe_mention, describe_passage, weigh,
-};
+use crate::target::{RECIPE, Rows, Scale, Weighed, describe_mention, describe_passage, weigh};
 use crate::words::{Known, Lately, MAX_PASSAGE_WORDS, Word, read};
 
 /// What is kept from one text to the next.
@@ -78,7 +76,7 @@ impl Judge {
         let memory = self.memories.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Memory { lately, mut weighed } = memory.unwrap_or_default();
         let mut known = Known::new(&self.lexicon, lately);
-        let (mut words, mut sums) = (Vec::new(), Vec::new());
+        let (mut words, mut rows) = (Vec::new(), Vec::new());
         let mut tallies = Vec::with_capacity(sentences.len());
         for (place, sentence) in record.sentences.iter_mut().zip(sentences) {
             if sentence.flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0 {
@@ -90,7 +88,7 @@ impl Judge {
                 let passage = tally(&words);
                 whole.add(passage);
                 let asked = (mentions, heard);
-                let room = (&mut weighed, &mut sums);
+                let room = (&mut weighed, &mut rows);
                 self.judge_mentions(&words, passage, room, asked, &mut record.mentions);
             }
             *place = whole.sentiment();
@@ -106,8 +104,8 @@ impl Judge {
     fn judge_mentions(
         &self,
         words: &[Word],
-        tone: Tally,
-        (weighed, sums): (&mut Weighed, &mut Vec<Sums>),
+        passage: Tally,
+        (weighed, rows): (&mut Weighed, &mut Vec<Rows>),
         (mentions, heard): (&[Annotation], &[Option<[f32; 3]>]),
         places: &mut [Option<Sentiment>],
     ) {
@@ -124,20 +122,19 @@ impl Judge {
             (first < end).then_some((offset + number, first..end))
         });
         let Some(first) = judged.next() else { return };
-        weigh(words, &self.model, weighed, sums);
-        let passage = Passage::new(words);
-        let mut facts = Scale::new(&self.model, sums);
-        describe_passage(&passage, &mut facts);
+        weigh(words, &self.model, weighed, rows);
+        let mut facts = Scale::new(&self.model, rows);
+        describe_passage(words, &mut facts);
         let mut common = self.model.prior();
         facts.add_to(&mut common);
         for (index, mention) in std::iter::once(first).chain(judged) {
-            let mut facts = Scale::new(&self.model, sums);
-            describe_mention(&passage, mention, &mut facts);
+            let mut facts = Scale::new(&self.model, rows);
+            describe_mention(words, mention, &mut facts);
             let mut scores = common;
             facts.add_to(&mut scores);
             let probabilities = self.model.probabilities(scores);
             places[index] = match heard.get(index).copied().flatten() {
-                None => sentiment(probabilities, tone),
+                None => sentiment(probabilities, passage),
                 Some(heard) => Some(by_class(both(heard, probabilities))),
             };
         }
@@ -210,9 +207,8 @@ pub fn describe(
         return None;
     }
     let (mut features, mut own) = (Features::new(), Features::new());
-    let passage = Passage::new(&words);
-    describe_passage(&passage, &mut features);
-    describe_mention(&passage, first..end, &mut own);
+    describe_passage(&words, &mut features);
+    describe_mention(&words, first..end, &mut own);
     features.append(&own);
     Some((features, tally(&words).score()))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use standpoint_linear::{Adder, Facts, Feature, Features, LinearModel};
 
 use crate::polarity::tally;
-use crate::words::{Kind, MAX_PASSAGE_WORDS, Word};
+use crate::words::{Kind, Word};
 
 /// The name of how the features are made. Whoever changes them changes the name and trains anew.
 pub(crate) const RECIPE: &str = "sentiment-target/1";
@@ -73,25 +73,18 @@ impl Role {
 
 /// Takes facts, and those that words are by themselves.
 pub(crate) trait WordFacts: Facts {
-    /// Takes the facts that the words of a stretch of the passage, marks aside, have a role.
-    fn push_words(&mut self, role: Role, words: &[Word], stretch: Range<usize>, value: f32);
+    /// Takes the fact that the word at `place` of the passage has a role.
+    fn push_word(&mut self, role: Role, word: &Word, place: usize, value: f32);
 }
 
 impl WordFacts for Features {
-    fn push_words(&mut self, role: Role, words: &[Word], stretch: Range<usize>, value: f32) {
-        for word in words[stretch].iter().filter(|word| !word.kind.is_mark()) {
-            self.push_valued(role.namespace().and(word.stem), value);
-        }
+    fn push_word(&mut self, role: Role, word: &Word, _: usize, value: f32) {
+        self.push_valued(role.namespace().and(word.stem), value);
     }
 }
 
 /// What a word weighs in each role.
-type Rows = [[i8; 3]; Role::ALL.len()];
-
-/// What the words of a passage weigh in each role up to a place, marks aside.
-pub(crate) type Sums = [[i16; 3]; Role::ALL.len()];
-
-const _: () = assert!(MAX_PASSAGE_WORDS * 127 <= i16::MAX as usize);
+pub(crate) type Rows = [[i8; 3]; Role::ALL.len()];
 
 /// Words by their stems, with what they weigh; a new word takes the place of an old one.
 pub(crate) type Weighed = Vec<Option<(Feature, Rows)>>;
@@ -99,12 +92,12 @@ pub(crate) type Weighed = Vec<Option<(Feature, Rows)>>;
 /// How many words are kept, a power of two.
 const WEIGHED: usize = 4096;
 
-/// Sums up what the words of a passage weigh, most of which were weighed before.
+/// Looks up what the words of a passage weigh, most of which were weighed before.
 pub(crate) fn weigh(
     words: &[Word],
     model: &LinearModel<3>,
     weighed: &mut Weighed,
-    sums: &mut Vec<Sums>,
+    rows: &mut Vec<Rows>,
 ) {
     const NAMESPACES: [Feature; Role::ALL.len()] = {
         let mut namespaces = [Feature::new(""); Role::ALL.len()];
@@ -116,37 +109,30 @@ pub(crate) fn weigh(
         namespaces
     };
     weighed.resize(WEIGHED, None);
-    sums.clear();
-    let mut sum = Sums::default();
-    sums.push(sum);
-    for word in words {
-        if !word.kind.is_mark() {
-            let slot = &mut weighed[word.stem.as_u64() as usize % WEIGHED];
-            let rows = match slot {
-                Some((known, rows)) if *known == word.stem => rows,
-                _ => {
-                    let rows = NAMESPACES.map(|namespace| model.row(namespace.and(word.stem)));
-                    &mut slot.insert((word.stem, rows)).1
-                }
-            };
-            for (total, &weight) in sum.as_flattened_mut().iter_mut().zip(rows.as_flattened()) {
-                *total += i16::from(weight);
+    rows.clear();
+    rows.extend(words.iter().map(|word| {
+        let slot = &mut weighed[word.stem.as_u64() as usize % WEIGHED];
+        match slot {
+            Some((known, rows)) if *known == word.stem => *rows,
+            _ => {
+                let rows = NAMESPACES.map(|namespace| model.row(namespace.and(word.stem)));
+                *slot = Some((word.stem, rows));
+                rows
             }
         }
-        sums.push(sum);
-    }
+    }));
 }
 
 /// Adds up what facts weigh; words were weighed before.
 #[derive(Debug)]
 pub(crate) struct Scale<'m> {
     adder: Adder<'m, 3>,
-    sums: &'m [Sums],
+    rows: &'m [Rows],
 }
 
 impl<'m> Scale<'m> {
-    pub(crate) const fn new(model: &'m LinearModel<3>, sums: &'m [Sums]) -> Self {
-        Self { adder: model.adder(), sums }
+    pub(crate) const fn new(model: &'m LinearModel<3>, rows: &'m [Rows]) -> Self {
+        Self { adder: model.adder(), rows }
     }
 
     pub(crate) fn add_to(self, scores: &mut [f32; 3]) {
@@ -163,44 +149,29 @@ impl Facts for Scale<'_> {
 
 impl WordFacts for Scale<'_> {
     #[inline]
-    fn push_words(&mut self, role: Role, _: &[Word], stretch: Range<usize>, value: f32) {
-        let [before, until] =
-            [stretch.start, stretch.end].map(|place| self.sums[place][role.index()]);
-        self.adder.add_rows(std::array::from_fn(|class| until[class] - before[class]), value);
-    }
-}
-
-/// A passage, with what is asked of it for every mention.
-#[derive(Debug)]
-pub(crate) struct Passage<'w> {
-    words: &'w [Word],
-    /// Where the words stand that are no marks.
-    plain: Vec<usize>,
-    /// Which of those have a tone, as places in `plain`.
-    toned: Vec<usize>,
-}
-
-impl<'w> Passage<'w> {
-    pub(crate) fn new(words: &'w [Word]) -> Self {
-        let places = 0..words.len();
-        let plain: Vec<usize> = places.filter(|&place| !words[place].kind.is_mark()).collect();
-        let toned = (0..plain.len()).filter(|&place| words[plain[place]].tone != 0.0).collect();
-        Self { words, plain, toned }
+    fn push_word(&mut self, role: Role, _: &Word, place: usize, value: f32) {
+        self.adder.add_row(self.rows[place][role.index()], value);
     }
 }
 
 /// The facts that all mentions of a passage share: its words, their pairs, its tone.
-pub(crate) fn describe_passage(passage: &Passage<'_>, features: &mut impl WordFacts) {
+pub(crate) fn describe_passage(words: &[Word], features: &mut impl WordFacts) {
     const PAIR: Feature = Feature::new("p2");
     const TONE: Feature = Feature::new("p tone");
     const FORM: Feature = Feature::new("p form");
-    let words = passage.words;
-    for word in words.iter().filter(|word| matches!(word.kind, Kind::Quote | Kind::Question)) {
-        features.push_valued(FORM.and(word.form), 0.5);
-    }
-    features.push_words(Role::Passage, words, 0..words.len(), BAG);
-    for pair in passage.plain.windows(2) {
-        features.push_valued(PAIR.and(words[pair[0]].stem).and(words[pair[1]].stem), BAG);
+    let mut before = None;
+    for (place, word) in words.iter().enumerate() {
+        if word.kind.is_mark() {
+            if matches!(word.kind, Kind::Quote | Kind::Question) {
+                features.push_valued(FORM.and(word.form), 0.5);
+            }
+            continue;
+        }
+        features.push_word(Role::Passage, word, place, BAG);
+        if let Some(before) = before {
+            features.push_valued(PAIR.and(before).and(word.stem), BAG);
+        }
+        before = Some(word.stem);
     }
     push_tone(TONE, tally(words).score(), features);
 }
@@ -212,17 +183,24 @@ const BAG: f32 = 0.5;
 /// - `mention`: the words that make it up; not empty.
 /// - `is_pronoun`: whether it is "he" rather than a name.
 pub(crate) fn describe_mention(
-    passage: &Passage<'_>,
+    words: &[Word],
     mention: Range<usize>,
     features: &mut impl WordFacts,
 ) {
-    let words = passage.words;
     let left = &words[..mention.start];
     let right = &words[mention.end..];
     describe_kind(words, &mention, features);
     describe_neighbours(left, right, features);
-    let cues = [Side::left(passage, &mention), Side::right(passage, &mention)]
-        .map(|side| describe_side(&side, features));
+    let mut cues = [Cue::default(); 2];
+    for (side, cue) in [0, 1].into_iter().zip(&mut cues) {
+        *cue = if side == 0 {
+            let beside = left.iter().enumerate().rev();
+            describe_side(side, beside, words[mention.start].clause, features)
+        } else {
+            let beside = words.iter().enumerate().skip(mention.end);
+            describe_side(side, beside, words[mention.end - 1].clause, features)
+        };
+    }
     describe_cues(left, right, cues, features);
 }
 
@@ -293,106 +271,42 @@ struct Cue {
     speaks: bool,
 }
 
-/// The words of one side of a mention, marks aside, as far as they are looked at.
-struct Side<'p> {
-    passage: &'p Passage<'p>,
-    number: i64,
-    /// Their places in the passage's `plain`.
-    range: Range<usize>,
-    /// How many of them, beginning beside the mention, stand in its clause.
-    in_clause: usize,
-}
-
-impl<'p> Side<'p> {
-    fn left(passage: &'p Passage<'p>, mention: &Range<usize>) -> Self {
-        let Passage { words, plain, .. } = passage;
-        let end = plain.partition_point(|&place| place < mention.start);
-        let range = end.saturating_sub(WINDOW)..end;
-        let clause = words[mention.start].clause;
-        let beside = &plain[range.clone()];
-        let out = beside.partition_point(|&place| words[place].clause < clause);
-        Self { passage, number: 0, in_clause: range.len() - out, range }
-    }
-
-    fn right(passage: &'p Passage<'p>, mention: &Range<usize>) -> Self {
-        let Passage { words, plain, .. } = passage;
-        let start = plain.partition_point(|&place| place < mention.end);
-        let range = start..plain.len().min(start + WINDOW);
-        let clause = words[mention.end - 1].clause;
-        let beside = &plain[range.clone()];
-        let in_clause = beside.partition_point(|&place| words[place].clause <= clause);
-        Self { passage, number: 1, in_clause, range }
-    }
-
-    /// The words, beginning with the one beside the mention.
-    fn words(&self) -> impl Iterator<Item = &'p Word> {
-        let Self { passage, ref range, number, .. } = *self;
-        let (start, end) = (range.start, range.end);
-        (0..range.len()).map(move |distance| {
-            let place = if number == 0 { end - 1 - distance } else { start + distance };
-            &passage.words[passage.plain[place]]
-        })
-    }
-
-    /// Where the words stand that are so far away.
-    fn stretch(&self, distances: Range<usize>) -> Range<usize> {
-        let size = self.range.len();
-        let (near, far) = (distances.start.min(size), distances.end.min(size));
-        if near == far {
-            return 0..0;
-        }
-        let (first, last) = if self.number == 0 {
-            (self.range.end - far, self.range.end - 1 - near)
-        } else {
-            (self.range.start + near, self.range.start + far - 1)
-        };
-        self.passage.plain[first]..self.passage.plain[last] + 1
-    }
-
-    /// The words with a tone and how far away they are, beginning with the nearest.
-    fn toned(&self) -> impl Iterator<Item = (usize, &'p Word)> {
-        let Self { passage, ref range, number, .. } = *self;
-        let (start, end) = (range.start, range.end);
-        let from = passage.toned.partition_point(|&place| place < start);
-        let until = passage.toned.partition_point(|&place| place < end);
-        (0..until - from).map(move |index| {
-            let place = passage.toned[if number == 0 { until - 1 - index } else { from + index }];
-            let distance = if number == 0 { end - 1 - place } else { place - start };
-            (distance, &passage.words[passage.plain[place]])
-        })
-    }
-}
-
-fn describe_side(side: &Side<'_>, features: &mut impl WordFacts) -> Cue {
+/// - `words`: with their places in the passage, beginning with the one next to the mention.
+fn describe_side<'w>(
+    side: i64,
+    words: impl Iterator<Item = (usize, &'w Word)>,
+    clause: u16,
+    features: &mut impl WordFacts,
+) -> Cue {
     const PAIR: Feature = Feature::new("s2");
     const SUM: Feature = Feature::new("s sum");
     const NEAREST: Feature = Feature::new("s nearest");
-    /// The steps of [`reach`] below [`NEAR`].
-    const STEPS: [Range<usize>; NEAR as usize] = [0..1, 1..3, 3..PAIR_WINDOW];
-    let [pair, sums, nearest] = [PAIR, SUM, NEAREST].map(|space| space.number(side.number));
-    let words = side.passage.words;
+    let [pair, sums, nearest] = [PAIR, SUM, NEAREST].map(|namespace| namespace.number(side));
 
-    features.push_words(Role::Side(side.number), words, side.stretch(0..WINDOW), 1.0);
-    features.push_words(Role::Clause(side.number), words, side.stretch(0..side.in_clause), 0.5);
-    for (reach, distances) in (0..).zip(STEPS) {
-        let stretch = side.stretch(distances);
-        features.push_words(Role::Near(side.number, reach), words, stretch, 1.0);
-    }
     let mut cue = Cue::default();
     let mut before = None;
-    for word in side.words().take(PAIR_WINDOW) {
-        if let Some(before) = before {
-            features.push(pair.and(before).and(word.stem));
+    let plain = words.filter(|(_, word)| !word.kind.is_mark()).take(WINDOW);
+    for (distance, (place, word)) in plain.enumerate() {
+        features.push_word(Role::Side(side), word, place, 1.0);
+        if distance < PAIR_WINDOW {
+            features.push_word(Role::Near(side, reach(distance)), word, place, 1.0);
+            if let Some(before) = before {
+                features.push(pair.and(before).and(word.stem));
+            }
+            before = Some(word.stem);
+            cue.speaks |= distance < 3 && word.kind == Kind::Speech;
         }
-        before = Some(word.stem);
-    }
-    cue.speaks = side.words().take(3).any(|word| word.kind == Kind::Speech);
-    for (distance, word) in side.toned() {
-        let sign = if word.tone > 0.0 { 1 } else { -1 };
-        cue.nearest.get_or_insert((word.stem, sign, reach(distance)));
-        let holds = [distance < 3, distance < 8, distance < side.in_clause, true];
-        for (sum, holds) in cue.sums.iter_mut().zip(holds) {
-            *sum += if holds { word.tone } else { 0.0 };
+        let in_clause = word.clause == clause;
+        if in_clause {
+            features.push_word(Role::Clause(side), word, place, 0.5);
+        }
+        if word.tone != 0.0 {
+            let sign = if word.tone > 0.0 { 1 } else { -1 };
+            cue.nearest.get_or_insert((word.stem, sign, reach(distance)));
+            let holds = [distance < 3, distance < 8, in_clause, true];
+            for (sum, holds) in cue.sums.iter_mut().zip(holds) {
+                *sum += if holds { word.tone } else { 0.0 };
+            }
         }
     }
     for (window, sum) in (0_i64..).zip(cue.sums) {
@@ -453,14 +367,13 @@ fn push_tone(namespace: Feature, tone: f32, features: &mut impl Facts) {
 mod tests {
     use super::*;
     use crate::lexicon::Lexicon;
-    use crate::words::{Known, Lately, read};
+    use crate::words::{Known, Lately, MAX_PASSAGE_WORDS, read};
 
     #[test]
     fn roles_have_places_of_their_own() {
         let places = Role::ALL.map(Role::index);
         assert!(places.iter().enumerate().all(|(index, &place)| index == place), "{places:?}");
         assert_eq!(NEAR, reach(PAIR_WINDOW - 1) + 1);
-        assert_eq!([0, 1, 2, 3, 6].map(reach), [0, 1, 1, 2, 2]);
     }
 
     #[test]
@@ -471,28 +384,23 @@ mod tests {
         let texts = ["Oslo.", "Critics say the ministry of Oslo lied, but Bergen is proud.", &long];
         let lexicon = Lexicon::standard();
         let mut known = Known::new(&lexicon, Lately::new());
-        let (mut words, mut weighed, mut sums) = (Vec::new(), Weighed::new(), Vec::new());
+        let (mut words, mut weighed, mut rows) = (Vec::new(), Weighed::new(), Vec::new());
         for text in texts {
             let tokens = crate::plain_tokens::tokens(text).into_iter().take(MAX_PASSAGE_WORDS);
             read(text, tokens, &mut known, &mut words);
-            weigh(&words, &model, &mut weighed, &mut sums);
-            let passage = Passage::new(&words);
+            weigh(&words, &model, &mut weighed, &mut rows);
             for first in 0..words.len() {
                 let mention = first..(first + 2).min(words.len());
                 let mut features = Features::new();
-                describe_passage(&passage, &mut features);
-                describe_mention(&passage, mention.clone(), &mut features);
-                let mut scale = Scale::new(&model, &sums);
-                describe_passage(&passage, &mut scale);
-                describe_mention(&passage, mention, &mut scale);
+                describe_passage(&words, &mut features);
+                describe_mention(&words, mention.clone(), &mut features);
+                let mut scale = Scale::new(&model, &rows);
+                describe_passage(&words, &mut scale);
+                describe_mention(&words, mention, &mut scale);
                 let mut scores = model.prior();
                 scale.add_to(&mut scores);
-                for (score, expected) in scores.into_iter().zip(model.scores(&features)) {
-                    assert!(
-                        (score - expected).abs() < 1e-4,
-                        "{score} {expected}: {text} at {first}"
-                    );
-                }
+                let bits = |scores: [f32; 3]| scores.map(f32::to_bits);
+                assert_eq!(bits(scores), bits(model.scores(&features)), "{text} at {first}");
             }
         }
     }
