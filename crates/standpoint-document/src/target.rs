@@ -49,9 +49,9 @@ impl Target {
 /// The entity that a setting or a document's author names, by id, name or alias.
 #[must_use]
 pub fn find_entity<'e>(wanted: &str, entities: &'e [Entity]) -> Option<&'e Entity> {
-    let wanted = wanted.trim();
+    let wanted = wanted.trim().to_lowercase();
     let same = |name: &str| {
-        name.eq_ignore_ascii_case(wanted) || name.to_lowercase() == wanted.to_lowercase()
+        name.eq_ignore_ascii_case(&wanted) || !name.is_ascii() && name.to_lowercase() == wanted
     };
     entities
         .iter()
