@@ -22,6 +22,7 @@ use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin, MAX_PANICS};
 use tokio::time::advance;
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri loads no library")]
 fn a_stage_works_through_a_shared_library() {
     let hedge = create("hedge", &Value::Null).unwrap();
     let document = run(&hedge, "It may, perhaps, rain. Reportedly.").unwrap();
@@ -31,6 +32,7 @@ fn a_stage_works_through_a_shared_library() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri loads no library")]
 fn settings_reach_the_stage_and_wrong_ones_are_refused_in_its_words() {
     let hedge = create("hedge", &json!({ "words": ["rain"] })).unwrap();
     let document = run(&hedge, "It may, perhaps, rain.").unwrap();
@@ -48,6 +50,7 @@ fn settings_reach_the_stage_and_wrong_ones_are_refused_in_its_words() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri loads no library")]
 fn the_manifest_says_what_the_code_says() {
     let plugin = load("hedge");
     let manifest = plugin.manifest();
@@ -175,6 +178,7 @@ fn panics_at_start_and_end_are_contained() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "so many panics take Miri too long")]
 fn a_stage_that_panicked_is_made_anew() {
     let chaos = chaos();
     for _ in 0..3 {
@@ -186,6 +190,7 @@ fn a_stage_that_panicked_is_made_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+#[cfg_attr(miri, ignore = "so many panics take Miri too long")]
 async fn a_stage_that_only_panics_rests_and_is_tried_again() {
     const SECOND: Duration = Duration::from_secs(1);
     let chaos = chaos();
@@ -329,11 +334,12 @@ fn a_panic_in_a_batch_fails_the_batch() {
 #[test]
 fn eight_threads_share_one_stage() {
     let chaos: HostedStage = chaos();
+    let rounds = if cfg!(miri) { 4 } else { 100 };
     thread::scope(|scope| {
         for worker in 0..8 {
             let chaos = &chaos;
             scope.spawn(move || {
-                for round in 0..100 {
+                for round in 0..rounds {
                     let text = ["wait a", "where b", "error c", "panic d"][(worker + round) % 4];
                     let result = run(chaos, text);
                     match text {
@@ -349,6 +355,7 @@ fn eight_threads_share_one_stage() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri loads no library")]
 fn a_plugin_runs_from_its_private_copy() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache/plugins");
@@ -365,6 +372,34 @@ fn a_plugin_runs_from_its_private_copy() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri loads no library")]
+fn a_damaged_copy_is_made_again_and_old_ones_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let policy = LoadPolicy { cache_dir: Some(cache.clone()), ..LoadPolicy::default() };
+    let load = || LoadedPlugin::load(common::example("hedge"), &policy).unwrap();
+    let copy = cache.join(format!("{}.so", load().sha256().unwrap()));
+    let whole = std::fs::read(&copy).unwrap();
+    // One bit, and as long as before; put in its place, because the old one is mapped.
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    let draft = folder.path().join("damaged");
+    std::fs::write(&draft, &damaged).unwrap();
+    std::fs::rename(&draft, &copy).unwrap();
+    // Forty that nobody has loaded for a while, and what a crash left.
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    for name in (0..40).map(|index| format!("{index}.so")).chain(["0.1.tmp".to_owned()]) {
+        std::fs::File::create(cache.join(name)).unwrap().set_modified(long_ago).unwrap();
+    }
+    std::fs::write(cache.join("other.compiled"), "not a library").unwrap();
+    load();
+    assert!(std::fs::read(&copy).unwrap() == whole);
+    let kept = cache.read_dir().unwrap().count();
+    assert_eq!((kept, cache.join("other.compiled").exists()), (32 + 1, true));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri loads no library")]
 fn a_plugin_refuses_a_host_that_offers_too_little() {
     use standpoint_abi::layout::{ERROR, HostTable, PluginTable, SYMBOL};
 

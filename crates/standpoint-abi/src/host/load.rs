@@ -66,11 +66,38 @@ impl LoadedPlugin {
         let approved = policy.approve(path)?;
         let manifest = read_manifest(&approved.file, path)?;
         let table = open_library(&approved.path, path)?;
-        let functions = shake_hands(&table, &manifest)
+        Self::of_table(&table, manifest, path, approved.sha256)
+    }
+
+    /// Takes a plugin that is linked into this program, so that Miri, which loads no library, can
+    /// follow a call from one side to the other.
+    ///
+    /// # Safety
+    ///
+    /// The table's functions keep the promises of the ABI.
+    #[cfg(miri)]
+    pub unsafe fn linked(table: &'static PluginTable) -> Result<Self, LoadError> {
+        let path = Path::new("linked");
+        // SAFETY: the manifest of a table is constant, by the ABI's rule.
+        let manifest = unsafe { table.manifest.bytes() }.unwrap_or_default();
+        let manifest = serde_json::from_slice(manifest).map_err(|error| LoadError::Manifest {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        })?;
+        Self::of_table(table, manifest, path, None)
+    }
+
+    fn of_table(
+        table: &PluginTable,
+        manifest: Manifest,
+        path: &Path,
+        sha256: Option<String>,
+    ) -> Result<Self, LoadError> {
+        let functions = shake_hands(table, &manifest)
             .map_err(|problem| LoadError::Table { path: path.to_owned(), problem })?;
         let host = PluginHost::of(&manifest.name);
         let (reads, writes) = (keep_names(&manifest.reads), keep_names(&manifest.writes));
-        let (path, sha256) = (path.to_owned(), approved.sha256);
+        let path = path.to_owned();
         let reads_tables = table.flags & READS_TABLES != 0;
         let inner = Loaded { manifest, functions, host, reads, writes, reads_tables, path, sha256 };
         Ok(Self { inner: Arc::new(inner) })

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Seek, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -59,11 +60,9 @@ impl LoadPolicy {
             let file = File::open(&path).map_err(read)?;
             return Ok(Approved { file, path, sha256: Some(sha256) });
         };
-        let kept = keep_copy(folder, &sha256, &content)
+        let (path, file) = keep_copy(folder, &sha256, &content)
             .map_err(|source| LoadError::Cache { path: folder.clone(), source })?;
-        let file =
-            File::open(&kept).map_err(|source| LoadError::Cache { path: kept.clone(), source })?;
-        Ok(Approved { path: kept, file, sha256: Some(sha256) })
+        Ok(Approved { path, file, sha256: Some(sha256) })
     }
 }
 
@@ -95,20 +94,73 @@ fn refuse_world_writable(_: &File, _: &Path) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Puts `content` into `folder` under its hash, unless it is there already.
-fn keep_copy(folder: &Path, sha256: &str, content: &[u8]) -> io::Result<PathBuf> {
+/// How many copies are kept: those that were loaded last.
+const MOST_COPIES: usize = 32;
+
+/// Puts `content` into `folder` under its hash, unless it is there already; returns the copy, open.
+fn keep_copy(folder: &Path, sha256: &str, content: &[u8]) -> io::Result<(PathBuf, File)> {
     make_private(folder)?;
     let copy = folder.join(format!("{sha256}{}", std::env::consts::DLL_SUFFIX));
-    // Only we can write here, and a copy is complete when it gets its name.
-    if copy.metadata().is_ok_and(|found| found.len() == content.len() as u64) {
-        return Ok(copy);
+    if let Some(file) = whole(&copy, sha256)? {
+        // Tells which copies are in use; that it cannot be told harms nobody.
+        let _ = file.set_modified(SystemTime::now());
+        return Ok((copy, file));
     }
-    let unfinished = folder.join(format!("{sha256}.{}.tmp", std::process::id()));
-    let mut file = File::create(&unfinished)?;
+    // Only we can write here, and a copy is complete when it gets its name.
+    let draft = folder.join(format!("{sha256}.{}.tmp", std::process::id()));
+    let mut file = File::create(&draft)?;
     file.write_all(content)?;
-    drop(file);
-    fs::rename(&unfinished, &copy)?;
-    Ok(copy)
+    // Or else the name could outlive a power failure without the content.
+    file.sync_all()?;
+    fs::rename(&draft, &copy)?;
+    remove_old(folder)?;
+    let file = File::open(&copy)?;
+    Ok((copy, file))
+}
+
+/// Opens a copy if it is there and has the hash that its name says: a disk may have damaged it.
+fn whole(copy: &Path, sha256: &str) -> io::Result<Option<File>> {
+    let mut file = match File::open(copy) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let length = file.read(&mut block)?;
+        if length == 0 {
+            break;
+        }
+        hash.update(&block[..length]);
+    }
+    // For whoever reads it next.
+    file.rewind()?;
+    Ok((hexadecimal(&hash.finalize()) == sha256).then_some(file))
+}
+
+/// Removes what has not been loaded for longest, and what was left unfinished as long ago. Code that
+/// runs from a copy goes on: the system keeps what is mapped.
+fn remove_old(folder: &Path) -> io::Result<()> {
+    let mut copies = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_ours = path.extension().is_some_and(|extension| {
+            extension == "tmp" || extension == std::env::consts::DLL_EXTENSION
+        });
+        // One that is gone was removed by another program like us.
+        if is_ours && let Ok(found) = path.symlink_metadata() {
+            copies.push((found.modified()?, path));
+        }
+    }
+    copies.sort_unstable();
+    for (_, path) in copies.iter().rev().skip(MOST_COPIES) {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder that only we can use, or checks that it is one.

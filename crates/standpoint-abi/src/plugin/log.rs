@@ -6,7 +6,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::host::host;
+use super::host::{host, lent_host};
 use crate::event::{Text, code};
 use crate::layout::{HostTable, Str};
 
@@ -22,7 +22,7 @@ pub(super) fn error(host: &'static HostTable, message: &str) {
 
 fn send(host: &'static HostTable, level: Level, target: &str, message: &str, fields: Str) {
     // SAFETY: the table stays for ever, and the texts for this statement.
-    unsafe { (host.log)(host, code(level), Str::new(target), Str::new(message), fields) }
+    unsafe { (host.log)(lent_host(), code(level), Str::new(target), Str::new(message), fields) }
 }
 
 struct Bridge;

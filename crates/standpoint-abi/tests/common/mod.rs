@@ -7,9 +7,11 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
+#[cfg(not(miri))]
+use standpoint_abi::LoadPolicy;
 use standpoint_abi::document::Document;
 use standpoint_abi::stage::{Stage, StageContext, StageError, StartContext, testing};
-use standpoint_abi::{HostedStage, LoadPolicy, LoadedPlugin};
+use standpoint_abi::{HostedStage, LoadedPlugin};
 
 /// A Rust plugin that `cargo test` has built from `examples/`. With `--test` or `--bench` Cargo
 /// builds it only when told `--examples`, too.
@@ -20,9 +22,43 @@ pub(crate) fn example(name: &str) -> PathBuf {
     profile.join("examples").join(file)
 }
 
+#[cfg(not(miri))]
 pub(crate) fn load(name: &str) -> LoadedPlugin {
     LoadedPlugin::load(example(name), &LoadPolicy::default()).unwrap()
 }
+
+/// Miri loads no library, so there is only `chaos`, which is linked into the test.
+#[cfg(miri)]
+#[allow(unsafe_code, reason = "the table is trusted as that of a library is")]
+pub(crate) fn load(name: &str) -> LoadedPlugin {
+    use linked::Chaos;
+    use standpoint_abi::export::{Parts, Section, measure, table};
+    use standpoint_abi::layout::PluginTable;
+    use standpoint_abi::stage::StageDefinition as _;
+
+    const PARTS: Parts = Parts {
+        name: Chaos::NAME,
+        version: env!("CARGO_PKG_VERSION"),
+        description: "misbehaves as the text says",
+        model: None,
+        contract: Chaos::CONTRACT,
+        panic: "unwind",
+        settings: include_str!("../../examples/chaos.schema.json"),
+    };
+    static SECTION: Section<{ measure(&PARTS) }> = Section::new(&PARTS);
+    static TABLE: PluginTable = table::<Chaos>(SECTION.json());
+    assert_eq!(name, "chaos");
+    // The plugin would take the only place of a listener, and hear of what it has just said.
+    let nobody = tracing::subscriber::NoSubscriber::new();
+    let _ = tracing::subscriber::set_global_default(nobody);
+    // SAFETY: made by this crate, whose functions keep the promises of the ABI.
+    unsafe { LoadedPlugin::linked(&TABLE) }.unwrap()
+}
+
+#[cfg(miri)]
+#[path = "../../examples/chaos.rs"]
+#[allow(unreachable_pub, missing_docs, reason = "a plugin's source, linked in")]
+mod linked;
 
 pub(crate) fn start() -> StartContext {
     StartContext { stage: "here".into(), pipeline_dir: "/pipeline".into() }
