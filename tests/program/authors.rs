@@ -54,6 +54,9 @@ fn follow(folder: &Folder, language: &str) {
         let (out, err) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{line}\n{out}\n{err}");
+        if line.contains(" plugin test ") {
+            assert!(out.ends_with(" 0 warned, 0 failed\n"), "{out}");
+        }
         if line.contains(" run ") {
             let result: Value = serde_json::from_str(&out).unwrap();
             assert_eq!(result["layers"]["word-list"].as_array().unwrap().len(), 3, "{out}");

@@ -1,5 +1,6 @@
 //! Settings that belong to a connector or a plugin, not to the pipeline.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -37,6 +38,13 @@ impl OwnSettings {
         let with = stage.get("with").cloned();
         let node = with.unwrap_or_else(|| Node::map(stage.place.clone(), Vec::new()));
         Self { node, key_path, origin: Arc::clone(origin) }
+    }
+
+    /// Settings that stand in no file, such as those of a command line.
+    #[must_use]
+    pub fn from_json(settings: &Value) -> Self {
+        let origin = Arc::new(Origin::new("settings".to_owned(), PathBuf::new(), ""));
+        Self { node: Node::from_json(settings), key_path: String::new(), origin }
     }
 
     /// The settings as JSON, each scalar as YAML 1.2's core schema reads it: `1.10` is a number.

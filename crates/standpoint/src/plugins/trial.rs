@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use standpoint_abi::LoadPolicy;
+use standpoint_config::OwnSettings;
 use standpoint_stage::conformance::{CHECKS, Check, Subject, Verdict, prepared};
 use standpoint_stage::document::{Document, ResultLine};
 use standpoint_stage::{Stage, StageContext, StageError, StartContext, testing};
@@ -104,8 +105,12 @@ type Maker<'p> = Box<dyn Fn(&Value) -> Result<Box<dyn Stage>, StageError> + Sync
 fn maker(plugin: &Plugin) -> Maker<'_> {
     Box::new(move |settings: &Value| {
         let context = StartContext { stage: plugin.name().to_owned(), pipeline_dir: ".".into() };
+        // A pipeline, too, gives a stage nothing that its schema refuses.
+        let settings = OwnSettings::from_json(settings)
+            .conform(plugin.settings_schema())
+            .map_err(|findings| StageError::stage(findings.render(false)))?;
         let loaded = plugin
-            .load(&LoadPolicy::default(), settings, &context)
+            .load(&LoadPolicy::default(), &settings, &context)
             .map_err(|error| StageError::stage(format!("{error:#}")))?;
         Ok(Box::new(Shared(loaded.stage)) as Box<dyn Stage>)
     })
