@@ -53,8 +53,7 @@ pub enum ModuleError {
 
     /// Anybody may have written it.
     #[error(
-        "{} can be written to by anybody, and its code would run here: take the right away \
-         (chmod o-w)",
+        "{} may be written by anybody, so its code is not run: `chmod o-w` it",
         path.display()
     )]
     WorldWritable {

@@ -211,7 +211,7 @@ fn a_module_gets_nothing_that_it_was_not_given() {
     odd.wasm imports `wasi_snapshot_preview1.fd_write`, and a stage gets nothing but `standpoint.log`: build it without a system interface, as for `wasm32-unknown-unknown`
     greedy.wasm cannot be run: memory minimum size of 2000 pages exceeds memory limits
     text.wasm is no WebAssembly module that can be a stage: it does not begin as one
-    odd.wasm can be written to by anybody, and its code would run here: take the right away (chmod o-w)
+    odd.wasm may be written by anybody, so its code is not run: `chmod o-w` it
     ");
 }
 
