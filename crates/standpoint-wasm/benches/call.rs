@@ -1,5 +1,6 @@
-//! What the sandbox costs: prints a call of the same stage directly and as a module, in interleaved
-//! rounds. The module is built before:
+//! What the sandbox costs: prints what loading a module takes, compiled anew and with what was kept
+//! of it, and a call of the same stage directly and as a module, each in interleaved rounds. The
+//! module is built before:
 //!
 //! ```text
 //! cargo build --release --target wasm32-unknown-unknown -p standpoint-abi --example spans \
@@ -7,101 +8,50 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark reports on its output")]
 
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use async_trait::async_trait;
+use boundary::spans::Spans;
 use serde_json::Value;
-use standpoint_stage::document::{Annotation, Document, Metadata, Span, layers};
-use standpoint_stage::{Stage, StageContext, StageError, StartContext, testing};
 use standpoint_wasm::{LoadPolicy, WasmLimits, WasmStage};
 
-const ROUNDS: usize = 400;
-const CALLS: usize = 100;
-
-/// The same as the module: touches every span that it reads and writes a hundred.
-struct Spans;
-
-#[async_trait]
-impl Stage for Spans {
-    async fn process(
-        &self,
-        document: &mut Document<'_>,
-        _: &StageContext<'_>,
-    ) -> Result<(), StageError> {
-        let names = document.layer("names").map_or(&[][..], |layer| &layer.annotations);
-        let tokens = document.tokens();
-        let sum = |spans: &[Annotation]| {
-            spans.iter().fold(0_u32, |sum, a| sum.wrapping_add(a.span.end ^ a.label))
-        };
-        let total = sum(tokens).wrapping_add(sum(names));
-        let marks: Vec<_> = tokens.iter().step_by(12).map(|t| t.with_flags(total)).collect();
-        document.set_layer("marks", marks)?;
-        Ok(())
-    }
-}
+#[path = "../../standpoint-stage/benches/boundary/mod.rs"]
+mod boundary;
 
 fn main() {
-    // `cargo test --benches` only asks whether it runs.
-    let quick = !std::env::args().any(|argument| argument == "--bench");
     let module = module();
-    if quick && !module.is_file() {
+    if boundary::is_quick() && !module.is_file() {
         println!("there is no {}", module.display());
         return;
     }
-    let start = StartContext { stage: "spans".into(), pipeline_dir: ".".into() };
-    let (policy, limits) = (LoadPolicy::default(), WasmLimits::default());
-    let begun = Instant::now();
-    let sandboxed = WasmStage::load(&module, &policy, limits, &Value::Null, &start).unwrap();
-    println!("compiled and started in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
-    let stages: [&dyn Stage; 2] = [&Spans, &sandboxed];
-    println!("{:<34} {:>10} {:>10} {:>8}", "p10 of rounds", "direct", "module", "ratio");
-    for (case, words) in [("5.8 KB, 1,200 + 100 spans, 100 out", 1200), ("empty document", 0)] {
-        let mut document = document(words);
-        let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..if quick { 2 } else { ROUNDS } {
-            for (stage, times) in stages.iter().zip(&mut times) {
-                times.push(time(*stage, &mut document));
-            }
+    compare_loading(&module);
+    let sandboxed = load(&module, None);
+    boundary::compare(&[("direct", &Spans), ("module", &sandboxed)], 400, 100);
+}
+
+/// Prints what loading takes with an empty folder for what is compiled, and with the same again.
+fn compare_loading(module: &Path) {
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..if boundary::is_quick() { 1 } else { 50 } {
+        let folder = tempfile::tempdir().unwrap();
+        for times in &mut times {
+            let begun = Instant::now();
+            drop(load(module, Some(&folder.path().join("compiled"))));
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        let [direct, module] = times.map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 10]
-        });
-        println!("{case:<34} {direct:>7.3} µs {module:>7.3} µs {:>8.2}", module / direct);
     }
-}
-
-/// Microseconds of a call.
-fn time(stage: &dyn Stage, document: &mut Document<'_>) -> f64 {
-    let cancelled = AtomicBool::new(false);
-    let context = StageContext::new("spans", 1, &cancelled);
-    let begun = Instant::now();
-    for _ in 0..CALLS {
-        testing::wait_for(stage.process(black_box(document), &context)).unwrap();
-    }
-    begun.elapsed().as_secs_f64() * 1e6 / CALLS as f64
-}
-
-/// The document of the benchmark of the C ABI.
-fn document(words: usize) -> Document<'static> {
-    let text = "word, ".repeat(words * 29 / 36);
-    let mut document = Document::new("9f2c", text).unwrap().with_metadata(Metadata {
-        title: Some("A title".into()),
-        published: Some("2022-09-21".into()),
-        language: Some("en".into()),
-        ..Metadata::default()
+    let [anew, kept] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 10]
     });
-    let span = |index: usize| {
-        let start = (index * 29 / 6) as u32;
-        Annotation::new(Span::new(start, start + 1))
-    };
-    document.set_layer(layers::TOKENS, (0..words).map(span).collect::<Vec<_>>()).unwrap();
-    let names: Vec<_> = (0..words).step_by(12).map(span).collect();
-    document.set_layer("names", names).unwrap();
-    document
+    let size = module.metadata().unwrap().len() / 1000;
+    println!("loading a module of {size} KB: compiled anew {anew:.2} ms, kept {kept:.2} ms");
+}
+
+fn load(module: &Path, cache_dir: Option<&Path>) -> WasmStage {
+    let policy = LoadPolicy { cache_dir: cache_dir.map(Path::to_owned), sha256: None };
+    let start = boundary::start();
+    WasmStage::load(module, &policy, WasmLimits::default(), &Value::Null, &start).unwrap()
 }
 
 /// The module, of the target folder that this program lies in or of `SPANS_WASM`.
