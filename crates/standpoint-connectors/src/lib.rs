@@ -9,7 +9,8 @@
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
 //! `records`; [`jsonl`] has the sink
-//! that writes result lines, with [`rotation`], [`stream`] those that print, [`sqlite`] the store that analysts query, [`webhook`]
+//! that writes result lines, with [`rotation`], [`stream`] those that print, [`sqlite`] and
+//! [`postgres`] the stores that analysts query, [`webhook`]
 //! the one that sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and
 //! [`forget`] delete. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
 //! where it hurts.
@@ -27,6 +28,7 @@ pub mod ledger;
 pub mod limits;
 pub mod meters;
 mod moves;
+pub mod postgres;
 pub mod quarantine;
 pub mod read;
 mod records;

@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use standpoint_document::Document;
 use standpoint_engine::{Sink, SinkError};
-use standpoint_store::schema::{advice, is_damaged};
 use standpoint_store::write::PutError;
 use standpoint_store::{Record, Store, StoreError};
 use tokio::task;
@@ -60,7 +59,9 @@ pub fn forget(path: &Path, id: &str) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let mut store = Store::open(path, true)?;
-    store.forget(id).map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })
+    store
+        .forget(id)
+        .map_err(|source| StoreError::Forget { store: path.display().to_string(), source })
 }
 
 #[async_trait]
@@ -88,9 +89,9 @@ impl Sink for SqliteSink {
             PutError::Replaced => SinkError::fatal(format!(
                 "{shown} was removed or replaced while the program ran; put it back and start again"
             )),
-            PutError::Sqlite(error) => {
-                let message = format!("cannot write to {shown}{}", advice(&error));
-                let kind = if is_damaged(&error) { SinkError::fatal } else { SinkError::transient };
+            PutError::Refused(error) => {
+                let message = format!("cannot write to {shown}{}", error.advice());
+                let kind = if error.is_damaged() { SinkError::fatal } else { SinkError::transient };
                 kind(message).caused_by(error)
             }
         })
@@ -263,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut sink = SqliteSink::open(&path, maker(), true).unwrap();
-        sink.store.as_ref().unwrap().connection().busy_timeout(Duration::ZERO).unwrap();
+        sink.store.as_ref().unwrap().sqlite().unwrap().busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let error = sink.write(&[document("a", 0.0)]).await.unwrap_err();
@@ -280,7 +281,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut sink = SqliteSink::open(&path, maker(), false).unwrap();
-        let connection = sink.store.as_ref().unwrap().connection();
+        let connection = sink.store.as_ref().unwrap().sqlite().unwrap();
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         let limit = |pages: i64| format!("PRAGMA max_page_count = {pages}");
         connection.query_row(&limit(pages + 2), [], |_| Ok(())).unwrap();
@@ -288,7 +289,7 @@ mod tests {
         let error = sink.write(&group).await.unwrap_err();
         assert!(transient(&error) && error.to_string().contains("make room"), "{error}");
         assert!(rows(&path, "SELECT id FROM documents").is_empty());
-        let connection = sink.store.as_ref().unwrap().connection();
+        let connection = sink.store.as_ref().unwrap().sqlite().unwrap();
         connection.query_row(&limit(1 << 30), [], |_| Ok(())).unwrap();
         sink.write(&group).await.unwrap();
         assert_eq!(rows(&path, "SELECT id FROM documents").len(), 200);
@@ -332,7 +333,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let mut sink = SqliteSink::open(&path, maker(), true).unwrap();
-        let connection = sink.store.as_ref().unwrap().connection();
+        let connection = sink.store.as_ref().unwrap().sqlite().unwrap();
         connection
             .execute_batch(
                 "CREATE TRIGGER refuse BEFORE INSERT ON document WHEN new.id = 'b' BEGIN

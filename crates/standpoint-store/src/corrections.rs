@@ -3,11 +3,12 @@
 //! Rows keep what the pipeline said beside what stands now, so that every correction can be taken
 //! back. A stance with a corrected passage is summed up again from those that are left.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::base::{self, Base, Value, values};
+use crate::days;
 use crate::figures::{degree, label};
 use crate::schema::Store;
 use crate::write::promote;
@@ -133,7 +134,7 @@ pub enum CorrectionError {
     },
     /// The store refuses.
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Store(#[from] base::Error),
 }
 
 impl Store {
@@ -153,15 +154,15 @@ impl Store {
         note: Option<&str>,
     ) -> Result<(), CorrectionError> {
         check(correction)?;
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let place =
-            place_of(&transaction, passage)?.ok_or(CorrectionError::NoPassage { key: passage })?;
-        keep(&transaction, &place, correction, person, note)?;
-        for document in documents_of(&transaction, place.story)? {
-            apply(&transaction, document)?;
+        let base = &self.base;
+        let transaction = base.begin()?;
+        let place = place_of(base, passage)?.ok_or(CorrectionError::NoPassage { key: passage })?;
+        keep(base, &place, correction, person, note)?;
+        for document in documents_of(base, place.story)? {
+            apply(base, document)?;
         }
-        promote(&transaction, place.story)?;
+        promote(base, place.story)?;
+        base.count_change()?;
         transaction.commit()?;
         Ok(())
     }
@@ -194,7 +195,7 @@ struct Place {
     text: String,
 }
 
-fn place_of(connection: &Connection, key: i64) -> rusqlite::Result<Option<Place>> {
+fn place_of(base: &Base, key: i64) -> base::Result<Option<Place>> {
     // A holder that a person corrected has a row of its own; the passage remembers the first.
     let sql = "SELECT d.id, d.story, s.target_id, coalesce(b.who, s.who), e.start_offset,
             e.end_offset, e.text
@@ -202,7 +203,7 @@ fn place_of(connection: &Connection, key: i64) -> rusqlite::Result<Option<Place>
         JOIN document AS d ON d.key = s.document
         LEFT JOIN stance AS b ON b.key = e.said_stance
         WHERE e.key = ?";
-    let place = connection.query_row(sql, [key], |row| {
+    base.row(sql, &values![key], |row| {
         Ok(Place {
             document_id: row.get(0)?,
             story: row.get(1)?,
@@ -212,17 +213,16 @@ fn place_of(connection: &Connection, key: i64) -> rusqlite::Result<Option<Place>
             end: row.get(5)?,
             text: row.get(6)?,
         })
-    });
-    place.optional()
+    })
 }
 
 fn keep(
-    connection: &Connection,
+    base: &Base,
     place: &Place,
     correction: &Correction,
     person: Option<&str>,
     note: Option<&str>,
-) -> rusqlite::Result<()> {
+) -> base::Result<()> {
     let of_holder = |holder: &Holder| serde_json::json!(holder).to_string();
     let (field, value) = match correction {
         Correction::Verdict(verdict) => (
@@ -237,69 +237,77 @@ fn keep(
         Correction::Actor(holder) => ("actor", holder.as_ref().map(of_holder)),
     };
     // An actor is corrected in the whole document.
-    let (start, end) = if field == "actor" { (-1, -1) } else { (place.start, place.end) };
+    let (start, end) = if field == "actor" { (-1_i64, -1_i64) } else { (place.start, place.end) };
     // Said of a copy, it is said of the story: no second word may stand against it.
-    connection.execute(
-        "DELETE FROM correction WHERE target_id = :target AND who = :who AND field = :field
-             AND (document_id = :id AND start_offset = :start AND end_offset = :end
-                  OR :start >= 0 AND passage = :passage AND document_id IN
-                      (SELECT id FROM document WHERE story = :story))",
-        named_params! {
-            ":id": place.document_id, ":target": place.target_id, ":who": place.who,
-            ":start": start, ":end": end, ":field": field, ":passage": place.text,
-            ":story": place.story,
-        },
+    base.run(
+        "DELETE FROM correction WHERE target_id = ?1 AND who = ?2 AND field = ?3
+             AND (document_id = ?4 AND start_offset = ?5 AND end_offset = ?6
+                  OR start_offset >= 0 AND ?5 >= 0 AND passage = ?7 AND document_id IN
+                      (SELECT id FROM document WHERE story = ?8))",
+        &values![
+            &place.target_id,
+            &place.who,
+            field,
+            &place.document_id,
+            start,
+            end,
+            &place.text,
+            place.story,
+        ],
     )?;
     if let Some(value) = value {
-        connection.execute(
+        base.run(
             "INSERT INTO correction (document_id, target_id, who, start_offset, end_offset, field,
-                value, passage, person, note)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                place.document_id,
-                place.target_id,
-                place.who,
+                value, passage, person, note, made_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &values![
+                &place.document_id,
+                &place.target_id,
+                &place.who,
                 start,
                 end,
                 field,
                 value,
-                place.text,
+                &place.text,
                 person,
-                note
+                note,
+                days::now(),
             ],
         )?;
     }
     Ok(())
 }
 
-pub(crate) fn documents_of(connection: &Connection, story: i64) -> rusqlite::Result<Vec<i64>> {
-    let mut statement = connection.prepare_cached("SELECT key FROM document WHERE story = ?")?;
-    let rows = statement.query_map([story], |row| row.get(0))?;
-    rows.collect()
+pub(crate) fn documents_of(base: &Base, story: i64) -> base::Result<Vec<i64>> {
+    base.rows("SELECT key FROM document WHERE story = ?", &values![story], |row| row.get(0))
 }
 
 /// Brings a document's rows to what people said of it and of its copies.
-pub(crate) fn apply(connection: &Connection, document: i64) -> rusqlite::Result<()> {
-    let corrections = corrections_of(connection, document)?;
+pub(crate) fn apply(base: &Base, document: i64) -> base::Result<()> {
+    let corrections = corrections_of(base, document)?;
     let was_corrected = "SELECT EXISTS (SELECT 1 FROM stance AS s WHERE s.document = ?1 AND
-        (s.origin = 'person' OR s.is_shown = 0 OR EXISTS (SELECT 1 FROM evidence_row AS e
+        (s.origin = 'person' OR NOT s.is_shown OR EXISTS (SELECT 1 FROM evidence_row AS e
             WHERE e.stance = s.key AND (e.verdict IS NOT NULL OR e.score <> e.said_score))))";
-    let was_corrected: bool =
-        connection.prepare_cached(was_corrected)?.query_row([document], |row| row.get(0))?;
-    if corrections.is_empty() && !was_corrected {
+    let was_corrected: Option<bool> =
+        base.row(was_corrected, &values![document], |row| row.get(0))?;
+    if corrections.is_empty() && was_corrected != Some(true) {
         return Ok(());
     }
-    reset(connection, document)?;
+    reset(base, document)?;
     for correction in &corrections {
         match correction.field.as_str() {
-            "actor" => move_actor(connection, document, correction)?,
-            "holder" => move_passages(connection, document, correction)?,
-            "score" => mark(connection, document, correction, "score = CAST(:value AS REAL)")?,
-            _ => mark(connection, document, correction, "verdict = :value")?,
+            "actor" => move_actor(base, document, correction)?,
+            "holder" => move_passages(base, document, correction)?,
+            "score" => {
+                // Written by this program, so it is a number.
+                let score: f64 = correction.value.parse().unwrap_or_default();
+                mark(base, document, correction, "score", score.into())?;
+            }
+            _ => mark(base, document, correction, "verdict", (&correction.value).into())?,
         }
     }
     if !corrections.is_empty() {
-        sum_up(connection, document)?;
+        sum_up(base, document)?;
     }
     Ok(())
 }
@@ -316,16 +324,15 @@ struct Applied {
     passage: String,
 }
 
-fn corrections_of(connection: &Connection, document: i64) -> rusqlite::Result<Vec<Applied>> {
+fn corrections_of(base: &Base, document: i64) -> base::Result<Vec<Applied>> {
     // Actors first: they move whole stances, and what is said of single passages has the last word.
-    let mut statement = connection.prepare_cached(
+    let sql =
         "SELECT c.document_id, c.target_id, c.who, c.start_offset, c.end_offset, c.field, c.value,
             c.passage
          FROM document AS own JOIN document AS d ON d.story = own.story
          JOIN correction AS c ON c.document_id = d.id
-         WHERE own.key = ? ORDER BY c.field = 'actor' DESC, c.key",
-    )?;
-    let rows = statement.query_map([document], |row| {
+         WHERE own.key = ? ORDER BY c.field = 'actor' DESC, c.key";
+    base.rows(sql, &values![document], |row| {
         Ok(Applied {
             document_id: row.get(0)?,
             target_id: row.get(1)?,
@@ -336,106 +343,84 @@ fn corrections_of(connection: &Connection, document: i64) -> rusqlite::Result<Ve
             value: row.get(6)?,
             passage: row.get(7)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 /// Takes everything back to what the pipeline said.
-fn reset(connection: &Connection, document: i64) -> rusqlite::Result<()> {
+fn reset(base: &Base, document: i64) -> base::Result<()> {
     let statements = [
         "UPDATE evidence_row SET stance = said_stance, score = said_score,
              is_counter = said_counter, verdict = NULL
          WHERE stance IN (SELECT key FROM stance WHERE document = ?)",
         "DELETE FROM stance WHERE document = ? AND origin = 'person'",
-        "UPDATE stance SET score = said_score, confidence = said_confidence, is_shown = 1,
+        "UPDATE stance SET score = said_score, confidence = said_confidence, is_shown = TRUE,
              pieces = (SELECT count(*) FROM evidence_row AS e
                        WHERE e.stance = stance.key AND NOT e.is_counter)
          WHERE document = ?",
     ];
     for sql in statements {
-        connection.prepare_cached(sql)?.execute([document])?;
+        base.run(sql, &values![document])?;
     }
-    relabel(connection, document)
+    relabel(base, document)
 }
 
 /// The rows that a correction is about: at its place in its own document, by its words in copies.
-const ROWS: &str = "said_stance IN (SELECT key FROM stance WHERE document = :document
-        AND target_id = :target AND who = :who AND origin = 'pipeline')
-    AND (start_offset = :start AND end_offset = :end
-            AND EXISTS (SELECT 1 FROM document WHERE key = :document AND id = :id)
-        OR text = :passage)";
+const ROWS: &str = "said_stance IN (SELECT key FROM stance WHERE document = ?2
+        AND target_id = ?3 AND who = ?4 AND origin = 'pipeline')
+    AND (start_offset = ?5 AND end_offset = ?6
+            AND EXISTS (SELECT 1 FROM document WHERE key = ?2 AND id = ?7)
+        OR text = ?8)";
 
 fn mark(
-    connection: &Connection,
+    base: &Base,
     document: i64,
     correction: &Applied,
-    what: &str,
-) -> rusqlite::Result<()> {
-    let sql = format!("UPDATE evidence_row SET {what} WHERE {ROWS}");
-    connection.prepare_cached(&sql)?.execute(named_params! {
-        ":value": correction.value, ":document": document, ":target": correction.target_id,
-        ":who": correction.who, ":start": correction.start, ":end": correction.end,
-        ":id": correction.document_id, ":passage": correction.passage,
-    })?;
-    Ok(())
+    column: &str,
+    value: Value<'_>,
+) -> base::Result<()> {
+    let sql = format!("UPDATE evidence_row SET {column} = ?1 WHERE {ROWS}");
+    let Applied { target_id, who, start, end, document_id, passage, .. } = correction;
+    let values = values![value, document, target_id, who, *start, *end, document_id, passage];
+    base.run(&sql, &values).map(drop)
 }
 
-fn move_passages(connection: &Connection, document: i64, c: &Applied) -> rusqlite::Result<()> {
-    let Some(to) = stance_of(connection, document, c)? else { return Ok(()) };
-    let sql = format!("UPDATE evidence_row SET stance = :value WHERE {ROWS}");
-    connection.prepare_cached(&sql)?.execute(named_params! {
-        ":value": to, ":document": document, ":target": c.target_id, ":who": c.who,
-        ":start": c.start, ":end": c.end, ":id": c.document_id, ":passage": c.passage,
-    })?;
-    Ok(())
+fn move_passages(base: &Base, document: i64, c: &Applied) -> base::Result<()> {
+    let Some(to) = stance_of(base, document, c)? else { return Ok(()) };
+    mark(base, document, c, "stance", to.into())
 }
 
-fn move_actor(connection: &Connection, document: i64, c: &Applied) -> rusqlite::Result<()> {
-    let Some(to) = stance_of(connection, document, c)? else { return Ok(()) };
-    connection
-        .prepare_cached(
-            "UPDATE evidence_row SET stance = ?1 WHERE stance IN (SELECT key FROM stance
-                 WHERE document = ?2 AND target_id = ?3 AND who = ?4)",
-        )?
-        .execute(params![to, document, c.target_id, c.who])?;
-    Ok(())
+fn move_actor(base: &Base, document: i64, c: &Applied) -> base::Result<()> {
+    let Some(to) = stance_of(base, document, c)? else { return Ok(()) };
+    let sql = "UPDATE evidence_row SET stance = ?1 WHERE stance IN (SELECT key FROM stance
+        WHERE document = ?2 AND target_id = ?3 AND who = ?4)";
+    base.run(sql, &values![to, document, &c.target_id, &c.who]).map(drop)
 }
 
 /// The row of the stance that passages are moved to; made if there is none. `None` where the
 /// correction's value names nobody or the document has no such stance to begin with.
-fn stance_of(
-    connection: &Connection,
-    document: i64,
-    correction: &Applied,
-) -> rusqlite::Result<Option<i64>> {
+fn stance_of(base: &Base, document: i64, correction: &Applied) -> base::Result<Option<i64>> {
     let Ok(holder) = serde_json::from_str::<Holder>(&correction.value) else { return Ok(None) };
-    let found = connection
-        .prepare_cached("SELECT key FROM stance WHERE document = ? AND target_id = ? AND who = ?")?
-        .query_row(params![document, correction.target_id, holder.id], |row| row.get(0))
-        .optional()?;
+    let sql = "SELECT key FROM stance WHERE document = ? AND target_id = ? AND who = ?";
+    let values = values![document, &correction.target_id, &holder.id];
+    let found = base.row(sql, &values, |row| row.get(0))?;
     if found.is_some() {
         return Ok(found);
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO actor VALUES (?1, coalesce(?2, ?1), 'other', NULL)
-             ON CONFLICT (who) DO NOTHING",
-        )?
-        .execute(params![holder.id, holder.name])?;
+    let name = holder.name.as_ref().unwrap_or(&holder.id);
+    base.run(
+        "INSERT INTO actor VALUES (?1, ?2, 'other', NULL) ON CONFLICT (who) DO NOTHING",
+        &values![&holder.id, name],
+    )?;
     // Hidden until it is summed up.
-    connection
-        .prepare_cached(
-            "INSERT INTO stance (document, day, target_id, target_name, holder, actor_id,
+    let sql = "INSERT INTO stance (document, day, target_id, target_name, holder, actor_id,
                 actor_name, kind, country, label, degree, score, confidence, source, who, story,
                 origin, is_shown)
              SELECT d.key, d.day, t.id, t.name, 'actor', a.who, a.name, a.kind, a.country,
-                'neutral', 'neutral', 0, 0, d.source, a.who, d.story, 'person', 0
+                'neutral', 'neutral', 0, 0, d.source, a.who, d.story, 'person', FALSE
              FROM document AS d, target AS t, actor AS a
              WHERE d.key = ?1 AND t.id = ?2 AND a.who = ?3
-             RETURNING key",
-        )?
-        .query_row(params![document, correction.target_id, holder.id], |row| row.get(0))
-        .optional()
+             RETURNING key";
+    base.row(sql, &values, |row| row.get(0))
 }
 
 /// A passage as it counts into a sum.
@@ -449,30 +434,24 @@ struct Weighed {
 }
 
 /// Sums up the stances whose passages people have said something of.
-fn sum_up(connection: &Connection, document: i64) -> rusqlite::Result<()> {
-    let mut stances = connection.prepare_cached(
-        "SELECT s.key, s.origin = 'person', (SELECT count(*) FROM evidence_row AS e
+fn sum_up(base: &Base, document: i64) -> base::Result<()> {
+    let sql = "SELECT s.key, s.origin = 'person', (SELECT count(*) FROM evidence_row AS e
             WHERE e.said_stance = s.key AND e.stance <> s.key) FROM stance AS s
-         WHERE s.document = ?",
-    )?;
-    let stances: Vec<(i64, bool, i64)> = stances
-        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<_, _>>()?;
+         WHERE s.document = ?";
+    let stances: Vec<(i64, bool, i64)> =
+        base.rows(sql, &values![document], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     for (stance, is_new, lost) in stances {
-        let mut pieces = connection.prepare_cached(
-            "SELECT key, score, confidence, time, voice, verdict, said_stance <> stance
-                OR score <> said_score FROM evidence_row WHERE stance = ?",
-        )?;
+        let sql = "SELECT key, score, confidence, time, voice, verdict, said_stance <> stance
+                OR score <> said_score FROM evidence_row WHERE stance = ?";
         let mut is_corrected = is_new || lost > 0;
         let mut left = Vec::new();
-        let mut rows = pieces.query([stance])?;
-        while let Some(row) = rows.next()? {
+        base.each(sql, &values![stance], |row| {
             let (time, voice): (String, String) = (row.get(3)?, row.get(4)?);
             let verdict: Option<String> = row.get(5)?;
             let is_changed: bool = row.get(6)?;
             is_corrected |= verdict.is_some() || is_changed;
             if verdict.as_deref() == Some("rejected") {
-                continue;
+                return Ok(true);
             }
             left.push(Weighed {
                 key: row.get(0)?,
@@ -483,13 +462,13 @@ fn sum_up(connection: &Connection, document: i64) -> rusqlite::Result<()> {
                 factor: factor(&time, &voice),
                 is_corrected: verdict.is_some() || is_changed,
             });
-        }
-        drop(rows);
+            Ok(true)
+        })?;
         if is_corrected {
-            put_sum(connection, stance, &left)?;
+            put_sum(base, stance, &left)?;
         }
     }
-    relabel(connection, document)
+    relabel(base, document)
 }
 
 /// How much a passage counts, as the stance stage has it: a threat less than a deed, hearsay less
@@ -506,7 +485,7 @@ fn factor(time: &str, voice: &str) -> f64 {
 /// How much the past counts where the present says something.
 const PAST: f64 = 0.35;
 
-fn put_sum(connection: &Connection, stance: i64, pieces: &[Weighed]) -> rusqlite::Result<()> {
+fn put_sum(base: &Base, stance: i64, pieces: &[Weighed]) -> base::Result<()> {
     let is_present = pieces.iter().any(|piece| !piece.is_past && piece.factor > 0.0);
     let weight = |piece: &Weighed| {
         let past = if piece.is_past && is_present { PAST } else { 1.0 };
@@ -514,43 +493,36 @@ fn put_sum(connection: &Connection, stance: i64, pieces: &[Weighed]) -> rusqlite
     };
     let weights: f64 = pieces.iter().map(weight).sum();
     if weights <= 0.0 {
-        let sql = "UPDATE stance SET is_shown = 0, pieces = 0 WHERE key = ?";
-        return connection.prepare_cached(sql)?.execute([stance]).map(drop);
+        let sql = "UPDATE stance SET is_shown = FALSE, pieces = 0 WHERE key = ?";
+        return base.run(sql, &values![stance]).map(drop);
     }
     let score = pieces.iter().map(|piece| weight(piece) * piece.score).sum::<f64>() / weights;
     let sure = pieces.iter().any(|piece| piece.is_corrected && piece.factor > 0.0);
-    let mut counter =
-        connection.prepare_cached("UPDATE evidence_row SET is_counter = ?2 WHERE key = ?1")?;
+    let mut counter = Vec::with_capacity(pieces.len());
     let mut supporting = 0;
     for piece in pieces {
         let is_counter = piece.score * score < 0.0;
         supporting += i64::from(!is_counter);
-        counter.execute(params![piece.key, is_counter])?;
+        counter.push(values![piece.key, is_counter].into());
     }
-    connection
-        .prepare_cached(
-            "UPDATE stance SET score = round(?2, 3), is_shown = 1, pieces = ?3,
-                 confidence = max(coalesce(said_confidence, 0), ?4) WHERE key = ?1",
-        )?
-        .execute(params![stance, score, supporting, if sure { SURE } else { 0.0 }])?;
-    Ok(())
+    base.run_each("UPDATE evidence_row SET is_counter = ?2 WHERE key = ?1", &counter)?;
+    let score = (score * 1000.0).round() / 1000.0;
+    let sql = "UPDATE stance SET score = ?2, is_shown = TRUE, pieces = ?3, confidence =
+        CASE WHEN coalesce(said_confidence, 0) < ?4 THEN ?4 ELSE said_confidence END WHERE key = ?1";
+    let sure = if sure { SURE } else { 0.0 };
+    base.run(sql, &values![stance, score, supporting, sure]).map(drop)
 }
 
 /// The confidence of a stance of which a person has looked at a passage.
 const SURE: f64 = 0.95;
 
-fn relabel(connection: &Connection, document: i64) -> rusqlite::Result<()> {
-    let mut scores =
-        connection.prepare_cached("SELECT key, score FROM stance WHERE document = ?")?;
-    let scores: Vec<(i64, f64)> = scores
-        .query_map([document], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut put =
-        connection.prepare_cached("UPDATE stance SET label = ?2, degree = ?3 WHERE key = ?1")?;
-    for (key, score) in scores {
-        put.execute(params![key, label(score), degree(score)])?;
-    }
-    Ok(())
+fn relabel(base: &Base, document: i64) -> base::Result<()> {
+    let sql = "SELECT key, score FROM stance WHERE document = ?";
+    let labels: Vec<Vec<Value<'_>>> = base.rows(sql, &values![document], |row| {
+        let score = row.get(1)?;
+        Ok(values![row.get::<i64>(0)?, label(score), degree(score)].into())
+    })?;
+    base.run_each("UPDATE stance SET label = ?2, degree = ?3 WHERE key = ?1", &labels)
 }
 
 /// Everything that people said, the latest first.
@@ -558,12 +530,10 @@ fn relabel(connection: &Connection, document: i64) -> rusqlite::Result<()> {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn corrections(store: &Store, most: usize) -> rusqlite::Result<Vec<KeptCorrection>> {
-    let mut statement = store.connection.prepare_cached(
-        "SELECT document_id, target_id, who, start_offset, end_offset, field, value, passage,
-            person, note, made_at FROM correction ORDER BY key DESC LIMIT ?",
-    )?;
-    let rows = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+pub fn corrections(store: &Store, most: usize) -> base::Result<Vec<KeptCorrection>> {
+    let sql = "SELECT document_id, target_id, who, start_offset, end_offset, field, value, passage,
+        person, note, made_at FROM correction ORDER BY key DESC LIMIT ?";
+    store.base.rows(sql, &values![i64::try_from(most).unwrap_or(i64::MAX)], |row| {
         Ok(KeptCorrection {
             document_id: row.get(0)?,
             target_id: row.get(1)?,
@@ -577,8 +547,7 @@ pub fn corrections(store: &Store, most: usize) -> rusqlite::Result<Vec<KeptCorre
             note: row.get(9)?,
             made_at: row.get(10)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 /// What people said as labelled data: one passage each, with the right answer.
@@ -586,22 +555,21 @@ pub fn corrections(store: &Store, most: usize) -> rusqlite::Result<Vec<KeptCorre
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn labelled(store: &Store) -> rusqlite::Result<Vec<Labelled>> {
-    let mut statement = store.connection.prepare_cached(
-        "SELECT DISTINCT d.id, e.start_offset, e.end_offset, e.text, d.author, s.target_name, s.who,
+pub fn labelled(store: &Store) -> base::Result<Vec<Labelled>> {
+    let sql = "SELECT DISTINCT d.id, e.start_offset, e.end_offset, e.text, d.author, s.target_name, s.who,
             e.score, e.verdict, b.who, e.said_score,
             (SELECT person FROM correction AS c WHERE c.document_id = d.id
                 AND c.target_id = s.target_id AND c.who = b.who
-                AND c.start_offset IN (-1, e.start_offset) ORDER BY c.key DESC)
+                AND c.start_offset IN (-1, e.start_offset) ORDER BY c.key DESC LIMIT 1),
+            d.key
          FROM correction AS c JOIN document AS d ON d.id = c.document_id
          JOIN stance AS s ON s.document = d.key AND s.target_id = c.target_id
          JOIN evidence_row AS e ON e.stance = s.key
          JOIN stance AS b ON b.key = e.said_stance AND b.who = c.who
          WHERE c.start_offset = -1
              OR c.start_offset = e.start_offset AND c.end_offset = e.end_offset
-         ORDER BY d.key, e.start_offset, s.who",
-    )?;
-    let rows = statement.query_map([], |row| {
+         ORDER BY d.key, e.start_offset, s.who";
+    store.base.rows(sql, &[], |row| {
         let (id, start, end): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let who: String = row.get(6)?;
         let (kept, verdict): (f64, Option<String>) = (row.get(7)?, row.get(8)?);
@@ -618,6 +586,5 @@ pub fn labelled(store: &Store) -> rusqlite::Result<Vec<Labelled>> {
             said: Said { holder: row.get(9)?, score: row.get(10)? },
             person: row.get(11)?,
         })
-    })?;
-    rows.collect()
+    })
 }

@@ -1,10 +1,10 @@
 //! Documents: a table of them, and one with all that is kept of it.
 
-use rusqlite::{OptionalExtension, Row, params_from_iter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::base::{self, Row, values};
 use crate::filter::{Conditions, Filter};
 use crate::record::{Mention, Sentence, StageRun, Tone};
 use crate::schema::Store;
@@ -48,7 +48,7 @@ pub fn documents(
     filter: &Filter,
     after: Option<&str>,
     most: usize,
-) -> rusqlite::Result<Vec<Listed>> {
+) -> base::Result<Vec<Listed>> {
     let mut documents = Vec::new();
     each(store, filter, after, most, |document| {
         documents.push(document);
@@ -68,27 +68,62 @@ pub fn each(
     after: Option<&str>,
     most: usize,
     mut take: impl FnMut(Listed) -> bool,
-) -> rusqlite::Result<()> {
-    let mut left = most;
-    let mut wanted = |document| {
-        left -= 1;
-        take(document) && left > 0
-    };
-    match after.and_then(read_cursor) {
-        Some((day, key)) if !day.is_empty() => {
-            let values = [day.clone().into(), day.into(), key.into()];
-            let behind = ("d.day <= ? AND (d.day, d.key) < (?, ?)", &values[..]);
-            if each_where(store, filter, most, behind, &mut wanted)? {
-                each_where(store, filter, most, ("d.day IS NULL", &[]), &mut wanted)?;
+) -> base::Result<()> {
+    in_pages(
+        store,
+        after,
+        most,
+        &mut take,
+        |document| &document.cursor,
+        |after, most, take| {
+            match after.and_then(read_cursor) {
+                Some((day, key)) if !day.is_empty() => {
+                    let values = [day.clone().into(), day.into(), key.into()];
+                    let behind = ("d.day <= ? AND (d.day, d.key) < (?, ?)", &values[..]);
+                    if each_where(store, filter, most, behind, take)? {
+                        each_where(store, filter, most, ("d.day IS NULL", &[]), take)?;
+                    }
+                }
+                Some((_, key)) => {
+                    let behind = ("d.day IS NULL AND d.key < ?", &[key.into()][..]);
+                    each_where(store, filter, most, behind, take)?;
+                }
+                None => {
+                    each_where(store, filter, most, ("TRUE", &[]), take)?;
+                }
             }
-        }
-        Some((_, key)) => {
-            let behind = ("d.day IS NULL AND d.key < ?", &[key.into()][..]);
-            each_where(store, filter, most, behind, &mut wanted)?;
-        }
-        None => {
-            each_where(store, filter, most, ("1", &[]), &mut wanted)?;
-        }
+            Ok(())
+        },
+    )
+}
+
+/// Gives rows one by one to `take`, until it says no or has had `most`.
+///
+/// - `cursor_of`: where the next page begins behind a row;
+/// - `read`: gives the rows behind a cursor, at most so many.
+pub(crate) fn in_pages<T>(
+    store: &Store,
+    after: Option<&str>,
+    most: usize,
+    take: &mut impl FnMut(T) -> bool,
+    cursor_of: impl Fn(&T) -> &str,
+    mut read: impl FnMut(Option<&str>, usize, &mut dyn FnMut(T) -> bool) -> base::Result<()>,
+) -> base::Result<()> {
+    let (mut left, mut is_wanted) = (most, true);
+    let mut after = after.map(str::to_owned);
+    while left > 0 && is_wanted {
+        let page = left.min(store.base.page());
+        let mut last = None;
+        let mut found = 0;
+        read(after.as_deref(), page, &mut |row| {
+            found += 1;
+            last = (found == page).then(|| cursor_of(&row).to_owned());
+            is_wanted = take(row);
+            is_wanted && found < page
+        })?;
+        left -= found;
+        let Some(cursor) = last else { break };
+        after = Some(cursor);
     }
     Ok(())
 }
@@ -98,9 +133,9 @@ fn each_where(
     store: &Store,
     filter: &Filter,
     most: usize,
-    place: (&str, &[rusqlite::types::Value]),
-    take: &mut impl FnMut(Listed) -> bool,
-) -> rusqlite::Result<bool> {
+    place: (&str, &[base::Value<'static>]),
+    take: &mut dyn FnMut(Listed) -> bool,
+) -> base::Result<bool> {
     let mut conditions = conditions(filter);
     conditions.add_all(place.0, place.1);
     let sql = format!(
@@ -109,22 +144,15 @@ fn each_where(
             (SELECT count(*) FROM stance AS s
              WHERE s.document = d.key AND s.target_id = ? AND s.is_shown),
             (SELECT count(*) FROM document AS copy WHERE copy.story = d.story)
-         FROM document AS d WHERE {} ORDER BY d.day DESC, d.key DESC LIMIT {most}",
+         FROM document AS d WHERE {} ORDER BY d.day DESC NULLS LAST, d.key DESC LIMIT {most}",
         conditions.sql()
     );
     let mut values = vec![filter.target.clone().into()];
     values.append(&mut conditions.values);
-    let mut statement = store.connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&values))?;
-    while let Some(row) = rows.next()? {
-        if !take(listed(row)?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    store.base.each(&sql, &values, |row| Ok(take(listed(row)?)))
 }
 
-fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+fn listed(row: &Row<'_>) -> base::Result<Listed> {
     let (key, day): (i64, Option<String>) = (row.get(0)?, row.get(5)?);
     Ok(Listed {
         id: row.get(1)?,
@@ -147,11 +175,10 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn count(store: &Store, filter: &Filter) -> rusqlite::Result<i64> {
+pub fn count(store: &Store, filter: &Filter) -> base::Result<i64> {
     let conditions = conditions(filter);
     let sql = format!("SELECT count(*) FROM document AS d WHERE {}", conditions.sql());
-    let mut statement = store.connection.prepare_cached(&sql)?;
-    statement.query_row(params_from_iter(&conditions.values), |row| row.get(0))
+    store.base.number(&sql, &conditions.values)
 }
 
 /// A document without a stance toward the target is a document too, unless somebody's is asked for.
@@ -269,24 +296,21 @@ pub struct Revision {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn document(store: &Store, id: &str) -> rusqlite::Result<Option<Kept>> {
-    let mut statement = store.connection.prepare_cached(
-        "SELECT d.key, d.id, d.title, d.source, d.path, d.source_id, d.published, d.author,
+pub fn document(store: &Store, id: &str) -> base::Result<Option<Kept>> {
+    let sql = "SELECT d.key, d.id, d.title, d.source, d.path, d.source_id, d.published, d.author,
             d.language, d.status, d.notes, d.attributes, d.text, d.sentiment_label,
             d.sentiment_score, d.sentiment_confidence, d.standpoint, d.pipeline, d.stages,
             d.stored_at, l.sentences, l.mentions, d.story
-         FROM document AS d LEFT JOIN document_layer AS l ON l.document = d.key WHERE d.id = ?",
-    )?;
-    let kept = statement.query_row([id], |row| kept(store, row)).optional()?;
-    Ok(kept)
+         FROM document AS d LEFT JOIN document_layer AS l ON l.document = d.key WHERE d.id = ?";
+    store.base.row(sql, &values![id], |row| kept(store, row))
 }
 
-fn kept(store: &Store, row: &Row<'_>) -> rusqlite::Result<Kept> {
+fn kept(store: &Store, row: &Row<'_>) -> base::Result<Kept> {
     let (key, story_key): (i64, i64) = (row.get(0)?, row.get(22)?);
     let id: String = row.get(1)?;
-    let tone = row.get::<_, Option<String>>(13)?;
+    let tone = row.get::<Option<String>>(13)?;
     let sentiment = tone
-        .map(|label| -> rusqlite::Result<Tone> {
+        .map(|label| -> base::Result<Tone> {
             Ok(Tone { label, score: row.get(14)?, confidence: row.get(15)? })
         })
         .transpose()?;
@@ -317,23 +341,19 @@ fn kept(store: &Store, row: &Row<'_>) -> rusqlite::Result<Kept> {
 }
 
 /// What we wrote as JSON; nothing where a version before wrote nothing.
-fn json<T: serde::de::DeserializeOwned + Default>(
-    row: &Row<'_>,
-    column: usize,
-) -> rusqlite::Result<T> {
+fn json<T: serde::de::DeserializeOwned + Default>(row: &Row<'_>, column: usize) -> base::Result<T> {
     let text: Option<String> = row.get(column)?;
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
-fn standings(store: &Store, key: i64) -> rusqlite::Result<Vec<Standing>> {
-    let mut statement = store.connection.prepare_cached(
+fn standings(store: &Store, key: i64) -> base::Result<Vec<Standing>> {
+    let sql =
         "SELECT s.who, coalesce(a.name, s.actor_name, s.who), s.target_id, s.target_name, s.label,
-            s.degree, s.score, s.confidence, iif(s.origin = 'pipeline', s.said_score, NULL),
+            s.degree, s.score, s.confidence, CASE WHEN s.origin = 'pipeline' THEN s.said_score END,
             s.is_shown
          FROM stance AS s LEFT JOIN actor AS a ON a.who = s.who
-         WHERE s.document = ? ORDER BY s.target_id, s.score, s.who",
-    )?;
-    let rows = statement.query_map([key], |row| {
+         WHERE s.document = ? ORDER BY s.target_id, s.score, s.who";
+    store.base.rows(sql, &values![key], |row| {
         Ok(Standing {
             who: row.get(0)?,
             name: row.get(1)?,
@@ -346,37 +366,33 @@ fn standings(store: &Store, key: i64) -> rusqlite::Result<Vec<Standing>> {
             said_score: row.get(8)?,
             is_shown: row.get(9)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 fn copies(
     store: &Store,
     key: i64,
     story_key: i64,
-) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
-    let mut statement = store.connection.prepare_cached(
-        "SELECT id, source, title FROM document WHERE story = ? AND key <> ? ORDER BY key LIMIT 50",
-    )?;
-    let rows =
-        statement.query_map([story_key, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.collect()
+) -> base::Result<Vec<(String, String, Option<String>)>> {
+    let sql =
+        "SELECT id, source, title FROM document WHERE story = ? AND key <> ? ORDER BY key LIMIT 50";
+    store
+        .base
+        .rows(sql, &values![story_key, key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
-fn revisions(store: &Store, id: &str) -> rusqlite::Result<Vec<Revision>> {
-    let mut statement = store.connection.prepare_cached(
+fn revisions(store: &Store, id: &str) -> base::Result<Vec<Revision>> {
+    let sql =
         "SELECT made_at, stages_before, stages_after, changes FROM revision WHERE document_id = ?
-         ORDER BY key DESC LIMIT 20",
-    )?;
-    let rows = statement.query_map([id], |row| {
+         ORDER BY key DESC LIMIT 20";
+    store.base.rows(sql, &values![id], |row| {
         Ok(Revision {
             made_at: row.get(0)?,
             before: json(row, 1)?,
             after: json(row, 2)?,
             changes: json(row, 3)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 /// The ids of documents, in the order in which they came.
@@ -384,8 +400,6 @@ fn revisions(store: &Store, id: &str) -> rusqlite::Result<Vec<Revision>> {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn ids(store: &Store) -> rusqlite::Result<Vec<String>> {
-    let mut statement = store.connection.prepare_cached("SELECT id FROM document ORDER BY key")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    rows.collect()
+pub fn ids(store: &Store) -> base::Result<Vec<String>> {
+    store.base.rows("SELECT id FROM document ORDER BY key", &[], |row| row.get(0))
 }

@@ -1,10 +1,10 @@
 //! The passages that show stances, the latest first.
 
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params_from_iter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::{self, Row, Value, values};
+use crate::documents::in_pages;
 use crate::filter::Filter;
 use crate::record::Stretch;
 use crate::schema::Store;
@@ -77,7 +77,7 @@ pub fn passages(
     filter: &Filter,
     after: Option<&str>,
     most: usize,
-) -> rusqlite::Result<Vec<Passage>> {
+) -> base::Result<Vec<Passage>> {
     let mut passages = Vec::new();
     each(store, filter, after, most, |passage| {
         passages.push(passage);
@@ -97,31 +97,35 @@ pub fn each(
     after: Option<&str>,
     most: usize,
     mut take: impl FnMut(Passage) -> bool,
-) -> rusqlite::Result<()> {
-    let mut left = most;
-    let mut wanted = |passage| {
-        left -= 1;
-        take(passage) && left > 0
-    };
-    match after.and_then(read_cursor) {
-        // What has no date comes last, and an index that knows dates finds it apart only.
-        Some((day, stance, key)) if !day.is_empty() => {
-            let behind = "s.day <= ? AND (s.day, s.key, e.key) < (?, ?, ?)";
-            let values = [day.clone().into(), day.into(), stance.into(), key.into()];
-            if each_where(store, filter, most, (behind, &values), &mut wanted)? {
-                each_where(store, filter, most, ("s.day IS NULL", &[]), &mut wanted)?;
+) -> base::Result<()> {
+    in_pages(
+        store,
+        after,
+        most,
+        &mut take,
+        |passage| &passage.cursor,
+        |after, most, take| {
+            match after.and_then(read_cursor) {
+                // What has no date comes last, and an index that knows dates finds it apart only.
+                Some((day, stance, key)) if !day.is_empty() => {
+                    let behind = "s.day <= ? AND (s.day, s.key, e.key) < (?, ?, ?)";
+                    let values = [day.clone().into(), day.into(), stance.into(), key.into()];
+                    if each_where(store, filter, most, (behind, &values), take)? {
+                        each_where(store, filter, most, ("s.day IS NULL", &[]), take)?;
+                    }
+                }
+                Some((_, stance, key)) => {
+                    let behind = "s.day IS NULL AND (s.key, e.key) < (?, ?)";
+                    let values = [stance.into(), key.into()];
+                    each_where(store, filter, most, (behind, &values), take)?;
+                }
+                None => {
+                    each_where(store, filter, most, ("TRUE", &[]), take)?;
+                }
             }
-        }
-        Some((_, stance, key)) => {
-            let behind = "s.day IS NULL AND (s.key, e.key) < (?, ?)";
-            let values = [stance.into(), key.into()];
-            each_where(store, filter, most, (behind, &values), &mut wanted)?;
-        }
-        None => {
-            each_where(store, filter, most, ("1", &[]), &mut wanted)?;
-        }
-    }
-    Ok(())
+            Ok(())
+        },
+    )
 }
 
 /// Gives passages for which `place` holds, too; whether `take` wants more than there are.
@@ -129,9 +133,9 @@ fn each_where(
     store: &Store,
     filter: &Filter,
     most: usize,
-    place: (&str, &[Value]),
-    take: &mut impl FnMut(Passage) -> bool,
-) -> rusqlite::Result<bool> {
+    place: (&str, &[Value<'static>]),
+    take: &mut dyn FnMut(Passage) -> bool,
+) -> base::Result<bool> {
     let mut conditions = filter.conditions();
     if filter.is_of_whole_sources() {
         conditions.add("s.leads", []);
@@ -156,17 +160,10 @@ fn each_where(
     let sql = format!(
         "{COLUMNS} FROM {tables} CROSS JOIN document AS d ON d.key = s.document
          LEFT JOIN actor AS a ON a.who = s.who
-         WHERE {} ORDER BY s.day DESC, s.key DESC, e.key DESC LIMIT {most}",
+         WHERE {} ORDER BY s.day DESC NULLS LAST, s.key DESC, e.key DESC LIMIT {most}",
         conditions.sql()
     );
-    let mut statement = store.connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&conditions.values))?;
-    while let Some(row) = rows.next()? {
-        if !take(passage(row)?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    store.base.each(&sql, &conditions.values, |row| Ok(take(passage(row)?)))
 }
 
 /// The passages of one document, in the order of its text.
@@ -174,15 +171,13 @@ fn each_where(
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn of_document(store: &Store, document_id: &str) -> rusqlite::Result<Vec<Passage>> {
+pub fn of_document(store: &Store, document_id: &str) -> base::Result<Vec<Passage>> {
     let sql = format!(
         "{COLUMNS} FROM document AS d JOIN stance AS s ON s.document = d.key
          JOIN evidence_row AS e ON e.stance = s.key LEFT JOIN actor AS a ON a.who = s.who
          WHERE d.id = ? ORDER BY e.start_offset, e.key"
     );
-    let mut statement = store.connection.prepare_cached(&sql)?;
-    let rows = statement.query_map([document_id], passage)?;
-    rows.collect()
+    store.base.rows(&sql, &values![document_id], passage)
 }
 
 /// One passage by its key; `None` if there is none.
@@ -190,26 +185,25 @@ pub fn of_document(store: &Store, document_id: &str) -> rusqlite::Result<Vec<Pas
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn one(store: &Store, key: i64) -> rusqlite::Result<Option<Passage>> {
+pub fn one(store: &Store, key: i64) -> base::Result<Option<Passage>> {
     let sql = format!(
         "{COLUMNS} FROM evidence_row AS e JOIN stance AS s ON s.key = e.stance
          JOIN document AS d ON d.key = s.document LEFT JOIN actor AS a ON a.who = s.who
          WHERE e.key = ?"
     );
-    store.connection.prepare_cached(&sql)?.query_row([key], passage).optional()
+    store.base.row(&sql, &values![key], passage)
 }
 
 const COLUMNS: &str = "SELECT e.key, d.id, d.title, s.source, s.day, s.target_id, s.target_name,
     s.who, coalesce(a.name, s.actor_name, s.who), e.is_counter, e.start_offset, e.end_offset,
     e.text, e.score, e.confidence, e.voice, e.time, e.holder_start, e.holder_end, e.target_start,
     e.target_end, e.cue_start, e.cue_end, e.rule, e.verdict,
-    iif(e.said_score <> e.score, e.said_score, NULL),
+    CASE WHEN e.said_score <> e.score THEN e.said_score END,
     (SELECT count(*) FROM document AS copy WHERE copy.story = d.story), s.key";
 
-fn passage(row: &Row<'_>) -> rusqlite::Result<Passage> {
-    let stretch = |start: usize| -> rusqlite::Result<Option<Stretch>> {
-        let (start, end) =
-            (row.get::<_, Option<u32>>(start)?, row.get::<_, Option<u32>>(start + 1)?);
+fn passage(row: &Row<'_>) -> base::Result<Passage> {
+    let stretch = |start: usize| -> base::Result<Option<Stretch>> {
+        let (start, end) = (row.offset(start)?, row.offset(start + 1)?);
         Ok(start.zip(end).map(|(start, end)| Stretch { start, end }))
     };
     let (key, day): (i64, Option<String>) = (row.get(0)?, row.get(4)?);
@@ -224,8 +218,8 @@ fn passage(row: &Row<'_>) -> rusqlite::Result<Passage> {
         who: row.get(7)?,
         name: row.get(8)?,
         is_counter: row.get(9)?,
-        start: row.get(10)?,
-        end: row.get(11)?,
+        start: row.offset(10)?.unwrap_or_default(),
+        end: row.offset(11)?.unwrap_or_default(),
         text: row.get(12)?,
         score: row.get(13)?,
         confidence: row.get(14)?,

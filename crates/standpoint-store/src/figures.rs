@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::params_from_iter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base;
 use crate::filter::{Conditions, Filter};
 use crate::schema::Store;
 
@@ -129,7 +129,7 @@ pub struct Ranked {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn ranking(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<Ranked>> {
+pub fn ranking(store: &Store, filter: &Filter) -> base::Result<Vec<Ranked>> {
     let mut rows: HashMap<String, Ranked> = HashMap::new();
     for (who, month, figure) in cells(store, filter)? {
         let row = rows.entry(who).or_insert_with_key(|who| Ranked {
@@ -145,14 +145,7 @@ pub fn ranking(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<Ranked>> 
             row.months.entry(month).or_default().add(&figure);
         }
     }
-    let mut name =
-        store.connection.prepare_cached("SELECT name, kind, country FROM actor WHERE who = ?")?;
-    for row in rows.values_mut() {
-        let mut found = name.query([&row.who])?;
-        if let Some(found) = found.next()? {
-            (row.name, row.kind, row.country) = (found.get(0)?, found.get(1)?, found.get(2)?);
-        }
-    }
+    name(store, &mut rows)?;
     let mut rows: Vec<Ranked> = rows.into_values().collect();
     rows.sort_by(|one, other| {
         (other.figure.stories, &one.who).cmp(&(one.figure.stories, &other.who))
@@ -160,8 +153,30 @@ pub fn ranking(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<Ranked>> 
     Ok(rows)
 }
 
+/// The most of whom names are asked for at once.
+const MOST_NAMES: usize = 100;
+
+/// Gives everybody the name to show.
+fn name(store: &Store, rows: &mut HashMap<String, Ranked>) -> base::Result<()> {
+    let everybody: Vec<String> = rows.keys().cloned().collect();
+    for some in everybody.chunks(MOST_NAMES) {
+        let mut condition = Conditions::default();
+        // As many marks each time, so that the statement is prepared once.
+        let marked = some.iter().chain(std::iter::repeat(&some[0])).take(MOST_NAMES);
+        condition.add_list("who", &marked.cloned().collect::<Vec<_>>());
+        let sql = format!("SELECT who, name, kind, country FROM actor WHERE {}", condition.sql());
+        store.base.each(&sql, &condition.values, |found| {
+            if let Some(row) = rows.get_mut(found.text(0)?) {
+                (row.name, row.kind, row.country) = (found.get(1)?, found.get(2)?, found.get(3)?);
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(())
+}
+
 /// Figures by who and month, from monthly sums where these can answer.
-fn cells(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<(String, String, Figure)>> {
+fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String, String, Figure)>> {
     if !filter.is_of_whole_sources() {
         let conditions = filter.conditions();
         return rows(store, &conditions);
@@ -190,8 +205,7 @@ fn cells(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<(String, String
         "SELECT who, month, stories, pieces, w, ww, wx, wxx FROM month_figure AS s WHERE {}",
         whole.sql()
     );
-    let mut statement = store.connection.prepare_cached(&sql)?;
-    let found = statement.query_map(params_from_iter(&whole.values), |row| {
+    let mut cells = store.base.rows(&sql, &whole.values, |row| {
         let figure = Figure {
             stories: row.get(2)?,
             pieces: row.get(3)?,
@@ -202,7 +216,6 @@ fn cells(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<(String, String
         };
         Ok((row.get(0)?, row.get(1)?, figure))
     })?;
-    let mut cells = found.collect::<rusqlite::Result<Vec<_>>>()?;
     for month in parts {
         let mut conditions = filter.conditions();
         let (low, high) = (format!("{month}-01"), format!("{month}-31"));
@@ -217,18 +230,16 @@ fn cells(store: &Store, filter: &Filter) -> rusqlite::Result<Vec<(String, String
 pub(crate) fn rows(
     store: &Store,
     conditions: &Conditions,
-) -> rusqlite::Result<Vec<(String, String, Figure)>> {
+) -> base::Result<Vec<(String, String, Figure)>> {
     let sql = format!(
         "SELECT s.who, s.story, s.document, s.day, s.score, s.confidence, s.pieces
          FROM stance AS s WHERE s.is_shown AND {}",
         conditions.sql()
     );
-    let mut statement = store.connection.prepare_cached(&sql)?;
-    let mut found = statement.query(params_from_iter(&conditions.values))?;
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut first: HashMap<(usize, i64), (i64, String, Figure)> = HashMap::new();
-    while let Some(row) = found.next()? {
-        let who = row.get_ref(0)?.as_str().unwrap_or_default();
+    store.base.each(&sql, &conditions.values, |row| {
+        let who = row.text(0)?;
         let number = numbers.get(who).copied().unwrap_or_else(|| {
             numbers.insert(who.to_owned(), numbers.len());
             numbers.len() - 1
@@ -236,11 +247,11 @@ pub(crate) fn rows(
         let (story_key, document): (i64, i64) = (row.get(1)?, row.get(2)?);
         let slot = (number, story_key);
         if first.get(&slot).is_none_or(|(known, ..)| document < *known) {
-            let day = row.get_ref(3)?.as_str().unwrap_or_default();
             let figure = Figure::of(row.get(4)?, row.get(5)?, row.get(6)?);
-            first.insert(slot, (document, month_of(day).to_owned(), figure));
+            first.insert(slot, (document, month_of(row.text(3)?).to_owned(), figure));
         }
-    }
+        Ok(true)
+    })?;
     let mut names = vec![""; numbers.len()];
     for (who, number) in &numbers {
         names[*number] = who;
@@ -291,16 +302,13 @@ pub struct TargetCount {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn targets(store: &Store) -> rusqlite::Result<Vec<TargetCount>> {
-    let mut statement = store.connection.prepare_cached(
-        "SELECT t.id, t.name, coalesce(sum(m.stories), 0) AS stances
+pub fn targets(store: &Store) -> base::Result<Vec<TargetCount>> {
+    let sql = "SELECT t.id, t.name, CAST(coalesce(sum(m.stories), 0) AS BIGINT) AS stances
          FROM target AS t LEFT JOIN month_figure AS m ON m.target_id = t.id
-         GROUP BY t.id ORDER BY stances DESC, t.id",
-    )?;
-    let rows = statement.query_map([], |row| {
+         GROUP BY t.id ORDER BY stances DESC, t.id";
+    store.base.rows(sql, &[], |row| {
         Ok(TargetCount { id: row.get(0)?, name: row.get(1)?, stances: row.get(2)? })
-    })?;
-    rows.collect()
+    })
 }
 
 /// What a store holds in all.
@@ -325,21 +333,17 @@ pub struct Extent {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn extent(store: &Store) -> rusqlite::Result<Extent> {
-    let connection = &store.connection;
-    let count = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| row.get(0));
-    let day = |sql: &str| -> rusqlite::Result<Option<String>> {
-        connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+pub fn extent(store: &Store) -> base::Result<Extent> {
+    let count = |sql: &str| store.base.number(sql, &[]);
+    let day = |sql: &str| -> base::Result<Option<String>> {
+        Ok(store.base.row(sql, &[], |row| row.get(0))?.flatten())
     };
-    let mut sources = connection.prepare_cached(
-        "SELECT source, count(*) AS documents FROM document GROUP BY source
-         ORDER BY documents DESC, source",
-    )?;
-    let sources = sources.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sources = "SELECT source, count(*) AS documents FROM document GROUP BY source
+        ORDER BY documents DESC, source";
     Ok(Extent {
         documents: count("SELECT count(*) FROM document")?,
         stories: count("SELECT count(DISTINCT story) FROM document")?,
-        sources: sources.collect::<Result<_, _>>()?,
+        sources: store.base.rows(sources, &[], |row| Ok((row.get(0)?, row.get(1)?)))?,
         first: day("SELECT min(day) FROM document")?,
         last: day("SELECT max(day) FROM document")?,
         undated: count("SELECT count(*) FROM document WHERE day IS NULL")?,
@@ -351,12 +355,10 @@ pub fn extent(store: &Store) -> rusqlite::Result<Extent> {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn makers(store: &Store) -> rusqlite::Result<Vec<Maker>> {
-    let mut statement = store.connection.prepare_cached(
-        "SELECT standpoint, pipeline, stages, count(*) AS documents FROM document
-         GROUP BY standpoint, pipeline, stages ORDER BY documents DESC LIMIT 20",
-    )?;
-    let rows = statement.query_map([], |row| {
+pub fn makers(store: &Store) -> base::Result<Vec<Maker>> {
+    let sql = "SELECT standpoint, pipeline, stages, count(*) AS documents FROM document
+         GROUP BY standpoint, pipeline, stages ORDER BY documents DESC LIMIT 20";
+    store.base.rows(sql, &[], |row| {
         let stages: String = row.get(2)?;
         Ok(Maker {
             standpoint: row.get(0)?,
@@ -364,8 +366,7 @@ pub fn makers(store: &Store) -> rusqlite::Result<Vec<Maker>> {
             stages: serde_json::from_str(&stages).unwrap_or_default(),
             documents: row.get(3)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 /// Who made some of the records.

@@ -1,8 +1,9 @@
 //! What is asked for, as it stands in a page's address.
 
-use rusqlite::types::Value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::base::Value;
 
 /// Which part of a store is looked at. Everything left out lets everything through.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,16 +114,16 @@ fn quoted(words: &str) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Conditions {
     parts: Vec<String>,
-    pub(crate) values: Vec<Value>,
+    pub(crate) values: Vec<Value<'static>>,
 }
 
 impl Conditions {
-    pub(crate) fn add<const N: usize>(&mut self, condition: &str, values: [Value; N]) {
+    pub(crate) fn add<const N: usize>(&mut self, condition: &str, values: [Value<'static>; N]) {
         self.parts.push(condition.to_owned());
         self.values.extend(values);
     }
 
-    pub(crate) fn add_all(&mut self, condition: &str, values: &[Value]) {
+    pub(crate) fn add_all(&mut self, condition: &str, values: &[Value<'static>]) {
         self.parts.push(condition.to_owned());
         self.values.extend_from_slice(values);
     }
@@ -134,7 +135,7 @@ impl Conditions {
     }
 
     pub(crate) fn sql(&self) -> String {
-        if self.parts.is_empty() { "1".to_owned() } else { self.parts.join(" AND ") }
+        if self.parts.is_empty() { "TRUE".to_owned() } else { self.parts.join(" AND ") }
     }
 }
 

@@ -1,18 +1,18 @@
 //! The database file: opened, recognised, and brought up to date.
 
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use thiserror::Error;
 use tracing::warn;
 
+use crate::base::{self, Base};
+use crate::server::{self, Opened, Server, ServerError};
 use crate::story;
-
-/// What `SQLite` says when it cannot.
-pub type SqliteError = rusqlite::Error;
 
 /// What brings a store from one version to the next; its version is how many were applied.
 const MIGRATIONS: &[&str] = &[include_str!("sql/v1.sql"), include_str!("sql/v2.sql")];
@@ -110,6 +110,25 @@ pub enum StoreError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// A version of the store before could not be brought up to date.
+    #[error("cannot bring {} up to date{}", path.display(), source.advice())]
+    Migration {
+        /// Which store.
+        path: PathBuf,
+        /// Why.
+        source: base::Error,
+    },
+    /// A document could not be deleted.
+    #[error("cannot delete from {store}{}", source.advice())]
+    Forget {
+        /// Which store.
+        store: String,
+        /// Why.
+        source: base::Error,
+    },
+    /// A store on a server cannot be used.
+    #[error(transparent)]
+    Server(#[from] ServerError),
 }
 
 /// What a person can do about an error of `SQLite`, to be put behind what failed.
@@ -128,17 +147,71 @@ pub fn advice(error: &rusqlite::Error) -> &'static str {
     }
 }
 
-/// Whether trying again cannot help, because the file is no sound database any more.
-#[must_use]
-pub fn is_damaged(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a file of `SQLite`.
+    File(PathBuf),
+    /// On a Postgres server.
+    Server(Box<Server>),
+}
+
+impl Place {
+    /// A store by its name on a command line: an address of a server, or else a file.
+    #[must_use]
+    pub fn named(name: &Path) -> Self {
+        match name.to_str().filter(|name| Server::is_meant(name)) {
+            Some(url) => Self::Server(Box::new(Server::at(url))),
+            None => Self::File(name.to_owned()),
+        }
+    }
+
+    /// Opens the store, makes it if there is none, and brings one of an older version up to date.
+    ///
+    /// - `sync`: as for [`Store::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it cannot be used; it is left as it was.
+    pub fn open(&self, sync: bool) -> Result<Store, StoreError> {
+        match self {
+            Self::File(path) => Store::open(path, sync),
+            Self::Server(server) => Store::on(server, Opened::Write { sync }),
+        }
+    }
+
+    /// Opens a store that is there to read it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is none of ours, or of another version.
+    pub fn read(&self) -> Result<Store, StoreError> {
+        match self {
+            Self::File(path) => Store::read(path),
+            Self::Server(server) => Store::on(server, Opened::Read),
+        }
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Server(server) => write!(formatter, "{server}"),
+        }
+    }
 }
 
 /// A store that is open.
 #[derive(Debug)]
 pub struct Store {
-    pub(crate) connection: Connection,
+    pub(crate) base: Base,
     path: PathBuf,
     /// Which file was opened; `None` for one that nobody can take away or that is only read.
     identity: Option<(u64, u64)>,
@@ -155,10 +228,10 @@ impl Store {
     /// [`StoreError`] when the file is none of ours, newer, damaged, locked or not writable. It is
     /// left as it was.
     pub fn open(path: &Path, sync: bool) -> Result<Self, StoreError> {
-        let connection = open(path, sync)?;
+        let base = open(path, sync)?;
         let identity = identity(path)
             .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
-        Ok(Self { connection, path: path.to_owned(), identity: Some(identity) })
+        Ok(Self { base, path: path.to_owned(), identity: Some(identity) })
     }
 
     /// Opens a store that is there to read it.
@@ -178,7 +251,7 @@ impl Store {
         }
         connection.pragma_update(None, "trusted_schema", false).map_err(refuse)?;
         connection.pragma_update(None, "cache_size", READ_CACHE).map_err(refuse)?;
-        Ok(Self { connection, path: path.to_owned(), identity: None })
+        Ok(Self { base: Base::Sqlite(connection), path: path.to_owned(), identity: None })
     }
 
     /// A store that goes with the program: in memory, and on the disk where it grows large.
@@ -190,24 +263,24 @@ impl Store {
         // A database without a name is private and removed when it is closed.
         let path = PathBuf::new();
         let refuse = |source| refusal(Path::new("a temporary store"), source);
-        let mut connection = Connection::open(&path).map_err(refuse)?;
+        let connection = Connection::open(&path).map_err(refuse)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(refuse)?;
         connection.pragma_update(None, "synchronous", "OFF").map_err(refuse)?;
         connection.pragma_update(None, "cache_size", TEMPORARY_CACHE).map_err(refuse)?;
-        migrate(&mut connection).map_err(refuse)?;
-        Ok(Self { connection, path, identity: None })
+        let base = migrated(connection, &path)?;
+        Ok(Self { base, path, identity: None })
     }
 
-    /// The connection, for questions that no module of this crate asks.
-    #[must_use]
-    pub const fn connection(&self) -> &Connection {
-        &self.connection
+    fn on(server: &Server, opened: Opened) -> Result<Self, StoreError> {
+        let base = server::open(server, opened)?;
+        Ok(Self { base, path: PathBuf::new(), identity: None })
     }
 
-    /// Where the store is.
+    /// The connection to `SQLite`, for questions that no module of this crate asks; `None` where
+    /// the store is on a server.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub const fn sqlite(&self) -> Option<&Connection> {
+        self.base.sqlite()
     }
 
     /// A number that is another one once somebody else has changed the store.
@@ -215,8 +288,34 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub fn data_version(&self) -> rusqlite::Result<i64> {
-        self.connection.query_row("PRAGMA data_version", [], |row| row.get(0))
+    pub fn data_version(&self) -> base::Result<i64> {
+        self.base.number(
+            match &self.base {
+                Base::Sqlite(_) => "SELECT data_version FROM pragma_data_version",
+                #[cfg(feature = "postgres")]
+                Base::Postgres(_) => "SELECT changes FROM standpoint_store",
+            },
+            &[],
+        )
+    }
+
+    /// How many documents it holds.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn size(&self) -> base::Result<i64> {
+        self.base.number("SELECT count(*) FROM document", &[])
+    }
+
+    /// Whether the connection to the store has ended, so that it has to be opened anew.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match &self.base {
+            Base::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Base::Postgres(session) => session.is_lost(),
+        }
     }
 
     /// Whether the file that was opened is still at its path.
@@ -225,7 +324,7 @@ impl Store {
     }
 }
 
-fn open(path: &Path, sync: bool) -> Result<Connection, StoreError> {
+fn open(path: &Path, sync: bool) -> Result<Base, StoreError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)
             .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
@@ -236,15 +335,14 @@ fn open(path: &Path, sync: bool) -> Result<Connection, StoreError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let refuse = |source| refusal(path, source);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(refuse)?;
     check_ours(&connection, path)?;
     if connection.is_readonly(MAIN_DB).map_err(refuse)? {
         return Err(StoreError::ReadOnly { path: path.to_owned() });
     }
     configure(&connection, path, sync).map_err(refuse)?;
-    migrate(&mut connection).map_err(refuse)?;
-    Ok(connection)
+    migrated(connection, path)
 }
 
 fn refusal(path: &Path, source: rusqlite::Error) -> StoreError {
@@ -304,17 +402,29 @@ fn configure(connection: &Connection, path: &Path, sync: bool) -> rusqlite::Resu
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)
 }
 
-fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+/// Brings a store of an older version up to date.
+fn migrated(connection: Connection, path: &Path) -> Result<Base, StoreError> {
+    let base = Base::Sqlite(connection);
+    migrate(&base).map_err(|source| match source {
+        base::Error::Sqlite(source) => refusal(path, source),
+        source => StoreError::Migration { path: path.to_owned(), source },
+    })?;
+    Ok(base)
+}
+
+fn migrate(base: &Base) -> base::Result<()> {
+    let transaction = base.begin()?;
     // Read again, now that no other program can be doing the same.
-    let done = version(&transaction)?;
+    let done = base.number("SELECT user_version FROM pragma_user_version", &[])?;
+    let done = usize::try_from(done).unwrap_or(MIGRATIONS.len());
     for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
-        transaction.execute_batch(migration)?;
+        base.batch(migration)?;
         if version == STORIES_SINCE {
-            story::find_all(&transaction)?;
+            story::find_all(base)?;
         }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", version)?;
+        base.batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}"
+        ))?;
     }
     transaction.commit()
 }
@@ -387,7 +497,7 @@ mod tests {
         assert!(refused.contains("store version 1"), "{refused}");
         drop(Store::open(&path, true).unwrap());
         let store = Store::read(&path).unwrap();
-        assert_eq!(version(&store.connection).unwrap(), MIGRATIONS.len());
+        assert_eq!(version(store.sqlite().unwrap()).unwrap(), MIGRATIONS.len());
         let ranking = figures::ranking(&store, &Filter::toward("RUS")).unwrap();
         let told: Vec<_> = ranking
             .iter()
@@ -395,7 +505,8 @@ mod tests {
             .collect();
         assert_eq!(told, [("KAZ", 1, 1)], "two copies are one story");
         let stories: String = store
-            .connection
+            .sqlite()
+            .unwrap()
             .query_row("SELECT group_concat(story) FROM documents", [], |row| row.get(0))
             .unwrap();
         assert_eq!(stories, "d1,d1");
@@ -409,7 +520,8 @@ mod tests {
         let schema = |path: &Path| -> Vec<String> {
             let store = Store::open(path, true).unwrap();
             let mut statement = store
-                .connection
+                .sqlite()
+                .unwrap()
                 .prepare("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1")
                 .unwrap();
             let rows = statement.query_map([], |row| row.get(0)).unwrap();

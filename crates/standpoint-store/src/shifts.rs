@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::OptionalExtension;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::{self, values};
+use crate::days;
 use crate::figures::{Figure, rows};
 use crate::filter::Filter;
 use crate::schema::Store;
@@ -52,18 +53,15 @@ pub struct Shift {
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn shifts(store: &Store, filter: &Filter, days: u32) -> rusqlite::Result<Vec<Shift>> {
+pub fn shifts(store: &Store, filter: &Filter, days: u32) -> base::Result<Vec<Shift>> {
     let Some(to) = last_day(store, filter)? else { return Ok(Vec::new()) };
-    let back = |days: u32| -> rusqlite::Result<String> {
-        store
-            .connection
-            .prepare_cached("SELECT date(?1, '-' || ?2 || ' days')")?
-            .query_row((&to, days), |row| row.get(0))
-    };
+    // A last day that the calendar does not have begins no window.
+    let Some(last) = days::number(&to) else { return Ok(Vec::new()) };
+    let back = |days: u32| days::text(last - i64::from(days));
     let days = days.clamp(1, 36_500);
-    let (from, start) = (back(days - 1)?, back((BEFORE + 1) * days - 1)?);
+    let (from, start) = (back(days - 1), back((BEFORE + 1) * days - 1));
     let (now, before) =
-        (sums(store, filter, &from, &to)?, sums(store, filter, &start, &back(days)?)?);
+        (sums(store, filter, &from, &to)?, sums(store, filter, &start, &back(days))?);
     let mut found = Vec::new();
     for (who, now) in now {
         let Some(before) = before.get(&who) else { continue };
@@ -93,15 +91,11 @@ pub fn shifts(store: &Store, filter: &Filter, days: u32) -> rusqlite::Result<Vec
 }
 
 /// The day that a window ends on. A date in the future is somebody's mistake or ruse.
-fn last_day(store: &Store, filter: &Filter) -> rusqlite::Result<Option<String>> {
-    let to = filter.to.clone().unwrap_or_else(|| "9999-12-31".to_owned());
-    let sql = "SELECT max(day) FROM stance WHERE target_id = ?1 AND day <= min(?2, date('now'))";
-    let row = store
-        .connection
-        .prepare_cached(sql)?
-        .query_row((&filter.target, to), |row| row.get(0))
-        .optional()?;
-    Ok(row.flatten())
+fn last_day(store: &Store, filter: &Filter) -> base::Result<Option<String>> {
+    let today = days::today();
+    let to = filter.to.as_ref().map_or(&today, |to| to.min(&today));
+    let sql = "SELECT max(day) FROM stance WHERE target_id = ? AND day <= ?";
+    Ok(store.base.row(sql, &values![&filter.target, to], |row| row.get(0))?.flatten())
 }
 
 fn sums(
@@ -109,7 +103,7 @@ fn sums(
     filter: &Filter,
     from: &str,
     to: &str,
-) -> rusqlite::Result<HashMap<String, Figure>> {
+) -> base::Result<HashMap<String, Figure>> {
     let filter = Filter { from: Some(from.to_owned()), to: Some(to.to_owned()), ..filter.clone() };
     let mut conditions = filter.conditions();
     if filter.is_of_whole_sources() {
@@ -122,9 +116,8 @@ fn sums(
     Ok(sums)
 }
 
-fn name(store: &Store, who: &str) -> rusqlite::Result<String> {
+fn name(store: &Store, who: &str) -> base::Result<String> {
     let sql = "SELECT name FROM actor WHERE who = ?";
-    let name =
-        store.connection.prepare_cached(sql)?.query_row([who], |row| row.get(0)).optional()?;
+    let name = store.base.row(sql, &values![who], |row| row.get(0))?;
     Ok(name.unwrap_or_else(|| who.to_owned()))
 }

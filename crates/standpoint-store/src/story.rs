@@ -9,7 +9,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::base::{self, Base, Value, values};
+use crate::days;
 
 /// Words of a shingle.
 const SHINGLE: usize = 5;
@@ -24,9 +25,9 @@ const ENOUGH_OF_SHORT: f64 = 0.9;
 /// Texts of fewer shingles are short.
 const SHORT: usize = 24;
 /// Days between a story and its copies. What is said again a year later is said again.
-const DAYS: f64 = 14.0;
+const DAYS: u64 = 14;
 /// The most documents that one is compared with: the latest that share a hash.
-const CANDIDATES: u32 = 64;
+const CANDIDATES: usize = 64;
 
 /// The smallest hashes of a text's shingles, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,104 +111,94 @@ const fn mixed(hash: u64) -> u64 {
 }
 
 /// Puts a document into the story that it is a copy of, or into one of its own; gives the story.
-pub(crate) fn join(connection: &Connection, key: i64, sketch: &Sketch) -> rusqlite::Result<i64> {
-    leave(connection, key, sketch)?;
-    let story = find(connection, key, sketch)?.unwrap_or(key);
-    connection
-        .prepare_cached("UPDATE document SET story = ?2 WHERE key = ?1")?
-        .execute([key, story])?;
-    connection.prepare_cached("DELETE FROM sketch WHERE document = ?")?.execute([key])?;
-    let mut put = connection.prepare_cached("INSERT OR IGNORE INTO sketch VALUES (?, ?)")?;
-    for hash in sketch.indexed() {
-        put.execute([hash, key])?;
-    }
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO document_sketch VALUES (?, ?)")?
-        .execute(params![key, sketch.to_bytes()])?;
+pub(crate) fn join(base: &Base, key: i64, sketch: &Sketch) -> base::Result<i64> {
+    leave(base, key, sketch)?;
+    let story = find(base, key, sketch)?.unwrap_or(key);
+    base.run("UPDATE document SET story = ?2 WHERE key = ?1", &values![key, story])?;
+    base.run("DELETE FROM sketch WHERE document = ?", &values![key])?;
+    let hashes: Vec<Vec<Value<'_>>> =
+        sketch.indexed().map(|hash| values![hash, key].into()).collect();
+    base.run_each("INSERT INTO sketch VALUES (?, ?) ON CONFLICT DO NOTHING", &hashes)?;
+    base.run(
+        "INSERT INTO document_sketch VALUES (?, ?)
+         ON CONFLICT (document) DO UPDATE SET hashes = excluded.hashes",
+        &values![key, sketch.to_bytes()],
+    )?;
     Ok(story)
 }
 
 /// Gives the copies of a document whose text was another one before a story of their own.
-fn leave(connection: &Connection, key: i64, sketch: &Sketch) -> rusqlite::Result<()> {
-    let before: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT hashes FROM document_sketch WHERE document = ?")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
+fn leave(base: &Base, key: i64, sketch: &Sketch) -> base::Result<()> {
+    let sql = "SELECT hashes FROM document_sketch WHERE document = ?";
+    let before: Option<Vec<u8>> = base.row(sql, &values![key], |row| row.get(0))?;
     if before.is_none_or(|before| Sketch::from_bytes(&before) == *sketch) {
         return Ok(());
     }
-    if let Some(heir) = inherit(connection, key)? {
-        crate::write::promote(connection, heir)?;
+    if let Some(heir) = inherit(base, key)? {
+        crate::write::promote(base, heir)?;
     }
     Ok(())
 }
 
 /// Calls a story by another of its documents than the one that it was called by until now; `None`
 /// where there is no other.
-pub(crate) fn inherit(connection: &Connection, key: i64) -> rusqlite::Result<Option<i64>> {
-    let heir: Option<i64> = connection
-        .prepare_cached("SELECT min(key) FROM document WHERE story = ?1 AND key <> ?1")?
-        .query_row([key], |row| row.get(0))?;
+pub(crate) fn inherit(base: &Base, key: i64) -> base::Result<Option<i64>> {
+    let sql = "SELECT min(key) FROM document WHERE story = ?1 AND key <> ?1";
+    let heir: Option<Option<i64>> = base.row(sql, &values![key], |row| row.get(0))?;
+    let heir = heir.flatten();
     if let Some(heir) = heir {
         for sql in [
             "UPDATE stance SET story = ?2 WHERE story = ?1 AND document <> ?1",
             "UPDATE document SET story = ?2 WHERE story = ?1 AND key <> ?1",
         ] {
-            connection.prepare_cached(sql)?.execute([key, heir])?;
+            base.run(sql, &values![key, heir])?;
         }
     }
     Ok(heir)
 }
 
-fn find(connection: &Connection, key: i64, sketch: &Sketch) -> rusqlite::Result<Option<i64>> {
+fn find(base: &Base, key: i64, sketch: &Sketch) -> base::Result<Option<i64>> {
     let mut candidates = BTreeSet::new();
-    let mut lookup = connection.prepare_cached(
-        "SELECT document FROM sketch WHERE hash = ? ORDER BY document DESC LIMIT ?",
-    )?;
+    let sql = format!(
+        "SELECT document FROM sketch WHERE hash = ? ORDER BY document DESC LIMIT {CANDIDATES}"
+    );
     for hash in sketch.indexed() {
-        let rows = lookup.query_map(params![hash, CANDIDATES], |row| row.get::<_, i64>(0))?;
-        for candidate in rows {
-            candidates.insert(candidate?);
-        }
+        candidates.extend(base.rows(&sql, &values![hash], |row| row.get::<i64>(0))?);
     }
     candidates.remove(&key);
     // A date that one of them lacks keeps nobody apart.
-    let mut compare = connection.prepare_cached(
-        "SELECT d.story, s.hashes FROM document AS d
-         JOIN document_sketch AS s ON s.document = d.key
-         JOIN document AS own ON own.key = ?2
-         WHERE d.key = ?1
-             AND coalesce(abs(julianday(d.day) - julianday(own.day)), 0) <= ?3",
-    )?;
-    for candidate in candidates.into_iter().rev().take(CANDIDATES as usize) {
-        let mut rows = compare.query(params![candidate, key, DAYS])?;
-        if let Some(row) = rows.next()? {
-            let story: i64 = row.get(0)?;
-            let other = Sketch::from_bytes(row.get_ref(1)?.as_blob().unwrap_or_default());
-            if sketch.is_copy_of(&other) {
-                return Ok(Some(story));
-            }
+    let is_near = |day: &str, own: &str| {
+        let days = days::number(day).zip(days::number(own));
+        days.is_none_or(|(day, own)| day.abs_diff(own) <= DAYS)
+    };
+    let sql = "SELECT d.story, d.day, own.day, s.hashes FROM document AS d
+        JOIN document_sketch AS s ON s.document = d.key JOIN document AS own ON own.key = ?2
+        WHERE d.key = ?1";
+    for candidate in candidates.into_iter().rev().take(CANDIDATES) {
+        let story: Option<Option<i64>> = base.row(sql, &values![candidate, key], |row| {
+            let is_copy = is_near(row.text(1)?, row.text(2)?)
+                && sketch.is_copy_of(&Sketch::from_bytes(&row.get::<Vec<u8>>(3)?));
+            Ok(if is_copy { Some(row.get(0)?) } else { None })
+        })?;
+        if let Some(story) = story.flatten() {
+            return Ok(Some(story));
         }
     }
     Ok(None)
 }
 
 /// Finds the copies in a store that was kept without looking for them.
-pub(crate) fn find_all(connection: &Connection) -> rusqlite::Result<()> {
-    let mut keys = connection.prepare("SELECT key FROM document ORDER BY key")?;
-    let keys: Vec<i64> = keys.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut text = connection.prepare("SELECT text FROM document WHERE key = ?")?;
+pub(crate) fn find_all(base: &Base) -> base::Result<()> {
+    let keys = base.rows("SELECT key FROM document ORDER BY key", &[], |row| row.get::<i64>(0))?;
     for key in keys {
-        let text: String = text.query_row([key], |row| row.get(0))?;
-        let story = join(connection, key, &Sketch::of(&text))?;
+        let sql = "SELECT text FROM document WHERE key = ?";
+        let sketch = base.row(sql, &values![key], |row| Ok(Sketch::of(row.text(0)?)))?;
+        let Some(sketch) = sketch else { continue };
+        let story = join(base, key, &sketch)?;
         if story != key {
-            connection
-                .prepare_cached("UPDATE stance SET leads = 0 WHERE document = ?")?
-                .execute([key])?;
-            connection
-                .prepare_cached("UPDATE stance SET story = ?2 WHERE document = ?1")?
-                .execute([key, story])?;
-            crate::write::promote(connection, story)?;
+            base.run("UPDATE stance SET leads = FALSE WHERE document = ?", &values![key])?;
+            base.run("UPDATE stance SET story = ?2 WHERE document = ?1", &values![key, story])?;
+            crate::write::promote(base, story)?;
         }
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! Records become rows.
 
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, TransactionBehavior, named_params, params,
-};
+use std::borrow::Cow;
+
 use thiserror::Error;
 
+use crate::base::{self, Base, Value, values};
+use crate::days;
 use crate::record::{Actor, Piece, Position, Record, StageRun, Stretch, Toward};
 use crate::schema::Store;
 use crate::{corrections, story};
@@ -12,10 +13,8 @@ use crate::{corrections, story};
 const PUT_DOCUMENT: &str = "
     INSERT INTO document (id, source, path, source_id, title, language, published, author, status,
         notes, attributes, text, sentiment_label, sentiment_score, sentiment_confidence, pipeline,
-        standpoint, stages)
-    VALUES (:id, :source, :path, :source_id, :title, :language, :published, :author, :status,
-        :notes, :attributes, :text, :sentiment_label, :sentiment_score, :sentiment_confidence,
-        :pipeline, :standpoint, :stages)
+        standpoint, stages, stored_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
         source = excluded.source, path = excluded.path, source_id = excluded.source_id,
         title = excluded.title, language = excluded.language, published = excluded.published,
@@ -24,30 +23,28 @@ const PUT_DOCUMENT: &str = "
         sentiment_label = excluded.sentiment_label, sentiment_score = excluded.sentiment_score,
         sentiment_confidence = excluded.sentiment_confidence, pipeline = excluded.pipeline,
         standpoint = excluded.standpoint, stages = excluded.stages,
-        stored_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        stored_at = excluded.stored_at
     RETURNING key";
 
 const PUT_STANCE: &str = "
     INSERT INTO stance (document, day, target_id, target_name, holder, actor_id, actor_name, kind,
         country, mentions, label, degree, score, confidence, source, who, story, pieces,
         said_score, said_confidence)
-    SELECT d.key, d.day, :target_id, :target_name, iif(:actor_id IS NULL, 'author', 'actor'),
-        :actor_id, :actor_name, :kind, :country, :mentions, :label, :degree, :score, :confidence,
-        d.source, :who, d.story, :pieces, :score, :confidence
-    FROM document AS d WHERE d.key = :document";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?13,
+        ?14)
+    RETURNING key";
 
 const PUT_EVIDENCE: &str = "
     INSERT INTO evidence_row (stance, is_counter, start_offset, end_offset, text, score,
         confidence, voice, time, holder_start, holder_end, target_start, target_end, cue_start,
         cue_end, rule, said_stance, said_score, said_counter)
-    VALUES (:stance, :is_counter, :start, :end, :text, :score, :confidence, :voice, :time,
-        :holder_start, :holder_end, :target_start, :target_end, :cue_start, :cue_end, :rule,
-        :stance, :score, :is_counter)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?1, ?6, ?2)";
 
 /// Of each who and target of a story, the first row leads where none does.
 const PROMOTE: &str = "
-    UPDATE stance SET leads = 1 WHERE key IN (
-        SELECT min(key) FROM stance WHERE story = ? GROUP BY target_id, who HAVING max(leads) = 0)";
+    UPDATE stance SET leads = TRUE WHERE key IN (
+        SELECT min(key) FROM stance WHERE story = ? GROUP BY target_id, who
+        HAVING sum(CASE WHEN leads THEN 1 ELSE 0 END) = 0)";
 
 /// Why a group of records could not be kept.
 #[derive(Debug, Error)]
@@ -55,9 +52,9 @@ pub enum PutError {
     /// What is written now would be lost with the file that was opened.
     #[error("it was removed or replaced while the program ran; put it back and start again")]
     Replaced,
-    /// `SQLite` refuses.
+    /// The database refuses.
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Refused(#[from] base::Error),
 }
 
 impl Store {
@@ -71,17 +68,17 @@ impl Store {
         if !self.is_in_place() {
             return Err(PutError::Replaced);
         }
-        let mut transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let base = &self.base;
+        let transaction = base.begin()?;
         let mut answers = Vec::with_capacity(records.len());
         for record in records {
-            let savepoint = transaction.savepoint()?;
-            match put(&savepoint, record) {
+            let savepoint = base.savepoint()?;
+            match put(base, &self.fitting(record)) {
                 Ok(()) => {
                     savepoint.commit()?;
                     answers.push(Ok(()));
                 }
-                Err(error) if is_of_the_document(&error) => {
+                Err(error) if error.is_of_the_document() => {
                     // Dropped, it takes back what it did.
                     drop(savepoint);
                     answers.push(Err(format!("the store refuses it: {error}")));
@@ -89,8 +86,22 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         }
+        base.count_change()?;
         transaction.commit()?;
         Ok(answers)
+    }
+
+    /// A record as this database can keep it, with a note of what it cannot.
+    fn fitting<'r>(&self, record: &'r Record) -> Cow<'r, Record> {
+        let count = record.text.matches('\0').count();
+        if count == 0 || self.base.keeps_nul() {
+            return Cow::Borrowed(record);
+        }
+        let mut record = record.clone();
+        record.text = record.text.replace('\0', "\u{fffd}");
+        let note = format!("{count} characters U+0000 are kept as U+FFFD: Postgres has no U+0000");
+        record.notes.push(note);
+        Cow::Owned(record)
     }
 
     /// Deletes a document, all that was found in it and all that people said of it; whether it was
@@ -102,34 +113,29 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be written.
-    pub fn forget(&mut self, document_id: &str) -> rusqlite::Result<bool> {
-        // What is deleted is written over, in the file and, below, in the log.
-        self.connection.pragma_update(None, "secure_delete", true)?;
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    pub fn forget(&mut self, document_id: &str) -> base::Result<bool> {
+        let base = &self.base;
+        base.forget_for_good()?;
+        let transaction = base.begin()?;
         for table in ["correction", "revision"] {
-            transaction
-                .execute(&format!("DELETE FROM {table} WHERE document_id = ?"), [document_id])?;
+            let sql = format!("DELETE FROM {table} WHERE document_id = ?");
+            base.run(&sql, &values![document_id])?;
         }
-        let found: Option<(i64, Option<i64>)> = transaction
-            .query_row("SELECT key, story FROM document WHERE id = ?", [document_id], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
+        let sql = "SELECT key, story FROM document WHERE id = ?";
+        let found: Option<(i64, Option<i64>)> =
+            base.row(sql, &values![document_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if let Some((key, story)) = found {
             // By itself, so that its figures are taken back.
-            transaction.execute("DELETE FROM stance WHERE document = ?", [key])?;
-            transaction.execute("DELETE FROM document WHERE key = ?", [key])?;
+            base.run("DELETE FROM stance WHERE document = ?", &values![key])?;
+            base.run("DELETE FROM document WHERE key = ?", &values![key])?;
             if let Some(story) = story {
-                bereave(&transaction, key, story)?;
+                bereave(base, key, story)?;
             }
-            // Words of the text stand in the index until its parts are merged.
-            let merge = "INSERT INTO document_text (document_text) VALUES ('optimize')";
-            transaction.execute(merge, [])?;
+            base.forget_words()?;
         }
+        base.count_change()?;
         transaction.commit()?;
-        let truncate = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], truncate)?;
+        base.forget_log()?;
         Ok(found.is_some())
     }
 
@@ -144,171 +150,177 @@ impl Store {
         before: &[StageRun],
         after: &[StageRun],
         changes: &impl serde::Serialize,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO revision (document_id, stages_before, stages_after, changes)
-                   VALUES (?, ?, ?, ?)";
-        let values = params![document_id, stages(before)?, stages(after)?, json(changes)?];
-        self.connection.execute(sql, values).map(drop)
+    ) -> base::Result<()> {
+        let sql =
+            "INSERT INTO revision (document_id, stages_before, stages_after, changes, made_at)
+                   VALUES (?, ?, ?, ?, ?)";
+        let (before, after) = (stages(before)?, stages(after)?);
+        let values = values![document_id, before, after, json(changes)?, days::now()];
+        self.base.run(sql, &values).map(drop)
     }
 }
 
-/// Whether the next document may do better.
-fn is_of_the_document(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)
-    ) || matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
-}
-
-fn put(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+fn put(base: &Base, record: &Record) -> base::Result<()> {
     let sketch = story::Sketch::of(&record.text);
-    let before: Option<i64> = connection
-        .prepare_cached("SELECT story FROM document WHERE id = ?")?
-        .query_row([&record.id], |row| row.get(0))
-        .optional()?;
-    let key = put_document(connection, record)?;
-    connection.prepare_cached("DELETE FROM stance WHERE document = ?")?.execute([key])?;
-    let story = story::join(connection, key, &sketch)?;
-    put_layers(connection, key, record)?;
+    let sql = "SELECT story FROM document WHERE id = ?";
+    let before: Option<i64> = base.row(sql, &values![&record.id], |row| row.get(0))?;
+    let key = put_document(base, record)?;
+    base.run("DELETE FROM stance WHERE document = ?", &values![key])?;
+    let story = story::join(base, key, &sketch)?;
+    put_layers(base, key, record)?;
+    let place = Place { key, story, record };
+    let mut pieces = Vec::new();
     for toward in &record.stance {
-        connection
-            .prepare_cached(
-                "INSERT INTO target VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET name = ?2",
-            )?
-            .execute([&toward.target.id, &toward.target.name])?;
+        base.run(
+            "INSERT INTO target VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET name = ?2",
+            &values![&toward.target.id, &toward.target.name],
+        )?;
         if let Some(position) = &toward.author {
-            put_stance(connection, key, record, toward, None, position)?;
+            put_stance(base, &place, toward, None, position, &mut pieces)?;
         }
         for actor in &toward.actors {
-            put_stance(connection, key, record, toward, Some(actor), &actor.position)?;
+            put_stance(base, &place, toward, Some(actor), &actor.position, &mut pieces)?;
         }
     }
-    corrections::apply(connection, key)?;
+    base.run_each(PUT_EVIDENCE, &pieces)?;
+    corrections::apply(base, key)?;
     for story in before.filter(|before| *before != story).into_iter().chain([story]) {
-        promote(connection, story)?;
+        promote(base, story)?;
     }
     Ok(())
 }
 
 /// Lets the other documents of a story go on without one that is deleted.
-fn bereave(connection: &Connection, key: i64, story: i64) -> rusqlite::Result<()> {
+fn bereave(base: &Base, key: i64, story: i64) -> base::Result<()> {
     // A story is called by the key of its first document, which the next one would be given.
-    let story = if story == key { story::inherit(connection, key)? } else { Some(story) };
+    let story = if story == key { story::inherit(base, key)? } else { Some(story) };
     let Some(story) = story else { return Ok(()) };
-    for document in corrections::documents_of(connection, story)? {
-        corrections::apply(connection, document)?;
+    for document in corrections::documents_of(base, story)? {
+        corrections::apply(base, document)?;
     }
-    promote(connection, story)
+    promote(base, story)
 }
 
-pub(crate) fn promote(connection: &Connection, story: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached(PROMOTE)?.execute([story]).map(drop)
+/// A document that has its row.
+struct Place<'r> {
+    key: i64,
+    story: i64,
+    record: &'r Record,
 }
 
-fn put_document(connection: &Connection, record: &Record) -> rusqlite::Result<i64> {
+pub(crate) fn promote(base: &Base, story: i64) -> base::Result<()> {
+    base.run(PROMOTE, &values![story]).map(drop)
+}
+
+fn put_document(base: &Base, record: &Record) -> base::Result<i64> {
     let sentiment = record.sentiment.as_ref();
-    connection.prepare_cached(PUT_DOCUMENT)?.query_row(
-        named_params! {
-            ":id": record.id,
-            ":source": record.source.name,
-            ":path": record.source.path,
-            ":source_id": record.source.id,
-            ":title": record.title,
-            ":language": record.language,
-            ":published": record.published,
-            ":author": record.author,
-            ":status": record.status,
-            ":notes": json(&record.notes)?,
-            ":attributes": json(&record.attributes)?,
-            ":text": record.text,
-            ":sentiment_label": sentiment.map(|tone| tone.label.as_str()),
-            ":sentiment_score": sentiment.map(|tone| tone.score),
-            ":sentiment_confidence": sentiment.map(|tone| tone.confidence),
-            ":pipeline": record.provenance.pipeline,
-            ":standpoint": record.provenance.standpoint,
-            ":stages": stages(&record.provenance.stages)?,
-        },
-        |row| row.get(0),
-    )
+    let values = values![
+        &record.id,
+        &record.source.name,
+        &record.source.path,
+        &record.source.id,
+        &record.title,
+        &record.language,
+        &record.published,
+        &record.author,
+        &record.status,
+        json(&record.notes)?,
+        json(&record.attributes)?,
+        &record.text,
+        sentiment.map(|tone| tone.label.as_str()),
+        sentiment.map(|tone| tone.score),
+        sentiment.map(|tone| tone.confidence),
+        &record.provenance.pipeline,
+        &record.provenance.standpoint,
+        stages(&record.provenance.stages)?,
+        days::now(),
+    ];
+    // A statement that puts a row gives it back, or fails.
+    Ok(base.row(PUT_DOCUMENT, &values, |row| row.get(0))?.unwrap_or_default())
 }
 
 /// Stages without their times, so that equal chains are equal texts.
-fn stages(stages: &[StageRun]) -> rusqlite::Result<String> {
+fn stages(stages: &[StageRun]) -> base::Result<String> {
     let timeless = stages.iter().cloned().map(|stage| StageRun { ms: 0.0, ..stage });
     json(&timeless.collect::<Vec<_>>())
 }
 
-fn json<T: serde::Serialize + ?Sized>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> base::Result<String> {
+    Ok(serde_json::to_string(value)?)
 }
 
-fn put_layers(connection: &Connection, key: i64, record: &Record) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO document_layer VALUES (?, ?, ?)")?
-        .execute(params![key, json(&record.sentences)?, json(&record.entities)?])?;
-    connection.prepare_cached("DELETE FROM entity WHERE document = ?")?.execute([key])?;
-    let mut put = connection.prepare_cached(
-        "INSERT INTO entity VALUES (?1, ?2, ?3, ?4, 1, ?5)
-         ON CONFLICT (document, entity_id) DO UPDATE SET
-             sentiment = coalesce((sentiment * mentions + excluded.sentiment) / (mentions + 1),
-                 sentiment, excluded.sentiment),
-             mentions = mentions + 1",
+fn put_layers(base: &Base, key: i64, record: &Record) -> base::Result<()> {
+    base.run(
+        "INSERT INTO document_layer VALUES (?, ?, ?) ON CONFLICT (document) DO UPDATE SET
+             sentences = excluded.sentences, mentions = excluded.mentions",
+        &values![key, json(&record.sentences)?, json(&record.entities)?],
     )?;
-    for mention in &record.entities {
-        if let (Some(id), Some(name)) = (&mention.id, &mention.name) {
-            let sentiment = mention.sentiment.as_ref().map(|tone| tone.score);
-            put.execute(params![key, id, name, mention.label, sentiment])?;
-        }
-    }
-    Ok(())
+    base.run("DELETE FROM entity WHERE document = ?", &values![key])?;
+    let mentions = record.entities.iter().filter_map(|mention| {
+        let (id, name) = mention.id.as_ref().zip(mention.name.as_ref())?;
+        let sentiment = mention.sentiment.as_ref().map(|tone| tone.score);
+        Some(values![key, id, name, &mention.label, sentiment].into())
+    });
+    base.run_each(
+        "INSERT INTO entity AS known VALUES (?1, ?2, ?3, ?4, 1, ?5)
+         ON CONFLICT (document, entity_id) DO UPDATE SET
+             sentiment = coalesce((known.sentiment * known.mentions + excluded.sentiment)
+                     / (known.mentions + 1), known.sentiment, excluded.sentiment),
+             mentions = known.mentions + 1",
+        &mentions.collect::<Vec<_>>(),
+    )
 }
 
 /// - `actor`: who holds the stance; `None` for the author.
-fn put_stance(
-    connection: &Connection,
-    document: i64,
-    record: &Record,
+/// - `pieces`: gets the rows of what shows it.
+fn put_stance<'r>(
+    base: &Base,
+    place: &Place<'_>,
     toward: &Toward,
     actor: Option<&Actor>,
-    position: &Position,
-) -> rusqlite::Result<()> {
+    position: &'r Position,
+    pieces: &mut Vec<Vec<Value<'r>>>,
+) -> base::Result<()> {
+    let record = place.record;
     let who = match actor {
         Some(actor) => actor.id.clone(),
         None => author(record.author.as_deref()),
     };
     let author_name = author_name(record);
-    connection
-        .prepare_cached(
-            "INSERT INTO actor VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (who) DO UPDATE SET name = ?2, kind = ?3, country = ?4",
-        )?
-        .execute(params![
-            who,
+    base.run(
+        "INSERT INTO actor VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (who) DO UPDATE SET name = ?2, kind = ?3, country = ?4",
+        &values![
+            &who,
             actor.map_or(author_name, |actor| &actor.name),
             actor.map_or("author", |actor| &actor.kind),
             actor.and_then(|actor| actor.country.as_deref()),
-        ])?;
-    let key = connection.prepare_cached(PUT_STANCE)?.insert(named_params! {
-        ":document": document,
-        ":target_id": toward.target.id,
-        ":target_name": toward.target.name,
-        ":actor_id": actor.map(|actor| actor.id.as_str()),
-        ":actor_name": actor.map(|actor| actor.name.as_str()),
-        ":kind": actor.map(|actor| actor.kind.as_str()),
-        ":country": actor.and_then(|actor| actor.country.as_deref()),
-        ":mentions": actor.map(|actor| actor.mentions),
-        ":label": position.label,
-        ":degree": position.degree,
-        ":score": position.score,
-        ":confidence": position.confidence,
-        ":who": who,
-        ":pieces": i64::try_from(position.evidence.len()).unwrap_or(i64::MAX),
-    })?;
+        ],
+    )?;
+    let values = values![
+        place.key,
+        days::day_of(record.published.as_deref()),
+        &toward.target.id,
+        &toward.target.name,
+        if actor.is_some() { "actor" } else { "author" },
+        actor.map(|actor| actor.id.as_str()),
+        actor.map(|actor| actor.name.as_str()),
+        actor.map(|actor| actor.kind.as_str()),
+        actor.and_then(|actor| actor.country.as_deref()),
+        actor.map(|actor| actor.mentions),
+        &position.label,
+        &position.degree,
+        position.score,
+        position.confidence,
+        &record.source.name,
+        &who,
+        place.story,
+        i64::try_from(position.evidence.len()).unwrap_or(i64::MAX),
+    ];
+    // A statement that puts a row gives it back, or fails.
+    let key = base.row(PUT_STANCE, &values, |row| row.get(0))?.unwrap_or_default();
     for (is_counter, list) in [(false, &position.evidence), (true, &position.counter_evidence)] {
-        for piece in list {
-            put_piece(connection, key, is_counter, piece)?;
-        }
+        pieces.extend(list.iter().map(|piece| put_piece(key, is_counter, piece)));
     }
     Ok(())
 }
@@ -325,31 +337,26 @@ pub(crate) fn author(name: Option<&str>) -> String {
     format!("author:{}", name.unwrap_or_default())
 }
 
-fn put_piece(
-    connection: &Connection,
-    stance: i64,
-    is_counter: bool,
-    piece: &Piece,
-) -> rusqlite::Result<()> {
+fn put_piece(stance: i64, is_counter: bool, piece: &Piece) -> Vec<Value<'_>> {
     let start = |stretch: Option<Stretch>| stretch.map(|stretch| stretch.start);
     let end = |stretch: Option<Stretch>| stretch.map(|stretch| stretch.end);
-    connection.prepare_cached(PUT_EVIDENCE)?.execute(named_params! {
-        ":stance": stance,
-        ":is_counter": is_counter,
-        ":start": piece.start,
-        ":end": piece.end,
-        ":text": piece.text,
-        ":score": piece.score,
-        ":confidence": piece.confidence,
-        ":voice": piece.voice,
-        ":time": piece.time,
-        ":holder_start": start(piece.holder),
-        ":holder_end": end(piece.holder),
-        ":target_start": start(piece.target),
-        ":target_end": end(piece.target),
-        ":cue_start": start(piece.cue),
-        ":cue_end": end(piece.cue),
-        ":rule": piece.rule,
-    })?;
-    Ok(())
+    values![
+        stance,
+        is_counter,
+        piece.start,
+        piece.end,
+        &piece.text,
+        piece.score,
+        piece.confidence,
+        &piece.voice,
+        &piece.time,
+        start(piece.holder),
+        end(piece.holder),
+        start(piece.target),
+        end(piece.target),
+        start(piece.cue),
+        end(piece.cue),
+        &piece.rule,
+    ]
+    .into()
 }

@@ -1,357 +1,30 @@
-//! What a store promises: what is put in comes out, stories count once, and people have the last
-//! word.
+//! A store in a file of `SQLite`: what every store promises, and that a large one is quick.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
+mod promises;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use standpoint_store::corrections::{self, Correction, Holder, Verdict};
 use standpoint_store::filter::Holders;
-use standpoint_store::{Filter, Record, Store, documents, feed, figures, shifts};
+use standpoint_store::{Filter, Store, documents, feed, figures, shifts};
 
-/// A record with one sentence for each actor and score; `words` make the text like no other.
-fn record(id: &str, source: &str, published: &str, words: &str, stances: &[(&str, f64)]) -> Record {
-    let mut text = format!("{words}\n");
-    let mut actors = Vec::new();
-    for (actor, score) in stances {
-        let start = text.chars().count();
-        let sentence = format!("{actor} spoke of Moscow at {score}.");
-        text.push_str(&sentence);
-        let end = text.chars().count();
-        text.push(' ');
-        actors.push(json!({
-            "id": actor, "name": format!("Land {actor}"), "kind": "country", "country": actor,
-            "mentions": 1, "label": figures::label(*score), "degree": figures::degree(*score),
-            "score": score, "confidence": 0.8, "counter_evidence": [],
-            "evidence": [{
-                "start": start, "end": end, "text": sentence, "score": score, "confidence": 0.9,
-                "voice": "author", "time": "present",
-                "holder": {"start": start, "end": start + 3}, "target": null
-            }]
-        }));
-    }
-    let record = json!({
-        "version": 1, "id": id, "source": {"name": source, "path": format!("{id}.txt"), "id": null},
-        "title": format!("Title of {id}"), "language": "en", "published": published,
-        "author": "A. Writer", "status": "complete", "notes": [], "text": text,
-        "sentences": [{"start": 0, "end": words.chars().count(), "sentiment": null}],
-        "entities": [{"start": 0, "end": 1, "label": "country", "id": "KAZ", "name": "Kazakhstan",
-            "confidence": 0.9, "sentiment": {"label": "neutral", "score": 0.1, "confidence": 0.5}}],
-        "sentiment": {"label": "negative", "score": -0.4, "confidence": 0.7},
-        "stance": [{"target": {"id": "RUS", "name": "Russia"}, "author": null, "actors": actors}],
-        "attributes": {}, "layers": {},
-        "provenance": {"standpoint": "0.1.0", "pipeline": "p@1",
-            "stages": [{"name": "stance", "version": "0.1.0", "model": null, "ms": 0.4}]}
-    });
-    Record::read(&record.to_string()).unwrap()
+use self::promises::toward_russia;
+
+fn empty_store() -> Store {
+    Store::temporary().unwrap()
 }
 
-/// Sixty words that depend on the seed alone.
-fn words(seed: u64) -> String {
-    let word =
-        |n: u64| format!("w{}", seed.wrapping_mul(1_000_003).wrapping_add(n * n * 7) % 99_991);
-    (0..60).map(word).collect::<Vec<_>>().join(" ")
-}
-
-fn in_memory(records: &[Record]) -> Store {
-    let mut store = Store::temporary().unwrap();
-    for answer in store.put(records).unwrap() {
-        answer.unwrap();
-    }
-    store
-}
-
-/// `who stories mean` of everybody, in alphabetical order.
-fn told(store: &Store, filter: &Filter) -> Vec<String> {
-    let mut told: Vec<_> = figures::ranking(store, filter)
-        .unwrap()
-        .iter()
-        .map(|row| format!("{} {} {:.2}", row.who, row.figure.stories, row.figure.mean()))
-        .collect();
-    told.sort();
-    told
-}
-
-fn toward_russia() -> Filter {
-    Filter::toward("RUS")
-}
-
-#[test]
-fn a_story_printed_by_ten_counts_once_for_all_and_for_each() {
-    let mut records: Vec<_> = (0..10)
-        .map(|n| {
-            let introduction = format!("Printed by paper {n}. {}", words(7));
-            record(
-                &format!("c{n}"),
-                &format!("paper{n}"),
-                "2024-05-02",
-                &introduction,
-                &[("KAZ", -0.6)],
-            )
-        })
-        .collect();
-    records.push(record("other", "paper3", "2024-05-03", &words(8), &[("KAZ", 0.2)]));
-    records.push(record("late", "paper4", "2025-05-03", &words(7), &[("KAZ", -0.6)]));
-    let store = in_memory(&records);
-    assert_eq!(told(&store, &toward_russia()), ["KAZ 3 -0.33"]);
-    let extent = figures::extent(&store).unwrap();
-    assert_eq!((extent.documents, extent.stories), (12, 3));
-    // A copy speaks where the first printing is not looked at.
-    let of_paper = |name: &str| Filter { sources: vec![name.to_owned()], ..toward_russia() };
-    assert_eq!(told(&store, &of_paper("paper5")), ["KAZ 1 -0.60"]);
-    assert_eq!(told(&store, &of_paper("paper3")), ["KAZ 2 -0.20"]);
-    let passages = feed::passages(&store, &toward_russia(), None, 50).unwrap();
-    assert_eq!(passages.iter().map(|passage| passage.copies).collect::<Vec<_>>(), [1, 1, 10]);
-}
-
-#[test]
-fn the_first_of_a_story_may_go_and_another_stands_for_it() {
-    let copies: Vec<_> =
-        ["a", "b"].map(|id| record(id, id, "2024-05-02", &words(1), &[("KAZ", -0.6)])).into();
-    let mut store = in_memory(&copies);
-    // It comes again with another text under the id that somebody gave it.
-    let changed = record("a", "a", "2024-05-02", &words(2), &[("KAZ", 0.8)]);
-    store.put(&[changed]).unwrap();
-    assert_eq!(told(&store, &toward_russia()), ["KAZ 2 0.10"]);
-}
-
-#[test]
-fn every_way_to_ask_for_the_same_gives_the_same() {
-    let records: Vec<_> = (0..240)
-        .map(|n: u64| {
-            let day = format!("2024-{:02}-{:02}", n % 7 + 1, n % 27 + 1);
-            let score = (n % 19) as f64 / 10.0 - 0.9;
-            let source = if n.is_multiple_of(3) { "wire" } else { "paper" };
-            record(&format!("d{n}"), source, &day, &words(n), &[("KAZ", score), ("BLR", -score)])
-        })
-        .collect();
-    let store = in_memory(&records);
-    let ranges = [
-        (None, None),
-        (Some("2024-02-01"), Some("2024-04-30")),
-        (Some("2024-02-11"), Some("2024-04-17")),
-        (Some("2024-03-05"), Some("2024-03-09")),
-        (Some("2024-03-05"), None),
-        (None, Some("2024-03-05")),
-    ];
-    for (from, to) in ranges {
-        let quick =
-            Filter { from: from.map(str::to_owned), to: to.map(str::to_owned), ..toward_russia() };
-        // Naming all sources reads every row.
-        let slow = Filter { sources: vec!["wire".into(), "paper".into()], ..quick.clone() };
-        assert_eq!(told(&store, &quick), told(&store, &slow), "{from:?} to {to:?}");
-        assert!(!told(&store, &quick).is_empty());
-    }
-}
-
-#[test]
-fn words_are_found_and_forgotten_with_the_text() {
-    let mut store = in_memory(&[record("a", "wire", "2024-05-02", "pipeline", &[("KAZ", -0.6)])]);
-    let found = |store: &Store, words: &str| {
-        let filter = Filter { words: Some(words.to_owned()), ..toward_russia() };
-        documents::count(store, &filter).unwrap()
-    };
-    assert_eq!((found(&store, "pipeline"), found(&store, "harbour")), (1, 0));
-    store.put(&[record("a", "wire", "2024-05-02", "harbour", &[("KAZ", -0.6)])]).unwrap();
-    assert_eq!((found(&store, "pipeline"), found(&store, "harbour")), (0, 1));
-    assert_eq!(found(&store, "\" OR NEAR("), 0, "no language of queries");
-}
-
-#[test]
-fn a_page_follows_the_other_until_the_end_and_dates_that_lack_come_last() {
-    let records: Vec<_> = (0..25)
-        .map(|n: u64| {
-            let day = if n < 7 { String::new() } else { format!("2024-05-{:02}", n / 3 + 1) };
-            record(&format!("d{n}"), "wire", &day, &words(n), &[("KAZ", -0.6), ("BLR", 0.6)])
-        })
-        .collect();
-    let store = in_memory(&records);
-    let (mut passages, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = feed::passages(&store, &toward_russia(), cursor.as_deref(), 4).unwrap();
-        let Some(last) = page.last() else { break };
-        cursor = Some(last.cursor.clone());
-        passages.extend(page);
-    }
-    let mut keys: Vec<_> = passages.iter().map(|passage| passage.key).collect();
-    let days: Vec<_> = passages.iter().map(|passage| passage.day.clone()).collect();
-    assert!(days.is_sorted_by(|one, other| one >= other), "{days:?}");
-    keys.sort_unstable();
-    keys.dedup();
-    assert_eq!(keys.len(), 50);
-    let (mut listed, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = documents::documents(&store, &toward_russia(), cursor.as_deref(), 4).unwrap();
-        let Some(last) = page.last() else { break };
-        cursor = Some(last.cursor.clone());
-        listed.extend(page.into_iter().map(|document| document.id));
-    }
-    listed.sort();
-    listed.dedup();
-    assert_eq!(listed.len(), 25);
-}
-
-fn key_of(store: &Store, document: &str, who: &str) -> i64 {
-    let passages = feed::of_document(store, document).unwrap();
-    passages.iter().find(|passage| passage.who == who).unwrap().key
-}
-
-#[test]
-fn what_a_person_rejects_counts_no_more_also_when_the_document_comes_again() {
-    let original = record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]);
-    let copy = record("b", "paper", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]);
-    let mut store = in_memory(&[original.clone(), copy.clone()]);
-    let reject = Correction::Verdict(Some(Verdict::Rejected));
-    let key = key_of(&store, "a", "KAZ");
-    store.correct(key, &reject, Some("ana"), Some("irony")).unwrap();
-    assert_eq!(told(&store, &toward_russia()), ["BLR 1 0.80"], "and the copy does not step in");
-    store.put(&[original, copy]).unwrap();
-    assert_eq!(told(&store, &toward_russia()), ["BLR 1 0.80"], "it sticks");
-    let labelled = corrections::labelled(&store).unwrap();
-    assert_eq!(
-        labelled.iter().map(|row| (row.holder.as_str(), row.label.as_str())).collect::<Vec<_>>(),
-        [("KAZ", "neutral")]
-    );
-    let key = key_of(&store, "a", "KAZ");
-    store.correct(key, &Correction::Verdict(None), None, None).unwrap();
-    assert_eq!(told(&store, &toward_russia()), ["BLR 1 0.80", "KAZ 1 -0.60"], "taken back");
-    assert!(corrections::corrections(&store, 10).unwrap().is_empty());
-}
-
-#[test]
-fn what_was_said_of_a_forgotten_document_is_forgotten_in_its_copies() {
-    let print = |id: &str| record(id, id, "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]);
-    let mut store = in_memory(&[print("a"), print("b"), print("c")]);
-    let reject = Correction::Verdict(Some(Verdict::Rejected));
-    let (first, copy) = (key_of(&store, "a", "KAZ"), key_of(&store, "b", "BLR"));
-    store.correct(first, &reject, Some("ana"), None).unwrap();
-    store.correct(copy, &reject, Some("ana"), None).unwrap();
-    assert_eq!(told(&store, &toward_russia()), [""; 0]);
-    assert!(store.forget("a").unwrap() && !store.forget("a").unwrap());
-    // What was said of a copy itself stays, and holds for the other one.
-    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.60"]);
-    let stories: Vec<Option<String>> = {
-        let sql = "SELECT story FROM documents ORDER BY key";
-        let mut statement = store.connection().prepare(sql).unwrap();
-        let rows = statement.query_map([], |row| row.get(0)).unwrap();
-        rows.map(Result::unwrap).collect()
-    };
-    assert_eq!(stories, [Some("b".to_owned()), Some("b".to_owned())]);
-    store.put(&[print("b"), print("c")]).unwrap();
-    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.60"], "also when they come again");
-}
-
-#[test]
-fn a_new_document_does_not_join_the_story_of_a_forgotten_one() {
-    let of = |id: &str, seed| record(id, id, "2024-05-02", &words(seed), &[("KAZ", -0.6)]);
-    let mut store = in_memory(&[of("a", 1), of("b", 2)]);
-    // The first becomes a copy of the last, whose key the next document is given.
-    store.put(&[of("a", 2)]).unwrap();
-    store.forget("b").unwrap();
-    store.put(&[of("c", 3)]).unwrap();
-    assert_eq!(told(&store, &toward_russia()), ["KAZ 2 -0.60"]);
-}
-
-#[test]
-fn a_person_names_another_holder_and_another_score() {
-    let mut store =
-        in_memory(&[record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)])]);
-    let holder = |id: &str| Some(Holder { id: id.into(), name: Some(format!("Land {id}")) });
-    let cases: [(&str, Correction, &[&str]); 5] = [
-        ("another holder", Correction::Holder(holder("UKR")), &["BLR 1 0.80", "UKR 1 -0.60"]),
-        // A person's word is sure, and weighs a little more.
-        ("one who is there", Correction::Holder(holder("BLR")), &["BLR 1 0.06"]),
-        ("taken back", Correction::Holder(None), &["BLR 1 0.80", "KAZ 1 -0.60"]),
-        ("another score", Correction::Score(Some(0.3)), &["BLR 1 0.80", "KAZ 1 0.30"]),
-        ("another actor", Correction::Actor(holder("UZB")), &["BLR 1 0.80", "UZB 1 0.30"]),
-    ];
-    for (case, correction, expected) in cases {
-        let passages = feed::of_document(&store, "a").unwrap();
-        let key = passages[0].key;
-        store.correct(key, &correction, None, None).unwrap();
-        assert_eq!(told(&store, &toward_russia()), expected, "{case}");
-    }
-    let labelled = corrections::labelled(&store).unwrap();
-    assert_eq!(labelled.len(), 1);
-    assert_eq!((labelled[0].said.holder.as_str(), labelled[0].said.score), ("KAZ", -0.6));
-    assert_eq!((labelled[0].holder.as_str(), labelled[0].score), ("UZB", Some(0.3)));
-    let refused = [
-        (99_999, Correction::Score(Some(0.0)), "no passage"),
-        (1, Correction::Score(Some(7.0)), "-1 (opposed) to 1"),
-        (1, Correction::Holder(Some(Holder { id: " ".into(), name: None })), "an actor's id"),
-    ];
-    for (key, correction, expected) in refused {
-        let error = store.correct(key, &correction, None, None).unwrap_err().to_string();
-        assert!(error.contains(expected), "{error}");
-    }
-}
-
-#[test]
-fn sums_of_months_are_what_single_rows_add_up_to_whatever_was_done() {
-    let mut store = in_memory(&[]);
-    for round in 0..3_u64 {
-        for n in 0..40_u64 {
-            let points = ((n * 7 + round * 3) % 21) as f64 / 10.0 - 1.0;
-            let id = format!("d{}", n % 25);
-            let words = words((n + round) % 13);
-            store.put(&[record(&id, "wire", "2024-05-02", &words, &[("KAZ", points)])]).unwrap();
-            if n.is_multiple_of(5) {
-                let key = key_of(&store, &id, "KAZ");
-                let verdict =
-                    if n.is_multiple_of(2) { Verdict::Rejected } else { Verdict::Accepted };
-                store.correct(key, &Correction::Verdict(Some(verdict)), None, None).unwrap();
-            }
-        }
-    }
-    let count =
-        |sql: &str| -> i64 { store.connection().query_row(sql, [], |row| row.get(0)).unwrap() };
-    for column in ["w", "w * w", "w * x", "w * x * x"] {
-        let name = column.replace(" * ", "");
-        assert_eq!(
-            count(&format!("SELECT coalesce(sum({name}), 0) FROM month_figure")),
-            count(&format!("SELECT coalesce(sum({column}), 0) FROM stance_weight")),
-            "{column}"
-        );
-    }
-    assert_eq!(
-        count(
-            "SELECT count(*) FROM (SELECT 1 FROM stance WHERE leads GROUP BY story, who, target_id HAVING count(*) > 1)"
-        ),
-        0,
-        "one leads"
-    );
-}
-
-#[test]
-fn who_moved_is_told_from_who_wavered() {
-    let mut records = Vec::new();
-    for n in 0..60_u64 {
-        let day = format!("2024-{:02}-{:02}", n / 15 + 1, n % 15 + 10);
-        let moved = if n < 45 { -0.5 } else { 0.4 };
-        let wavers = if n.is_multiple_of(2) { -0.8 } else { 0.8 };
-        records.push(record(
-            &format!("d{n}"),
-            "wire",
-            &day,
-            &words(n),
-            &[("KAZ", moved), ("BLR", wavers), ("UKR", -0.9)],
-        ));
-    }
-    // A date in the future does not move the window away.
-    records.push(record("future", "wire", "2999-01-01", &words(99), &[("KAZ", 0.9)]));
-    let store = in_memory(&records);
-    let shifts = shifts::shifts(&store, &toward_russia(), 30).unwrap();
-    let told: Vec<_> = shifts.iter().map(|shift| (shift.who.as_str(), shift.to.as_str())).collect();
-    assert_eq!(told, [("KAZ", "2024-04-24")]);
-    assert!(shifts[0].before < 0.0 && shifts[0].now > 0.0 && shifts[0].errors > 2.5);
+/// The one number that a question asks for.
+fn number(store: &Store, sql: &str) -> i64 {
+    store.sqlite().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 /// Fills a store quickly.
 fn large(path: &Path, documents: i64) -> Store {
     let store = Store::open(path, false).unwrap();
-    let connection = store.connection();
+    let connection = store.sqlite().unwrap();
     connection.execute_batch("CREATE TEMP TABLE size (documents INTEGER)").unwrap();
     connection.execute("INSERT INTO size VALUES (?)", [documents]).unwrap();
     connection.execute_batch(include_str!("large.sql")).unwrap();
@@ -425,7 +98,8 @@ fn a_million_passages_answer_every_page_within_100_ms() {
     let folder = tempfile::tempdir().unwrap();
     let store = large(&folder.path().join("large.db"), 100_000);
     let passages: i64 = store
-        .connection()
+        .sqlite()
+        .unwrap()
         .query_row("SELECT count(*) FROM evidence_row", [], |row| row.get(0))
         .unwrap();
     assert!(passages >= 1_000_000, "{passages}");

@@ -116,12 +116,12 @@ const FILTERED: [&str; 4] = ["/figures", "/evidence", "/documents", "/shifts"];
 
 fn shown<T: Serialize>(
     site: &Site,
-    read: impl FnOnce(&Store) -> Result<T, standpoint_store::schema::SqliteError>,
+    read: impl FnOnce(&Store) -> Result<T, standpoint_store::Error>,
 ) -> Result<Reply, SiteError> {
     Ok(Reply::json(StatusCode::OK, &site.reading(read)?))
 }
 
-fn overview(store: &Store, query: &str) -> Result<Overview, standpoint_store::schema::SqliteError> {
+fn overview(store: &Store, query: &str) -> Result<Overview, standpoint_store::Error> {
     let query = Site::query(store, query)?;
     Ok(Overview::of(figures::ranking(store, &query.filter)?, query.actors))
 }

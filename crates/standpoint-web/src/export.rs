@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use serde::Serialize;
 use standpoint_store::documents::{self, Listed};
 use standpoint_store::feed::{self, Passage};
-use standpoint_store::schema::SqliteError;
 use standpoint_store::{Filter, Store};
 
 use crate::overview::Overview;
@@ -200,7 +199,7 @@ pub fn figures(overview: &Overview, format: Format, out: &mut dyn Write) -> io::
 fn rows<T: Row>(
     format: Format,
     out: &mut dyn Write,
-    each: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<(), SqliteError>,
+    each: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<(), standpoint_store::Error>,
 ) -> io::Result<()> {
     if format == Format::Csv {
         csv_line(out, &T::COLUMNS.iter().copied().map(Cell::Text).collect::<Vec<_>>())?;

@@ -1,7 +1,6 @@
 //! The form that says what is looked at; everything in it stands in the page's address.
 
 use maud::{Markup, html};
-use standpoint_store::schema::SqliteError;
 use standpoint_store::{Store, figures};
 
 use crate::address::Query;
@@ -17,7 +16,7 @@ const MOST_SOURCES: usize = 60;
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, SqliteError> {
+pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoint_store::Error> {
     let filter = &query.filter;
     let targets = figures::targets(store)?;
     let extent = figures::extent(store)?;

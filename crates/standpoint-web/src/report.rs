@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use standpoint_store::documents::{self, Kept};
 use standpoint_store::feed::{self, Passage};
 use standpoint_store::figures::{self, Extent};
-use standpoint_store::schema::SqliteError;
 use standpoint_store::{Filter, Store};
 use thiserror::Error;
 
@@ -42,7 +41,7 @@ impl Default for Contents {
 pub enum ReportError {
     /// The store cannot be read.
     #[error("cannot read the store")]
-    Store(#[from] SqliteError),
+    Store(#[from] standpoint_store::Error),
     /// The page cannot be written.
     #[error("cannot write the page")]
     Write(#[from] io::Error),
@@ -152,7 +151,7 @@ pub fn write(
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn target_name(store: &Store, id: &str) -> Result<String, SqliteError> {
+pub fn target_name(store: &Store, id: &str) -> Result<String, standpoint_store::Error> {
     let targets = figures::targets(store)?;
     let known = targets.into_iter().find(|target| target.id == id);
     Ok(line(&known.map_or_else(|| id.to_owned(), |target| target.name)))

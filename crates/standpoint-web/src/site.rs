@@ -1,7 +1,6 @@
 //! The dashboard: a request becomes a reply.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -9,8 +8,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 use standpoint_store::feed::{self, Passage};
-use standpoint_store::schema::SqliteError;
-use standpoint_store::{Store, StoreError, documents, figures, shifts};
+use standpoint_store::{Place, Store, StoreError, documents, figures, shifts};
 
 use crate::address::{Query, decoded, encoded};
 use crate::document::{self, Anchor};
@@ -136,7 +134,7 @@ const MANY: usize = 50;
 
 /// A dashboard over one store.
 pub struct Site {
-    store: PathBuf,
+    store: Place,
     readers: Mutex<Vec<Store>>,
     writer: Mutex<Option<Store>>,
     keys: Keys,
@@ -158,14 +156,20 @@ pub enum SiteError {
     Store(#[from] StoreError),
     /// The store cannot be read or written.
     #[error("the store cannot be used: {0}")]
-    Sqlite(#[from] SqliteError),
+    Base(#[from] standpoint_store::Error),
 }
 
 impl Site {
-    /// A dashboard over the store at this path, which is there.
+    /// A dashboard over the store at this place, which is there.
     #[must_use]
-    pub fn new(store: PathBuf, keys: Keys, daemon: Arc<dyn Daemon>) -> Self {
-        Self { store, readers: Mutex::default(), writer: Mutex::default(), keys, daemon }
+    pub fn new(store: impl Into<Place>, keys: Keys, daemon: Arc<dyn Daemon>) -> Self {
+        Self {
+            store: store.into(),
+            readers: Mutex::default(),
+            writer: Mutex::default(),
+            keys,
+            daemon,
+        }
     }
 
     /// The key of the address that logs a browser in.
@@ -184,12 +188,14 @@ impl Site {
     pub fn pulse(&self, reader: &mut Option<Store>) -> Result<(i64, i64), SiteError> {
         let store = match reader {
             Some(store) => store,
-            None => reader.insert(Store::read(&self.store)?),
+            None => reader.insert(self.store.read()?),
         };
-        let version = store.data_version()?;
-        let sql = "SELECT count(*) FROM document";
-        let documents = store.connection().query_row(sql, [], |row| row.get(0))?;
-        Ok((version, documents))
+        let pulse = store.data_version().and_then(|version| Ok((version, store.size()?)));
+        if pulse.is_err() {
+            // The next call makes a new one.
+            *reader = None;
+        }
+        Ok(pulse?)
     }
 
     /// Answers. Blocks as long as the store takes.
@@ -233,12 +239,12 @@ impl Site {
     /// Lends a connection that reads.
     pub(crate) fn reading<T>(
         &self,
-        work: impl FnOnce(&Store) -> Result<T, SqliteError>,
+        work: impl FnOnce(&Store) -> Result<T, standpoint_store::Error>,
     ) -> Result<T, SiteError> {
         let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = match kept {
             Some(store) => store,
-            None => Store::read(&self.store)?,
+            None => self.store.read()?,
         };
         let result = work(&store)?;
         // One that failed is not used again.
@@ -254,9 +260,13 @@ impl Site {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let store = match writer.as_mut() {
             Some(store) => store,
-            None => writer.insert(Store::open(&self.store, true)?),
+            None => writer.insert(self.store.open(true)?),
         };
-        Ok(work(store))
+        let result = work(store);
+        if store.is_lost() {
+            *writer = None;
+        }
+        Ok(result)
     }
 
     pub(crate) fn daemon(&self) -> &dyn Daemon {
@@ -264,7 +274,7 @@ impl Site {
     }
 
     /// Reads the query; the target is the one with the most stances where it does not say.
-    pub(crate) fn query(store: &Store, query: &str) -> Result<Query, SqliteError> {
+    pub(crate) fn query(store: &Store, query: &str) -> Result<Query, standpoint_store::Error> {
         let read = Query::read(query, "");
         if !read.filter.target.is_empty() {
             return Ok(read);
@@ -361,7 +371,7 @@ impl Site {
             };
             let overview = view == View::All;
             let overview = overview
-                .then(|| Ok::<_, SqliteError>(Overview::of(figures::ranking(store, filter)?, query.actors)))
+                .then(|| Ok::<_, standpoint_store::Error>(Overview::of(figures::ranking(store, filter)?, query.actors)))
                 .transpose()?;
             let body = html! {
                 (navigation(view.path(), Some(&query)))

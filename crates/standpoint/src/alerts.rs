@@ -12,7 +12,7 @@ use standpoint_config::AlertSettings;
 use standpoint_connectors::files::with_causes;
 use standpoint_connectors::webhook::{Client, Endpoint, Verdict};
 use standpoint_store::shifts::{self, Shift};
-use standpoint_store::{Filter, Store, figures};
+use standpoint_store::{Filter, Place, figures};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
@@ -38,7 +38,7 @@ const MOST_TOLD: usize = 10_000;
 pub(crate) struct Alerts {
     settings: AlertSettings,
     webhook: Option<Client>,
-    store: PathBuf,
+    store: Place,
     told_in: PathBuf,
     told: Told,
 }
@@ -114,7 +114,7 @@ impl Alerts {
     /// # Errors
     ///
     /// When nobody is told, or the address cannot be used; exit code 2.
-    pub(crate) fn new(settings: AlertSettings, store: PathBuf, data_dir: &Path) -> Result<Self> {
+    pub(crate) fn new(settings: AlertSettings, store: Place, data_dir: &Path) -> Result<Self> {
         if settings.file.is_none() && settings.webhook.is_none() {
             return Err(exit::usage(
                 "`server.alerts` tells nobody: give it a `file` or a `webhook`",
@@ -173,8 +173,8 @@ impl Alerts {
 }
 
 /// The shifts toward every target.
-fn found(path: &Path, days: u32) -> Result<Vec<Shift>> {
-    let store = Store::read(path)?;
+fn found(store: &Place, days: u32) -> Result<Vec<Shift>> {
+    let store = store.read()?;
     let mut found = Vec::new();
     for target in figures::targets(&store)? {
         found.extend(shifts::shifts(&store, &Filter::toward(target.id), days)?);

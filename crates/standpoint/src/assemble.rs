@@ -19,6 +19,7 @@ use standpoint_connectors::jsonl::{JsonlSettings, JsonlSink, Maker};
 use standpoint_connectors::ledger::Ledger;
 use standpoint_connectors::ledger::memory::{Memory, Window};
 use standpoint_connectors::limits::ReadLimits;
+use standpoint_connectors::postgres::{PostgresSettings, PostgresSink};
 use standpoint_connectors::retention::{Holding, Keep};
 use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
 use standpoint_connectors::stream::StreamSink;
@@ -28,6 +29,7 @@ use standpoint_engine::{
     SourceChange, SourcePart, SourceStep, StageStep,
 };
 use standpoint_stage::StartContext;
+use standpoint_store::Place;
 
 use crate::bounded::Bounded;
 use crate::cli::PipelineChoice;
@@ -80,6 +82,19 @@ pub(crate) fn paths_of(file: &PipelineFile, kind: &str) -> Vec<(String, PathBuf)
         Some((entry.name.clone(), PathBuf::from(settings.get("path")?.as_str()?)))
     });
     paths.flatten().collect()
+}
+
+/// The stores on servers that a file's sinks keep, by their names.
+///
+/// # Errors
+///
+/// When the settings of one are none.
+pub(crate) fn servers_of(file: &PipelineFile) -> Result<Vec<(String, PostgresSettings)>> {
+    let sinks = file.sinks.iter().filter(|entry| entry.kind == "postgres");
+    let settings = |entry: &SinkSettings| {
+        Ok((entry.name.clone(), serde_json::from_value(sink_settings(entry)?)?))
+    };
+    sinks.map(settings).collect()
 }
 
 /// The ledger in the data folder of a file; for whoever holds the folder.
@@ -386,6 +401,13 @@ impl Assembly {
                 let store = SqliteSink::open(&settings.path, self.maker(), sync);
                 Box::new(store.with_context(fail)?)
             }
+            "postgres" => {
+                let settings: PostgresSettings = serde_json::from_value(settings)?;
+                let store = PostgresSink::open(settings, self.maker(), sync);
+                Box::new(
+                    store.map_err(|error| exit::usage(with_causes(&error))).with_context(fail)?,
+                )
+            }
             "stdout" => {
                 Box::new(StreamSink::new(self.maker(), std::io::stdout(), "standard output"))
             }
@@ -544,15 +566,19 @@ impl Assembly {
     /// # Errors
     ///
     /// When its settings are none.
-    pub(crate) fn store(&self) -> Result<Option<PathBuf>> {
-        let Some(sink) = self.file.sinks.iter().find(|sink| sink.kind == "sqlite") else {
-            return Ok(None);
-        };
-        let schema = sink_schemas().remove("sqlite").unwrap_or_default();
-        let settings =
-            sink.settings.conform(&schema).map_err(|found| exit::usage(found.render(false)))?;
-        let settings: SqliteSettings = serde_json::from_value(settings)?;
-        Ok(Some(settings.path))
+    pub(crate) fn store(&self) -> Result<Option<Place>> {
+        for sink in &self.file.sinks {
+            if sink.kind == "sqlite" {
+                let settings: SqliteSettings = serde_json::from_value(sink_settings(sink)?)?;
+                return Ok(Some(Place::File(settings.path)));
+            }
+            if sink.kind == "postgres" {
+                let settings: PostgresSettings = serde_json::from_value(sink_settings(sink)?)?;
+                let place = settings.place().map_err(|error| exit::usage(with_causes(&error)))?;
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     /// A sink with the file's `commit` settings.

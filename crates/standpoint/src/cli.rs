@@ -435,7 +435,8 @@ pub(crate) enum ExplainFormat {
     standpoint report out/standpoint.db --from 2024-01 --to 2024-06 -o spring.html\n  \
     standpoint report speeches.jsonl --holders authors --title 'Toward Russia' -o speeches.html")]
 pub(crate) struct Report {
-    /// Result lines (`.jsonl`, also `.gz`), or one store of the `sqlite` sink.
+    /// Result lines (`.jsonl`, also `.gz`), or one store: the file of a `sqlite` sink, or the
+    /// address of a `postgres` sink (its password in PGPASSWORD).
     #[arg(required = true, value_name = "RESULTS", value_hint = ValueHint::FilePath)]
     pub(crate) results: Vec<PathBuf>,
 
@@ -489,7 +490,7 @@ pub(crate) struct Report {
     standpoint reprocess -c pipeline.yaml --dry-run   # what would change\n  \
     standpoint reprocess -c pipeline.yaml             # change it; corrections by people stay")]
 pub(crate) struct Reprocess {
-    /// The pipeline file, with a sink of type `sqlite`.
+    /// The pipeline file, with a sink of type `sqlite` or `postgres`.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: PathBuf,
 
@@ -512,7 +513,8 @@ pub(crate) struct Reprocess {
 
 #[derive(Debug, Args)]
 pub(crate) struct Corrections {
-    /// The store of a `sqlite` sink.
+    /// The store: the file of a `sqlite` sink, or the address of a `postgres` sink (its password in
+    /// PGPASSWORD).
     #[arg(value_name = "STORE", value_hint = ValueHint::FilePath)]
     pub(crate) store: PathBuf,
 }

@@ -4,12 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use standpoint_config::PipelineFile;
+use standpoint_store::Place;
 use standpoint_web::login::Keys;
 use standpoint_web::site::{Daemon, Site};
 
@@ -27,7 +28,7 @@ const TOKEN: &str = "server.token";
 
 /// A dashboard that is not shown yet.
 pub(crate) struct Dashboard {
-    store: PathBuf,
+    store: Place,
     keys: Keys,
     file: PipelineFile,
     address: SocketAddr,
@@ -44,7 +45,7 @@ impl Dashboard {
     ///
     /// When a key cannot be read or made.
     pub(crate) fn new(
-        store: PathBuf,
+        store: Place,
         file: &PipelineFile,
         data_dir: &Path,
         address: SocketAddr,

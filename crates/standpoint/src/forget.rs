@@ -8,9 +8,9 @@ use standpoint_connectors::files::with_causes;
 use standpoint_connectors::forget::{self, Forgotten};
 use standpoint_connectors::inbox::OnSuccess;
 use standpoint_connectors::instance::{Instance, InstanceError};
-use standpoint_connectors::sqlite;
+use standpoint_connectors::{postgres, sqlite};
 
-use crate::assemble::{inboxes_of, ledger_of, paths_of, pipeline_file, read_limits};
+use crate::assemble::{inboxes_of, ledger_of, paths_of, pipeline_file, read_limits, servers_of};
 use crate::cli;
 use crate::exit::{self, Exit};
 use crate::style::harmless;
@@ -72,6 +72,11 @@ fn in_outputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
     for (_, path) in paths_of(file, "sqlite") {
         if sqlite::forget(&path, id)? {
             told.say(&format!("{}: its rows are deleted", path.display()));
+        }
+    }
+    for (name, settings) in servers_of(file)? {
+        if postgres::forget(&settings, id)? {
+            told.say(&format!("the store of sink `{name}`: its rows are deleted"));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use standpoint_config::{Catalogue, Draft, DraftStage, PluginReference};
 use standpoint_connectors::files::{FilesSettings, LinesSettings, StdinSettings};
 use standpoint_connectors::inbox::InboxSettings;
 use standpoint_connectors::jsonl::{JsonlSettings, StdoutSettings};
+use standpoint_connectors::postgres::PostgresSettings;
 use standpoint_connectors::sqlite::SqliteSettings;
 use standpoint_connectors::webhook::WebhookSettings;
 use standpoint_stage::check_chain;
@@ -61,6 +62,7 @@ pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
 pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
     let mut schemas = BTreeMap::from([
         ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
+        ("postgres", schemars::schema_for!(PostgresSettings).to_value()),
         ("sqlite", schemars::schema_for!(SqliteSettings).to_value()),
         ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
         ("webhook", schemars::schema_for!(WebhookSettings).to_value()),

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use standpoint_connectors::files::{is_same_file, with_causes};
 use standpoint_connectors::jsonl::Maker;
 use standpoint_document::Document;
-use standpoint_store::{Record, Store, figures};
+use standpoint_store::{Place, Record, Server, Store, figures};
 use standpoint_web::address::Query;
 use standpoint_web::report::{self, Contents};
 
@@ -103,7 +103,8 @@ pub(crate) fn explained(documents: &[Document<'_>], maker: &Maker) -> Result<Str
 ///
 /// When the store cannot be read.
 pub(crate) fn corrections(arguments: &cli::Corrections) -> Result<String> {
-    let store = Store::read(&arguments.store).map_err(|error| exit::usage(with_causes(&error)))?;
+    let place = Place::named(&arguments.store);
+    let store = place.read().map_err(|error| exit::usage(with_causes(&error)))?;
     let rows = standpoint_store::corrections::labelled(&store)?;
     let lines = rows.iter().map(|row| Ok(format!("{}\n", serde_json::to_string(row)?)));
     lines.collect()
@@ -111,13 +112,19 @@ pub(crate) fn corrections(arguments: &cli::Corrections) -> Result<String> {
 
 /// The store that is named, or one of the result lines that are.
 fn store(paths: &[std::path::PathBuf]) -> Result<Store> {
+    let is_store =
+        |path: &Path| Ok::<_, anyhow::Error>(is_server(path) || begins_with(path, SQLITE)?);
     if let [path] = paths
-        && begins_with(path, SQLITE)?
+        && is_store(path)?
     {
-        return Store::read(path).map_err(|error| exit::usage(with_causes(&error)));
+        return Place::named(path).read().map_err(|error| exit::usage(with_causes(&error)));
     }
     let mut store = Store::temporary()?;
     for path in paths {
+        if is_server(path) {
+            // The address may hold a password.
+            return Err(exit::usage("a store is reported on by itself; name it alone"));
+        }
         if begins_with(path, SQLITE)? {
             return Err(exit::usage(format!(
                 "{}: a store is reported on by itself; name it alone",
@@ -127,6 +134,10 @@ fn store(paths: &[std::path::PathBuf]) -> Result<Store> {
         read_lines(path, &mut store)?;
     }
     Ok(store)
+}
+
+fn is_server(path: &Path) -> bool {
+    path.to_str().is_some_and(Server::is_meant)
 }
 
 fn open(path: &Path) -> Result<File> {

@@ -37,17 +37,17 @@ pub(crate) fn run(arguments: &cli::Reprocess) -> Result<Exit> {
     let choice =
         PipelineChoice { config: Some(arguments.config.clone()), set: arguments.set.clone() };
     let assembly = Assembly::of(&choice)?;
-    let path = assembly.store()?.ok_or_else(|| {
+    let place = assembly.store()?.ok_or_else(|| {
         exit::usage(format!(
-            "{}: has no sink of type `sqlite`, in which documents are kept to be read again",
+            "{}: has no sink of type `sqlite` or `postgres`, in which documents are kept to be read again",
             arguments.config.display()
         ))
     })?;
     let refuse = |error| exit::usage(with_causes(&error));
     let stages = assembly.stages(&[])?;
     let now = Chain::of(&stages);
-    let writer = Store::open(&path, true).map_err(refuse)?;
-    let reader = Store::read(&path).map_err(refuse)?;
+    let writer = place.open(true).map_err(refuse)?;
+    let reader = place.read().map_err(refuse)?;
     let ids = documents::ids(&reader)?;
     let again = again(reader, ids, now, arguments.all);
     let tally = Arc::new(Mutex::new(Tally::default()));
