@@ -112,9 +112,12 @@ fn what_the_server_refuses_is_one_documents_failure() {
     let mut store = cluster.place("news").open(true).unwrap();
     let of = |id: &str, n| record(id, "wire", "2024-05-02", &words(n), &[("KAZ", -0.6)]);
     // Longer than the server's index takes, and of letters that do not compress.
-    let long: String =
-        (0..4000_u32).map(|n| char::from(b'a' + (n * n % 26 + n / 9 % 7) as u8 % 26)).collect();
-    let long = format!("{long}{}", words(77).repeat(20));
+    let mut state = 1_u32;
+    let letters = (0..12_000).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + (state >> 24) as u8 % 90)
+    });
+    let long: String = letters.collect();
     let mut with_nul = of("nul", 4);
     with_nul.text.push_str("\0\0");
     let answers = store.put(&[of("a", 1), of(&long, 2), of("c", 3), with_nul]).unwrap();
@@ -149,7 +152,7 @@ fn views_are_those_of_sqlite() {
         let columns: Vec<String> = {
             let sqlite = sqlite.sqlite().unwrap();
             let statement = sqlite.prepare(&format!("SELECT * FROM {view}")).unwrap();
-            statement.column_names().into_iter().map(str::to_owned).collect()
+            statement.column_names().map(str::to_owned).collect()
         };
         let found = cluster.ask(&format!(
             "SELECT string_agg(column_name, ',' ORDER BY ordinal_position)
