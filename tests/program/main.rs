@@ -19,6 +19,8 @@ mod limits;
 mod neural;
 mod pipeline_file;
 mod pipes;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod process;
 mod quarantine;
 mod reload;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Folder, plugins, run};
+use crate::harness::{Folder, pipeline, plugins, run};
 
 const ARTICLE: &str = "Kazakhstan condemned Russia.";
 
@@ -194,4 +194,20 @@ fn a_file_with_every_part_has_no_mistakes() {
     folder.write("plugins/.keep", "");
     let ran = run(&["validate", &pipeline]).expect(0);
     assert_eq!(ran.stdout, format!("{pipeline}: no mistakes\n"));
+}
+
+#[test]
+fn a_sink_that_this_build_lacks_is_named_with_its_feature() {
+    let folder = Folder::new();
+    for (kind, is_built) in
+        [("postgres", cfg!(feature = "postgres")), ("nats", cfg!(feature = "nats"))]
+    {
+        let sink = format!("store: {{ type: {kind}, url: '{kind}://127.0.0.1' }}");
+        let pipeline = folder.write("p.yaml", pipeline("[tokenise]", &sink, ""));
+        let ran = run(&["validate", &pipeline]);
+        let refusal = format!("this build has no sink type `{kind}`");
+        assert_eq!(ran.stdout.contains(&refusal), !is_built, "{kind}: {}", ran.stdout);
+        let advice = format!("build the program with `--features {kind}`");
+        assert_eq!(ran.stdout.contains(&advice), !is_built, "{kind}: {}", ran.stdout);
+    }
 }

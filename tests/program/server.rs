@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::ops::{Deref, DerefMut};
 use std::process::Child;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -13,17 +14,41 @@ use crate::daemon::signal;
 use crate::harness::{Folder, Ran, becomes_true, command, is_there, run, wait};
 
 /// A daemon whose server listens on a port of the system's choice.
-struct Served {
-    folder: Folder,
-    pipeline: String,
-    child: Child,
+pub(crate) struct Served {
+    pub(crate) folder: Folder,
+    pub(crate) pipeline: String,
+    pub(crate) child: Kept,
     address: String,
     log: thread::JoinHandle<String>,
 }
 
+/// A process that ends with the test, also where that fails.
+pub(crate) struct Kept(Child);
+
+impl Deref for Kept {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // One that has ended is none.
+        let _ = self.0.kill();
+    }
+}
+
 impl Served {
     /// Starts it with `settings` beside the address, and further sinks.
-    fn start(settings: &str, sinks: &str) -> Self {
+    pub(crate) fn start(settings: &str, sinks: &str) -> Self {
         let folder = Folder::new();
         folder.write("token", "a-token-of-this-test\n");
         let pipeline = folder.write(
@@ -44,7 +69,7 @@ server: {{ listen: 127.0.0.1:0{settings} }}
         );
         fs::create_dir(folder.at("inbox")).unwrap();
         let mut child =
-            command(&["--log-format", "json", "daemon", "-c", &pipeline]).spawn().unwrap();
+            Kept(command(&["--log-format", "json", "daemon", "-c", &pipeline]).spawn().unwrap());
         let (sender, told) = sync_channel(1);
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = thread::spawn(move || {
@@ -64,13 +89,13 @@ server: {{ listen: 127.0.0.1:0{settings} }}
         Self { folder, pipeline, child, address, log }
     }
 
-    fn drop_in(&self, name: &str, text: &str) {
+    pub(crate) fn drop_in(&self, name: &str, text: &str) {
         let draft = self.folder.write("draft", text);
         fs::rename(draft, self.folder.at(&format!("inbox/{name}"))).unwrap();
     }
 
     /// Sends a request as it stands, and gives the status code and the whole answer.
-    fn ask(&self, request: &str) -> (u16, String) {
+    pub(crate) fn ask(&self, request: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -79,12 +104,12 @@ server: {{ listen: 127.0.0.1:0{settings} }}
         (code.unwrap_or_else(|| panic!("no HTTP: {answer:?}")), answer)
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     }
 
     /// Waits for its end.
-    fn finish(mut self) -> (Folder, Ran) {
+    pub(crate) fn finish(mut self) -> (Folder, Ran) {
         let code = wait(&mut self.child).code();
         let stderr = self.log.join().unwrap();
         assert!(!stderr.contains("panicked at"), "{stderr}");

@@ -2,7 +2,7 @@
 //! written once.
 //!
 //! Statements keep to what both understand, with `?` or `?1` for a value. Where the two differ,
-//! Postgres' side changes the text (see [`postgres`]): that happens to the full-text search and
+//! Postgres' side changes the text (see the module `postgres`): that happens to the full-text search and
 //! to hints for `SQLite`'s planner.
 
 #[cfg(feature = "postgres")]
@@ -351,6 +351,10 @@ impl Base {
     }
 
     /// Lets readers see that something has changed; `SQLite` does so by itself.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "a server may refuse")
+    )]
     pub(crate) fn count_change(&self) -> Result<()> {
         match self {
             Self::Sqlite(_) => Ok(()),
@@ -365,6 +369,10 @@ impl Base {
     }
 
     /// The connection, where it is one to `SQLite`.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unnecessary_wraps, reason = "a server has none")
+    )]
     pub(crate) const fn sqlite(&self) -> Option<&Connection> {
         match self {
             Self::Sqlite(connection) => Some(connection),

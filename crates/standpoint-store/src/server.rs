@@ -193,7 +193,6 @@ pub(crate) fn open(_: &Server, _: Opened) -> Result<base::Base, ServerError> {
 
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "nothing is opened"))]
 pub(crate) enum Opened {
     /// To be read.
     Read,

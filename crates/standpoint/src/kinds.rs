@@ -46,7 +46,11 @@ pub(crate) fn catalogue<'p>(
 }
 
 /// Types of sources, sinks and clusters that come with a feature of the program.
-const FEATURES: &[(&str, &str)] = &[("sink type nats", "nats"), ("kind of cluster nats", "nats")];
+const FEATURES: &[(&str, &str)] = &[
+    ("sink type nats", "nats"),
+    ("kind of cluster nats", "nats"),
+    ("sink type postgres", "postgres"),
+];
 
 /// The source types; a new one adds its line here and in [`Assembly::sources`](crate::assemble::Assembly::sources).
 pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
@@ -62,11 +66,13 @@ pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
 pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
     let mut schemas = BTreeMap::from([
         ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
-        ("postgres", schemars::schema_for!(PostgresSettings).to_value()),
         ("sqlite", schemars::schema_for!(SqliteSettings).to_value()),
         ("stdout", schemars::schema_for!(StdoutSettings).to_value()),
         ("webhook", schemars::schema_for!(WebhookSettings).to_value()),
     ]);
+    if cfg!(feature = "postgres") {
+        schemas.insert("postgres", schemars::schema_for!(PostgresSettings).to_value());
+    }
     schemas.append(&mut cluster::sink_schemas());
     schemas
 }

@@ -68,9 +68,15 @@ impl Cluster {
         self.done("pg_ctl", &["stop", "-m", "immediate", "-w", "-D", &self.data()]);
     }
 
+    /// The address of its database, as people write it.
+    pub(crate) fn url(&self) -> String {
+        let folder = self.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgres://standpoint@{folder}/postgres")
+    }
+
     /// A store in this schema.
     pub(crate) fn place(&self, schema: &str) -> Place {
-        let url = format!("host={} user=standpoint dbname=postgres", self.folder.path().display());
+        let url = self.url();
         let timeout = Duration::from_secs(20);
         let schema = schema.to_owned();
         Place::Server(Box::new(Server { url, password: None, schema, ca_file: None, timeout }))
