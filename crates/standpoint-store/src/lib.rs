@@ -15,7 +15,7 @@
 //!
 //! Modules in reading order: [`record`], [`schema`] and [`server`]; [`base`] is where statements run; [`write`](mod@write) puts records in, with
 //! [`story`]; [`filter`] says what is asked for; [`figures`], [`shifts`], [`feed`] and [`documents`] answer;
-//! [`corrections`] is what people say.
+//! [`corrections`] is what people say; [`table`] is rows for other programs.
 
 pub mod base;
 pub mod corrections;
@@ -29,6 +29,7 @@ pub mod schema;
 pub mod server;
 pub mod shifts;
 pub mod story;
+pub mod table;
 pub mod write;
 
 pub use base::Error;

@@ -139,14 +139,14 @@ fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result
     if !is_known {
         return Ok(not_found());
     }
+    if format == Format::Parquet && !export::WRITES_PARQUET {
+        return Ok(Reply::refusal(StatusCode::NOT_IMPLEMENTED, export::NO_PARQUET));
+    }
     // Found out before the first byte is sent.
     let query = site.reading(|store| Site::query(store, query))?;
     let (site, name) = (Arc::clone(site), name.to_owned());
-    let file = format!(
-        "attachment; filename=\"{}.{}\"",
-        name.trim_start_matches('/'),
-        if format == Format::Csv { "csv" } else { "jsonl" }
-    );
+    let file =
+        format!("attachment; filename=\"{}.{}\"", name.trim_start_matches('/'), format.ending());
     let write = move |out: &mut dyn std::io::Write| {
         let filter = &query.filter;
         let done = site.reading(|store| {

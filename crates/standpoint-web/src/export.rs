@@ -1,10 +1,11 @@
-//! Rows for other programs: JSONL and CSV of exactly what a filter lets through.
+//! Rows for other programs: JSONL, CSV and Parquet of exactly what a filter lets through.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 use standpoint_store::documents::{self, Listed};
 use standpoint_store::feed::{self, Passage};
+use standpoint_store::table::{Cell, Column, Kind};
 use standpoint_store::{Filter, Store};
 
 use crate::overview::Overview;
@@ -19,7 +20,12 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values (RFC 4180), safe to open in a spreadsheet.
     Csv,
+    /// Parquet, with typed columns; where the feature `parquet` is.
+    Parquet,
 }
+
+/// Whether this build writes Parquet.
+pub const WRITES_PARQUET: bool = cfg!(feature = "parquet");
 
 impl Format {
     /// The format that a path's ending names.
@@ -28,7 +34,18 @@ impl Format {
         match ending {
             "jsonl" => Some(Self::Jsonl),
             "csv" => Some(Self::Csv),
+            "parquet" => Some(Self::Parquet),
             _ => None,
+        }
+    }
+
+    /// The ending of files.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -38,50 +55,41 @@ impl Format {
         match self {
             Self::Jsonl => "application/x-ndjson; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Parquet => "application/vnd.apache.parquet",
         }
     }
 }
 
 /// A row that knows its columns.
 trait Row: Serialize {
-    const COLUMNS: &'static [&'static str];
+    const COLUMNS: &'static [Column];
     fn cells(&self) -> Vec<Cell<'_>>;
 }
 
-/// A value in a table.
-enum Cell<'a> {
-    Text(&'a str),
-    Number(f64),
-    Count(i64),
-    None,
-}
-
-impl<'a> From<&'a Option<String>> for Cell<'a> {
-    fn from(text: &'a Option<String>) -> Self {
-        text.as_deref().map_or(Self::None, Self::Text)
-    }
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind }
 }
 
 impl Row for Passage {
-    const COLUMNS: &'static [&'static str] = &[
-        "document_id",
-        "title",
-        "source",
-        "day",
-        "target_id",
-        "who",
-        "name",
-        "score",
-        "confidence",
-        "voice",
-        "time",
-        "is_counter",
-        "verdict",
-        "start",
-        "end",
-        "text",
-        "rule",
-        "copies",
+    const COLUMNS: &'static [Column] = &[
+        column("document_id", Kind::Text),
+        column("title", Kind::Text),
+        column("source", Kind::Text),
+        column("day", Kind::Text),
+        column("target_id", Kind::Text),
+        column("who", Kind::Text),
+        column("name", Kind::Text),
+        column("score", Kind::Number),
+        column("confidence", Kind::Number),
+        column("voice", Kind::Text),
+        column("time", Kind::Text),
+        column("is_counter", Kind::Flag),
+        column("verdict", Kind::Text),
+        column("start", Kind::Count),
+        column("end", Kind::Count),
+        column("text", Kind::Text),
+        column("rule", Kind::Text),
+        column("copies", Kind::Count),
     ];
 
     fn cells(&self) -> Vec<Cell<'_>> {
@@ -97,7 +105,7 @@ impl Row for Passage {
             Cell::Number(self.confidence),
             Cell::Text(&self.voice),
             Cell::Text(&self.time),
-            Cell::Text(if self.is_counter { "true" } else { "false" }),
+            Cell::Flag(self.is_counter),
             (&self.verdict).into(),
             Cell::Count(self.start.into()),
             Cell::Count(self.end.into()),
@@ -109,9 +117,18 @@ impl Row for Passage {
 }
 
 impl Row for Listed {
-    const COLUMNS: &'static [&'static str] = &[
-        "id", "title", "source", "path", "day", "author", "language", "status", "tone", "stances",
-        "copies",
+    const COLUMNS: &'static [Column] = &[
+        column("id", Kind::Text),
+        column("title", Kind::Text),
+        column("source", Kind::Text),
+        column("path", Kind::Text),
+        column("day", Kind::Text),
+        column("author", Kind::Text),
+        column("language", Kind::Text),
+        column("status", Kind::Text),
+        column("tone", Kind::Number),
+        column("stances", Kind::Count),
+        column("copies", Kind::Count),
     ];
 
     fn cells(&self) -> Vec<Cell<'_>> {
@@ -124,7 +141,7 @@ impl Row for Listed {
             (&self.author).into(),
             (&self.language).into(),
             Cell::Text(&self.status),
-            self.tone.map_or(Cell::None, Cell::Number),
+            self.tone.into(),
             Cell::Count(self.stances),
             Cell::Count(self.copies),
         ]
@@ -171,9 +188,7 @@ pub fn figures(overview: &Overview, format: Format, out: &mut dyn Write) -> io::
         }
         return Ok(());
     }
-    let header =
-        ["who", "name", "kind", "country", "period", "score", "low", "high", "stories", "passages"];
-    csv_line(out, &header.map(Cell::Text))?;
+    let mut table = Rows::begin(format, out, FIGURES)?;
     for actor in &overview.actors {
         let all = ("all", &actor.all);
         let points = actor.over_time.iter().map(|point| (point.period.as_str(), &point.mean));
@@ -190,31 +205,91 @@ pub fn figures(overview: &Overview, format: Format, out: &mut dyn Write) -> io::
                 Cell::Count(mean.stories),
                 Cell::Count(mean.passages),
             ];
-            csv_line(out, &cells)?;
+            table.row(&cells)?;
         }
     }
-    Ok(())
+    table.finish()
 }
+
+const FIGURES: &[Column] = &[
+    column("who", Kind::Text),
+    column("name", Kind::Text),
+    column("kind", Kind::Text),
+    column("country", Kind::Text),
+    column("period", Kind::Text),
+    column("score", Kind::Number),
+    column("low", Kind::Number),
+    column("high", Kind::Number),
+    column("stories", Kind::Count),
+    column("passages", Kind::Count),
+];
 
 fn rows<T: Row>(
     format: Format,
     out: &mut dyn Write,
     each: impl FnOnce(&mut dyn FnMut(T) -> bool) -> Result<(), standpoint_store::Error>,
 ) -> io::Result<()> {
-    if format == Format::Csv {
-        csv_line(out, &T::COLUMNS.iter().copied().map(Cell::Text).collect::<Vec<_>>())?;
+    if format == Format::Jsonl {
+        let mut written = Ok(());
+        let mut take = |row: T| {
+            written = json_line(out, &row);
+            written.is_ok()
+        };
+        each(&mut take).map_err(io::Error::other)?;
+        return written;
     }
+    let mut table = Rows::begin(format, out, T::COLUMNS)?;
     let mut written = Ok(());
     let mut take = |row: T| {
-        written = match format {
-            Format::Jsonl => json_line(out, &row),
-            Format::Csv => csv_line(out, &row.cells()),
-        };
+        written = table.row(&row.cells());
         written.is_ok()
     };
+    // What broke off gets no end, so that a table of Parquet that lacks rows is none.
     each(&mut take).map_err(io::Error::other)?;
-    written
+    written.and_then(|()| table.finish())
 }
+
+/// A table that is being written.
+enum Rows<'o> {
+    Csv(&'o mut dyn Write),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<standpoint_store::table::parquet::Table<&'o mut dyn Write>>),
+}
+
+impl<'o> Rows<'o> {
+    fn begin(format: Format, out: &'o mut dyn Write, columns: &[Column]) -> io::Result<Self> {
+        if format == Format::Parquet {
+            #[cfg(feature = "parquet")]
+            return standpoint_store::table::parquet::Table::new(out, columns)
+                .map(|table| Self::Parquet(Box::new(table)));
+            #[cfg(not(feature = "parquet"))]
+            return Err(io::Error::other(NO_PARQUET));
+        }
+        let header: Vec<_> = columns.iter().map(|column| Cell::Text(column.name)).collect();
+        csv_line(out, &header)?;
+        Ok(Self::Csv(out))
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => csv_line(*out, cells),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(table) => table.row(cells),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => out.flush(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(table) => table.finish().map(drop),
+        }
+    }
+}
+
+/// What to do where there is no Parquet.
+pub const NO_PARQUET: &str = "this build writes no Parquet: build the program with `--features \
+                              parquet`, or ask for `.jsonl` or `.csv`";
 
 pub(crate) fn json_line<T: Serialize>(out: &mut dyn Write, row: &T) -> io::Result<()> {
     serde_json::to_writer(&mut *out, row)?;
@@ -230,6 +305,7 @@ fn csv_line(out: &mut dyn Write, cells: &[Cell<'_>]) -> io::Result<()> {
             Cell::Text(text) => out.write_all(text_cell(text).as_bytes())?,
             Cell::Number(number) => write!(out, "{number}")?,
             Cell::Count(count) => write!(out, "{count}")?,
+            Cell::Flag(flag) => write!(out, "{flag}")?,
             Cell::None => {}
         }
     }

@@ -10,6 +10,7 @@ use standpoint_store::figures::{Extent, Maker, TargetCount};
 use standpoint_store::shifts::Shift;
 
 use crate::address::KNOWN;
+use crate::export::WRITES_PARQUET;
 use crate::overview::{ActorFigure, Overview};
 
 /// What a path answers with.
@@ -94,6 +95,11 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     );
     let files = json!({ "type": "array", "items": { "type": "object" } });
     add("/quarantine", false, "The files in quarantine", Answer::Json(files));
+    if WRITES_PARQUET {
+        for path in ["/figures.parquet", "/evidence.parquet", "/documents.parquet"] {
+            add(path, true, "The table as Parquet, with typed columns", Answer::Rows);
+        }
+    }
     add("/events", false, "An event `change` whenever the store has changed", Answer::Events);
     routes
 }
@@ -204,9 +210,14 @@ fn read(route: &Route) -> Value {
         }));
     }
     let text = json!({ "schema": { "type": "string" } });
+    let ending = route.path.rsplit('.').next();
+    let binary = json!({ "schema": { "type": "string", "format": "binary" } });
     let content = match &route.answer {
         Answer::Json(schema) => json!({ "application/json": { "schema": schema } }),
-        Answer::Rows if route.path.rsplit('.').next() == Some("csv") => json!({ "text/csv": text }),
+        Answer::Rows if ending == Some("csv") => json!({ "text/csv": text }),
+        Answer::Rows if ending == Some("parquet") => {
+            json!({ "application/vnd.apache.parquet": binary })
+        }
         Answer::Rows => json!({ "application/x-ndjson": text }),
         Answer::Events => json!({ "text/event-stream": text }),
     };

@@ -12,6 +12,7 @@ use standpoint_store::{Place, Store, StoreError, documents, figures, shifts};
 
 use crate::address::{Query, decoded, encoded};
 use crate::document::{self, Anchor};
+use crate::export::WRITES_PARQUET;
 use crate::frame;
 use crate::login::{self, Keys, Visitor};
 use crate::overview::Overview;
@@ -622,6 +623,9 @@ fn exports(path: &str, query: &Query) -> Markup {
             "These rows: "
             a href=(format!("{path}.csv{address}")) download { "CSV" } ", "
             a href=(format!("{path}.jsonl{address}")) download { "JSONL" } ", "
+            @if WRITES_PARQUET {
+                a href=(format!("{path}.parquet{address}")) download { "Parquet" } ", "
+            }
             a href=(format!("{path}{address}")) { "JSON" }
         }
     }

@@ -140,6 +140,11 @@ impl Served {
         (reply.status.as_u16(), text(reply))
     }
 
+    fn get_bytes(&self, path: &str) -> (u16, Vec<u8>) {
+        let reply = self.ask(Method::GET, path, &[("cookie", &self.cookie)], "");
+        (reply.status.as_u16(), bytes(reply))
+    }
+
     fn json(&self, path: &str) -> Value {
         let (code, text) = self.get(path);
         assert_eq!(code, 200, "{path}: {text}");
@@ -161,7 +166,11 @@ impl Served {
 }
 
 fn text(reply: Reply) -> String {
-    let bytes = match reply.body {
+    String::from_utf8(bytes(reply)).unwrap()
+}
+
+fn bytes(reply: Reply) -> Vec<u8> {
+    match reply.body {
         Body::Whole(bytes) => bytes,
         Body::Written(write) => {
             let mut bytes = Vec::new();
@@ -169,8 +178,7 @@ fn text(reply: Reply) -> String {
             bytes
         }
         Body::Events => panic!("events have no end"),
-    };
-    String::from_utf8(bytes).unwrap()
+    }
 }
 
 fn escaped(text: &str) -> String {
@@ -436,6 +444,68 @@ fn exports_hold_exactly_the_rows_that_are_let_through() {
     assert_eq!((rest["rows"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
 }
 
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn without_parquet_its_address_says_what_to_do() {
+    let served = Served::new();
+    let (code, said) = served.get("/api/v1/evidence.parquet");
+    assert!(code == 501 && said.contains("`--features parquet`"), "{code} {said}");
+    assert!(!served.get("/evidence").1.contains(".parquet"));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_table_of_parquet_holds_what_the_lines_hold() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    let served = Served::new();
+    let table = |path: &str| -> Vec<serde_json::Map<String, Value>> {
+        let (code, file) = served.get_bytes(path);
+        assert_eq!(code, 200, "{path}");
+        let kept = served.folder.path().join("table.parquet");
+        std::fs::write(&kept, file).unwrap();
+        let reader = SerializedFileReader::new(std::fs::File::open(kept).unwrap()).unwrap();
+        let value = |field: &Field| match field {
+            Field::Null => Value::Null,
+            Field::Str(text) => json!(text),
+            Field::Double(number) => json!(number),
+            Field::Long(count) => json!(count),
+            Field::Bool(flag) => json!(flag),
+            other => panic!("{other:?}"),
+        };
+        let rows = reader.get_row_iter(None).unwrap().map(Result::unwrap);
+        rows.map(|row| {
+            row.get_column_iter().map(|(name, field)| (name.clone(), value(field))).collect()
+        })
+        .collect()
+    };
+    for query in ["", "?who=ALD", "?from=2024-06", "?words=gladly", "?words=nothing"] {
+        for (path, columns) in [("evidence", 18), ("documents", 11)] {
+            let lines = served.get(&format!("/api/v1/{path}.jsonl{query}")).1;
+            let lines: Vec<Value> =
+                lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let rows = table(&format!("/api/v1/{path}.parquet{query}"));
+            assert_eq!(rows.len(), lines.len(), "{path}{query}");
+            for (row, line) in rows.iter().zip(&lines) {
+                assert_eq!(row.len(), columns, "{path}");
+                for (name, value) in row {
+                    assert_eq!(value, &line[name], "{path}{query}: {name}");
+                }
+            }
+        }
+    }
+    let all: Vec<_> = table("/api/v1/figures.parquet");
+    let all: Vec<_> = all.iter().filter(|row| row["period"] == "all").collect();
+    let lines = served.get("/api/v1/figures.jsonl").1;
+    assert_eq!(all.len(), lines.lines().count());
+    for (row, line) in all.iter().zip(lines.lines()) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&row["who"], &row["score"]), (&line["who"], &line["score"]));
+    }
+    assert!(served.get("/evidence").1.contains("/api/v1/evidence.parquet"));
+}
+
 #[test]
 fn a_program_that_misspells_a_filter_is_not_given_everything() {
     let served = Served::new();
@@ -458,7 +528,8 @@ fn a_program_that_misspells_a_filter_is_not_given_everything() {
             assert!(error.contains(&format!("`{name}`")), "{name} in {error}");
             let example = &parameter["example"];
             let value = example.as_str().or_else(|| example[0].as_str()).unwrap();
-            let (code, answer) = served.get(&format!("/api/v1{path}?{name}={value}"));
+            let (code, answer) = served.get_bytes(&format!("/api/v1{path}?{name}={value}"));
+            let answer = String::from_utf8_lossy(&answer);
             assert_eq!(code, 200, "{path}?{name}={value}: {answer}");
         }
     }
@@ -515,8 +586,8 @@ fn everything_that_is_described_is_there() {
         if methods.get("get").is_none() || path == "/events" {
             continue;
         }
-        let (code, text) = served.get(&format!("/api/v1{}", path.replace("{id}", "b")));
-        assert_eq!(code, 200, "{path}: {text}");
+        let (code, said) = served.get_bytes(&format!("/api/v1{}", path.replace("{id}", "b")));
+        assert_eq!(code, 200, "{path}: {}", String::from_utf8_lossy(&said));
     }
     let text = description.to_string();
     let mut references = text.match_indices("\"#/components/schemas/").peekable();
