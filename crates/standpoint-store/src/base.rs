@@ -401,6 +401,15 @@ impl Base {
         Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], truncate)?)
     }
 
+    /// Whether its planner has to be told which rows to look at first.
+    pub(crate) const fn needs_hints(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// How many rows of a long answer are asked for at once.
     ///
     /// `SQLite` gives them one by one; of Postgres they come all together and want memory.

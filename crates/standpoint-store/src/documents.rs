@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::{self, Row, values};
-use crate::filter::{Conditions, Filter};
+use crate::filter::{Conditions, Filter, MOST_MATCHES};
 use crate::record::{Mention, Sentence, StageRun, Tone};
 use crate::schema::Store;
 
@@ -136,7 +136,7 @@ fn each_where(
     place: (&str, &[base::Value<'static>]),
     take: &mut dyn FnMut(Listed) -> bool,
 ) -> base::Result<bool> {
-    let mut conditions = conditions(filter);
+    let mut conditions = conditions(filter, has_stance(store, filter)?);
     conditions.add_all(place.0, place.1);
     let sql = format!(
         "SELECT d.key, d.id, d.title, d.source, d.path, d.day, d.author, d.language, d.status,
@@ -176,13 +176,47 @@ fn listed(row: &Row<'_>) -> base::Result<Listed> {
 ///
 /// When the store cannot be read.
 pub fn count(store: &Store, filter: &Filter) -> base::Result<i64> {
-    let conditions = conditions(filter);
+    let conditions = conditions(filter, HAS_STANCE_OF_ALL);
     let sql = format!("SELECT count(*) FROM document AS d WHERE {}", conditions.sql());
     store.base.number(&sql, &conditions.values)
 }
 
+/// Whether so many documents hold the filter's words that only the latest [`MOST_MATCHES`] of them
+/// are looked at.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn are_words_too_common(store: &Store, filter: &Filter) -> base::Result<bool> {
+    let mut conditions = Conditions::default();
+    filter.add_words(&mut conditions, "d.key");
+    if conditions.values.is_empty() {
+        return Ok(false);
+    }
+    let sql = format!("SELECT count(*) FROM document AS d WHERE {}", conditions.sql());
+    let found = store.base.number(&sql, &conditions.values)?;
+    Ok(usize::try_from(found).is_ok_and(|found| found >= MOST_MATCHES))
+}
+
+/// Somebody's stance in a document, looked for in one document after the other.
+const HAS_STANCE: &str = "EXISTS (SELECT 1 FROM stance AS s WHERE s.document = d.key
+    AND s.target_id = ? AND s.who = ? AND s.is_shown)";
+
+/// The same, looked for once for all documents.
+const HAS_STANCE_OF_ALL: &str = "d.key IN (SELECT s.document FROM stance AS s
+    WHERE s.target_id = ? AND s.who = ? AND s.is_shown)";
+
+/// How to look for documents of which the first few are wanted: one by one where many of them fit.
+fn has_stance(store: &Store, filter: &Filter) -> base::Result<&'static str> {
+    let Some(who) = &filter.who else { return Ok(HAS_STANCE) };
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM stance AS s INDEXED BY stance_by_who
+        WHERE s.target_id = ? AND s.who = ? AND s.is_shown LIMIT 5000) AS some";
+    let found = store.base.number(sql, &values![&filter.target, who])?;
+    Ok(if found < 5000 { HAS_STANCE_OF_ALL } else { HAS_STANCE })
+}
+
 /// A document without a stance toward the target is a document too, unless somebody's is asked for.
-fn conditions(filter: &Filter) -> Conditions {
+fn conditions(filter: &Filter, has_stance: &str) -> Conditions {
     let mut conditions = Conditions::default();
     filter.add_days(&mut conditions, "d.day");
     if !filter.sources.is_empty() {
@@ -190,11 +224,7 @@ fn conditions(filter: &Filter) -> Conditions {
     }
     filter.add_words(&mut conditions, "d.key");
     if let Some(who) = &filter.who {
-        conditions.add(
-            "EXISTS (SELECT 1 FROM stance AS s WHERE s.document = d.key AND s.target_id = ?
-             AND s.who = ? AND s.is_shown)",
-            [filter.target.clone().into(), who.clone().into()],
-        );
+        conditions.add(has_stance, [filter.target.clone().into(), who.clone().into()]);
     }
     conditions
 }

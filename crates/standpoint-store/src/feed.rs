@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{self, Row, Value, values};
 use crate::documents::in_pages;
-use crate::filter::Filter;
+use crate::filter::{Conditions, Filter, Holders};
 use crate::record::Stretch;
 use crate::schema::Store;
 
@@ -136,27 +136,38 @@ fn each_where(
     place: (&str, &[Value<'static>]),
     take: &mut dyn FnMut(Passage) -> bool,
 ) -> base::Result<bool> {
-    let mut conditions = filter.conditions();
+    let mut stances = filter.conditions();
     if filter.is_of_whole_sources() {
-        conditions.add("s.leads", []);
+        stances.add("s.leads", []);
     }
-    for (column, value) in [("e.voice = ?", &filter.voice), ("e.time = ?", &filter.time)] {
-        if let Some(value) = value {
-            conditions.add(column, [value.clone().into()]);
-        }
-    }
+    let mut passages = Conditions::default();
+    add_voice(filter, &mut passages);
+    let way = Way::choose(store, filter, &stances, &passages)?;
     match filter.verdict.as_deref() {
-        Some("none") => conditions.add("e.verdict IS NULL", []),
-        Some(verdict) => conditions.add("e.verdict = ?", [verdict.to_owned().into()]),
+        Some("none") => passages.add("e.verdict IS NULL", []),
+        Some(verdict) => passages.add("e.verdict = ?", [verdict.to_owned().into()]),
         None => {}
     }
-    conditions.add_all(place.0, place.1);
-    // Few passages have a verdict, so these are looked up from there.
-    let tables = if filter.verdict.as_deref().is_some_and(|verdict| verdict != "none") {
-        "evidence_row AS e INDEXED BY evidence_by_verdict CROSS JOIN stance AS s ON s.key = e.stance"
+    passages.add_all(place.0, place.1);
+    let tables = way.tables(filter);
+    let mut conditions = if way == Way::Latest {
+        let latest = format!(
+            "s.key IN (SELECT s.key FROM stance AS s {} WHERE {} AND EXISTS
+                (SELECT 1 FROM evidence_row AS e INDEXED BY evidence_of_stance
+                 WHERE e.stance = s.key AND {})
+             ORDER BY s.day DESC NULLS LAST, s.key DESC LIMIT {most})",
+            stances.hint(),
+            stances.sql(),
+            passages.sql()
+        );
+        stances.values.extend(passages.values.iter().cloned());
+        let mut conditions = Conditions::default();
+        conditions.add_all(&latest, &stances.values);
+        conditions
     } else {
-        "stance AS s CROSS JOIN evidence_row AS e ON e.stance = s.key"
+        stances
     };
+    conditions.add_all(&passages.sql(), &passages.values);
     let sql = format!(
         "{COLUMNS} FROM {tables} CROSS JOIN document AS d ON d.key = s.document
          LEFT JOIN actor AS a ON a.who = s.who
@@ -164,6 +175,89 @@ fn each_where(
         conditions.sql()
     );
     store.base.each(&sql, &conditions.values, |row| Ok(take(passage(row)?)))
+}
+
+fn add_voice(filter: &Filter, passages: &mut Conditions) {
+    match (&filter.voice, &filter.time) {
+        (Some(voice), _) => passages.add("e.voice = ?", [voice.clone().into()]),
+        // All that there are, so that the index by voice and time knows the way.
+        (None, Some(_)) => passages.add("e.voice IN ('author', 'quoted', 'reported')", []),
+        (None, None) => {}
+    }
+    if let Some(time) = &filter.time {
+        passages.add("e.time = ?", [time.clone().into()]);
+    }
+}
+
+/// Which rows are looked at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// One stance after the other by its day, until there are enough.
+    ByDay,
+    /// The few stances that the filter lets through are put in order first, and then their passages
+    /// are read, of as many as can be needed.
+    Latest,
+    /// The passages that people looked at, which are few.
+    Verdicts,
+    /// The passages of a voice or time that is rare.
+    Voices,
+}
+
+/// Passages of a voice that are few, and stances that are.
+const FEW_PASSAGES: usize = 10_000;
+const FEW_STANCES: usize = 30_000;
+
+impl Way {
+    /// - `passages`: whose words they are and when they hold, and nothing else.
+    fn choose(
+        store: &Store,
+        filter: &Filter,
+        stances: &Conditions,
+        passages: &Conditions,
+    ) -> base::Result<Self> {
+        if filter.verdict.as_deref().is_some_and(|verdict| verdict != "none") {
+            return Ok(Self::Verdicts);
+        }
+        if !store.base.needs_hints() {
+            return Ok(Self::ByDay);
+        }
+        let are_few = |from: &str, conditions: &Conditions, most: usize| {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT {most}) AS some",
+                conditions.sql()
+            );
+            let found = store.base.number(&sql, &conditions.values)?;
+            base::Result::Ok(usize::try_from(found).is_ok_and(|found| found < most))
+        };
+        if filter.voice.is_some() || filter.time.is_some() {
+            let from = "evidence_row AS e INDEXED BY evidence_by_voice";
+            if are_few(from, passages, FEW_PASSAGES)? {
+                return Ok(Self::Voices);
+            }
+        }
+        let stance = format!("stance AS s {}", stances.hint());
+        let is_narrow = filter.words.is_some()
+            || (!filter.sources.is_empty() || filter.holders == Holders::Authors)
+                && are_few(&stance, stances, FEW_STANCES)?;
+        Ok(if is_narrow { Self::Latest } else { Self::ByDay })
+    }
+
+    fn tables(self, filter: &Filter) -> String {
+        const OF_STANCE: &str =
+            "CROSS JOIN evidence_row AS e INDEXED BY evidence_of_stance ON e.stance = s.key";
+        const OF_PASSAGE: &str = "CROSS JOIN stance AS s ON s.key = e.stance";
+        match self {
+            Self::ByDay => {
+                let index = if filter.who.is_some() { "stance_by_who" } else { "stance_by_day" };
+                format!("stance AS s INDEXED BY {index} {OF_STANCE}")
+            }
+            Self::Latest => format!("stance AS s {OF_STANCE}"),
+            Self::Verdicts => {
+                format!("evidence_row AS e INDEXED BY evidence_by_verdict {OF_PASSAGE}")
+            }
+            Self::Voices => format!("evidence_row AS e INDEXED BY evidence_by_voice {OF_PASSAGE}"),
+        }
+    }
 }
 
 /// The passages of one document, in the order of its text.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base;
+use crate::base::{self, Base};
 use crate::filter::{Conditions, Filter};
 use crate::schema::Store;
 
@@ -176,7 +176,7 @@ fn name(store: &Store, rows: &mut HashMap<String, Ranked>) -> base::Result<()> {
 }
 
 /// Figures by who and month, from monthly sums where these can answer.
-fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String, String, Figure)>> {
+pub(crate) fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String, String, Figure)>> {
     if !filter.is_of_whole_sources() {
         let conditions = filter.conditions();
         return rows(store, &conditions);
@@ -227,13 +227,11 @@ fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String, String, Fi
 }
 
 /// Figures of single stances; of a story's copies that are let through, the first counts.
-pub(crate) fn rows(
-    store: &Store,
-    conditions: &Conditions,
-) -> base::Result<Vec<(String, String, Figure)>> {
+fn rows(store: &Store, conditions: &Conditions) -> base::Result<Vec<(String, String, Figure)>> {
     let sql = format!(
         "SELECT s.who, s.story, s.document, s.day, s.score, s.confidence, s.pieces
-         FROM stance AS s WHERE s.is_shown AND {}",
+         FROM stance AS s {} WHERE s.is_shown AND {}",
+        conditions.hint(),
         conditions.sql()
     );
     let mut numbers: HashMap<String, usize> = HashMap::new();
@@ -356,8 +354,18 @@ pub fn extent(store: &Store) -> base::Result<Extent> {
 ///
 /// When the store cannot be read.
 pub fn makers(store: &Store) -> base::Result<Vec<Maker>> {
-    let sql = "SELECT standpoint, pipeline, stages, count(*) AS documents FROM document
-         GROUP BY standpoint, pipeline, stages ORDER BY documents DESC LIMIT 20";
+    let sql = match &store.base {
+        Base::Sqlite(_) => {
+            "SELECT standpoint, pipeline, stages, documents FROM maker
+             ORDER BY documents DESC, standpoint, pipeline, stages LIMIT 20"
+        }
+        // Long texts are kept apart there, and passed by.
+        #[cfg(feature = "postgres")]
+        Base::Postgres(_) => {
+            "SELECT standpoint, pipeline, stages, count(*) AS documents FROM document
+             GROUP BY standpoint, pipeline, stages ORDER BY documents DESC LIMIT 20"
+        }
+    };
     store.base.rows(sql, &[], |row| {
         let stages: String = row.get(2)?;
         Ok(Maker {

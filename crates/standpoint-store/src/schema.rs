@@ -15,7 +15,8 @@ use crate::server::{self, Opened, Server, ServerError};
 use crate::story;
 
 /// What brings a store from one version to the next; its version is how many were applied.
-const MIGRATIONS: &[&str] = &[include_str!("sql/v1.sql"), include_str!("sql/v2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("sql/v1.sql"), include_str!("sql/v2.sql"), include_str!("sql/v3.sql")];
 
 /// The version since which stories are told apart.
 const STORIES_SINCE: i64 = 2;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{self, values};
 use crate::days;
-use crate::figures::{Figure, rows};
+use crate::figures::{Figure, cells};
 use crate::filter::Filter;
 use crate::schema::Store;
 
@@ -105,12 +105,8 @@ fn sums(
     to: &str,
 ) -> base::Result<HashMap<String, Figure>> {
     let filter = Filter { from: Some(from.to_owned()), to: Some(to.to_owned()), ..filter.clone() };
-    let mut conditions = filter.conditions();
-    if filter.is_of_whole_sources() {
-        conditions.add("s.leads", []);
-    }
     let mut sums: HashMap<String, Figure> = HashMap::new();
-    for (who, _, figure) in rows(store, &conditions)? {
+    for (who, _, figure) in cells(store, &filter)? {
         sums.entry(who).or_default().add(&figure);
     }
     Ok(sums)

@@ -48,4 +48,3 @@ SELECT key, 0, k, k + 20, 'Some words of a sentence that shows it.', score, 0.9,
 FROM stance, (SELECT 0 AS k UNION SELECT 30 UNION SELECT 60);
 UPDATE evidence_row SET verdict = iif(key % 2, 'accepted', 'rejected') WHERE key % 997 = 0;
 COMMIT;
-ANALYZE;

@@ -1,16 +1,15 @@
-//! A store in a file of `SQLite`: what every store promises, and that a large one is quick.
+//! A store in a file of `SQLite`: what every store promises, and which way it finds things.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
 
 mod promises;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use standpoint_store::filter::Holders;
-use standpoint_store::{Filter, Store, documents, feed, figures, shifts};
+use standpoint_store::feed::{self, Passage};
+use standpoint_store::{Filter, Store, figures};
 
-use self::promises::toward_russia;
+use self::promises::{record, toward_russia, words};
 
 fn empty_store() -> Store {
     Store::temporary().unwrap()
@@ -31,92 +30,121 @@ fn large(path: &Path, documents: i64) -> Store {
     store
 }
 
-/// The shortest of a few runs: what the query costs when nothing else runs.
-fn least(mut work: impl FnMut()) -> Duration {
-    let time = |work: &mut dyn FnMut()| {
-        let start = Instant::now();
-        work();
-        start.elapsed()
-    };
-    (0..5).map(|_| time(&mut work)).min().unwrap()
-}
-
-fn questions(store: &Store) -> Vec<(&'static str, Duration)> {
-    let plain = toward_russia();
-    let of = |change: &dyn Fn(&mut Filter)| {
-        let mut filter = toward_russia();
-        change(&mut filter);
-        filter
-    };
-    let two_sources = of(&|f| f.sources = vec!["source1".into(), "source2".into()]);
-    let ragged = of(&|f| (f.from, f.to) = (Some("2017-03-05".into()), Some("2023-08-09".into())));
-    let actor = of(&|f| f.who = Some("A1".into()));
-    let voice = of(&|f| f.voice = Some("reported".into()));
-    let rejected = of(&|f| f.verdict = Some("rejected".into()));
-    let words = of(&|f| f.words = Some("talks".into()));
-    let authors = of(&|f| f.holders = Holders::Authors);
-    let ranking = |filter: &Filter| least(|| drop(figures::ranking(store, filter).unwrap()));
-    let feed = |filter: &Filter| least(|| drop(feed::passages(store, filter, None, 50).unwrap()));
-    let table = |filter: &Filter| {
-        least(|| {
-            drop(documents::documents(store, filter, None, 50).unwrap());
-            documents::count(store, filter).unwrap();
-        })
-    };
-    vec![
-        ("ranking and time", ranking(&plain)),
-        ("ranking, ragged range", ranking(&ragged)),
-        ("ranking, two sources", ranking(&two_sources)),
-        ("ranking, one actor", ranking(&actor)),
-        ("ranking, a word of every text", ranking(&words)),
-        ("ranking, authors", ranking(&authors)),
-        ("feed", feed(&plain)),
-        ("feed, two sources", feed(&two_sources)),
-        ("feed, one actor", feed(&actor)),
-        ("feed, one voice", feed(&voice)),
-        ("feed, rejected", feed(&rejected)),
-        ("feed, a word of every text", feed(&words)),
-        ("documents", table(&plain)),
-        ("documents, one actor", table(&actor)),
-        ("documents, two sources", table(&two_sources)),
-        ("documents, a word of every text", table(&words)),
-        ("shifts", least(|| drop(shifts::shifts(store, &plain, 30).unwrap()))),
-        ("targets", least(|| drop(figures::targets(store).unwrap()))),
-        ("extent", least(|| drop(figures::extent(store).unwrap()))),
-        ("makers", least(|| drop(figures::makers(store).unwrap()))),
-        ("one document", least(|| drop(documents::document(store, "d77").unwrap()))),
-        ("its passages", least(|| drop(feed::of_document(store, "d77").unwrap()))),
-    ]
-}
-
-/// `cargo test --release -p standpoint-store --test store -- --ignored --nocapture` prints the
-/// times. The bound is that of the interface: no page waits longer for the store.
-#[test]
-#[ignore = "makes a store of a million passages; a minute"]
-#[expect(clippy::print_stdout, reason = "it tells times")]
-fn a_million_passages_answer_every_page_within_100_ms() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = large(&folder.path().join("large.db"), 100_000);
-    let passages: i64 = store
-        .sqlite()
-        .unwrap()
-        .query_row("SELECT count(*) FROM evidence_row", [], |row| row.get(0))
-        .unwrap();
-    assert!(passages >= 1_000_000, "{passages}");
-    let mut slow = Vec::new();
-    for (question, took) in questions(&store) {
-        println!("{took:>10.1?}  {question}");
-        if took > Duration::from_millis(100) {
-            slow.push(question);
+/// All passages that a filter lets through, read a few at a time.
+fn all(store: &Store, filter: &Filter) -> Vec<Passage> {
+    let mut all: Vec<Passage> = Vec::new();
+    loop {
+        let after = all.last().map(|passage| passage.cursor.clone());
+        let page = feed::passages(store, filter, after.as_deref(), 7).unwrap();
+        let is_last = page.len() < 7;
+        all.extend(page);
+        if is_last {
+            return all;
         }
     }
-    assert!(slow.is_empty(), "{slow:?}");
+}
+
+/// Whether a passage should be let through.
+type Holds<'a> = Box<dyn Fn(&Passage) -> bool + 'a>;
+
+#[test]
+fn passages_are_the_same_whichever_way_they_are_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = large(&folder.path().join("small.db"), 600);
+    let every_source = (0..30).map(|number| format!("source{number}")).collect();
+    let of_sources = |sources: Vec<String>| Filter { sources, ..toward_russia() };
+    // What leads where sources are not told apart, and every copy where they are.
+    let led = all(&store, &toward_russia());
+    let copied = all(&store, &of_sources(every_source));
+    let count = |what: &str| {
+        number(
+            &store,
+            &format!(
+                "SELECT count(*) FROM evidence_row AS e JOIN stance AS s ON s.key = e.stance
+                 WHERE s.holder = 'actor' AND {what}"
+            ),
+        )
+    };
+    let counted = |passages: &[Passage]| i64::try_from(passages.len()).unwrap();
+    assert_eq!((counted(&led), counted(&copied)), (count("s.leads"), count("TRUE")));
+    let holding: Vec<String> = {
+        let sql = "SELECT id FROM document WHERE text LIKE '% w17 %'";
+        let mut statement = store.sqlite().unwrap().prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let words = Filter { words: some("w17"), ..toward_russia() };
+    let two = || of_sources(vec!["source1".into(), "source7".into()]);
+    let is_of_two = |passage: &Passage| ["source1", "source7"].contains(&passage.source.as_str());
+    let holds = |passage: &Passage| holding.contains(&passage.document_id);
+    let cases: [(&str, &[Passage], Filter, Holds<'_>); 8] = [
+        ("two sources", &copied, two(), Box::new(is_of_two)),
+        (
+            "their hearsay",
+            &copied,
+            Filter { voice: some("reported"), ..two() },
+            Box::new(|passage| is_of_two(passage) && passage.voice == "reported"),
+        ),
+        ("words", &copied, words.clone(), Box::new(holds)),
+        (
+            "words since a day",
+            &copied,
+            Filter { from: some("2018-01-01"), time: some("past"), ..words },
+            Box::new(|passage| {
+                holds(passage)
+                    && passage.time == "past"
+                    && passage.day.as_deref() >= Some("2018-01-01")
+            }),
+        ),
+        (
+            "a voice",
+            &led,
+            Filter { voice: some("reported"), ..toward_russia() },
+            Box::new(|passage| passage.voice == "reported"),
+        ),
+        (
+            "a time",
+            &led,
+            Filter { time: some("past"), verdict: some("none"), ..toward_russia() },
+            Box::new(|passage| passage.time == "past" && passage.verdict.is_none()),
+        ),
+        (
+            "a verdict",
+            &led,
+            Filter { verdict: some("rejected"), ..toward_russia() },
+            Box::new(|passage| passage.verdict.as_deref() == Some("rejected")),
+        ),
+        (
+            "one actor",
+            &led,
+            Filter { who: some("A0"), voice: some("author"), ..toward_russia() },
+            Box::new(|passage| passage.who == "A0" && passage.voice == "author"),
+        ),
+    ];
+    for (case, among, filter, holds) in cases {
+        let keys = |passages: &mut dyn Iterator<Item = &Passage>| -> Vec<i64> {
+            passages.map(|passage| passage.key).collect()
+        };
+        let expected = keys(&mut among.iter().filter(|passage| holds(passage)));
+        assert!(!expected.is_empty() && expected.len() < among.len(), "{case}");
+        assert_eq!(keys(&mut all(&store, &filter).iter()), expected, "{case}");
+    }
 }
 
 #[test]
-fn no_page_reads_a_whole_table_but_those_that_count_documents() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = large(&folder.path().join("small.db"), 300);
-    // Every question is asked once, so that a mistake in its SQL is found without the large store.
-    assert_eq!(questions(&store).len(), 22);
+fn who_made_the_documents_is_counted_whatever_is_done() {
+    let mut store = empty_store();
+    let record = |id: &str| record(id, "wire", "2024-05-02", &words(1), &[("KAZ", -0.6)]);
+    store.put(&[record("a"), record("b"), record("c")]).unwrap();
+    store.put(&[record("a")]).unwrap();
+    let made = |store: &Store| -> Vec<(String, i64)> {
+        let makers = figures::makers(store).unwrap();
+        makers.into_iter().map(|maker| (maker.pipeline, maker.documents)).collect()
+    };
+    assert_eq!(made(&store), [("p@1".to_owned(), 3)]);
+    let other = "UPDATE document SET pipeline = 'p@2' WHERE id <> 'a'";
+    store.sqlite().unwrap().execute(other, []).unwrap();
+    assert_eq!(made(&store), [("p@2".to_owned(), 2), ("p@1".to_owned(), 1)]);
+    store.forget("a").unwrap();
+    assert_eq!(made(&store), [("p@2".to_owned(), 2)]);
 }
