@@ -39,7 +39,7 @@ pub const KNOWN: [(&str, &str, &str); 14] = [
     ("who", "An actor's id, or `author:` and a name.", "KAZ"),
     (
         "words",
-        "Words that the documents hold; the latest 10,000 documents that do are looked at.",
+        "Words that the documents hold; the latest 2,500 documents that do are looked at.",
         "gas exports",
     ),
     ("holders", "`actors`, `authors` or `all`.", "all"),

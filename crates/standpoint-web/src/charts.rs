@@ -18,16 +18,15 @@ pub fn bar(mean: &Mean) -> Markup {
     let (from, to) = (at(mean.score.min(0.0)), at(mean.score.max(0.0)));
     let number = |number: f64| format!("{number:.1}");
     let (low, high) = (at(mean.low), at(mean.high));
-    let whisker = format!("M{low:.1} 9H{high:.1}M{low:.1} 6V12M{high:.1} 6V12");
+    // Under the bar, not across it: it is seen whatever the bar's length and colour.
+    let whisker = format!("M{low:.1} 15H{high:.1}M{low:.1} 12.5V17.5M{high:.1} 12.5V17.5");
     html! {
         svg.bar viewBox="-2 0 204 18" preserveAspectRatio="none" aria-hidden="true" focusable="false" {
             path.grid d="M0 0V18M50 0V18M150 0V18M200 0V18" {}
             // A score of zero is drawn, too: it is something that was said.
-            rect.(side(mean.score)) x=(number(from.min(to - 1.0))) y="4"
+            rect.(side(mean.score)) x=(number(from.min(to - 1.0))) y="1"
                 width=(number((to - from).max(1.5))) height="10" {}
             path.axis d="M100 0V18" {}
-            // On a pale ground of its own the line is seen over the bar, too.
-            path.halo d=(whisker) {}
             path.whisker d=(whisker) {}
         }
     }
@@ -140,13 +139,13 @@ mod tests {
     fn a_bar_begins_in_the_middle_and_goes_to_its_side() {
         let drawn = bar(&mean(-0.5)).into_string();
         assert!(
-            drawn.contains("<rect class=\"against\" x=\"50.0\" y=\"4\" width=\"50.0\""),
+            drawn.contains("<rect class=\"against\" x=\"50.0\" y=\"1\" width=\"50.0\""),
             "{drawn}"
         );
-        assert!(drawn.contains("M30.0 9H60.0"), "{drawn}");
+        assert!(drawn.contains("M30.0 15H60.0"), "{drawn}");
         let drawn = bar(&mean(0.0)).into_string();
         assert!(
-            drawn.contains("<rect class=\"between\" x=\"99.0\" y=\"4\" width=\"1.5\""),
+            drawn.contains("<rect class=\"between\" x=\"99.0\" y=\"1\" width=\"1.5\""),
             "{drawn}"
         );
     }

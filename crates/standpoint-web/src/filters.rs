@@ -1,9 +1,11 @@
 //! The form that says what is looked at; everything in it stands in the page's address.
 
 use maud::{Markup, html};
-use standpoint_store::{Store, figures};
+use standpoint_store::figures::{self, Extent};
+use standpoint_store::filter::{Filter, MOST_MATCHES};
+use standpoint_store::{Store, documents};
 
-use crate::address::Query;
+use crate::address::{Query, WINDOW};
 use crate::text::{counted, line};
 
 /// The most sources to choose from by ticking them; a longer list is asked for by the address.
@@ -26,6 +28,18 @@ pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoi
         () if holders.contains("holders=all") => "all",
         () => "actors",
     };
+    // What is hidden until it is asked for is shown where it says something.
+    let set = [
+        holders != "actors",
+        filter.voice.is_some(),
+        filter.time.is_some(),
+        filter.verdict.is_some(),
+        query.window != WINDOW,
+        !filter.sources.is_empty(),
+    ]
+    .into_iter()
+    .filter(|is_set| *is_set)
+    .count();
     let is_narrow = query.address() != Query::read("", &filter.target).address();
     let day = |value: &Option<String>| value.clone().unwrap_or_default();
     let choice = |name: &str, label: &str, chosen: &str, options: &[(&str, &str)]| {
@@ -63,45 +77,77 @@ pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoi
                 label for="f-words" { "With the words" }
                 input #f-words name="words" type="search" value=(of(&filter.words));
             }
-            (choice("holders", "Whose stances", holders, &[
-                ("actors", "of those named"), ("authors", "of authors"), ("all", "of both"),
-            ]))
-            (choice("voice", "In whose words", &of(&filter.voice), &[
-                ("", "anybody\u{2019}s"), ("author", "the author\u{2019}s"), ("quoted", "quoted"),
-                ("reported", "reported"),
-            ]))
-            (choice("time", "That holds", &of(&filter.time), &[
-                ("", "whenever"), ("past", "in the past"), ("present", "now"), ("future", "later"),
-                ("hypothetical", "only supposedly"),
-            ]))
-            (choice("verdict", "Looked at by people", &of(&filter.verdict), &[
-                ("", "or not"), ("none", "not yet"), ("accepted", "accepted"), ("rejected", "rejected"),
-            ]))
-            div.field {
-                label for="f-window" { "Shifts within days" }
-                input #f-window name="window" type="number" min="1" max="36500" value=(query.window);
-            }
             @if let Some(who) = &filter.who { input type="hidden" name="who" value=(who); }
-            @if extent.sources.len() > 1 {
-                details.sources open[!filter.sources.is_empty()] {
-                    summary {
-                        "Sources"
-                        @if !filter.sources.is_empty() { " (" (filter.sources.len()) " chosen)" }
-                    }
-                    @for (index, (source, documents)) in extent.sources.iter().take(MOST_SOURCES).enumerate() {
-                        label for=(format!("f-source-{index}")) {
-                            input id=(format!("f-source-{index}")) type="checkbox" name="source" value=(source)
-                                checked[filter.sources.contains(source)];
-                            " " bdi { (line(source)) } " " span.faint { (counted(*documents)) }
-                        }
-                    }
-                }
-            }
             div.field.act {
                 button { "Look" }
                 @if is_narrow {
                     a href=(format!("{path}{}", Query::read("", &filter.target).address())) { "Everything" }
                 }
+            }
+            details.more open[set > 0] {
+                summary {
+                    "More filters"
+                    @if set > 0 { " (" (set) " set)" }
+                }
+                div.rest {
+                    (choice("holders", "Whose stances", holders, &[
+                        ("actors", "of those named"), ("authors", "of authors"), ("all", "of both"),
+                    ]))
+                    (choice("voice", "In whose words", &of(&filter.voice), &[
+                        ("", "anybody\u{2019}s"), ("author", "the author\u{2019}s"), ("quoted", "quoted"),
+                        ("reported", "reported"),
+                    ]))
+                    (choice("time", "That holds", &of(&filter.time), &[
+                        ("", "whenever"), ("past", "in the past"), ("present", "now"), ("future", "later"),
+                        ("hypothetical", "only supposedly"),
+                    ]))
+                    (choice("verdict", "Looked at by people", &of(&filter.verdict), &[
+                        ("", "or not"), ("none", "not yet"), ("accepted", "accepted"), ("rejected", "rejected"),
+                    ]))
+                    div.field {
+                        label for="f-window" { "Shifts within days" }
+                        input #f-window name="window" type="number" min="1" max="36500" value=(query.window);
+                    }
+                }
+                (sources(filter, &extent))
+            }
+        }
+        (notes(store, query, path)?)
+    })
+}
+
+/// The sources, to be ticked.
+fn sources(filter: &Filter, extent: &Extent) -> Markup {
+    html! {
+        @if extent.sources.len() > 1 {
+            details.sources open[!filter.sources.is_empty()] {
+                summary {
+                    "Sources"
+                    @if !filter.sources.is_empty() { " (" (filter.sources.len()) " chosen)" }
+                }
+                @for (index, (source, documents)) in extent.sources.iter().take(MOST_SOURCES).enumerate() {
+                    label for=(format!("f-source-{index}")) {
+                        input id=(format!("f-source-{index}")) type="checkbox" name="source" value=(source)
+                            checked[filter.sources.contains(source)];
+                        " " bdi { (line(source)) } " " span.faint { (counted(*documents)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What must be said of what is looked at.
+fn notes(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoint_store::Error> {
+    let filter = &query.filter;
+    Ok(html! {
+        @if filter.voice.is_some() || filter.time.is_some() || filter.verdict.is_some() {
+            p.faint { "Whose words, when it holds and what people said choose passages; figures are of all." }
+        }
+        @if documents::are_words_too_common(store, filter)? {
+            p.complaint {
+                "Many documents hold these words; only the latest " (counted(MOST_MATCHES as i64))
+                " of them are looked at."
             }
         }
         @if let Some(who) = &filter.who {

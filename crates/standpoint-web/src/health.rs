@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::site::Daemon;
-use crate::text::{counted, line};
+use crate::text::{counted, line, many};
 
 /// The most files of the quarantine on the page.
 const MOST_FILES: usize = 50;
@@ -26,7 +26,7 @@ pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
             @if is_ready { span.badge.accepted { "\u{2713} ready" } }
             @else { span.badge.rejected { "\u{2717} not ready" } " " (line(&reasons.join("; "))) }
             " "
-            (counted(number(&documents["read"]))) " documents read, " (counted(done)) " done, "
+            (many(number(&documents["read"]), "document")) " read, " (counted(done)) " done, "
             (counted(number(&documents["failed"]))) " failed, "
             (counted(number(&documents["in_flight"]))) " under way since "
             (line(status["started"].as_str().unwrap_or_default()))
@@ -98,7 +98,7 @@ fn quarantine(files: Result<Vec<Value>, String>) -> Markup {
                     @let found = file["reason"]["reason"].as_str().or_else(|| file["unreadable"].as_str());
                     li {
                         b { bdi { (line(name)) } } " "
-                        span.faint { (counted(number(&file["bytes"]))) " bytes" }
+                        span.faint { (many(number(&file["bytes"]), "byte")) }
                         p { (line(found.unwrap_or_default())) }
                         button.scripted type="button" data-replay=(name) { "Try again" }
                     }

@@ -7,7 +7,7 @@ use standpoint_store::shifts::Shift;
 
 use crate::charts;
 use crate::overview::{ActorFigure, Mean, Overview};
-use crate::text::{counted, line, marked, side, signed};
+use crate::text::{counted, line, many, marked, side, signed};
 
 /// Where links of a page lead.
 pub trait Links {
@@ -45,7 +45,7 @@ pub fn ranking(overview: &Overview, target: &str, links: &dyn Links) -> Markup {
             table.ranking {
                 caption {
                     "Mean over stories, from \u{2212}1 (opposed to " (target) ") to +1 (supportive). "
-                    "The thin line is what the mean lies in 19 times of 20."
+                    "The thin line under a bar is what the mean lies in 19 times of 20."
                 }
                 thead {
                     tr {
@@ -314,7 +314,7 @@ pub fn makers(makers: &[standpoint_store::figures::Maker]) -> Markup {
     html! {
         @for maker in makers {
             p {
-                (counted(maker.documents)) " documents by Standpoint " (line(&maker.standpoint))
+                (many(maker.documents, "document")) " by Standpoint " (line(&maker.standpoint))
                 ", pipeline " code { (line(&maker.pipeline)) }
                 @if !maker.stages.is_empty() {
                     ": "

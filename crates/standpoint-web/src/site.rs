@@ -18,7 +18,7 @@ use crate::login::{self, Keys, Visitor};
 use crate::overview::Overview;
 use crate::parts::{self, Links};
 use crate::report::target_name;
-use crate::text::{counted, line};
+use crate::text::{line, many};
 use crate::{api, openapi};
 
 /// What the dashboard must know of the daemon around it.
@@ -398,7 +398,7 @@ impl Site {
                     @if view.shows(View::Documents) {
                         @let listed = documents::documents(store, filter, after, rows)?;
                         (placed(View::Documents, "documents", "What was read", &html! {
-                            p.faint { (counted(documents::count(store, filter)?)) " documents are let through." }
+                            p.faint { (many(documents::count(store, filter)?, "document")) " let through." }
                             (parts::documents(&listed, &links))
                             (more("/documents", &query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
                             (exports("/api/v1/documents", &query))

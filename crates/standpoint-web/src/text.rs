@@ -45,6 +45,13 @@ pub fn counted(number: i64) -> String {
     out
 }
 
+/// So many of something, whose plural ends in an s.
+#[must_use]
+pub fn many(number: i64, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", counted(number))
+}
+
 /// On which side a score is: the class of everything that is drawn for it.
 #[must_use]
 pub fn side(score: f64) -> &'static str {
