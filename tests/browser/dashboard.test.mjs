@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Daemon, HOSTILE, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
+import { Daemon, HOSTILE, WIRED, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
 
 let daemon, browser, context;
 
@@ -16,10 +16,10 @@ before(async () => {
   await page.goto(daemon.login);
   await page.waitForSelector("#ranking");
   // Until everything that was in the inbox is there.
-  await page.waitForFunction(async () => {
+  await page.waitForFunction(async (wired) => {
     const status = await (await fetch("/api/v1/status")).json();
-    return status.documents.done >= 25 && status.documents.in_flight === 0;
-  }, null, { timeout: 300_000, polling: 500 });
+    return status.documents.done >= 40 + wired && status.documents.in_flight === 0;
+  }, WIRED, { timeout: 300_000, polling: 500 });
   await page.close();
 });
 
@@ -34,7 +34,7 @@ const open = async (path, options = {}) => {
   return page;
 };
 
-const VIEWS = ["/", "/evidence", "/documents", "/shifts?window=3650", "/health", "/corrections"];
+const VIEWS = ["/", "/evidence", "/documents", "/shifts?window=60", "/health", "/corrections"];
 
 test("the printed address logs in once, and its key leaves the address bar", async () => {
   const fresh = await browser.newContext();
@@ -84,10 +84,26 @@ test("every view is accessible in the dark", async () => {
 test("pictures", async () => {
   const page = await open("/");
   await picture(page, "dashboard");
-  await page.locator("#evidence").scrollIntoViewIfNeeded();
-  await picture(page, "evidence");
-  await page.goto(`${daemon.address}/health`);
-  await picture(page, "pipeline");
+  await page.locator("#time").scrollIntoViewIfNeeded();
+  await page.evaluate(() => document.querySelector("#time").scrollIntoView());
+  await picture(page, "time");
+  for (const [path, name] of [
+    ["/evidence?verdict=none", "evidence"], ["/documents", "documents"], ["/shifts?window=60", "shifts"],
+    ["/health", "pipeline"],
+  ]) {
+    await page.goto(daemon.address + path);
+    await picture(page, name);
+  }
+  await page.close();
+});
+
+test("who moved is told, in the page and for programs", async () => {
+  const page = await open("/shifts?window=60");
+  const rows = await page.locator("#shifts tbody tr").allTextContents();
+  assert.equal(rows.length, 1, rows.join("; "));
+  assert.match(rows[0], /^Kazakhstan.*away/);
+  const told = await page.evaluate(async () => (await fetch("/api/v1/shifts?window=60")).json());
+  assert.deepEqual(told.map(({ who }) => who), ["KAZ"]);
   await page.close();
 });
 
@@ -153,7 +169,8 @@ test("keys walk the feed, and a verdict sticks and moves the figures", async () 
 test("a document that arrives is seen without a reload, and focus stays", async () => {
   const page = await open("/documents");
   await page.focus("#f-words");
-  await daemon.drop("fresh.txt", "A title that is fresh\n\nMongolia condemned Russia on Monday.\n");
+  const fresh = { title: "A title that is fresh", text: "Mongolia condemned Russia on Monday.", published: "2024-12-30" };
+  await daemon.drop("fresh.json", JSON.stringify(fresh));
   await page.waitForFunction(() => document.querySelector("#documents").textContent.includes("A title that is fresh"), null, { timeout: 180_000 });
   assert.equal(await page.evaluate(() => document.activeElement.id), "f-words");
   assert.match(await page.textContent("#live"), /new document/);
@@ -161,10 +178,11 @@ test("a document that arrives is seen without a reload, and focus stays", async 
 });
 
 test("a document shows its passages to those who point, tab and tap", async () => {
-  const page = await open("/documents?words=Kazakhstan");
+  const page = await open("/documents?words=Tashkent+Compass");
   await page.locator("#documents tbody th a").first().click();
   const evidence = page.locator(".text .evidence").first();
   await evidence.focus();
+  await page.evaluate(() => scrollTo(0, 0));
   assert.ok(await evidence.locator(".note").isVisible());
   await picture(page, "document");
   assert.deepEqual(await serious(page), []);

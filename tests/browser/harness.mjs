@@ -20,6 +20,39 @@ export const HOSTILE =
   `<script>window.pwned = 1</script><img src="http://192.0.2.1/x.png" onerror="window.pwned = 2">` +
   `<svg onload="window.pwned = 3"></svg><a href="javascript:window.pwned = 4">x</a>`;
 
+const MATTERS = [
+  "gas deliveries", "the grain corridor", "the customs dispute", "the railway contract", "border checks",
+  "fishing rights", "the closed airspace", "the loan of last year", "the dam upstream", "seasonal workers",
+  "the export of wheat", "visa rules", "the pipeline's upkeep", "the trial of two engineers", "tank wagons",
+  "the radar station", "a blocked harbour", "the price of fertiliser", "the new bridge", "coal by rail",
+];
+const FOR = [
+  (who, matter) => `${who} thanked Russia for its patience over ${matter}.`,
+  (who, matter) => `${who} praised Russia as a reliable partner when it came to ${matter}.`,
+  (who, matter) => `${who} welcomed the Russian offer on ${matter}.`,
+];
+const AGAINST = [
+  (who, matter) => `${who} condemned Russia over ${matter}.`,
+  (who, matter) => `${who} accused Russia of breaking the agreement on ${matter}.`,
+  (who, matter) => `${who} rejected the Russian demands on ${matter}.`,
+];
+/** Who thinks what in which of 24 rounds: one who stays, one who wavers, one who turns away. */
+const VIEWS = [
+  ["Serbia", () => FOR], ["Poland", () => AGAINST],
+  ["Turkey", (round) => ((round * 7) % 5 < 3 ? FOR : AGAINST)],
+  ["Kazakhstan", (round) => (round < 17 ? FOR : AGAINST)],
+];
+
+/** A wire of ten days' rounds that nobody sent, so that there is something to see over time. */
+const wire = () =>
+  Array.from({ length: 24 }, (_, round) => VIEWS.map(([who, view], index) => {
+    const matter = MATTERS[(round * 3 + index * 7) % MATTERS.length];
+    const text = view(round)[(round + index) % 3](who, matter);
+    const published = new Date(Date.UTC(2024, 0, 4 + round * 10 + index)).toISOString().slice(0, 10);
+    return JSON.stringify({ title: `${who} and Moscow on ${matter}`, text, published, language: "en" });
+  })).flat();
+export const WIRED = wire().length;
+
 /** Runs the program to its end. */
 export const run = (args) =>
   new Promise((done, fail) => {
@@ -35,14 +68,25 @@ const environment = () => ({ PATH: process.env.PATH, STANDPOINT_PLUGINS: pluginF
 
 /** A daemon with the sample documents in its store. */
 export class Daemon {
-  static async start() {
+  /** - `store`: one that is there already, instead of the sample documents. */
+  static async start(store) {
     const daemon = new Daemon();
     daemon.folder = await mkdtemp(join(tmpdir(), "standpoint-"));
     await mkdir(join(daemon.folder, "inbox"));
-    await cp(join(root, "seeds"), join(daemon.folder, "inbox"), { recursive: true });
-    await writeFile(join(daemon.folder, "inbox/hostile.txt"), `A title ${HOSTILE}\n\nKazakhstan condemned Russia ${HOSTILE} on Monday.\n`);
-    await writeFile(join(daemon.folder, "inbox/empty.txt"), " ");
-    const pipeline = join(daemon.folder, "pipeline.yaml");
+    if (!store) await daemon.fill();
+    await daemon.run(store ?? "./out/standpoint.db");
+    return daemon;
+  }
+
+  async fill() {
+    await cp(join(root, "seeds"), join(this.folder, "inbox"), { recursive: true });
+    await writeFile(join(this.folder, "inbox/hostile.txt"), `A title ${HOSTILE}\n\nKazakhstan condemned Russia ${HOSTILE} on Monday.\n`);
+    await writeFile(join(this.folder, "inbox/empty.txt"), " ");
+    await writeFile(join(this.folder, "inbox/wire.jsonl"), wire().join("\n"));
+  }
+
+  async run(store) {
+    const pipeline = join(this.folder, "pipeline.yaml");
     await writeFile(pipeline, `version: 1
 name: browser
 data_dir: ./state
@@ -50,22 +94,21 @@ sources:
   news: { type: inbox, path: ./inbox, settle: 1ms, on_success: { archive: ./archive } }
 stages: [tokenise, entity, sentiment, { use: stance, with: { targets: [Russia, Ukraine] } }]
 sinks:
-  store: { type: sqlite, path: ./out/standpoint.db }
+  store: { type: sqlite, path: "${store}" }
 quarantine: { path: ./quarantine }
 server: { listen: "127.0.0.1:0" }
 `);
-    daemon.child = spawn(join(built, "standpoint"), ["daemon", "-c", pipeline], { env: environment() });
-    daemon.log = "";
+    this.child = spawn(join(built, "standpoint"), ["daemon", "-c", pipeline], { env: environment() });
+    this.log = "";
     const printed = new Promise((done, fail) => {
-      createInterface(daemon.child.stderr).on("line", (line) => {
-        daemon.log += `${line}\n`;
+      createInterface(this.child.stderr).on("line", (line) => {
+        this.log += `${line}\n`;
         if (line.startsWith("dashboard: ")) done(line.slice("dashboard: ".length));
       });
-      daemon.child.on("close", () => fail(new Error(daemon.log)));
+      this.child.on("close", () => fail(new Error(this.log)));
     });
-    daemon.login = await printed;
-    daemon.address = new URL(daemon.login).origin;
-    return daemon;
+    this.login = await printed;
+    this.address = new URL(this.login).origin;
   }
 
   /** Puts a document into the inbox. */
