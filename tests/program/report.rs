@@ -1,6 +1,7 @@
 //! Results looked at again: `report`, `explain --format html`, `corrections` and `reprocess`.
 
 use std::fs;
+use std::process::Command;
 
 use rusqlite::Connection;
 
@@ -33,6 +34,48 @@ fn a_report_is_one_page_from_lines_or_from_a_store() {
     let (_, store) = kept(&folder, "Kazakhstan condemned Russia.");
     let from_store = run(&["report", &store, "--title", "A <title>"]).expect(0).stdout;
     assert!(from_store.contains("A &lt;title&gt;") && from_store.contains("Kazakhstan"));
+}
+
+/// Prints each view of a store with its columns and the number of its rows.
+const VIEWS_IN_PYTHON: &str = r"
+import sqlite3, sys
+store = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)
+for (view,) in store.execute('SELECT name FROM sqlite_master WHERE type = ?  ORDER BY name', ['view']):
+    found = store.execute(f'SELECT * FROM {view}')
+    columns = [column[0] for column in found.description]
+    print(view, len(found.fetchall()), *columns)
+found = store.execute('SELECT title FROM documents WHERE key IN (SELECT rowid FROM document_text WHERE document_text MATCH ?)', ['condemned'])
+print(len(found.fetchall()), 'found')
+";
+
+#[test]
+fn pythons_own_sqlite_reads_the_views_that_analysts_were_promised() {
+    let folder = Folder::new();
+    let (_, store) = kept(&folder, "Kazakhstan condemned Russia. Belarus praised Russia.");
+    let ran = Command::new("python3").args(["-c", VIEWS_IN_PYTHON, &store]).output().unwrap();
+    let told = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{told}{}", String::from_utf8_lossy(&ran.stderr));
+    for (view, rows, columns) in [
+        (
+            "actor_stance",
+            2,
+            "document_id title source published day target_id target_name actor_id actor_name",
+        ),
+        ("author_stance", 0, "document_id title"),
+        ("corrections", 0, "document_id target_id who"),
+        ("documents", 1, "key id source path"),
+        ("entities", 3, "document_id source published day entity_id name kind mentions sentiment"),
+        (
+            "evidence",
+            2,
+            "document_id title source published day target_id target_name holder actor_id",
+        ),
+        ("provenance", 4, "document_id standpoint pipeline stored_at stage version model"),
+    ] {
+        let expected = format!("{view} {rows} {columns}");
+        assert!(told.lines().any(|line| line.starts_with(&expected)), "{expected}: {told}");
+    }
+    assert!(told.ends_with("1 found\n"), "{told}");
 }
 
 #[test]

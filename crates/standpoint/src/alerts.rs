@@ -292,6 +292,49 @@ mod tests {
         assert_eq!(Told::read(&path), Told::default());
     }
 
+    /// A store in which Kazakhstan turns away in the last month.
+    fn turned_away(path: &Path) {
+        let record = |round: u32| {
+            let score = if round < 15 { 0.6 } else { -0.6 };
+            let record = serde_json::json!({
+                "version": 1, "id": format!("d{round}"), "status": "complete", "text": "Short.",
+                "source": { "name": "wire", "path": null, "id": null }, "title": null,
+                "language": null, "author": null, "notes": [], "sentences": [], "entities": [],
+                "published": format!("2024-{:02}-{:02}", round / 5 + 1, round % 5 * 4 + 10),
+                "sentiment": null, "attributes": {}, "layers": {},
+                "stance": [{ "target": { "id": "RUS", "name": "Russia" }, "author": null, "actors": [{
+                    "id": "KAZ", "name": "Kazakhstan", "kind": "country", "country": "KAZ",
+                    "mentions": 1, "label": "neutral", "degree": "neutral", "score": score,
+                    "confidence": 0.9, "evidence": [], "counter_evidence": []
+                }] }],
+                "provenance": { "standpoint": "0.1.0", "pipeline": "p@1", "stages": [] }
+            });
+            standpoint_store::Record::read(&record.to_string()).unwrap()
+        };
+        let mut store = standpoint_store::Store::open(path, false).unwrap();
+        for answer in store.put(&(0..20).map(record).collect::<Vec<_>>()).unwrap() {
+            answer.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_moved_in_the_store_is_a_line_in_the_file_once_also_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, told) = (folder.path().join("store.db"), folder.path().join("out/told.jsonl"));
+        turned_away(&store);
+        let settings = serde_json::json!({ "file": told, "window_days": 30 });
+        for _ in 0..2 {
+            let settings: AlertSettings = serde_json::from_value(settings.clone()).unwrap();
+            let mut alerts = Alerts::new(settings, store.clone().into(), folder.path()).unwrap();
+            alerts.look().await.unwrap();
+            alerts.look().await.unwrap();
+        }
+        let lines = fs::read_to_string(told).unwrap();
+        let line: Shift = serde_json::from_str(&lines).unwrap();
+        assert_eq!((line.who.as_str(), line.target.as_str()), ("KAZ", "RUS"));
+        assert!(line.before > 0.5 && line.now < -0.5, "{line:?}");
+    }
+
     #[test]
     fn an_address_that_cannot_be_called_is_refused() {
         let settings = |url: &str| {
