@@ -26,6 +26,9 @@ const HASH_BYTES: usize = 32;
 /// The largest file that is read back.
 const MAX_COMPILED_BYTES: u64 = 1 << 30;
 
+/// How many modules' functions are kept: those that were compiled last.
+const MOST_KEPT: usize = 32;
+
 /// Where the engine looks for compiled functions, and puts them: those of the module in hand.
 #[derive(Debug, Default)]
 pub(crate) struct Functions(Mutex<Compiled>);
@@ -92,7 +95,7 @@ pub(crate) fn compile(
     let compiled = std::mem::take(&mut *shared.functions.lock());
     let module = module?;
     if compiled.is_new
-        && let Err(error) = keep(&kept, &compiled.by_key)
+        && let Err(error) = keep(&kept, &compiled.by_key).and_then(|()| remove_old(folder))
     {
         // That it cannot be kept only costs time.
         tracing::warn!(%error, "what was compiled of a module is not kept");
@@ -116,6 +119,27 @@ fn keep(kept: &Path, by_key: &BTreeMap<Vec<u8>, Vec<u8>>) -> io::Result<()> {
     file.write_all(&Sha256::digest(&content))?;
     file.write_all(&content)?;
     fs::rename(&draft, kept)
+}
+
+/// Removes what was compiled before the last few, and what was left unfinished as long ago.
+fn remove_old(folder: &Path) -> io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_ours = path.extension().is_some_and(|end| end == "compiled" || end == "tmp");
+        // One that is gone was removed by another program like us.
+        if is_ours && let Ok(found) = path.symlink_metadata() {
+            kept.push((found.modified()?, path));
+        }
+    }
+    kept.sort_unstable();
+    for (_, path) in kept.iter().rev().skip(MOST_KEPT) {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Without a folder, the modules that were compiled last stay in memory: a stage that is tried is

@@ -256,6 +256,23 @@ fn what_was_compiled_is_kept_and_taken_again_while_it_is_whole_and_ours() {
 }
 
 #[test]
+fn of_what_was_compiled_the_last_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    load_kept(&cache).unwrap();
+    let own = fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    fs::remove_file(&own).unwrap();
+    for name in (0..40).map(|index| format!("{index}.compiled")).chain(["0.1.tmp".to_owned()]) {
+        let file = fs::File::create(cache.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    fs::write(cache.join("library.so"), "a plugin's copy").unwrap();
+    load_kept(&cache).unwrap();
+    let left = fs::read_dir(&cache).unwrap().count();
+    assert_eq!((left, own.exists(), cache.join("library.so").exists()), (32 + 1, true, true));
+}
+
+#[test]
 fn a_folder_that_others_can_change_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for mode in [0o777, 0o775, 0o1777] {
