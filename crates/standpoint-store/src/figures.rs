@@ -217,9 +217,14 @@ pub(crate) fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String,
         Ok((row.get(0)?, row.get(1)?, figure))
     })?;
     for month in parts {
-        let mut conditions = filter.conditions();
-        let (low, high) = (format!("{month}-01"), format!("{month}-31"));
-        conditions.add("s.day BETWEEN ? AND ?", [low.into(), high.into()]);
+        // One range of days and not two, of which the wider would be read.
+        let (first, last) = (format!("{month}-01"), format!("{month}-31"));
+        let part = Filter {
+            from: filter.from.clone().max(Some(first)),
+            to: Some(filter.to.clone().map_or_else(|| last.clone(), |to| to.min(last.clone()))),
+            ..filter.clone()
+        };
+        let mut conditions = part.conditions();
         conditions.add("s.leads", []);
         cells.extend(rows(store, &conditions)?);
     }

@@ -1,11 +1,11 @@
-//! How long pages take over a store of a million passages.
+//! How much processor time pages take over a store of a million passages.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
 #![expect(clippy::print_stdout, reason = "it tells times")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
@@ -97,6 +97,13 @@ fn fill(path: &Path, documents: i64) {
     connection.execute_batch(include_str!("../../standpoint-store/tests/large.sql")).unwrap();
 }
 
+/// How long this thread has had a processor: on a machine that does other things, too, the time that
+/// passes says more of those.
+fn processor_time() -> Duration {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(times.split(' ').next().unwrap().parse().unwrap())
+}
+
 /// The shortest of a few answers: what a page costs when nothing else runs.
 fn least(site: &Arc<Site>, path: &str, query: &str) -> Duration {
     let once = || {
@@ -107,11 +114,11 @@ fn least(site: &Arc<Site>, path: &str, query: &str) -> Duration {
             headers: HeaderMap::new(),
             body: Vec::new(),
         };
-        let start = Instant::now();
+        let start = processor_time();
         let reply = site.answer(&request, true);
         assert!(matches!(reply.body, Body::Whole(_)));
         assert_eq!(reply.status, 200, "{path}?{query}");
-        start.elapsed()
+        processor_time().saturating_sub(start)
     };
     let mut least = once();
     for _ in 0..4 {
