@@ -80,44 +80,99 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
 }
 
 /// The group whose first word is at `start`.
-#[expect(clippy::too_many_lines, reason = "one walk over auxiliaries, verb and phrase")]
 fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
     let words = &reading.words;
     if !matches!(words[start].part, Part::Auxiliary | Part::Verb(_) | Part::To | Part::Negation) {
         return None;
     }
+    let stem = stem_at(reading, start)?;
+    let head = stem.head;
+    let bits = match words[head].part {
+        Part::Verb(bits) => bits,
+        _ => 0,
+    };
+    let copula = bits == 0 && BE.contains(&&*words[head].lower);
+    let has = bits == 0 && HAVE.contains(&&*words[head].lower);
+    let (cue, end) = phrase_at(reading, head, copula);
+    // A verb that no list knows hands on what its object says: "heaped scorn on".
+    let unknown = !copula && words[head].entry.is_none_or(|entry| entry.verbs.is_empty());
+    let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
+    let negation_at = |at: usize| words.get(at).is_some_and(|word| word.part == Part::Negation);
+    Some(Group {
+        start,
+        head,
+        end,
+        until: words.len(),
+        cue: cue.or((copula || has || unknown).then_some(light)),
+        // "Is not", "is hardly".
+        negated: stem.negated
+            || copula && negation_at(head + 1)
+            || start.checked_sub(1).is_some_and(negation_at),
+        mood: stem.mood,
+        past: stem.is_past(reading, bits),
+        passive: stem.follows_be(reading) && bits & form::PARTICIPLE != 0,
+        copula,
+        finite: stem.is_finite(reading, bits),
+        relative: false,
+        parent: None,
+        subjects: Vec::new(),
+        no_subject: false,
+    })
+}
+
+/// The small words before a verb, and the verb.
+#[derive(Debug)]
+struct Stem {
+    /// The main verb, or the last auxiliary where none follows.
+    head: usize,
+    auxiliaries: Vec<usize>,
+    negated: bool,
+    mood: Mood,
+    infinitive: bool,
+}
+
+/// Walks from `start` over auxiliaries, negations and adverbs to the verb.
+fn stem_at(reading: &Reading<'_, '_>, start: usize) -> Option<Stem> {
+    let words = &reading.words;
+    let mut stem = Stem {
+        head: start,
+        auxiliaries: Vec::new(),
+        negated: false,
+        mood: Mood::Real,
+        infinitive: false,
+    };
     let mut index = start;
-    let mut auxiliaries: Vec<usize> = Vec::new();
-    let mut negated = false;
-    let mut mood = Mood::Real;
-    let mut infinitive = false;
-    let head = loop {
+    loop {
         let word = words.get(index)?;
+        let last = stem.auxiliaries.last().copied();
         match word.part {
             Part::Auxiliary => {
                 if matches!(&*word.lower, "will" | "'ll" | "wo" | "shall") {
-                    mood = Mood::Will;
+                    stem.mood = Mood::Will;
                 } else if word.is(class::HYPOTHETICAL) || word.lower == "'d" {
-                    mood = Mood::Unreal;
+                    stem.mood = Mood::Unreal;
                 }
-                auxiliaries.push(index);
+                stem.auxiliaries.push(index);
             }
             // "Did not only condemn" did.
             Part::Negation => {
                 let only = |next: &Word<'_, '_>| {
                     matches!(&*next.lower, "only" | "just" | "merely" | "simply")
                 };
-                negated |= !words.get(index + 1).is_some_and(only);
+                stem.negated |= !words.get(index + 1).is_some_and(only);
             }
-            Part::To => infinitive = true,
+            Part::To => stem.infinitive = true,
             Part::Adverb => {}
             // "Nor did she say": the subject stands behind its auxiliary.
-            Part::Pronoun if negated && auxiliaries.last() == Some(&(index.wrapping_sub(1))) => {}
-            Part::Verb(_) => break index,
+            Part::Pronoun if stem.negated && last == Some(index.wrapping_sub(1)) => {}
+            Part::Verb(_) => {
+                stem.head = index;
+                return Some(stem);
+            }
+            // Nothing follows the auxiliaries: "is its ally", "has doubts".
             _ => {
-                // Nothing follows the auxiliaries: "is its ally", "has doubts".
-                let last = *auxiliaries.last()?;
-                break last;
+                stem.head = last?;
+                return Some(stem);
             }
         }
         index += 1;
@@ -125,81 +180,52 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
         if index - start > 8 {
             return None;
         }
-    };
-    let first_verb = auxiliaries.first().copied().unwrap_or(head);
-    let bits = match words[head].part {
-        Part::Verb(bits) => bits,
-        _ => 0,
-    };
-    let be_before = auxiliaries
-        .iter()
-        .rev()
-        .find(|&&at| at != head)
-        .is_some_and(|&at| BE.contains(&&*words[at].lower));
-    let passive = be_before && bits & form::PARTICIPLE != 0;
-    let copula = bits == 0 && BE.contains(&&*words[head].lower);
-    let has = bits == 0 && HAVE.contains(&&*words[head].lower);
-    let mut end = head + 1;
-    let mut cue = None;
-    if let Some(entry) = words[head].entry
-        && !copula
-        && let Some((phrase, behind)) = reading.longest(head, &entry.verbs)
-    {
-        cue = Some(phrase.cue);
-        // Behind "hold ... accountable" the goal stands inside the phrase.
-        let gap = behind - head - 1 > phrase.rest.len() + 1;
-        end = if gap { head + 1 } else { behind };
     }
+}
+
+impl Stem {
+    /// Whether the last auxiliary before the verb is one of "to be".
+    fn follows_be(&self, reading: &Reading<'_, '_>) -> bool {
+        let before = self.auxiliaries.iter().rev().find(|&&at| at != self.head);
+        before.is_some_and(|&at| BE.contains(&&*reading.words[at].lower))
+    }
+
+    /// Whether the verb, of the forms `bits`, has a tense of its own.
+    fn is_finite(&self, reading: &Reading<'_, '_>, bits: u8) -> bool {
+        if self.infinitive {
+            return false;
+        }
+        match self.auxiliaries.first() {
+            // A bare participle behind a noun shortens a relative clause.
+            None => bits & (form::BASE | form::S | form::PAST) != 0 && bits & form::ING == 0,
+            Some(&first) => {
+                !matches!(&*reading.words[first].lower, "being" | "having" | "been" | "be")
+            }
+        }
+    }
+
+    /// Whether the verb, of the forms `bits`, tells of what was.
+    fn is_past(&self, reading: &Reading<'_, '_>, bits: u8) -> bool {
+        let past =
+            |&at: &usize| matches!(&*reading.words[at].lower, "was" | "were" | "had" | "did");
+        self.auxiliaries.is_empty() && bits & form::PAST != 0 && bits & form::BASE == 0
+            || self.auxiliaries.iter().any(past)
+    }
+}
+
+/// The cue of the phrase that begins with the verb at `head`, and the word behind verb and phrase.
+fn phrase_at(reading: &Reading<'_, '_>, head: usize, copula: bool) -> (Option<Cue>, usize) {
+    let known = reading.words[head].entry;
+    let Some((phrase, behind)) = known.and_then(|entry| reading.longest(head, &entry.verbs)) else {
+        return (None, head + 1);
+    };
     if copula {
         // "Be proud of", "be wary of", "be ready to" are in the list under their first word.
-        if let Some(entry) = reading.words[head].entry
-            && let Some((phrase, behind)) = reading.longest(head, &entry.verbs)
-            && !phrase.rest.is_empty()
-        {
-            cue = Some(phrase.cue);
-            end = behind;
-        }
-        // "Is not", "is hardly".
-        negated |= words.get(head + 1).is_some_and(|word| word.part == Part::Negation);
+        return if phrase.rest.is_empty() { (None, head + 1) } else { (Some(phrase.cue), behind) };
     }
-    let finite = !infinitive && {
-        let only = if auxiliaries.is_empty() { bits } else { 0 };
-        let first = &words[first_verb].lower;
-        if auxiliaries.is_empty() {
-            // A bare participle behind a noun shortens a relative clause.
-            only & (form::BASE | form::S | form::PAST) != 0 && only & form::ING == 0
-        } else {
-            !matches!(&**first, "being" | "having" | "been" | "be")
-        }
-    };
-    if words[..start].last().is_some_and(|word| word.part == Part::Negation) {
-        negated = true;
-    }
-    let past = (auxiliaries.is_empty() && bits & form::PAST != 0 && bits & form::BASE == 0)
-        || auxiliaries
-            .iter()
-            .any(|&at| matches!(&*words[at].lower, "was" | "were" | "had" | "did"));
-    let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
-    // A verb that no list knows hands on what its object says: "heaped scorn on".
-    let unknown = !copula && words[head].entry.is_none_or(|entry| entry.verbs.is_empty());
-    let cue = cue.or((copula || has || unknown).then_some(light));
-    Some(Group {
-        start,
-        head,
-        end,
-        until: words.len(),
-        cue,
-        negated,
-        mood,
-        past,
-        passive,
-        copula,
-        finite,
-        relative: false,
-        parent: None,
-        subjects: Vec::new(),
-        no_subject: false,
-    })
+    // Behind "hold ... accountable" the goal stands inside the phrase.
+    let gap = behind - head - 1 > phrase.rest.len() + 1;
+    (Some(phrase.cue), if gap { head + 1 } else { behind })
 }
 
 /// Where the objects of a group stop: at the next clause, or the next verb that depends on it.

@@ -13,52 +13,12 @@ impl Reading<'_, '_> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one question after the other, each short")]
     fn guess_part(&self, index: usize) -> Part {
         let word = &self.words[index];
-        let lower = &*word.lower;
-        let previous = self.before(index).map(|at| &self.words[at]);
-        let previous_part = previous.map(|word| word.part);
-        let next = self.words.get(index + 1);
-        match lower {
-            "to" => {
-                let verb_next = self.words[index + 1..]
-                    .iter()
-                    .find(|word| !word.is(class::ADVERB) && !word.lower.ends_with("ly"))
-                    .is_some_and(|word| word.forms() & form::BASE != 0 || word.lower == "be");
-                return if verb_next { Part::To } else { Part::Preposition };
-            }
-            "'s" | "'" => {
-                let owner = index > 0
-                    && matches!(
-                        self.words[index - 1].part,
-                        Part::Name(_) | Part::Noun | Part::Adjective | Part::Other
-                    );
-                // "It's" and "Russia's about to" are rare in edited text.
-                return if owner {
-                    Part::Possessive
-                } else if lower == "'s" {
-                    Part::Auxiliary
-                } else {
-                    Part::Quote
-                };
-            }
-            "that" => {
-                return match (previous_part, next.map(|next| next.forms() & (form::S | form::PAST)))
-                {
-                    (Some(Part::Noun | Part::Name(_)), Some(forms)) if forms != 0 => Part::Relative,
-                    (Some(Part::Noun), _) if next.is_some_and(|next| next.is(class::AUXILIARY)) => {
-                        Part::Relative
-                    }
-                    // "Condemn that annexation" has no clause behind it.
-                    (Some(Part::Verb(_) | Part::Noun | Part::Adjective), _)
-                        if self.verb_soon(index) =>
-                    {
-                        Part::Subordinator
-                    }
-                    _ => Part::Determiner,
-                };
-            }
+        match &*word.lower {
+            "to" => return self.part_of_to(index),
+            "'s" | "'" => return self.part_of_apostrophe(index),
+            "that" => return self.part_of_that(index),
             _ => {}
         }
         if word.is(class::NEGATION) {
@@ -67,12 +27,61 @@ impl Reading<'_, '_> {
         if word.is(class::AUXILIARY) {
             return Part::Auxiliary;
         }
-        if word.forms() != 0 && !(word.is(class::PREPOSITION) && lower != "like") {
-            let part = self.verb_or_noun(index);
-            if part.is_some() {
-                return part.unwrap_or(Part::Noun);
-            }
+        let may_be_verb =
+            word.forms() != 0 && !(word.is(class::PREPOSITION) && word.lower != "like");
+        may_be_verb
+            .then(|| self.verb_or_noun(index))
+            .flatten()
+            .or_else(|| self.part_of_small_word(index))
+            .unwrap_or_else(|| self.part_of_content(index))
+    }
+
+    /// "To" before a verb, or before a noun.
+    fn part_of_to(&self, index: usize) -> Part {
+        let verb_next = self.words[index + 1..]
+            .iter()
+            .find(|word| !word.is(class::ADVERB) && !word.lower.ends_with("ly"))
+            .is_some_and(|word| word.forms() & form::BASE != 0 || word.lower == "be");
+        if verb_next { Part::To } else { Part::Preposition }
+    }
+
+    /// "'s" and "'": of an owner, or a short "is" and a quotation mark.
+    fn part_of_apostrophe(&self, index: usize) -> Part {
+        let owner = index > 0
+            && matches!(
+                self.words[index - 1].part,
+                Part::Name(_) | Part::Noun | Part::Adjective | Part::Other
+            );
+        // "It's" and "Russia's about to" are rare in edited text.
+        if owner {
+            Part::Possessive
+        } else if self.words[index].lower == "'s" {
+            Part::Auxiliary
+        } else {
+            Part::Quote
         }
+    }
+
+    /// "That", which opens a clause of two kinds, or points at something.
+    fn part_of_that(&self, index: usize) -> Part {
+        let previous = self.before(index).map(|at| self.words[at].part);
+        let next = self.words.get(index + 1);
+        match (previous, next.map(|next| next.forms() & (form::S | form::PAST))) {
+            (Some(Part::Noun | Part::Name(_)), Some(forms)) if forms != 0 => Part::Relative,
+            (Some(Part::Noun), _) if next.is_some_and(|next| next.is(class::AUXILIARY)) => {
+                Part::Relative
+            }
+            // "Condemn that annexation" has no clause behind it.
+            (Some(Part::Verb(_) | Part::Noun | Part::Adjective), _) if self.verb_soon(index) => {
+                Part::Subordinator
+            }
+            _ => Part::Determiner,
+        }
+    }
+
+    /// The part of a word of the closed classes.
+    fn part_of_small_word(&self, index: usize) -> Option<Part> {
+        let word = &self.words[index];
         let closed = [
             (class::RELATIVE, Part::Relative),
             (class::COORDINATOR, Part::Coordinator),
@@ -82,50 +91,47 @@ impl Reading<'_, '_> {
             (class::PREPOSITION, Part::Preposition),
             (class::ADVERB, Part::Adverb),
         ];
-        for (bit, part) in closed {
-            if word.is(bit) {
-                // "Since the war" opens a phrase, "since Russia attacked" a clause.
-                if bit == class::SUBORDINATOR && word.is(class::PREPOSITION) {
-                    return if self.verb_soon(index) {
-                        Part::Subordinator
-                    } else {
-                        Part::Preposition
-                    };
-                }
-                return part;
-            }
-        }
+        let (_, part) = closed.into_iter().find(|&(bit, _)| word.is(bit))?;
+        // "Since the war" opens a phrase, "since Russia attacked" a clause.
+        let opens_phrase =
+            part == Part::Subordinator && word.is(class::PREPOSITION) && !self.verb_soon(index);
+        Some(if opens_phrase { Part::Preposition } else { part })
+    }
+
+    /// The part of a word that is neither small nor a verb of the lists.
+    fn part_of_content(&self, index: usize) -> Part {
+        let word = &self.words[index];
+        let lower = &*word.lower;
         if word.entry.is_some_and(|entry| !entry.nouns.is_empty()) || word.is(class::AGENT) {
             return Part::Noun;
         }
         if word.is(class::PRESENT | class::PAST | class::FUTURE) && lower != "old" {
             return Part::Adverb;
         }
+        if lower.starts_with(|first: char| first.is_ascii_digit()) {
+            return Part::Adjective;
+        }
         if !lower.starts_with(char::is_alphabetic) {
-            return if lower.starts_with(|c: char| c.is_ascii_digit()) {
-                Part::Adjective
-            } else {
-                Part::Other
-            };
+            return Part::Other;
         }
         if lower.len() > 4 && lower.ends_with("ly") {
             return Part::Adverb;
         }
-        if let Some(part) = self.unknown_verb(index) {
-            return part;
-        }
-        let adjective = ["ous", "ive", "ful", "less", "able", "ible", "ish", "ary"];
-        if lower.len() > 5
-            && (adjective.iter().any(|ending| lower.ends_with(ending))
-                || ["al", "ic", "ant", "ent"].iter().any(|ending| lower.ends_with(ending))
-                    && next.is_some_and(|next| {
-                        next.lower.starts_with(char::is_alphabetic)
-                            && next.classes & (class::PREPOSITION | class::COORDINATOR) == 0
-                    }))
-        {
-            return Part::Adjective;
-        }
-        Part::Noun
+        let by_ending = || if self.ends_as_adjective(index) { Part::Adjective } else { Part::Noun };
+        self.unknown_verb(index).unwrap_or_else(by_ending)
+    }
+
+    /// Whether a word has the ending of an adjective; with some only before another word of content.
+    fn ends_as_adjective(&self, index: usize) -> bool {
+        let lower = &*self.words[index].lower;
+        let has_any = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
+        let before_content = self.words.get(index + 1).is_some_and(|next| {
+            next.lower.starts_with(char::is_alphabetic)
+                && next.classes & (class::PREPOSITION | class::COORDINATOR) == 0
+        });
+        lower.len() > 5
+            && (has_any(&["ous", "ive", "ful", "less", "able", "ible", "ish", "ary"])
+                || before_content && has_any(&["al", "ic", "ant", "ent"]))
     }
 
     /// The nearest word before `index` that is not an adverb or negation.
