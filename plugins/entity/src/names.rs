@@ -194,7 +194,11 @@ impl<'r> Reader<'r> {
             let first = self.sight.atom_of_token[tag.first as usize];
             let end = self.sight.atom_of_token[tag.end as usize];
             let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
-            if first >= end || taken {
+            // "The minister" in lower case is somebody's office, and no name.
+            let is_word = tag.class == Class::Person
+                && self.has(*tag, cues::TITLE)
+                && !self.slice(first, end).contains(char::is_uppercase);
+            if first >= end || taken || is_word {
                 continue;
             }
             while next < matches.len() && matches[next].end <= first {

@@ -76,7 +76,29 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
     for number in 0..groups.len() {
         attach(reading, &mut groups, number);
     }
+    for group in &mut groups {
+        share_predicate(reading, group);
+    }
     groups
+}
+
+/// "A was its ally in the west and B in the east": B has the same predicate, without its words.
+fn share_predicate(reading: &Reading<'_, '_>, group: &mut Group) {
+    let words = &reading.words;
+    if !group.copula || group.subjects.is_empty() {
+        return;
+    }
+    for at in group.end + 1..group.until.saturating_sub(2) {
+        let Some(party) = words[at + 1].name() else { continue };
+        let place = &words[at + 2];
+        let alike = words[group.end..at]
+            .iter()
+            .any(|word| word.part == Part::Preposition && word.lower == place.lower);
+        let joins = words[at].part == Part::Coordinator && words[at - 1].name().is_none();
+        if joins && alike && place.part == Part::Preposition {
+            group.subjects.push(Doer::Party(party));
+        }
+    }
 }
 
 /// The group whose first word is at `start`.

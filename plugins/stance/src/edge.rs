@@ -4,17 +4,20 @@
 //! it (refusal, negation), cuts it off (a wish about others) or hands it on: whoever welcomes
 //! sanctions on X is against X, and whoever condemns the support for X is so too.
 
+mod nested;
 mod noun;
 mod object;
 mod speech;
+mod time;
 mod verdict;
 
 use standpoint_document::{Time, Voice};
 
-use crate::clause::{Doer, Group, Mood, groups, noun_cue};
+use crate::clause::{Doer, Group, groups, noun_cue};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Reading};
 use speech::speakers;
+pub(crate) use time::{is_over_at, time_of};
 pub(crate) use verdict::evaluation;
 
 /// An attitude that a pattern found.
@@ -86,6 +89,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
         }
     }
     finder.of_free_nouns();
+    finder.of_nested();
     finder.of_aid();
     let Finder { mut list, nameless, .. } = finder;
     list.truncate(MAX_EDGES);
@@ -218,7 +222,7 @@ impl Finder<'_, '_, '_> {
         group: &Group,
         rule: &'static str,
     ) {
-        let time = self.time_of(group);
+        let time = time_of(self.reading, self.groups, group);
         self.add(holder, target, score, cue, at, time, rule);
     }
 
@@ -231,10 +235,10 @@ impl Finder<'_, '_, '_> {
         at: (usize, usize),
         rule: &'static str,
     ) {
-        let time = if self.reading.words[at.0.saturating_sub(3)..at.0]
+        let former = self.reading.words[at.0.saturating_sub(3)..at.0]
             .iter()
-            .any(|word| matches!(&*word.lower, "former" | "once" | "old" | "erstwhile"))
-        {
+            .any(|word| matches!(&*word.lower, "former" | "once" | "old" | "erstwhile"));
+        let time = if former || is_over_at(self.reading, self.groups, at.0) {
             Time::Past
         } else {
             Time::Present
@@ -272,7 +276,11 @@ impl Finder<'_, '_, '_> {
             }
         }
         let alleged = self.reading.words[..at.0].iter().any(|word| word.is(class::ALLEGED))
-            || self.reading.runs.iter().any(|&(_, bits)| bits & class::ALLEGED != 0);
+            || self
+                .reading
+                .runs
+                .iter()
+                .any(|&(start, bits)| bits & class::ALLEGED != 0 && (start as usize) < at.0);
         let voice = if alleged {
             Voice::Reported
         } else if speaker.is_some() {
@@ -280,7 +288,9 @@ impl Finder<'_, '_, '_> {
         } else {
             Voice::Author
         };
-        let rejected = alleged && self.reading.words.iter().any(|word| word.is(class::REJECTED));
+        let rejected = alleged
+            && (self.reading.words.iter().any(|word| word.is(class::REJECTED))
+                || self.reading.runs.iter().any(|&(_, bits)| bits & class::REJECTED != 0));
         let time = if rejected || self.reading.question { Time::Hypothetical } else { time };
         let rule = if rejected { REJECTED } else { rule };
         let cue_span = (at.0 as u16, at.1.max(at.0 + 1) as u16);
@@ -295,29 +305,6 @@ impl Finder<'_, '_, '_> {
             time,
             rule,
         });
-    }
-
-    fn time_of(&self, group: &Group) -> Time {
-        match group.mood {
-            Mood::Unreal => Time::Hypothetical,
-            Mood::Will => Time::Future,
-            Mood::Real if self.says_past(group) => Time::Past,
-            Mood::Real if self.reading.question => Time::Hypothetical,
-            Mood::Real => Time::Present,
-        }
-    }
-
-    fn says_past(&self, group: &Group) -> bool {
-        let words = &self.reading.words;
-        let marked = words[group.start..group.head].iter().any(|word| word.is(class::PAST))
-            || self
-                .reading
-                .runs
-                .iter()
-                .any(|&(at, bits)| bits & class::PAST != 0 && (at as usize) < group.until)
-            || words[..group.start].iter().any(|word| word.is(class::PAST) && word.lower != "then");
-        let now = words.iter().any(|word| word.is(class::PRESENT));
-        group.past && marked && !now
     }
 }
 

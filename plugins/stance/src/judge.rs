@@ -10,8 +10,9 @@ use standpoint_document::{Annotation, Span, Time, Voice};
 use standpoint_encoder::Seen;
 use standpoint_linear::{Features, LinearModel, LoadError};
 
+use crate::bystander::stands_by;
 use crate::clause::Doer;
-use crate::edge::{BETWEEN, Edge, Edges, REFRAINS, REJECTED, RESISTS, edges};
+use crate::edge::{BETWEEN, Edge, Edges, REFRAINS, REJECTED, RESISTS, edges, is_over_at};
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
@@ -330,8 +331,12 @@ fn strongest(
 ) -> Option<Edge> {
     let actor = |party: u16| reading.parties[party as usize].actor;
     let weight = |edge: &Edge| {
-        let real = if edge.time == Time::Hypothetical { 0.3 } else { 1.0 };
-        edge.score.abs() * real
+        edge.score.abs()
+            * match edge.time {
+                Time::Hypothetical => 0.3,
+                Time::Past => 0.4,
+                Time::Present | Time::Future => 1.0,
+            }
     };
     found
         .list
@@ -355,6 +360,9 @@ const SHARPNESS: f32 = 0.8;
 /// from are fewer than the ways to say a thing.
 const PATTERN_BONUS: f32 = 1.2;
 
+/// How much the words of an act count for whoever stands aside from it.
+const ACT_WORDS: f32 = 0.6;
+
 /// On what rules and weights base what they say of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ground {
@@ -364,7 +372,12 @@ pub(crate) enum Ground {
     Hypothesis,
     /// On a pattern that is clear by itself.
     Pattern,
-    /// On a claim that the sentence rejects, or a place between the sides.
+    /// On arms or help that are given, or on what is set against what was.
+    Deed,
+    /// On somebody else who acts while the holder is only named.
+    Bystander,
+    /// On a claim that the sentence rejects, a place between the sides, or an act about another act,
+    /// whose words say something else than they seem to.
     Denial,
 }
 
@@ -376,6 +389,10 @@ fn with_pattern(
     mut scores: [f32; 3],
 ) -> ([f32; 3], Ground) {
     let Some(edge) = strongest(reading, found, pair, None) else {
+        if stands_by(reading, found, pair) {
+            scores[1] += 3.0 * PATTERN_BONUS;
+            return (scores, Ground::Bystander);
+        }
         return (scores, Ground::Weights);
     };
     if matches!(edge.rule, REJECTED | BETWEEN) {
@@ -387,6 +404,9 @@ fn with_pattern(
         return (scores, Ground::Hypothesis);
     }
     // The words of the act are there, and speak against the target all the same.
+    if matches!(edge.rule, REFRAINS | RESISTS) {
+        scores = scores.map(|score| ACT_WORDS * score);
+    }
     if edge.rule == REFRAINS {
         scores[0] -= 1.5 * PATTERN_BONUS;
         scores[1] += 1.5 * PATTERN_BONUS;
@@ -395,8 +415,8 @@ fn with_pattern(
     }
     if edge.rule == RESISTS {
         scores[0] -= 1.5 * PATTERN_BONUS;
-        scores[2] += 1.5 * PATTERN_BONUS;
-        return (scores, Ground::Pattern);
+        scores[2] += 2.5 * PATTERN_BONUS;
+        return (scores, Ground::Denial);
     }
     let by_itself = matches!(
         edge.rule,
@@ -416,7 +436,17 @@ fn with_pattern(
     if by_itself && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         scores[class] += PATTERN_BONUS * edge.score.abs().clamp(0.8, 1.5);
-        return (scores, Ground::Pattern);
+        let was_other = |earlier: &Edge| {
+            earlier.time == Time::Past && edge.time != Time::Past && earlier.rule != REJECTED
+        };
+        let changes = strongest(reading, found, pair, Some(-edge.score))
+            .is_some_and(|earlier| was_other(&earlier));
+        let ground = match edge.kind {
+            _ if changes => Ground::Deed,
+            Kind::Aid if edge.score >= 1.5 => Ground::Deed,
+            _ => Ground::Pattern,
+        };
+        return (scores, ground);
     }
     (scores, Ground::Weights)
 }
@@ -463,7 +493,11 @@ fn conclude(
         score: sign * degree,
         confidence,
         voice,
-        time: edge.map_or(Time::Present, |edge| edge.time),
+        time: match edge {
+            Some(edge) => edge.time,
+            None if is_over_at(reading, &found.groups, target_at) => Time::Past,
+            None => Time::Present,
+        },
         cue,
         rule: agrees.map_or("weights", |edge| edge.rule),
         force,
@@ -504,7 +538,7 @@ mod tests {
     /// What the patterns say of the first name toward the second, in our own sentences.
     #[test]
     fn patterns_read_who_stands_where() {
-        let cases: [(&str, &str, f32); 38] = [
+        let cases = [
             ("verb", "[Kenya] censured [Spain] .", -1.0),
             ("phrase", "[Kenya] turned its back on [Spain] .", -1.0),
             ("praise", "[Kenya] spoke highly of [Spain] .", 1.0),
@@ -545,35 +579,104 @@ mod tests {
             ("purpose", "[Kenya] has banned crab in order to punish [Spain] .", -1.0),
             ("in vain", "[Kenya] failed to subjugate [Spain] .", -1.0),
         ];
-        let lexicon = Lexicon::standard().unwrap();
         for (case, marked, expected) in cases {
-            let mut text = String::new();
-            let mut parties: Vec<Party> = Vec::new();
-            let mut tokens = Vec::new();
-            for word in marked.split(' ') {
-                let bare = word.trim_matches(['[', ']']);
-                if !text.is_empty() {
-                    text.push(' ');
-                }
-                let start = text.len() as u32;
-                text.push_str(bare);
-                let span = Span::new(start, text.len() as u32);
-                tokens.push(Annotation::new(span));
-                if word.starts_with('[') {
-                    parties.push(Party { span, actor: parties.len() as u32, inert: false });
-                }
-            }
-            let sentence = Sentence {
-                text: &text,
-                tokens: &tokens,
-                parties: &parties,
-                in_quotes: false,
-                speaker: None,
-                seen: None,
-            };
-            let (score, rule) = rules_of(&lexicon, &sentence, &[(Some(0), 1)])[0];
+            let (score, rule) = patterns_of(marked);
             let side = score.partial_cmp(&0.0);
-            assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {text} ({score} {rule})");
+            assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+        }
+    }
+
+    /// What the patterns say of the first name toward the second.
+    fn patterns_of(marked: &str) -> (f32, &'static str) {
+        patterns_between(marked, 0, 1)
+    }
+
+    fn patterns_between(marked: &str, holder: u16, target: u16) -> (f32, &'static str) {
+        let lexicon = Lexicon::standard().unwrap();
+        let mut text = String::new();
+        let mut parties: Vec<Party> = Vec::new();
+        let mut tokens = Vec::new();
+        for word in marked.split(' ') {
+            let bare = word.trim_matches(['[', ']']);
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            let start = text.len() as u32;
+            text.push_str(bare);
+            let span = Span::new(start, text.len() as u32);
+            tokens.push(Annotation::new(span));
+            if word.starts_with('[') {
+                parties.push(Party { span, actor: parties.len() as u32, inert: false });
+            }
+        }
+        let sentence = Sentence {
+            text: &text,
+            tokens: &tokens,
+            parties: &parties,
+            in_quotes: false,
+            speaker: None,
+            seen: None,
+        };
+        rules_of(&lexicon, &sentence, &[(Some(holder), target)])[0]
+    }
+
+    #[test]
+    fn acts_about_acts_are_read_by_what_is_done_with_them() {
+        let cases = [
+            ("call", "[Kenya] rejected a call to condemn [Spain] .", 1.0),
+            ("demand", "[Kenya] dismissed demands that it criticise [Spain] .", 1.0),
+            ("letter", "[Kenya] refused to sign a letter that denounces [Spain] .", 1.0),
+            ("signed", "[Kenya] signed a letter that denounces [Spain] .", -1.0),
+            ("vote", "[Kenya] voted against a motion that calls on [Spain] to leave .", 1.0),
+            ("vote for", "[Kenya] voted for a motion that calls on [Spain] to leave .", -1.0),
+            ("veto", "[Kenya] vetoed a statement condemning [Spain] .", 1.0),
+            ("abstained", "[Kenya] abstained when the council voted to censure [Spain] .", 0.0),
+            ("lifting", "[Kenya] voted against lifting sanctions on [Spain] .", -1.0),
+            ("verdict", "[Kenya] called the sanctions on [Spain] illegal .", 1.0),
+            ("clause", "[Kenya] said the sanctions against [Spain] violated the law .", 1.0),
+            ("denied arms", "[Kenya] denied that it had armed [Spain] .", 0.0),
+            ("denied attack", "[Kenya] denied having bombed [Spain] .", 0.0),
+            ("denied thaw", "[Kenya] denied that it had dropped its sanctions on [Spain] .", -1.0),
+            ("false", "Reports that [Kenya] had expelled the [Spanish] envoy were wrong .", 0.0),
+            ("untrue", "It is not true that [Kenya] has broken with [Spain] .", 0.0),
+            ("likened", "No one voiced an understanding ( like [Kenya] 's ) of [Spain] .", 1.0),
+            ("accused", "[Kenya] rejected accusations that [Spain] was committing crimes .", 1.0),
+        ];
+        for (case, marked, expected) in cases {
+            let (score, rule) = patterns_of(marked);
+            let side = score.partial_cmp(&0.0);
+            assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+        }
+    }
+
+    #[test]
+    fn arms_are_help_for_whoever_gets_them() {
+        let cases = [
+            ("two objects", "[Kenya] gave [Spain] two thousand bombs .", 1.0),
+            ("bare", "[Kenya] sold [Spain] radars and guns .", 1.0),
+            ("to", "[Kenya] handed over nineteen fighter jets to [Spain] .", 1.0),
+            ("on to", "[Kenya] passed its howitzers on to [Spain] .", 1.0),
+            ("at", "[Kenya] launched forty missiles at [Spain] .", -1.0),
+            ("in", "[Kenya] has tanks in [Spain] .", 0.0),
+        ];
+        for (case, marked, expected) in cases {
+            let (score, rule) = patterns_of(marked);
+            let side = score.partial_cmp(&0.0);
+            assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+        }
+    }
+
+    #[test]
+    fn who_stands_beside_does_not_act() {
+        let cases = [
+            ("[Kenya] 's [Togolese] partner condemned [Spain] .", 0),
+            ("The minister of [Togo] , a neighbour of [Kenya] , condemned [Spain] .", 1),
+            ("[Kenya] 's opposition denounced [Togo] and [Spain] .", 0),
+            ("[Kenya] said nothing when [Togo] condemned [Spain] .", 0),
+        ];
+        for (marked, holder) in cases {
+            let (score, rule) = patterns_between(marked, holder, 2);
+            assert!(score == 0.0, "{marked} ({score} {rule})");
         }
     }
 }

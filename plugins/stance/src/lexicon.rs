@@ -71,10 +71,11 @@ pub(crate) mod class {
         ALIKE = 24, "alike";
         MEASURE = 25, "measure";
         EVENT = 26, "event";
+        TEXT = 27, "text";
     }
     /// Classes of words that mean something by themselves, as nouns and verbs do.
     pub(crate) const OF_CONTENT: u32 =
-        AGENT | REJECTED | ALLEGED | REQUEST | ALIKE | MEASURE | EVENT;
+        AGENT | REJECTED | ALLEGED | REQUEST | ALIKE | MEASURE | EVENT | TEXT;
 }
 
 /// Bits for the forms of a verb.

@@ -12,12 +12,14 @@
 //! - `clause`: verb groups, their subjects, mood and dependence;
 //! - `edge`: attitudes composed from cues, negation, direction and speech, by objects, nouns,
 //!   verdicts and whose words they are;
+//! - `bystander`: who only stands beside what is said;
 //! - `feature` and [`judge`]: the linear model that weighs them, behind the seam [`judge::Judge`];
 //! - `opinion`: what the encoder says of a pair, joined with what the linear model says;
 //! - `survey`, `sum`: the whole document: who is a candidate in which sentence, what sentences say
 //!   that do not name the target, and one stance from many passages;
 //! - `pairs`: answers about given pairs, for whoever measures the stage.
 
+mod bystander;
 mod clause;
 mod edge;
 mod feature;

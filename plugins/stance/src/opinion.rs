@@ -20,6 +20,7 @@ const fn share(ground: Ground) -> f32 {
         Ground::Weights => 0.25,
         Ground::Hypothesis => 0.6,
         Ground::Pattern => 0.8,
+        Ground::Deed | Ground::Bystander => 1.2,
         Ground::Denial => 1.6,
     }
 }
@@ -30,7 +31,7 @@ impl Opinion {
         let share = share(ground);
         let weight = |class: usize| {
             let (own, other) = (self.0.probabilities[class], by_rules[class]);
-            own.max(LEAST).powf(ENCODER) * other.max(LEAST).powf(share)
+            own.max(least(ground)).powf(ENCODER) * other.max(LEAST).powf(share)
         };
         let weights: [f32; 3] = std::array::from_fn(weight);
         let total: f32 = weights.iter().sum();
@@ -49,7 +50,11 @@ impl Opinion {
         Judgement {
             score: if found == 0.0 { 0.0 } else { judgement.score.signum() * degree },
             voice: voices[likeliest(voice)],
-            time: times[likeliest(time)],
+            // Words that say when are surer than the model.
+            time: match judgement.time {
+                Time::Past => Time::Past,
+                _ => times[likeliest(time)],
+            },
             rule: if by_itself { "encoder" } else { judgement.rule },
             ..judgement
         }
@@ -58,6 +63,15 @@ impl Opinion {
 
 /// No class is impossible, so that neither side can forbid what the other is sure of.
 const LEAST: f32 = 1e-4;
+
+/// What the encoder leaves of a class at least: more where the words of an act are there and do not
+/// mean it, for they make it surer than it may be.
+const fn least(ground: Ground) -> f32 {
+    match ground {
+        Ground::Denial | Ground::Deed | Ground::Bystander => 0.03,
+        _ => LEAST,
+    }
+}
 
 fn likeliest<const N: usize>(probabilities: [f32; N]) -> usize {
     (0..N).max_by(|&left, &right| probabilities[left].total_cmp(&probabilities[right])).unwrap_or(0)

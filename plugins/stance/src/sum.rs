@@ -106,7 +106,8 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
         return None;
     }
     let confidence = calibrated(confidence, winning.len());
-    let score = sign * strength * (0.4 + 0.6 * purity.sqrt());
+    // As it is written down, so that the degree is that of the score which people see.
+    let score = (sign * strength * (0.4 + 0.6 * purity.sqrt()) * 1000.0).round() / 1000.0;
     let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
         .into_iter()
         .filter(weight_or_hypothetical)

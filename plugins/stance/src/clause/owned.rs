@@ -15,11 +15,17 @@ impl OwnedRun {
     /// Whether what is owned acts as its owner, or is an act of its owner.
     pub(crate) fn acts_for_owner(&self, reading: &Reading<'_, '_>) -> bool {
         let word = &reading.words[self.head];
-        word.is(class::AGENT)
+        !self.dissents(reading) && word.is(class::AGENT)
             || self
                 .cue(reading)
                 .is_some_and(|(cue, ..)| matches!(cue.kind, Kind::War | Kind::Act | Kind::Thing))
             || word.lower.ends_with("tion") && self.cue(reading).is_none()
+    }
+
+    /// Whether it is those who stand against their own state, and do not act for it.
+    pub(crate) fn dissents(&self, reading: &Reading<'_, '_>) -> bool {
+        let word = &*reading.words[self.head].lower;
+        matches!(word, "opposition" | "critics" | "dissidents" | "rebels" | "exiles" | "protesters")
     }
 
     /// The cue noun of the run, where it begins and the word behind it.
@@ -54,6 +60,7 @@ pub(crate) fn owned_run(reading: &Reading<'_, '_>, index: usize) -> Option<Owned
             Part::Adjective => {}
             Part::Adverb if possessive => {}
             Part::Coordinator | Part::Comma if possessive && head.is_none() => {}
+            Part::Determiner if possessive && matches!(&*word.lower, "most" | "more") => {}
             _ if word.lower == "-" => {}
             _ => break,
         }

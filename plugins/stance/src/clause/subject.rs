@@ -158,7 +158,14 @@ pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> 
         if words[start].part == Part::Pronoun {
             return (Vec::new(), false);
         }
-        return head_of(reading, start, to, from);
+        let found = head_of(reading, start, to, from);
+        // "The minister of X, a neighbour of Y, said": what stands between commas is no subject.
+        let aside = words[to - 1].part == Part::Comma
+            && words[from..start].iter().any(|word| word.part == Part::Comma);
+        if found.0.is_empty() && aside {
+            continue;
+        }
+        return found;
     }
     // "In 1978 Albania broke ...": a name right before the verb that no preposition governs.
     (bare_name_before(reading, from, to).map(Doer::Party).into_iter().collect(), false)
@@ -201,12 +208,26 @@ fn head_of(reading: &Reading<'_, '_>, start: usize, to: usize, floor: usize) -> 
     let words = &reading.words;
     let mut index = start;
     let mut noun: Option<usize> = None;
+    let mut of_owner = false;
     while index < to {
         let word = &words[index];
         match word.part {
             Part::Name(party) => {
+                // "Spain's Portuguese partner": the partner acts, not whose partner it is.
+                let owner_of_name =
+                    words.get(index + 1).is_some_and(|word| word.part == Part::Possessive)
+                        && words[index + 2..to]
+                            .iter()
+                            .take_while(|word| matches!(word.part, Part::Adjective | Part::Name(_)))
+                            .any(|word| word.name().is_some());
+                if owner_of_name {
+                    of_owner = true;
+                    index += 1;
+                    continue;
+                }
                 let owns = owned_run(reading, index);
                 if let Some(run) = owns
+                    && !of_owner
                     && !run.acts_for_owner(reading)
                 {
                     // "Sanctions", "gas", "novels": it is not the owner who acts.

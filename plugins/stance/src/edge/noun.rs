@@ -128,6 +128,26 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "An understanding, like Peru's, of X": whose is likened has it.
+    fn of_like(&mut self, cue: Cue, index: usize, end: usize) {
+        let words = &self.reading.words;
+        let Some(like) = (end..words.len()).take(3).find(|&at| words[at].lower == "like") else {
+            return;
+        };
+        let owns = words.get(like + 2).is_some_and(|word| word.part == Part::Possessive);
+        let Some(holder) = words.get(like + 1).and_then(Word::name).filter(|_| owns) else {
+            return;
+        };
+        let of = (like + 3..words.len())
+            .take(4)
+            .find(|&at| matches!(&*words[at].lower, "of" | "for" | "toward" | "towards" | "on"));
+        let Some(of) = of else { return };
+        if let Some(goal) = words[of + 1..].iter().take(3).find_map(Word::name) {
+            let at = (index, end);
+            self.push_nominal(Doer::Party(holder), goal, cue.score, cue, at, "joint act");
+        }
+    }
+
     /// "Condemnation of X by Y", "an alliance between X and Y", "aggression by X against Y".
     pub(super) fn of_free_nouns(&mut self) {
         let reading = self.reading;
@@ -179,6 +199,9 @@ impl Finder<'_, '_, '_> {
                         }
                     }
                 }
+            }
+            if matches!(cue.kind, Kind::Attitude) {
+                self.of_like(cue, index, end);
             }
             let from = || name_behind("from").filter(|_| matches!(cue.kind, Kind::Attitude));
             if let Some(by) = name_behind("by").or_else(from) {

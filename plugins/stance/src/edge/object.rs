@@ -2,7 +2,7 @@
 
 use standpoint_document::Voice;
 
-use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS};
+use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS, time_of};
 use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Word};
@@ -12,6 +12,10 @@ impl Finder<'_, '_, '_> {
         let group = &self.groups[number];
         let Some(cue) = group.cue else { return };
         let chain = self.chain(group);
+        if self.is_silent(group) {
+            self.of_silence(group, cue);
+            return;
+        }
         if group.passive {
             self.of_passive(group, cue, chain);
             return;
@@ -39,6 +43,28 @@ impl Finder<'_, '_, '_> {
         self.scan(group, cue, own, chain);
         self.of_verdict(group, cue, chain);
         self.of_joint_act(group, chain);
+    }
+
+    /// "Said nothing", "kept silent".
+    fn is_silent(&self, group: &Group) -> bool {
+        let words = &self.reading.words;
+        let next = words.get(group.head + 1).map_or("", |word| &*word.lower);
+        match &*words[group.head].lower {
+            "said" | "says" | "say" | "saying" => next == "nothing",
+            "keep" | "keeps" | "kept" | "stay" | "stays" | "stayed" | "remain" | "remains"
+            | "remained" => matches!(next, "silent" | "quiet" | "mum"),
+            _ => false,
+        }
+    }
+
+    /// Whoever keeps silent takes no side toward anybody in the sentence.
+    fn of_silence(&mut self, group: &Group, cue: Cue) {
+        let reading = self.reading;
+        for word in &reading.words {
+            if let Some(party) = word.name().filter(|_| !group.negated) {
+                self.give(group, party, 0.0, (cue, group.head, group.end), BETWEEN);
+            }
+        }
     }
 
     /// "Neither blamed nor defended": whoever is named stands between the sides.
@@ -147,6 +173,9 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
+            if let Some(turned) = self.arms_go(group, cue, cue_now, index) {
+                current = turned;
+            }
             if let Some(party) = self.antecedent(group, index) {
                 if current != 0.0 {
                     self.give(group, party, current, cue_now, "pronoun");
@@ -155,6 +184,12 @@ impl Finder<'_, '_, '_> {
                 continue;
             }
             if let Some(party) = word.name() {
+                if let Some((aid, at, end)) = self.gift_behind(group, cue, index) {
+                    let score = Self::turned(aid.score, chain);
+                    self.give(group, party, score, (aid, at, end), "noun of the object");
+                    index = end;
+                    continue;
+                }
                 if let Some(run) = owned_run(reading, index)
                     && run.start < group.until
                 {
@@ -187,21 +222,8 @@ impl Finder<'_, '_, '_> {
                         || next.part == Part::Comma
                 }) || words.get(end).is_some_and(|next| next.name().is_some());
                 if noun.kind != Kind::Thing && preposition && group.until > end {
-                    let negated_noun = index > group.end
-                        && words[group.end..index]
-                            .iter()
-                            .any(|word| word.part == Part::Negation || word.lower == "no");
-                    current = if negated_noun {
-                        Self::turned(noun.score, Chain { turns: 0, negations: 1, cut: false })
-                    } else {
-                        carries(noun.score, cue.carry)
-                    };
+                    (current, rule) = self.of_object_noun(group, (cue, own), noun, index, chain);
                     cue_now = (noun, index, end);
-                    rule = "noun of the object";
-                    let odd = negated_noun ^ chain.is_odd();
-                    if noun.score < 0.0 && !chain.cut {
-                        (current, rule) = self.toward_act(group, cue.carry, odd, chain, current);
-                    }
                 }
                 index = end.max(index + 1);
                 continue;
@@ -214,6 +236,49 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// What a verb says of whom its object, a noun of the lists, is for: a score and its rule.
+    fn of_object_noun(
+        &self,
+        group: &Group,
+        (cue, own): (Cue, f32),
+        noun: Cue,
+        index: usize,
+        chain: Chain,
+    ) -> (f32, &'static str) {
+        let negated = index > group.end
+            && self.reading.words[group.end..index]
+                .iter()
+                .any(|word| word.part == Part::Negation || word.lower == "no");
+        let odd = negated ^ chain.is_odd();
+        // "Fought a war against".
+        if cue.kind == Kind::War && noun.kind == Kind::War && !odd {
+            return (noun.score, "noun of the object");
+        }
+        // "Condemned the threats of X": the deed is that of whoever is named behind it.
+        let of_doer = matches!(
+            &*self.reading.words[index].lower,
+            "aggression"
+                | "aggressions"
+                | "threat"
+                | "threats"
+                | "crimes"
+                | "provocations"
+                | "lies"
+        ) && self.reading.words.get(index + 1).is_some_and(|next| next.lower == "of");
+        if of_doer && cue.carry == Carry::Turn {
+            return (own, "owner of the object");
+        }
+        let score = if negated {
+            Self::turned(noun.score, Chain { turns: 0, negations: 1, cut: false })
+        } else {
+            Self::carried(own, noun.score, cue.carry, chain)
+        };
+        if noun.score < 0.0 && !chain.cut {
+            return self.toward_act(group, (cue.carry, noun.kind), odd, chain, score);
+        }
+        (score, "noun of the object")
+    }
+
     /// What a verb says of whom its object, a hostile noun, is against: a score and its rule.
     ///
     /// - `odd`: whether the object is not had, or not done.
@@ -221,7 +286,7 @@ impl Finder<'_, '_, '_> {
     fn toward_act(
         &self,
         group: &Group,
-        carry: Carry,
+        (carry, kind): (Carry, Kind),
         odd: bool,
         chain: Chain,
         score: f32,
@@ -232,7 +297,7 @@ impl Finder<'_, '_, '_> {
             Carry::Turn if self.reading.words[group.head].lower.starts_with("abstain") => {
                 (1.0, REFRAINS)
             }
-            Carry::Turn if !odd && score > 0.0 => (score, RESISTS),
+            Carry::Turn if !odd && score > 0.0 && kind == Kind::Attitude => (score, RESISTS),
             _ => (score, "noun of the object"),
         }
     }
@@ -284,6 +349,34 @@ impl Finder<'_, '_, '_> {
             self.give(group, party, score, (aid, at, end), "noun of the object");
         } else {
             self.give(group, party, current, cue_now, rule);
+        }
+    }
+
+    /// Where arms go behind a verb that says nothing itself: missiles "at X" are no gift, and tanks
+    /// "in X" are nobody's.
+    fn arms_go(
+        &self,
+        group: &Group,
+        cue: Cue,
+        (noun, at, end): (Cue, usize, usize),
+        index: usize,
+    ) -> Option<f32> {
+        let word = &self.reading.words[index];
+        let armed = noun.kind == Kind::Aid && at != group.head && noun.score > 0.0;
+        // "Rifles to the men of X" have gone to X.
+        let gone = || {
+            self.reading.words[end..index].iter().any(|word| matches!(&*word.lower, "to" | "for"))
+        };
+        if !armed || cue.score != 0.0 || word.part != Part::Preposition || gone() {
+            return None;
+        }
+        match &*word.lower {
+            "on" if self.reading.words.get(index + 1).is_some_and(|next| next.lower == "to") => {
+                None
+            }
+            "at" | "on" | "onto" | "against" | "into" => Some(-noun.score),
+            "in" | "near" | "inside" | "across" | "from" | "of" | "over" | "by" => Some(0.0),
+            _ => None,
         }
     }
 
@@ -339,10 +432,30 @@ impl Finder<'_, '_, '_> {
                 matches!(
                     words[at].part,
                     Part::Determiner | Part::Adjective | Part::Noun | Part::Adverb | Part::Other
-                )
+                ) || words[at].lower == "of"
             })
             .find_map(|at| noun_cue(self.reading, at).map(|(noun, end)| (noun, at, end)))
             .filter(|(noun, ..)| noun.kind == Kind::Aid && noun.score > 0.0)
+    }
+
+    /// "Sold X radars": what is right behind whoever gets it, after a verb that takes two objects.
+    /// "Sold X's radars to Y" and "sold Y radars of X" are others.
+    fn gift_behind(&self, group: &Group, cue: Cue, index: usize) -> Option<(Cue, usize, usize)> {
+        let words = &self.reading.words;
+        let gives =
+            ["give", "gave", "sell", "sold", "sen", "hand", "lend", "lent", "grant", "offer"]
+                .iter()
+                .chain(&["suppl", "ship", "promis", "pledg", "provid"])
+                .any(|stem| words[group.head].lower.starts_with(stem));
+        let right_behind = index == group.end && cue.score >= 0.0;
+        let rest = words.get(index + 1..group.until.max(index + 1)).unwrap_or_default();
+        let goes_on = rest.iter().any(|word| {
+            word.part == Part::Possessive || matches!(&*word.lower, "to" | "for" | "against")
+        });
+        if !(gives && right_behind) || goes_on {
+            return None;
+        }
+        self.aid_behind(index, group.until)
     }
 
     /// Whether the name at `index` is joined by "and" to another one.
@@ -381,7 +494,7 @@ impl Finder<'_, '_, '_> {
                     (false, Some(_)) => Voice::Quoted,
                     (false, None) => Voice::Author,
                 },
-                time: self.time_of(group),
+                time: time_of(self.reading, self.groups, group),
                 rule: "implied target",
             });
         }

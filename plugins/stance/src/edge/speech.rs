@@ -30,6 +30,17 @@ pub(super) fn speakers(
             ) || matches!(&*word.lower, "that" | "the" | "it")
                 || word.name().is_some()
         });
+        // "Told his colleague that ...": whoever is told stands before what is said.
+        let told = words[group.head]
+            .lower
+            .starts_with('t')
+            .then(|| (group.end..words.len()).take(9).find(|&at| words[at].lower == "that"))
+            .flatten();
+        if let Some(that) = told {
+            for place in speaker.iter_mut().skip(that) {
+                *place = Some(doer);
+            }
+        }
         let quote_behind = words[group.end..].iter().any(|word| word.quoted);
         if opens || quote_behind {
             for place in speaker.iter_mut().skip(group.end) {
@@ -87,7 +98,21 @@ impl Finder<'_, '_, '_> {
                     || word.is(class::AGENT)
             });
         let Some(party) = words[at].name().filter(|_| direct) else { return };
-        let said = (0..words.len()).filter(|&index| index > at || words[index].quoted);
+        // "Told X that Y was a menace" says it of Y.
+        let of_other = (at + 1..words.len()).find(|&index| {
+            let actor = |party: u16| self.reading.parties[party as usize].actor;
+            let is_new = |other: u16| {
+                actor(other) != actor(party)
+                    && !group
+                        .subjects
+                        .iter()
+                        .any(|doer| matches!(doer, Doer::Party(own) if actor(*own) == actor(other)))
+            };
+            words[index].name().is_some_and(is_new)
+                && words[at + 1..index].iter().any(|word| word.lower == "that")
+        });
+        let said =
+            (0..of_other.unwrap_or(words.len())).filter(|&index| index > at || words[index].quoted);
         let found = said
             .clone()
             .take(60)
@@ -96,7 +121,14 @@ impl Finder<'_, '_, '_> {
             })
             .or_else(|| self.said_verb(said));
         if let Some((score, first, end)) = found {
-            let score = if group.negated { 0.0 } else { score };
+            // "Told the envoy to leave" is done, not said.
+            let ordered = score < 0.0 && first > 0 && words[first - 1].part == Part::To
+                || words[first].part == Part::To;
+            let score = match (group.negated, ordered) {
+                (true, _) => 0.0,
+                (false, true) => 2.0 * score,
+                (false, false) => score,
+            };
             self.give(group, party, score, (Cue { score, ..cue }, first, end), "said to or of");
         }
     }

@@ -221,7 +221,11 @@ impl Reading<'_, '_> {
         if nominal_before {
             return Some(Part::Noun);
         }
-        if !is_noun_too && !self.is_object(index) && forms & form::S != 0 {
+        if self.is_text_at_start(index) {
+            return Some(Part::Noun);
+        }
+        let governed = matches!(previous.map(|word| word.part), Some(Part::Preposition));
+        if !is_noun_too && !governed && !self.is_object(index) && forms & form::S != 0 {
             return Some(Part::Verb(forms));
         }
         // "Stands with", "backs away from": the words of the phrase leave no doubt.
@@ -232,13 +236,7 @@ impl Reading<'_, '_> {
             return Some(Part::Verb(forms));
         }
         if name_before {
-            let possessive = index > 0 && self.words[index - 1].part == Part::Possessive;
-            // "Cut" and "cast" are their own past.
-            // A body may be many: "the bloc firmly condemn".
-            let adverb = index > 0 && self.words[index - 1].part == Part::Adverb;
-            let agrees = forms & (form::S | form::PAST) != 0 || self.is_coordinated(index);
-            let verb = !possessive && (adverb || agrees && object_next);
-            return Some(if verb { Part::Verb(forms) } else { Part::Noun });
+            return Some(self.part_behind_name(index, object_next));
         }
         if matches!(previous.map(|word| word.part), Some(Part::Noun)) {
             let plural_before = previous.is_some_and(|word| word.lower.ends_with('s'));
@@ -263,14 +261,34 @@ impl Reading<'_, '_> {
         Some(Part::Verb(forms))
     }
 
+    /// "Reports that X left are false".
+    fn is_text_at_start(&self, index: usize) -> bool {
+        self.before(index).is_none()
+            && self.words[index].is(class::TEXT | class::ALLEGED)
+            && self.words.get(index + 1).is_some_and(|next| next.lower == "that")
+    }
+
+    /// What a form that may be a verb or a noun is behind a name.
+    fn part_behind_name(&self, index: usize, object_next: bool) -> Part {
+        let forms = self.words[index].forms();
+        let before = |steps: usize| index.checked_sub(steps).map(|at| &self.words[at]);
+        let is = |steps: usize, part: Part| before(steps).is_some_and(|word| word.part == part);
+        // "Demands that it punish".
+        let wished = before(2).is_some_and(|word| word.lower == "that");
+        // "Cut" and "cast" are their own past.
+        let agrees = forms & (form::S | form::PAST) != 0 || self.is_coordinated(index) || wished;
+        // A body may be many: "the bloc firmly condemn".
+        let verb = !is(1, Part::Possessive) && (is(1, Part::Adverb) || agrees && object_next);
+        if verb { Part::Verb(forms) } else { Part::Noun }
+    }
+
     /// "Rejected calls to", where two verbs would need a subject between them.
     fn is_object(&self, index: usize) -> bool {
         let is_verb = |at: usize| self.words[at].is_verb();
         self.before(index).is_some_and(is_verb)
-            && self
-                .words
-                .get(index + 1)
-                .is_some_and(|next| matches!(&*next.lower, "to" | "for" | "on" | "against"))
+            && self.words.get(index + 1).is_some_and(|next| {
+                matches!(&*next.lower, "to" | "for" | "on" | "against" | "that")
+            })
     }
 
     /// Whether the name before `index` ends a list of names, so that a bare form is a plural verb.

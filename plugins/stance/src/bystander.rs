@@ -1,0 +1,78 @@
+//! Who only stands beside what a sentence says: the object of somebody else's deed, the owner or
+//! neighbour of whoever acts.
+
+use standpoint_document::Time;
+
+use crate::clause::{Doer, owned_run};
+use crate::edge::Edges;
+use crate::feature::Pair;
+use crate::reading::{Part, Reading};
+
+/// Whether the holder of a pair does nothing here, while somebody else takes a side toward the
+/// target: "Rome thanked Paris and condemned X" says nothing of Paris.
+pub(crate) fn stands_by(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
+    let Some(holder) = pair.holder else { return false };
+    let actor = |party: u16| reading.parties[party as usize].actor;
+    let (own, target) = (actor(holder), actor(pair.target));
+    let is_own = |doer: &Doer| matches!(doer, Doer::Party(party) if actor(*party) == own);
+    let mut toward = found.list.iter().filter(|edge| actor(edge.target) == target);
+    if toward.clone().any(|edge| is_own(&edge.holder)) {
+        return false;
+    }
+    if is_opposed_at_home(reading, found, own) {
+        return true;
+    }
+    let other_acts = toward.any(|edge| {
+        matches!(edge.holder, Doer::Party(_))
+            && edge.score.abs() >= 1.0
+            && edge.time != Time::Hypothetical
+    });
+    let acts = found.groups.iter().any(|group| group.subjects.iter().any(is_own))
+        || found.speaker.iter().flatten().any(is_own);
+    other_acts
+        && !acts
+        && reading.parties.iter().zip(&reading.word_of).filter(|(party, _)| party.actor == own).all(
+            |(_, &at)| {
+                let at = at as usize;
+                !is_joined(reading, at) && !owns_subject(reading, found, at)
+            },
+        )
+}
+
+/// "A Peruvian plant builds": what belongs to a state may act for it.
+fn owns_subject(reading: &Reading<'_, '_>, found: &Edges, at: usize) -> bool {
+    owned_run(reading, at)
+        .is_some_and(|run| found.groups.iter().any(|group| group.start == run.end))
+}
+
+/// Whether a state is only named as that of its critics, who act: "Peru's opposition denounced X".
+fn is_opposed_at_home(reading: &Reading<'_, '_>, found: &Edges, own: u32) -> bool {
+    let mut places = reading.parties.iter().zip(&reading.word_of).filter(|(p, _)| p.actor == own);
+    places.all(|(_, &at)| {
+        owned_run(reading, at as usize).is_some_and(|run| {
+            run.dissents(reading) && found.groups.iter().any(|group| group.start == run.end)
+        })
+    })
+}
+
+/// Whether whoever is named at `at` is joined to somebody who may act: by "and", "with", "by".
+fn is_joined(reading: &Reading<'_, '_>, at: usize) -> bool {
+    let words = &reading.words;
+    let before = words[..at].iter().rev().find(|word| {
+        !matches!(word.part, Part::Determiner | Part::Adjective | Part::Noun | Part::Adverb)
+    });
+    let joins = before.is_some_and(|word| {
+        let verb = ["join", "follow", "echo", "second", "back", "support"]
+            .iter()
+            .any(|stem| word.lower.starts_with(stem));
+        verb || matches!(
+            &*word.lower,
+            "with" | "alongside" | "like" | "by" | "including" | "from" | "behind" | "and" | "or"
+        )
+    });
+    let in_list = words.get(at + 1).is_some_and(|word| {
+        matches!(word.part, Part::Coordinator | Part::Comma)
+            && words[at + 2..].iter().take(2).any(|word| word.name().is_some())
+    });
+    joins || in_list
+}

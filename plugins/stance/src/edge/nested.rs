@@ -1,0 +1,393 @@
+//! Acts about acts: who rejects a call to condemn somebody, votes on a text against him, calls the
+//! sanctions on him unlawful, or denies a deed toward him.
+//!
+//! The words of the inner act are there, and speak another way than whoever is asked about it. What
+//! is found here stands in place of what the words alone say of the same holder and target.
+
+use super::verdict::verdict;
+use super::{Edge, Finder, MAX_EDGES, REFRAINS, REJECTED, RESISTS};
+use crate::clause::{Doer, Group, noun_cue, owned_run};
+use crate::lexicon::{Carry, Cue, Kind, class};
+use crate::reading::{Part, Word};
+
+/// How somebody stands toward an act of others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Side {
+    For,
+    Against,
+    /// Takes no part in it: abstains, or looks away.
+    Aside,
+    /// Will not take part in it, and says so.
+    Refuses,
+}
+
+/// What an inner act says of whom.
+#[derive(Debug, Clone, Copy)]
+struct Content {
+    target: u16,
+    score: f32,
+    /// A measure that is taken back: "lift the sanctions on X", "soften its criticism of X".
+    undoes: bool,
+}
+
+/// How far behind its verb a text or call may stand, in words.
+const REACH: usize = 9;
+
+impl Finder<'_, '_, '_> {
+    pub(super) fn of_nested(&mut self) {
+        for number in 0..self.groups.len() {
+            self.of_text(number);
+            self.of_denial(number);
+            self.of_judged_measure(number);
+            self.of_measure_clause(number);
+            self.of_untruth(number);
+        }
+    }
+
+    /// "Voted against a resolution that condemns X", "rejected a call to condemn X", "abstained when
+    /// the council censured X".
+    fn of_text(&mut self, number: usize) {
+        let group = &self.groups[number];
+        if group.passive || group.subjects.is_empty() {
+            return;
+        }
+        let Some(side) = self.side_of(group) else { return };
+        let abstains = self.reading.words[group.head].lower.starts_with("abstain");
+        for inner in number + 1..self.groups.len() {
+            let found = &self.groups[inner];
+            if self.is_cut(group.end, found.start) {
+                break;
+            }
+            let text = self.text_before(group.end, found);
+            let of_others = abstains && (!found.finite || !self.same_doers(found, group));
+            if text.is_none() && !of_others {
+                continue;
+            }
+            let accused = text.filter(|_| found.finite).and_then(|text| self.accused(text, found));
+            let Some(content) = accused.or_else(|| self.content(found)) else { continue };
+            let is_call = text.is_some_and(|text| self.reading.words[text].is(class::REQUEST));
+            let (score, rule) = toward(side, content, is_call);
+            if let Some(caller) = text.and_then(|text| self.owner_of_text(text)) {
+                let calls = Group { subjects: vec![Doer::Party(caller)], ..group.clone() };
+                let span = (group.end, found.until);
+                self.rule(&calls, span, content.target, content.score, "noun of the object");
+            }
+            self.rule(group, (group.start, found.until), content.target, score, rule);
+            return;
+        }
+    }
+
+    /// How the subject of a verb stands toward the text or call that is its object.
+    fn side_of(&self, group: &Group) -> Option<Side> {
+        let cue = group.cue?;
+        let head = &*self.reading.words[group.head].lower;
+        if head.starts_with("abstain") || head.starts_with("ignor") {
+            return Some(Side::Aside);
+        }
+        let backs = match (cue.carry, cue.score) {
+            _ if matches!(cue.kind, Kind::War | Kind::Bad | Kind::Wish | Kind::Report) => None,
+            (Carry::Keep, score) if score >= 0.0 => Some(true),
+            (Carry::Turn, score) if score < 0.0 => Some(false),
+            _ => None,
+        }?;
+        let chain = self.chain(group);
+        match (backs, chain.is_odd()) {
+            _ if chain.cut => None,
+            (true, false) => Some(Side::For),
+            (false, false) => Some(Side::Against),
+            (true, true) if chain.turns > 0 => Some(Side::Refuses),
+            (true | false, true) => Some(Side::Aside),
+        }
+    }
+
+    /// The text, vote or call of which an inner verb tells: "a motion condemning X", "demands that
+    /// it punish X".
+    fn text_before(&self, from: usize, inner: &Group) -> Option<usize> {
+        let words = &self.reading.words;
+        let until = inner.start.max(from).min(words.len());
+        let at = (from..until).rev().take(REACH).find(|&at| words[at].is(class::TEXT))?;
+        let near = words[at + 1..until].iter().enumerate().all(|(place, word)| match word.part {
+            Part::Relative | Part::Subordinator | Part::To | Part::Adverb | Part::Pronoun => true,
+            Part::Name(_) | Part::Determiner | Part::Auxiliary | Part::Possessive => {
+                place > 0 || word.lower == "that"
+            }
+            Part::Noun | Part::Adjective => place > 1 && inner.finite,
+            _ => false,
+        });
+        near.then_some(at)
+    }
+
+    /// Whose call or text it is: "a French call".
+    fn owner_of_text(&self, text: usize) -> Option<u16> {
+        let words = &self.reading.words;
+        let owner = (text.saturating_sub(4)..text).rev().find(|&at| words[at].name().is_some())?;
+        let owns = owned_run(self.reading, owner).is_some_and(|run| run.end > text);
+        words[owner].name().filter(|_| owns)
+    }
+
+    /// Whether two verbs have the same subject, which a pronoun may name.
+    fn same_doers(&self, one: &Group, other: &Group) -> bool {
+        let who = |doer: &Doer| match doer {
+            Doer::First => None,
+            Doer::Party(party) => Some(self.reading.parties[*party as usize].actor),
+        };
+        one.subjects.iter().map(who).eq(other.subjects.iter().map(who))
+    }
+
+    /// Whether a clause of its own begins between two words.
+    fn is_cut(&self, from: usize, to: usize) -> bool {
+        let words = &self.reading.words;
+        from > to
+            || to - from > 2 * REACH
+            || words[from..to].iter().any(|word| {
+                word.part == Part::Stop || matches!(&*word.lower, "but" | "and" | "while")
+            })
+    }
+
+    /// "Accusations that X was committing crimes" speak against X.
+    fn accused(&self, text: usize, inner: &Group) -> Option<Content> {
+        let words = &self.reading.words;
+        let charges = matches!(
+            &*words[text].lower,
+            "accusation" | "accusations" | "allegation" | "allegations" | "charge" | "charges"
+        );
+        let Some(&Doer::Party(target)) = inner.subjects.first() else { return None };
+        charges.then_some(Content { target, score: -1.0, undoes: false })
+    }
+
+    /// Toward whom an act is, and how.
+    fn content(&self, inner: &Group) -> Option<Content> {
+        let words = &self.reading.words;
+        let cue = inner.cue?;
+        if inner.negated || inner.passive {
+            return None;
+        }
+        let mut score = cue.score;
+        // "Calls for X to leave" asks something of X; "calls for talks with X" does not.
+        let named = words.get(inner.end).is_some_and(|word| word.name().is_some());
+        if cue.kind == Kind::Wish && score == 0.0 && named {
+            score = -1.0;
+        }
+        let (mut undoes, mut measured) = (false, false);
+        let mut index = inner.end;
+        while index < inner.until {
+            if let Some(party) = words[index].name() {
+                let goal = Content { target: party, score, undoes };
+                return (score != 0.0 && !self.reading.parties[party as usize].inert)
+                    .then_some(goal);
+            }
+            if words[index].lower == "against" && !measured {
+                score = -score.abs().max(1.0);
+            }
+            match noun_cue(self.reading, index) {
+                Some((noun, end)) if noun.score < 0.0 && noun.kind != Kind::Relation => {
+                    match cue.carry {
+                        Carry::Turn => (score, undoes) = (1.0, true),
+                        Carry::Keep => score = noun.score,
+                        Carry::Cut | Carry::Report => {}
+                    }
+                    measured = true;
+                    index = end.max(index + 1);
+                }
+                _ => index += 1,
+            }
+        }
+        None
+    }
+
+    /// "Denied that it had armed X": what is denied was not done, so it says nothing; whoever denies
+    /// that a measure was dropped stands by it.
+    fn of_denial(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let head = &*words[group.head].lower;
+        let denies = head.starts_with("deny") || head.starts_with("deni");
+        let rejects = ["reject", "dismiss", "refut"].iter().any(|stem| head.starts_with(stem));
+        if !(denies || rejects) || group.passive || group.negated {
+            return;
+        }
+        let Some(inner) = self.groups.get(number + 1) else { return };
+        let by_text = self.text_before(group.end, inner).is_some_and(|text| {
+            !words[text].is(class::REQUEST) && words[text + 1..inner.start].iter().any(is_that)
+        });
+        let between = &words[group.end.min(inner.start)..inner.start];
+        let opens = between.first().is_none_or(|word| is_that(word) || word.part == Part::Pronoun);
+        let of_itself = self.same_doers(inner, group) || inner.subjects.is_empty();
+        let direct = denies && opens && !self.is_cut(group.end, inner.start);
+        if !(by_text && rejects || direct) || !of_itself {
+            return;
+        }
+        let content = self.content(inner);
+        let goals: Vec<u16> = words[inner.end..inner.until.max(inner.end)]
+            .iter()
+            .take(2 * REACH)
+            .filter_map(Word::name)
+            .collect();
+        for goal in goals {
+            let (score, rule) = match content.filter(|content| content.target == goal) {
+                Some(content) if content.undoes => (-content.score, "noun of the object"),
+                Some(content) if content.score < 0.0 => (0.0, REFRAINS),
+                _ => (0.0, REJECTED),
+            };
+            self.rule(group, (group.start, inner.until), goal, score, rule);
+        }
+    }
+
+    /// "Reports that X had left Y were wrong", "it is not true that X has left Y".
+    fn of_untruth(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let end = self.clause_end(group.end);
+        let false_word = |word: &Word<'_, '_>| {
+            word.is(class::REJECTED)
+                || matches!(&*word.lower, "wrong" | "incorrect" | "inaccurate" | "lie" | "lies")
+        };
+        let near = &words[group.end..end.min(group.end + 4)];
+        let untrue = near.iter().any(false_word) && !group.negated
+            || group.negated && near.iter().any(|word| word.lower == "true");
+        if !group.copula || !untrue {
+            return;
+        }
+        let behind = (group.end..end.min(group.end + 4)).find(|&at| is_that(&words[at]));
+        let of_noun = (1..group.start).find(|&at| {
+            is_that(&words[at])
+                && words[at - 1].part == Part::Noun
+                && words[at - 1].is(class::TEXT | class::ALLEGED)
+        });
+        let clause = match (behind, of_noun) {
+            (Some(that), _) => that..words.len(),
+            (None, Some(that)) => that..group.start,
+            (None, None) => return,
+        };
+        let said: Vec<(Doer, u16)> = self
+            .list
+            .iter()
+            .filter(|edge| clause.contains(&(edge.cue.0 as usize)))
+            .map(|edge| (edge.holder, edge.target))
+            .collect();
+        for (holder, target) in said {
+            let denied = Group { subjects: vec![holder], ..group.clone() };
+            self.rule(&denied, (clause.start, clause.end), target, 0.0, REJECTED);
+        }
+    }
+
+    /// "Called the sanctions on X illegal": who finds fault with a measure is not against its goal.
+    fn of_judged_measure(&mut self, number: usize) {
+        let group = &self.groups[number];
+        if group.passive || group.cue.is_none_or(|cue| cue.kind != Kind::Judge) {
+            return;
+        }
+        let end = self.clause_end(group.end);
+        let Some((target, at)) = self.measure_in(group.end, end) else { return };
+        let found = (at + 1..end).find_map(|at| verdict(self.reading, at));
+        if let (Some((score, _)), false) = (found, self.chain(group).is_odd()) {
+            let (score, rule) = of_verdict(score);
+            self.rule(group, (group.start, end), target, score, rule);
+        }
+    }
+
+    /// "Said the sanctions on X violated the law": the same as a clause of its own.
+    fn of_measure_clause(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        if !group.finite || group.passive {
+            return;
+        }
+        let floor = words[..group.start]
+            .iter()
+            .rposition(|word| word.is_verb() || word.part == Part::Stop)
+            .map_or(0, |at| at + 1);
+        let Some((target, at)) = self.measure_in(floor, group.start) else { return };
+        let beside = words[at + 1..group.start]
+            .iter()
+            .all(|word| matches!(word.part, Part::Noun | Part::Adjective | Part::Possessive));
+        let end = self.clause_end(group.end);
+        let said =
+            (group.end..end).find_map(|at| verdict(self.reading, at)).map(|(score, _)| score);
+        let score = match group.cue {
+            Some(cue) if cue.kind == Kind::Bad => Some(-1.0),
+            _ if group.copula => said,
+            _ => None,
+        };
+        let (Some(score), true, false) = (score, beside, group.negated) else { return };
+        let holder = self.speaker.get(group.head).copied().flatten().unwrap_or(Doer::First);
+        let (score, rule) = of_verdict(score);
+        let voiced = Group { subjects: vec![holder], ..group.clone() };
+        self.rule(&voiced, (floor, end), target, score, rule);
+    }
+
+    /// A hostile measure in `from..to` with its goal: "the sanctions on X", "a ban on X's gas".
+    fn measure_in(&self, from: usize, to: usize) -> Option<(u16, usize)> {
+        let words = &self.reading.words;
+        (from..to).find_map(|at| {
+            let (noun, end) = noun_cue(self.reading, at)?;
+            let measure = noun.score < 0.0 && noun.kind == Kind::Attitude;
+            let preposition = words.get(end).filter(|_| measure)?;
+            if !matches!(&*preposition.lower, "on" | "against" | "of") {
+                return None;
+            }
+            let goal = (end + 1..to).take(3).find(|&at| words[at].name().is_some())?;
+            Some((words[goal].name()?, goal))
+        })
+    }
+
+    /// Where the clause ends that begins at `from`.
+    fn clause_end(&self, from: usize) -> usize {
+        let words = &self.reading.words;
+        let joint = |word: &Word<'_, '_>| {
+            word.part == Part::Stop || matches!(&*word.lower, "but" | "while" | "although")
+        };
+        words[from..].iter().position(joint).map_or(words.len(), |at| from + at)
+    }
+
+    /// Puts an attitude in place of whatever else `span` says of the same holder and target.
+    fn rule(
+        &mut self,
+        group: &Group,
+        span: (usize, usize),
+        target: u16,
+        score: f32,
+        rule: &'static str,
+    ) {
+        let actor = |party: u16| self.reading.parties[party as usize].actor;
+        let is_doer = |holder: Doer| match holder {
+            Doer::First => group.subjects.contains(&holder),
+            Doer::Party(party) => group
+                .subjects
+                .iter()
+                .any(|doer| matches!(doer, Doer::Party(other) if actor(*other) == actor(party))),
+        };
+        let inside = |edge: &Edge| (span.0..span.1).contains(&(edge.cue.0 as usize));
+        self.list.retain(|edge| {
+            !(actor(edge.target) == actor(target) && inside(edge) && is_doer(edge.holder))
+        });
+        if self.list.len() < MAX_EDGES {
+            let cue =
+                group.cue.unwrap_or(Cue { score, carry: Carry::Keep, kind: Kind::None, lemma: 0 });
+            self.give(group, target, score, (cue, group.head, group.end), rule);
+        }
+    }
+}
+
+fn is_that(word: &Word<'_, '_>) -> bool {
+    word.lower == "that"
+}
+
+/// How whoever stands so toward an act stands toward whom it is for.
+fn toward(side: Side, content: Content, is_call: bool) -> (f32, &'static str) {
+    let hostile = content.score < 0.0;
+    match side {
+        Side::For => (content.score, "noun of the object"),
+        Side::Against | Side::Refuses if !hostile => (-1.0, "noun of the object"),
+        // A refusal of one's own help is less than a stand against those who act.
+        Side::Against if is_call => (1.0, REFRAINS),
+        Side::Against => (1.0, RESISTS),
+        Side::Refuses => (1.0, REFRAINS),
+        Side::Aside => (0.0, REFRAINS),
+    }
+}
+
+/// What a verdict on a measure says of its goal.
+fn of_verdict(score: f32) -> (f32, &'static str) {
+    if score < 0.0 { (1.0, RESISTS) } else { (-1.0, "noun of the object") }
+}

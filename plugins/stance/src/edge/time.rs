@@ -1,0 +1,93 @@
+//! When an attitude holds: what marks the past, and how far the mark reaches.
+
+use std::ops::Range;
+
+use standpoint_document::Time;
+
+use crate::clause::{Group, Mood};
+use crate::lexicon::class;
+use crate::reading::{Part, Reading, Word};
+
+/// When what a verb says holds.
+pub(crate) fn time_of(reading: &Reading<'_, '_>, groups: &[Group], group: &Group) -> Time {
+    match group.mood {
+        Mood::Unreal => Time::Hypothetical,
+        Mood::Will => Time::Future,
+        Mood::Real if is_over(reading, groups, group) => Time::Past,
+        Mood::Real if reading.question => Time::Hypothetical,
+        Mood::Real => Time::Present,
+    }
+}
+
+/// Whether the clause around a word tells of what is over.
+pub(crate) fn is_over_at(reading: &Reading<'_, '_>, groups: &[Group], at: usize) -> bool {
+    let around = |group: &&Group| group.start <= at.max(group.head) && at < group.until;
+    let group = groups.iter().rev().find(|group| group.start <= at && around(group));
+    let group = group.or_else(|| groups.iter().find(|group| group.finite && at < group.start));
+    group.is_some_and(|group| group.mood == Mood::Real && is_over(reading, groups, group))
+}
+
+/// Whether a verb tells of what was and is no more: its form is past, and words of its clause say
+/// when; news tells of the present in the past tense, too.
+fn is_over(reading: &Reading<'_, '_>, groups: &[Group], group: &Group) -> bool {
+    let mut tense = group;
+    let mut steps = 0;
+    while !tense.finite
+        && steps < 6
+        && let Some(parent) = tense.parent.and_then(|parent| groups.get(parent))
+    {
+        // "Used to praise".
+        if reading.words[parent.head].lower == "used" && group.start == parent.end {
+            return true;
+        }
+        tense = parent;
+        steps += 1;
+    }
+    tense.past && says_when(reading, group)
+}
+
+fn says_when(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    let words = &reading.words;
+    let clause = clause_of(reading, group);
+    let mark = |word: &Word<'_, '_>| word.is(class::PAST);
+    let marked = words[group.start..group.head].iter().any(mark)
+        || words[clause.start..group.start.max(clause.start)]
+            .iter()
+            .any(|word| mark(word) && word.lower != "then")
+        || reading.runs.iter().any(|&(at, bits)| {
+            let at = at as usize;
+            bits & class::PAST != 0 && (clause.start..group.until.max(clause.start)).contains(&at)
+        })
+        || clause.clone().any(|at| is_past_date(words, at));
+    marked && !words[clause].iter().any(|word| word.is(class::PRESENT))
+}
+
+/// The words that one mark of time can reach: up to a stop, or to what is set against it.
+fn clause_of(reading: &Reading<'_, '_>, group: &Group) -> Range<usize> {
+    let words = &reading.words;
+    let ends = |word: &Word<'_, '_>| {
+        word.part == Part::Stop && !matches!(&*word.lower, "(" | ")")
+            || matches!(&*word.lower, "but" | "yet" | "whereas" | "although" | "though")
+            || word.lower == "while" && word.part == Part::Subordinator
+    };
+    let start = words[..group.start].iter().rposition(ends).map_or(0, |at| at + 1);
+    let end = words[group.head..].iter().position(ends).map_or(words.len(), |at| group.head + at);
+    start..end
+}
+
+/// "In 1994", "until 1989", "during the 1990s"; not "since 2014", which lasts.
+fn is_past_date(words: &[Word<'_, '_>], at: usize) -> bool {
+    let word = &*words[at].lower;
+    let digits = word.strip_suffix('s').unwrap_or(word);
+    let is_year = digits.len() == 4
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && matches!(&digits[..2], "16" | "17" | "18" | "19" | "20");
+    let since = words[at.saturating_sub(4)..at].iter().any(|word| word.lower == "since");
+    let governed = at > 0
+        && (word.ends_with('s')
+            || matches!(
+                &*words[at - 1].lower,
+                "in" | "until" | "till" | "between" | "and" | "from" | "to" | "during" | "by"
+            ));
+    is_year && governed && !since
+}
