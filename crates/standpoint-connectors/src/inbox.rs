@@ -20,7 +20,7 @@
 //! Of a file with many records only the record is, which `care` finds out.
 //!
 //! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of the
-//! system, `claims` moves them, `keeper` acts on outcomes.
+//! system, `claims` moves them, `keeper` acts on outcomes; `waiting` counts what is left.
 
 mod below;
 mod care;
@@ -28,8 +28,10 @@ mod claims;
 mod hints;
 mod keeper;
 mod scan;
+mod waiting;
 mod worker;
 
+use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -47,9 +49,10 @@ use tokio::task;
 
 use self::claims::Claims;
 use self::hints::Hints;
-use self::keeper::{Keeper, Pending};
+use self::keeper::Keeper;
 use self::scan::Scanner;
-use self::worker::Worker;
+pub use self::waiting::{Waiting, waiting};
+use self::worker::{Delivered, Worker};
 use crate::ledger::{Ledger, LedgerError};
 use crate::limits::ReadLimits;
 
@@ -254,13 +257,15 @@ pub enum InboxError {
 /// How the worker ended: an error says what it could not take up.
 type Ended = Result<(), String>;
 
-/// How many documents wait to be taken.
-const READ_AHEAD: usize = 4;
+/// How many handfuls of documents wait to be taken.
+const READ_AHEAD: usize = 1;
 
 /// Delivers the documents of the files in a folder.
 #[derive(Debug)]
 pub struct InboxSource {
-    deliveries: mpsc::Receiver<(Delivery, Pending)>,
+    deliveries: mpsc::Receiver<Vec<Delivered>>,
+    /// What came together and was not taken yet.
+    arrived: VecDeque<Delivered>,
     hints: Hints,
     pause: Pause,
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
@@ -298,6 +303,7 @@ impl InboxSource {
         let kept = keeps.then(|| remember(&format!("{name} kept"))).transpose()?;
         let claims = Arc::new(Claims::open(name, settings, places, kept)?);
         let scanner = Scanner::new(settings, Arc::clone(&claims))?;
+        waiting::watch(name, &claims, scanner.wanted());
         let hints = Hints::watch(&settings.path, settings.watch);
         let pause = Pause::default();
         let keeper = Keeper::new(name, Arc::clone(&claims), limits.clone(), seen, pause.clone());
@@ -314,6 +320,8 @@ impl InboxSource {
             hints: hints.clone(),
             keeper: Arc::clone(&keeper),
             sender,
+            outgoing: Vec::new(),
+            outgoing_bytes: 0,
             until_drained,
             pause: pause.clone(),
             failures: 0,
@@ -332,14 +340,19 @@ impl InboxSource {
             .spawn(move || keeping.run())
             .map_err(fail)?;
         let threads = Some((worker, keeping));
-        Ok(Self { deliveries, hints, pause, keeper: Some(keeper), threads })
+        let arrived = VecDeque::new();
+        Ok(Self { deliveries, arrived, hints, pause, keeper: Some(keeper), threads })
     }
 }
 
 #[async_trait]
 impl Source for InboxSource {
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
-        Ok(self.deliveries.recv().await.map(|(delivery, file)| {
+        while self.arrived.is_empty() {
+            let Some(arrived) = self.deliveries.recv().await else { return Ok(None) };
+            self.arrived = arrived.into();
+        }
+        Ok(self.arrived.pop_front().map(|(delivery, file)| {
             file.take();
             delivery
         }))
@@ -352,8 +365,13 @@ impl Source for InboxSource {
     async fn close(&mut self) -> Result<(), SourceError> {
         self.deliveries.close();
         // What was read and not taken goes back with its file.
-        while let Some((delivery, _)) = self.deliveries.recv().await {
-            delivery.receipt.settle(Outcome::Returned);
+        let mut arrived = std::mem::take(&mut self.arrived);
+        loop {
+            for (delivery, _) in arrived {
+                delivery.receipt.settle(Outcome::Returned);
+            }
+            let Some(more) = self.deliveries.recv().await else { break };
+            arrived = more.into();
         }
         self.hints.stop();
         let (Some(keeper), Some((worker, keeping))) = (self.keeper.take(), self.threads.take())

@@ -103,6 +103,8 @@ struct Output {
     /// File system and number of the file.
     identity: (u64, u64),
     rotation: Option<Rotation>,
+    /// Lines that are to be written, empty between two groups.
+    lines: Vec<u8>,
 }
 
 /// Why a JSONL file cannot be used.
@@ -205,6 +207,7 @@ impl JsonlSink {
             written,
             identity: (metadata.dev(), metadata.ino()),
             rotation,
+            lines: Vec::new(),
         };
         Ok(Self { output: Some(output), path })
     }
@@ -371,7 +374,7 @@ impl Output {
         }
         failpoint::reached("output to be written");
         let mut good = self.good;
-        let mut lines = Vec::new();
+        let mut lines = std::mem::take(&mut self.lines);
         for (index, document) in documents.iter().enumerate() {
             self.maker.line(document, &mut lines);
             // A group may be hundreds of documents, whose lines are many times their size.
@@ -393,6 +396,8 @@ impl Output {
         failpoint::reached("output synced");
         self.good = good;
         self.file = Some(file);
+        lines.shrink_to(2 * PIECE_BYTES);
+        self.lines = lines;
         Ok(())
     }
 

@@ -23,13 +23,13 @@ pub enum Meter {
     FilesGone,
     /// Files of an inbox that were settled after more than one attempt.
     FilesTriedAgain,
-    /// Torn last lines that were cut off, by the file.
+    /// Torn ends that were cut off, by the file of an output or the folder of a part of the ledger.
     TornTails,
     /// 1 while the system tells of changes in an inbox, 0 while it is only looked through.
     Watched,
 }
 
-type Values = BTreeMap<(Meter, String), u64>;
+type Values = BTreeMap<Meter, BTreeMap<String, u64>>;
 
 static VALUES: Mutex<Values> = Mutex::new(BTreeMap::new());
 
@@ -41,34 +41,43 @@ static VALUES: Mutex<Values> = Mutex::new(BTreeMap::new());
 /// - `of`: the name of the source, or of what is watched.
 pub(crate) fn count(meter: Meter, of: &str) {
     let mut values = lock();
-    *values.entry((meter, of.to_owned())).or_default() += 1;
-    let in_work = values.entry((Meter::FilesInWork, of.to_owned()));
+    change(&mut values, meter, of, |value| value + 1);
     match meter {
-        Meter::FilesTaken => *in_work.or_default() += 1,
+        Meter::FilesTaken => change(&mut values, Meter::FilesInWork, of, |value| value + 1),
         Meter::FilesDone | Meter::FilesQuarantined | Meter::FilesReturned | Meter::FilesGone => {
-            in_work.and_modify(|count| *count = count.saturating_sub(1));
+            change(&mut values, Meter::FilesInWork, of, |value| value.saturating_sub(1));
         }
         _ => {}
     }
 }
 
+fn change(values: &mut Values, meter: Meter, of: &str, to: impl Fn(u64) -> u64) {
+    let values = values.entry(meter).or_default();
+    match values.get_mut(of) {
+        Some(value) => *value = to(*value),
+        None => drop(values.insert(of.to_owned(), to(0))),
+    }
+}
+
 /// Sets what goes up and down.
 pub(crate) fn set(meter: Meter, of: &str, value: u64) {
-    lock().insert((meter, of.to_owned()), value);
+    change(&mut lock(), meter, of, |_| value);
 }
 
 /// Every value, with whose it is.
 #[must_use]
 pub fn all() -> Vec<(Meter, String, u64)> {
-    lock().iter().map(|((meter, of), value)| (*meter, of.clone(), *value)).collect()
+    let values = lock();
+    let each = values
+        .iter()
+        .flat_map(|(meter, values)| values.iter().map(|(of, value)| (*meter, of.clone(), *value)));
+    each.collect()
 }
 
 /// The values of one meter, by whose they are.
 #[must_use]
 pub fn of(wanted: Meter) -> BTreeMap<String, u64> {
-    let values = lock();
-    let own = values.iter().filter(|((meter, _), _)| *meter == wanted);
-    own.map(|((_, of), value)| (of.clone(), *value)).collect()
+    lock().get(&wanted).cloned().unwrap_or_default()
 }
 
 fn lock() -> MutexGuard<'static, Values> {

@@ -121,12 +121,13 @@ fn records(
 
 /// Reads a file that is one document, or a JSON file with several.
 fn whole(
-    plain: Box<dyn BufRead + Send>,
+    mut plain: Box<dyn BufRead + Send>,
     format: Format,
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
-    let mut bytes = Vec::new();
+    // Enough for a short file, so that nothing is moved while it is read.
+    let mut bytes = Vec::with_capacity(plain.fill_buf()?.len() + 1);
     let allowed = limits.max_document_bytes;
     plain.take(allowed.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > allowed {

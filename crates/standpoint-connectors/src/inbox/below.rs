@@ -50,24 +50,21 @@ impl Below {
         Ok(!matches!(allowed, Err(Errno::ACCESS | Errno::PERM)))
     }
 
-    /// Moves the file at `relative` to `to`, which is on the same file system.
-    pub(super) fn take(&self, relative: &Path, to: &Path) -> io::Result<()> {
-        self.at(relative, |folder, name| Ok(renameat(folder, name, CWD, to)?))
+    /// Moves the file at `relative` to `to` below `home`, which is on the same file system.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` when `to` is taken; what the system says otherwise.
+    pub(super) fn take(&self, relative: &Path, home: impl AsFd, to: &Path) -> io::Result<()> {
+        self.at(relative, |folder, name| rename_without_replacing(folder, name, home.as_fd(), to))
     }
 
-    /// Moves a file on the same file system to `relative`, which must be free; folders on the way are
-    /// made.
-    pub(super) fn put(&self, from: &Path, relative: &Path) -> io::Result<()> {
+    /// Moves the file at `from` below `home`, on the same file system, to `relative`, which must be
+    /// free; folders on the way are made.
+    pub(super) fn put(&self, home: impl AsFd, from: &Path, relative: &Path) -> io::Result<()> {
         self.make_folders(parent(relative), Mode::from(0o777))?;
         self.at(relative, |folder, name| {
-            match renameat_with(CWD, from, folder, name, RenameFlags::NOREPLACE) {
-                // Some network file systems do not know the flag.
-                Err(Errno::INVAL | Errno::NOSYS) if Like::of_entry(folder, name).is_ok() => {
-                    Err(io::ErrorKind::AlreadyExists.into())
-                }
-                Err(Errno::INVAL | Errno::NOSYS) => Ok(renameat(CWD, from, folder, name)?),
-                result => Ok(result?),
-            }
+            rename_without_replacing(home.as_fd(), from, folder, Path::new(name))
         })
     }
 
@@ -132,6 +129,22 @@ impl Below {
     }
 }
 
+fn rename_without_replacing(
+    from: BorrowedFd<'_>,
+    old: impl rustix::path::Arg + Copy,
+    to: BorrowedFd<'_>,
+    new: &Path,
+) -> io::Result<()> {
+    match renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
+        // Some network file systems do not know the flag.
+        Err(Errno::INVAL | Errno::NOSYS) if Like::of_entry(to, new).is_ok() => {
+            Err(io::ErrorKind::AlreadyExists.into())
+        }
+        Err(Errno::INVAL | Errno::NOSYS) => Ok(renameat(from, old, to, new)?),
+        result => Ok(result?),
+    }
+}
+
 /// The names in a relative path that only goes down.
 fn names(relative: &Path) -> io::Result<Vec<&OsStr>> {
     let name = |part| match part {
@@ -149,7 +162,13 @@ fn parent(relative: &Path) -> &Path {
 #[derive(Debug)]
 pub(super) struct Held {
     path: PathBuf,
-    _handle: OwnedFd,
+    handle: OwnedFd,
+}
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
 }
 
 impl Held {
@@ -160,7 +179,7 @@ impl Held {
                 "/proc is needed to hold a folder open, and is not mounted",
             ));
         }
-        Ok(Self { path, _handle: handle })
+        Ok(Self { path, handle })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -179,16 +198,15 @@ pub(super) struct Like {
     pub(super) modified: (i64, u64),
     /// When it was last written to, moved or renamed.
     pub(super) changed: (i64, u64),
+    /// Whose it is, and the permission bits.
+    owner: u32,
+    mode: u32,
 }
 
 impl Like {
     /// What a file in a folder is like.
     pub(super) fn of_entry(folder: impl AsFd, name: impl rustix::path::Arg) -> io::Result<Self> {
         Ok(Self::of(&statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?))
-    }
-
-    pub(super) fn of_path(path: &Path) -> io::Result<Self> {
-        Self::of_entry(CWD, path)
     }
 
     pub(super) fn of_file(file: &File) -> io::Result<Self> {
@@ -204,7 +222,14 @@ impl Like {
             length: stat.st_size as u64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            owner: stat.st_uid,
+            mode: stat.st_mode as u32,
         }
+    }
+
+    /// Whether it is `user`'s own, who may read it: then nobody need be asked.
+    pub(super) fn is_readable_by_its_owner(&self, user: u32) -> bool {
+        self.owner == user && Mode::from_raw_mode(self.mode as _).contains(Mode::RUSR)
     }
 
     /// Whether nothing was written to it since it was like `earlier`.
@@ -245,9 +270,9 @@ mod tests {
             let path = Path::new(path);
             assert!(below.like(path).is_err(), "{path:?}");
             assert!(below.is_readable(path).is_err(), "{path:?}");
-            assert!(below.take(path, &at("taken")).is_err(), "{path:?}");
+            assert!(below.take(path, CWD, &at("taken")).is_err(), "{path:?}");
             assert!(below.remove(path).is_err(), "{path:?}");
-            assert!(below.put(&at("in/real/a"), path).is_err(), "{path:?}");
+            assert!(below.put(CWD, &at("in/real/a"), path).is_err(), "{path:?}");
         }
         assert!(below.entries(Path::new("link")).is_err());
         assert!(below.own(Path::new("link/claimed")).is_err());
@@ -255,10 +280,10 @@ mod tests {
 
         assert_eq!(below.like(Path::new("real/a")).unwrap().length, 1);
         assert_eq!(below.like(Path::new("link")).unwrap().kind, FileType::Symlink);
-        below.take(Path::new("real/a"), &at("in/b")).unwrap();
-        below.put(&at("in/b"), Path::new("new/deep/a")).unwrap();
+        below.take(Path::new("real/a"), CWD, &at("in/b")).unwrap();
+        below.put(CWD, &at("in/b"), Path::new("new/deep/a")).unwrap();
         fs::write(at("in/c"), "c").unwrap();
-        let taken = below.put(&at("in/c"), Path::new("new/deep/a")).unwrap_err();
+        let taken = below.put(CWD, &at("in/c"), Path::new("new/deep/a")).unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
     }
 

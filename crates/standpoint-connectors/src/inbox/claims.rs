@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::{
+    CWD, FileType, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with,
+};
 use rustix::io::Errno;
 use tracing::debug;
 
@@ -23,7 +25,7 @@ use crate::failpoint;
 use crate::ledger::ids::Id;
 use crate::ledger::memory::Memory;
 use crate::meters::{self, Meter};
-use crate::moves::{self, numbered, parent_of, remove_empty};
+use crate::moves::{self, numbered, parent_of};
 use crate::quarantine::{self, Reason};
 
 /// The folder beside the files of an inbox that holds what is in work.
@@ -48,6 +50,8 @@ pub(super) struct Claims {
     kept: Option<Mutex<Memory>>,
     /// Folders whose names are not on the disk yet.
     touched: Mutex<BTreeSet<PathBuf>>,
+    /// Where the files that are claimed now go together.
+    shared: Mutex<Option<Arc<Folder>>>,
 }
 
 /// The inbox, and the folder in it that holds this instance's claims.
@@ -59,12 +63,22 @@ struct Home {
     _lock: Arc<File>,
 }
 
+/// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it, unless
+/// a file stays.
+#[derive(Debug)]
+pub(super) struct Folder {
+    home: Arc<Held>,
+    name: String,
+    /// Whether several files may be in it, which is so the first time only: whatever is told of one
+    /// of them later, as another attempt, is told of a folder of its own.
+    is_shared: bool,
+}
+
 /// A file that this instance has claimed.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
-    home: Arc<Held>,
-    /// The folder that holds it, `<number>.<attempt>`.
-    pub(super) folder: PathBuf,
+    /// What holds it.
+    folder: Arc<Folder>,
     /// Its path below the inbox.
     pub(super) relative: PathBuf,
     /// How often it has been in work, this time included.
@@ -89,21 +103,69 @@ pub(super) enum Fate {
     Uncounted,
 }
 
-impl Claim {
-    /// Opens the file, if it is a regular one and no link.
-    pub(super) fn open(&self) -> io::Result<File> {
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        let file =
-            OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(self.path())?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
-        Ok(file)
+impl Folder {
+    fn new(home: &Arc<Held>, number: u64, attempt: u32, is_shared: bool) -> Arc<Self> {
+        Arc::new(Self { home: Arc::clone(home), name: format!("{number}.{attempt}"), is_shared })
     }
 
-    /// Where it is while it is in work.
-    pub(super) fn path(&self) -> PathBuf {
-        self.folder.join(&self.relative)
+    fn path(&self) -> PathBuf {
+        self.home.path().join(&self.name)
+    }
+
+    fn number_and_attempt(&self) -> Option<(u64, u32)> {
+        number_and_attempt(Path::new(&self.name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let path = self.path();
+        // Folders of the inbox may be left in it.
+        if fs::remove_dir(&path).is_err() {
+            remove_tree_of_folders(&path);
+        }
+    }
+}
+
+impl Claim {
+    /// Opens the file, if it is a regular one and no link, and says what it is like.
+    pub(super) fn open(&self) -> io::Result<(File, Like)> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(self.home(), self.below(), flags, Mode::empty())?);
+        let like = Like::of_file(&file)?;
+        if !like.kind.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        Ok((file, like))
+    }
+
+    /// What the file is like now.
+    pub(super) fn like(&self) -> io::Result<Like> {
+        Like::of_entry(self.home(), self.below())
+    }
+
+    fn home(&self) -> &Held {
+        &self.folder.home
+    }
+
+    /// Its path below [`Claim::home`] while it is in work.
+    fn below(&self) -> PathBuf {
+        Path::new(&self.folder.name).join(&self.relative)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.home().path().join(self.below())
+    }
+
+    /// Where notes about it are, and about no other file; `None` the first time that it is in work,
+    /// when there are none.
+    pub(super) fn notes(&self) -> Option<PathBuf> {
+        (!self.folder.is_shared).then(|| self.folder.path())
+    }
+
+    /// In which order claims were made.
+    fn order(&self) -> (Option<(u64, u32)>, &Path) {
+        (self.folder.number_and_attempt(), &self.relative)
     }
 
     /// The path below the inbox, `/` between its parts, invalid UTF-8 replaced.
@@ -145,6 +207,7 @@ impl Claims {
             marker: settings.complete_marker.clone(),
             kept: kept.map(Mutex::new),
             touched: Mutex::default(),
+            shared: Mutex::default(),
         })
     }
 
@@ -165,12 +228,9 @@ impl Claims {
     /// Claims the file at `relative` below the inbox; `None` if it is not there any more.
     pub(super) fn claim(&self, relative: &Path) -> io::Result<Option<Claim>> {
         let Home { inbox, claimed: home, .. } = lock(&self.home).clone();
-        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let folder = home.path().join(format!("{number}.1"));
-        let claim = Claim { home, folder, relative: relative.to_owned(), attempt: 1 };
-        fs::create_dir_all(parent_of(&claim.path()))?;
-        failpoint::reached("folder of a claim made");
-        match inbox.take(relative, &claim.path()) {
+        let folder = self.shared_folder(&home)?;
+        let claim = Claim { folder, relative: relative.to_owned(), attempt: 1 };
+        match Self::take(&inbox, &claim) {
             Ok(()) => {
                 // Not synced: when the power goes the file is in one of the two places.
                 failpoint::reached("claimed");
@@ -178,7 +238,6 @@ impl Claims {
                 Ok(Some(claim))
             }
             Err(error) => {
-                remove_empty(parent_of(&claim.path()), claim.home.path());
                 // What stands in a folder's place now is none of ours.
                 let is_gone = matches!(
                     Errno::from_io_error(&error),
@@ -189,6 +248,36 @@ impl Claims {
         }
     }
 
+    fn take(inbox: &Below, claim: &Claim) -> io::Result<()> {
+        let folder = parent_of(&claim.relative);
+        if !folder.as_os_str().is_empty() {
+            fs::create_dir_all(parent_of(&claim.path()))?;
+        }
+        inbox.take(&claim.relative, claim.home(), &claim.below())
+    }
+
+    /// Lets the next file that is claimed go into another folder than those before it.
+    pub(super) fn part(&self) {
+        drop(lock(&self.shared).take());
+    }
+
+    /// The folder for the next file that is claimed.
+    fn shared_folder(&self, home: &Arc<Held>) -> io::Result<Arc<Folder>> {
+        let mut shared = lock(&self.shared);
+        if let Some(folder) = shared.as_ref().filter(|folder| Arc::ptr_eq(&folder.home, home)) {
+            return Ok(Arc::clone(folder));
+        }
+        let folder = Folder::new(home, self.number(), 1, true);
+        mkdirat(&**home, &folder.name, Mode::RWXU)?;
+        failpoint::reached("folder of a claim made");
+        *shared = Some(Arc::clone(&folder));
+        Ok(folder)
+    }
+
+    fn number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The claims of an earlier run of this instance, in the order in which they were made; and the
     /// folders of those that cannot be looked into, each with why.
     pub(super) fn left_behind(&self) -> io::Result<(Vec<Claim>, Closed)> {
@@ -196,25 +285,27 @@ impl Claims {
         for entry in fs::read_dir(self.claimed().path())? {
             let folder = entry?.path();
             match self.left_in(&folder) {
-                Ok(Some(claim)) => left.push(claim),
-                Ok(None) => {}
+                Ok(mut claims) => left.append(&mut claims),
                 Err(error) => closed.push((folder, error)),
             }
         }
-        left.sort_by_key(|claim| number_and_attempt(&claim.folder));
+        left.sort_by(|one, other| one.order().cmp(&other.order()));
         Ok((left, closed))
     }
 
-    /// The claim in a folder of an earlier run, if it holds one.
-    pub(super) fn left_in(&self, folder: &Path) -> io::Result<Option<Claim>> {
-        let Some((_, attempt)) = number_and_attempt(folder) else { return Ok(None) };
-        let Some(relative) = only_file_in(folder, Path::new(""))? else {
+    /// The claims in a folder of an earlier run.
+    pub(super) fn left_in(&self, folder: &Path) -> io::Result<Vec<Claim>> {
+        let Some((number, attempt)) = number_and_attempt(folder) else { return Ok(Vec::new()) };
+        let mut files = Vec::new();
+        files_in(folder, Path::new(""), &mut files)?;
+        if files.is_empty() {
             // The run ended between making the folder and claiming, or while it removed it.
             remove_leftovers(folder);
-            return Ok(None);
-        };
-        let folder = folder.to_owned();
-        Ok(Some(Claim { home: self.claimed(), folder, relative, attempt }))
+            return Ok(Vec::new());
+        }
+        let folder = Folder::new(&self.claimed(), number, attempt, files.len() > 1);
+        let claim = |relative| Claim { folder: Arc::clone(&folder), relative, attempt };
+        Ok(files.into_iter().map(claim).collect())
     }
 
     /// Removes the file that said that a claimed one is complete, unless a later file of the same
@@ -225,7 +316,7 @@ impl Claims {
         let changed = |like: Like| like.changed;
         // The claim changed the file's own time.
         let written = inbox.like(&marker).ok().map(changed);
-        if written.is_some() && written <= Like::of_path(&claim.path()).ok().map(changed) {
+        if written.is_some() && written <= claim.like().ok().map(changed) {
             let _ = inbox.remove(&marker);
         }
     }
@@ -244,7 +335,7 @@ impl Claims {
 
     fn keep(&self, claim: &Claim) -> io::Result<()> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        let like = Like::of_path(&claim.path())?;
+        let like = claim.like()?;
         // Before it is moved: what is back and not remembered would be taken again.
         lock(kept).add(&[likeness(&like)], None)?;
         failpoint::reached("kept file noted");
@@ -254,16 +345,27 @@ impl Claims {
     /// Counts one more attempt, before it is made.
     pub(super) fn count(&self, mut claim: Claim) -> io::Result<Claim> {
         self.remove_marker(&claim);
-        Self::recount(&mut claim, |attempt| attempt.saturating_add(1))?;
+        self.recount(&mut claim, |attempt| attempt.saturating_add(1))?;
         failpoint::reached("attempt counted");
         Ok(claim)
     }
 
-    fn recount(claim: &mut Claim, change: impl Fn(u32) -> u32) -> io::Result<()> {
-        let Some((number, attempt)) = number_and_attempt(&claim.folder) else { return Ok(()) };
-        let attempt = change(attempt);
-        let folder = claim.home.path().join(format!("{number}.{attempt}"));
-        fs::rename(&claim.folder, &folder)?;
+    fn recount(&self, claim: &mut Claim, change: impl Fn(u32) -> u32) -> io::Result<()> {
+        let Some((number, attempt)) = claim.folder.number_and_attempt() else { return Ok(()) };
+        let (home, attempt) = (&claim.folder.home, change(attempt));
+        let folder = if claim.folder.is_shared {
+            // The others in the folder keep their count.
+            let folder = Folder::new(home, self.number(), attempt, false);
+            fs::create_dir_all(parent_of(&folder.path().join(&claim.relative)))?;
+            failpoint::reached("folder of a claim's own made");
+            let to = Path::new(&folder.name).join(&claim.relative);
+            renameat(&**home, claim.below(), &**home, to)?;
+            folder
+        } else {
+            let folder = Folder::new(home, number, attempt, false);
+            renameat(&**home, &claim.folder.name, &**home, &folder.name)?;
+            folder
+        };
         claim.folder = folder;
         claim.attempt = attempt;
         Ok(())
@@ -305,14 +407,9 @@ impl Claims {
         for entry in fs::read_dir(theirs)? {
             let folder = entry?.path();
             let Some((_, attempt)) = number_and_attempt(&folder) else { continue };
-            let Some(relative) = only_file_in(&folder, Path::new(""))? else {
-                remove_leftovers(&folder);
-                continue;
-            };
-            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-            let ours = home.path().join(format!("{number}.{attempt}"));
-            fs::rename(&folder, &ours)?;
-            taken.push(Claim { home: Arc::clone(home), folder: ours, relative, attempt });
+            let ours = Folder::new(home, self.number(), attempt, false);
+            fs::rename(&folder, ours.path())?;
+            taken.append(&mut self.left_in(&ours.path())?);
         }
         Ok(())
     }
@@ -336,7 +433,7 @@ impl Claims {
             Fate::Quarantined(reason) => self.quarantine(claim, reason)?,
             Fate::InWork => return Ok(()),
             Fate::Uncounted => {
-                return Self::recount(&mut claim.clone(), |attempt| attempt.saturating_sub(1));
+                return self.recount(&mut claim.clone(), |attempt| attempt.saturating_sub(1));
             }
         }
         failpoint::reached("file moved");
@@ -345,9 +442,10 @@ impl Claims {
         if claim.attempt > 1 {
             meters::count(Meter::FilesTriedAgain, &name);
         }
-        // There only if the file ever ended the process.
-        let _ = fs::remove_file(claim.folder.join(care::NAME));
-        remove_empty(parent_of(&claim.path()), claim.home.path());
+        if let Some(notes) = claim.notes() {
+            // There only if the file ever ended the process.
+            let _ = fs::remove_file(notes.join(care::NAME));
+        }
         Ok(())
     }
 
@@ -363,6 +461,13 @@ impl Claims {
             for folder in &touched {
                 moves::sync_folder(folder);
             }
+        }
+    }
+
+    fn touch(&self, folder: &Path) {
+        let mut touched = self.touched();
+        if !touched.contains(folder) {
+            touched.insert(folder.to_owned());
         }
     }
 
@@ -385,7 +490,7 @@ impl Claims {
         let _lock = quarantine::lock(&self.quarantine)?;
         let relative = claim.relative.with_file_name(name);
         let place = quarantine::put(&self.quarantine, &relative, bytes, &reason, self.sync)?;
-        self.touched().insert(parent_of(&place).to_owned());
+        self.touch(parent_of(&place));
         failpoint::reached("record in quarantine");
         Ok(())
     }
@@ -413,11 +518,16 @@ impl Claims {
     /// returns where it is now.
     fn move_to(&self, claim: &Claim, folder: &Path, relative: &Path) -> io::Result<PathBuf> {
         let wanted = folder.join(relative);
+        self.touch(parent_of(&wanted));
+        let to = renameat_with(claim.home(), claim.below(), CWD, &wanted, RenameFlags::NOREPLACE);
+        if to.is_ok() {
+            return Ok(wanted);
+        }
+        // The name is taken, the folder is not there yet, or it is on another file system.
         fs::create_dir_all(parent_of(&wanted))?;
-        self.touched().insert(parent_of(&wanted).to_owned());
         // Named after the claim: another daemon may bring a file of the same name, and who ends in the
         // middle writes over his own draft the next time.
-        let (number, _) = number_and_attempt(&claim.folder).unwrap_or_default();
+        let (number, _) = claim.folder.number_and_attempt().unwrap_or_default();
         let instance = parent_of(&self.own).file_name().unwrap_or_default().to_string_lossy();
         let tag = format!("{instance}-{number}");
         let mut target = wanted.clone();
@@ -438,7 +548,7 @@ impl Claims {
         let inbox = self.inbox();
         let mut target = claim.relative.clone();
         for copy in 2_u64.. {
-            match inbox.put(&claim.path(), &target) {
+            match inbox.put(claim.home(), &claim.below(), &target) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     target = numbered(&claim.relative, copy);
                 }
@@ -448,7 +558,7 @@ impl Claims {
                 }
             }
         }
-        self.touched().insert(parent_of(&self.path.join(&target)).to_owned());
+        self.touch(parent_of(&self.path.join(&target)));
         Ok(())
     }
 }
@@ -540,20 +650,18 @@ fn highest_number(claimed: &Path) -> Option<u64> {
     entries.flatten().filter_map(|entry| Some(number_and_attempt(&entry.path())?.0)).max()
 }
 
-/// The path of the one file below `folder`.
-fn only_file_in(folder: &Path, below: &Path) -> io::Result<Option<PathBuf>> {
+/// Finds the paths of the files below `folder`.
+fn files_in(folder: &Path, below: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder.join(below))? {
         let entry = entry?;
         let path = below.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            if let Some(found) = only_file_in(folder, &path)? {
-                return Ok(Some(found));
-            }
+            files_in(folder, &path, files)?;
         } else if path != Path::new(care::NAME) {
-            return Ok(Some(path));
+            files.push(path);
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 /// Removes the folder of a claim whose file is gone; leaves it if there is a file after all.

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -16,6 +17,11 @@ use super::claims::OWN_FOLDER;
 
 /// How many reports are kept; after more, the folder is looked through.
 const MOST_REPORTS: usize = 1024;
+
+/// Each claim is reported, and to hear of many one by one costs as much as to make them. So after one
+/// the reports gather for so long, and what has gathered may take so long to be heard.
+const GATHER: Duration = Duration::from_millis(2);
+const AT_ONCE: Duration = Duration::from_micros(200);
 
 /// File systems that report nothing of what other machines do, by their numbers in `statfs`: NFS,
 /// SMB in three ages, FUSE, 9p, Ceph, AFS.
@@ -95,9 +101,15 @@ impl Hints {
     fn listen(&self, folder: &Path) -> Option<RecommendedWatcher> {
         // Weak, or what is heard would keep the watcher and the watcher what is heard.
         let hearing = Arc::downgrade(&self.heard);
+        let mut gathered = Instant::now();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let is_claim = event.as_ref().is_ok_and(is_rename_away);
             if let Some(heard) = hearing.upgrade() {
                 heard.note(event.ok());
+            }
+            if is_claim && gathered.elapsed() > AT_ONCE {
+                thread::sleep(GATHER);
+                gathered = Instant::now();
             }
         })
         .and_then(|mut watcher| {
@@ -231,6 +243,11 @@ impl Heard {
             self.changed.notify_all();
         }
     }
+}
+
+/// Whether a file was renamed or moved away, as a claim does.
+fn is_rename_away(event: &Event) -> bool {
+    event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From))
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -30,6 +30,10 @@ const SYNC_EVERY: Duration = Duration::from_millis(100);
 /// How many documents of long files may be done before the ledger is told.
 const AT_ONCE: usize = 256;
 
+/// How many files may wait to be moved before no more are claimed. What is refused when it is read,
+/// as an empty file is, is decided at once and takes no room in the pipeline.
+const MOST_UNMOVED: usize = 512;
+
 /// How many done documents may wait for the ledger's disk before no more are read.
 const MOST_UNSAVED: usize = 1 << 14;
 
@@ -44,13 +48,18 @@ pub(super) struct Keeper {
     /// What was had, if documents are to be recognised when they come again.
     seen: Option<Mutex<Memory>>,
     state: Mutex<State>,
+    /// Told to whoever moves files, when there is something to do.
     changed: Condvar,
+    /// Told when something is no longer under way.
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Decided, and not moved yet. No longer than there are files in work.
+    /// Decided, and not moved yet.
     decided: VecDeque<Decided>,
+    /// How many are decided and not moved, those among them that are being moved.
+    unmoved: usize,
     /// Documents that are done, and not in the ledger yet.
     had: Vec<Id>,
     /// What is recognised by its content, and not decided. No more than documents in work.
@@ -58,6 +67,8 @@ struct State {
     /// Files whose documents are on their way.
     pending: usize,
     finishing: bool,
+    /// Whether [`Keeper::run`] waits. To wake it costs more than to note what has become of a file.
+    is_idle: bool,
 }
 
 /// A file whose fate is known.
@@ -78,7 +89,8 @@ impl Keeper {
         pause: Pause,
     ) -> Self {
         let (name, seen) = (name.to_owned(), seen.map(Mutex::new));
-        Self { name, claims, pause, limits, seen, state: Mutex::default(), changed: Condvar::new() }
+        let (changed, ended) = (Condvar::new(), Condvar::new());
+        Self { name, claims, pause, limits, seen, state: Mutex::default(), changed, ended }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -88,8 +100,24 @@ impl Keeper {
     /// Hands a file over whose fate is known.
     pub(super) fn settle(&self, claim: Claim, fate: Fate) {
         meters::count(Meter::FilesTaken, &self.name);
-        self.lock().decided.push_back(Decided { claim, fate, failed: BTreeMap::new() });
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.decided.push_back(Decided { claim, fate, failed: BTreeMap::new() });
+        state.unmoved += 1;
+        self.wake(state);
+    }
+
+    /// Wakes whoever moves files.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let is_idle = state.is_idle;
+        drop(state);
+        if is_idle {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether a document that is recognised by `id` is under way.
+    pub(super) fn is_under_way(&self, id: &Id) -> bool {
+        self.lock().under_way.contains(id)
     }
 
     /// Waits until no other document that is recognised by `id` is under way, so that whether it is
@@ -97,7 +125,7 @@ impl Keeper {
     pub(super) fn begin(&self, id: Id) {
         let state = self.lock();
         let mut state = self
-            .changed
+            .ended
             .wait_while(state, |state| state.under_way.contains(&id))
             .unwrap_or_else(PoisonError::into_inner);
         state.under_way.insert(id);
@@ -106,13 +134,18 @@ impl Keeper {
     /// Lets others that are recognised by `id` go on.
     pub(super) fn end(&self, id: &Id) {
         if self.lock().under_way.remove(id) {
-            self.changed.notify_all();
+            self.ended.notify_all();
         }
     }
 
     /// Whether a document was done before.
     pub(super) fn has_seen(&self, id: &Id) -> bool {
         self.seen.as_ref().is_some_and(|seen| lock(seen).contains(id))
+    }
+
+    /// Whether so many files wait to be moved that no more should be claimed.
+    pub(super) fn has_much_to_move(&self) -> bool {
+        self.lock().unmoved >= MOST_UNMOVED
     }
 
     /// Whether so much waits for a full disk that no more should be read.
@@ -145,8 +178,9 @@ impl Keeper {
 
     /// Lets [`Keeper::run`] end once nothing is pending.
     pub(super) fn finish(&self) {
-        self.lock().finishing = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.finishing = true;
+        self.wake(state);
     }
 
     /// Moves files until [`Keeper::finish`] is called and all are moved, or cannot be.
@@ -162,6 +196,7 @@ impl Keeper {
             let (decided, had, is_last) = self.wait(until);
             let mut trouble = self.remember(had).err();
             failed.extend(decided);
+            let to_move = failed.len();
             for file in std::mem::take(&mut failed) {
                 match self.act(&file) {
                     Ok(()) => {}
@@ -177,6 +212,7 @@ impl Keeper {
                     }
                 }
             }
+            self.lock().unmoved -= to_move - failed.len();
             let is_well = trouble.is_none();
             self.pause.set("keeper", trouble);
             // A move that is lost when the power goes is made again, so there is no hurry.
@@ -215,7 +251,7 @@ impl Keeper {
                 state.under_way.remove(id);
             }
             drop(state);
-            self.changed.notify_all();
+            self.ended.notify_all();
         }
         Ok(())
     }
@@ -226,7 +262,7 @@ impl Keeper {
             let name = claim.relative_name();
             let wanted = failed.keys().copied().collect();
             records::separate(
-                claim.open()?,
+                claim.open()?.0,
                 &name,
                 &self.limits,
                 &wanted,
@@ -268,12 +304,14 @@ impl Keeper {
             let had_enough = retry.is_none() && (is_asked || state.had.len() >= AT_ONCE);
             state.decided.is_empty() && !had_enough && !is_last
         };
+        state.is_idle = true;
         state = if let Some(pause) = retry {
             let waited = self.changed.wait_timeout_while(state, pause, nothing);
             waited.unwrap_or_else(PoisonError::into_inner).0
         } else {
             self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner)
         };
+        state.is_idle = false;
         let is_last = state.finishing && state.pending == 0;
         (std::mem::take(&mut state.decided), std::mem::take(&mut state.had), is_last)
     }
@@ -310,6 +348,8 @@ struct Tally {
     /// Whether what failed is the file and not a record.
     is_condemned: bool,
     goes_back: bool,
+    /// Whether somebody waits for the last one to be settled.
+    is_awaited: bool,
 }
 
 impl Pending {
@@ -339,8 +379,11 @@ impl Pending {
                     }
                 }
             }
+            let is_awaited = tally.is_awaited;
             drop(tally);
-            file.settled.notify_all();
+            if is_awaited {
+                file.settled.notify_all();
+            }
         })
     }
 
@@ -363,7 +406,8 @@ impl Pending {
 
     /// Waits until every document that went out is settled.
     pub(super) fn wait(&self) {
-        let tally = lock(&self.0.tally);
+        let mut tally = lock(&self.0.tally);
+        tally.is_awaited = true;
         drop(self.0.settled.wait_while(tally, |tally| tally.open > 0));
     }
 
@@ -386,10 +430,8 @@ impl Keeper {
         let mut state = self.lock();
         state.had.push(id);
         // Somebody may wait to know.
-        let is_enough = state.had.len() >= AT_ONCE || state.under_way.contains(&id);
-        drop(state);
-        if is_enough {
-            self.changed.notify_all();
+        if state.had.len() >= AT_ONCE || state.under_way.contains(&id) {
+            self.wake(state);
         }
     }
 }
@@ -405,8 +447,8 @@ impl Drop for PendingFile {
         let mut state = self.keeper.lock();
         state.pending -= 1;
         state.decided.push_back(decided);
-        drop(state);
-        self.keeper.changed.notify_all();
+        state.unmoved += 1;
+        self.keeper.wake(state);
     }
 }
 
@@ -416,10 +458,10 @@ impl PendingFile {
     fn decide(&self, tally: Tally) -> Decided {
         let claim = self.claim.clone();
         let decide = |fate| Decided { claim, fate, failed: BTreeMap::new() };
-        let name = self.claim.relative_name();
+        let has_records = || records::can_be_separated(&self.claim.relative_name());
         if tally.goes_back || tally.returned > 0 {
             let was_taken = self.was_taken.load(Ordering::Relaxed);
-            let is_one_of_several = tally.documents > 1 && records::can_be_separated(&name);
+            let is_one_of_several = tally.documents > 1 && has_records();
             return decide(match (tally.goes_back, was_taken) {
                 // One of several is not to blame for the time that the others take.
                 (false, true) if is_one_of_several => Fate::Uncounted,
@@ -430,7 +472,7 @@ impl PendingFile {
             });
         }
         // Somebody had it open all the time: what he wrote since is not in the documents.
-        let now = Like::of_path(&self.claim.path()).ok();
+        let now = self.claim.like().ok();
         if let (Some(like), Some(now)) = (self.like, now)
             && !now.has_content_of(&like)
         {
@@ -443,7 +485,7 @@ impl PendingFile {
         let is_separate = !tally.is_condemned
             && tally.failed < tally.documents
             && tally.failures.len() as u64 == tally.failed
-            && records::can_be_separated(&name);
+            && has_records();
         if is_separate {
             let failed = tally.failures.into_iter().map(|(number, found)| {
                 let mut reason = Reason::new(&self.source, found);

@@ -31,7 +31,7 @@ const MOST_AT_ONCE: usize = 512;
 const MOST_SETTLING: usize = 1 << 14;
 
 /// How deep folders may nest below the inbox: each level keeps one of them open.
-const MOST_DEEP: usize = 32;
+pub(super) const MOST_DEEP: usize = 32;
 
 /// How long a file that its writer has open may stay unchanged before it is taken all the same:
 /// the report of its closing may have been lost.
@@ -44,12 +44,19 @@ const USUAL_SETTLE: [Duration; 2] = [Duration::from_millis(500), Duration::from_
 /// Endings of files that are still being written, by custom.
 const DRAFTS: [&str; 5] = [".tmp", ".part", ".partial", ".crdownload", "~"];
 
+/// Which files are to be taken, as their names say.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    include: GlobSet,
+    ignore: GlobSet,
+    marker: Option<Marker>,
+}
+
 /// Looks through a folder.
 #[derive(Debug)]
 pub(super) struct Scanner {
     folder: PathBuf,
-    include: GlobSet,
-    ignore: GlobSet,
+    wanted: Arc<Wanted>,
     marker: Option<Marker>,
     settle: Duration,
     every: Duration,
@@ -62,6 +69,8 @@ pub(super) struct Scanner {
     last_walk: Option<Instant>,
     /// Which folder the inbox is; `None` while it cannot be looked into.
     identity: Option<(u64, u64)>,
+    /// Whom the program runs as.
+    user: u32,
 }
 
 /// A look through the folder that is under way.
@@ -104,8 +113,11 @@ impl Scanner {
         });
         Ok(Self {
             folder: settings.path.clone(),
-            include: patterns(&settings.include)?,
-            ignore: patterns(&settings.ignore)?,
+            wanted: Arc::new(Wanted {
+                include: patterns(&settings.include)?,
+                ignore: patterns(&settings.ignore)?,
+                marker: settings.complete_marker.clone(),
+            }),
             marker: settings.complete_marker.clone(),
             settle,
             every: settings.scan_every,
@@ -115,7 +127,13 @@ impl Scanner {
             walk: None,
             last_walk: None,
             identity: identity_of(&settings.path).ok(),
+            user: rustix::process::geteuid().as_raw(),
         })
+    }
+
+    /// Which files it takes.
+    pub(super) fn wanted(&self) -> Arc<Wanted> {
+        Arc::clone(&self.wanted)
     }
 
     /// How often the folder is to be looked through.
@@ -139,7 +157,9 @@ impl Scanner {
             let Ok(relative) = path.strip_prefix(&self.folder) else { continue };
             let Ok(like) = self.claims.inbox().like(relative) else { continue };
             has_folder |= like.kind.is_dir();
-            if like.kind.is_file() && self.is_wanted(relative) && self.may_be_taken(relative, &like)
+            if like.kind.is_file()
+                && self.wanted.covers(relative)
+                && self.may_be_taken(relative, &like)
             {
                 self.settling.remove(relative);
                 ready.insert(relative.to_owned());
@@ -220,7 +240,7 @@ impl Scanner {
                 self.enter(relative, hints, &mut walk)?;
                 continue;
             }
-            if !self.is_wanted(&relative) {
+            if !self.wanted.covers(&relative) {
                 continue;
             }
             if !like.kind.is_file() {
@@ -264,7 +284,9 @@ impl Scanner {
         {
             return false;
         }
-        if inbox.is_readable(relative).is_ok_and(|is_readable| !is_readable) {
+        if !like.is_readable_by_its_owner(self.user)
+            && inbox.is_readable(relative).is_ok_and(|is_readable| !is_readable)
+        {
             self.report(relative, "this user may not read it");
             return false;
         }
@@ -298,7 +320,16 @@ impl Scanner {
         false
     }
 
-    fn is_wanted(&self, relative: &Path) -> bool {
+    fn report(&mut self, relative: &Path, reason: &str) {
+        if self.reported.len() < MOST_AT_ONCE && self.reported.insert(relative.to_owned()) {
+            warn!(path = ?relative, reason, "left alone");
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether a file is no draft, marker or hidden one, and one of those that are asked for.
+    pub(super) fn covers(&self, relative: &Path) -> bool {
         let name = relative.file_name().unwrap_or_default().to_string_lossy();
         let is_draft = DRAFTS.iter().any(|ending| name.ends_with(ending));
         !is_draft
@@ -308,12 +339,6 @@ impl Scanner {
             && self.include.is_match(relative)
             && !self.ignore.is_match(relative)
     }
-
-    fn report(&mut self, relative: &Path, reason: &str) {
-        if self.reported.len() < MOST_AT_ONCE && self.reported.insert(relative.to_owned()) {
-            warn!(path = ?relative, reason, "left alone");
-        }
-    }
 }
 
 /// Tells a folder from another that took its place.
@@ -322,7 +347,7 @@ fn identity_of(folder: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-fn is_hidden(relative: &Path) -> bool {
+pub(super) fn is_hidden(relative: &Path) -> bool {
     relative.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 

@@ -1,6 +1,7 @@
 //! Goes round: takes up what an earlier run left, looks for complete files, claims and reads them.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +22,27 @@ use crate::files::with_causes;
 use crate::ledger::ids::{Id, id_of};
 use crate::limits::ReadLimits;
 use crate::quarantine::Reason;
-use crate::read::{self, Origin};
+use crate::read::{self, Documents, Origin};
 use crate::records;
 use crate::refusal::ReadError;
 
 /// How long to wait before what the system refused, such as one more open file, is tried again: at
 /// first, and at most.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+
+/// How many documents, and how many bytes of their texts, are handed over at once: each handing over
+/// costs a change of threads, and nobody counts these bytes yet.
+const TOGETHER: usize = 64;
+const TOGETHER_BYTES: usize = 1 << 20;
+
+/// How long to wait while many files are to be moved, before looking again.
+const WHILE_MOVING: Duration = Duration::from_millis(5);
+
+/// How large a file may be to be read at once, in bytes.
+const AT_ONCE_BYTES: u64 = 256 << 10;
+
+/// A document with the file that it is from.
+pub(super) type Delivered = (Delivery, Pending);
 
 /// What runs on the inbox's thread: finds files, claims them, reads them.
 pub(super) struct Worker {
@@ -40,7 +55,10 @@ pub(super) struct Worker {
     pub(super) scanner: Scanner,
     pub(super) hints: Hints,
     pub(super) keeper: Arc<Keeper>,
-    pub(super) sender: mpsc::Sender<(Delivery, Pending)>,
+    pub(super) sender: mpsc::Sender<Vec<Delivered>>,
+    /// What was read and is not sent yet, and the bytes of its texts.
+    pub(super) outgoing: Vec<Delivered>,
+    pub(super) outgoing_bytes: usize,
     pub(super) until_drained: bool,
     pub(super) pause: Pause,
     /// How often the system has refused something since it last did not.
@@ -78,7 +96,8 @@ impl Worker {
     pub(super) fn run(mut self) -> Result<(), String> {
         while !self.hints.is_stopped() {
             let done = self.find_left().and_then(|()| self.take_up()).and_then(|()| self.look());
-            match done {
+            let sent = self.hand_over().map_err(Halt::from);
+            match done.and_then(|is_drained| sent.map(|()| is_drained)) {
                 Ok(is_drained) => {
                     self.failures = 0;
                     self.pause.set("worker", self.missing());
@@ -103,7 +122,7 @@ impl Worker {
             let mut still = Vec::new();
             for folder in closed {
                 match self.claims.left_in(&folder) {
-                    Ok(claim) => self.left.extend(claim),
+                    Ok(claims) => self.left.extend(claims),
                     Err(_) => still.push(folder),
                 }
             }
@@ -155,7 +174,25 @@ impl Worker {
             return Err(Halt::Later(io::Error::other("the ledger cannot be written")));
         }
         let found = self.scanner.scan(&self.hints, self.until_drained)?;
-        for path in &found.ready {
+        let taken = self.take(&found.ready);
+        self.claims.part();
+        taken.and_then(|()| Ok(self.hand_over()?))?;
+        if found.ready.is_empty() && !found.has_more && !self.until_drained {
+            let until = found.settling.unwrap_or(self.scanner.every());
+            self.hints.wait(until.min(self.scanner.every()));
+        } else if found.ready.is_empty() && found.settling.is_some() {
+            self.hints.pause(found.settling.unwrap_or_default());
+        }
+        Ok(found.ready.is_empty() && !found.has_more && found.settling.is_none())
+    }
+
+    /// Claims files and reads them.
+    fn take(&mut self, ready: &[PathBuf]) -> Result<(), Halt> {
+        for path in ready {
+            while self.keeper.has_much_to_move() && !self.hints.is_stopped() {
+                self.hand_over()?;
+                self.hints.pause(WHILE_MOVING);
+            }
             if self.hints.is_stopped() {
                 return Err(Halt::Closed);
             }
@@ -164,13 +201,7 @@ impl Worker {
                 self.read(claim)?;
             }
         }
-        if found.ready.is_empty() && !found.has_more && !self.until_drained {
-            let until = found.settling.unwrap_or(self.scanner.every());
-            self.hints.wait(until.min(self.scanner.every()));
-        } else if found.ready.is_empty() && found.settling.is_some() {
-            self.hints.pause(found.settling.unwrap_or_default());
-        }
-        Ok(found.ready.is_empty() && !found.has_more && found.settling.is_none())
+        Ok(())
     }
 
     /// Takes up claims of a run that ended while they were in work.
@@ -193,7 +224,7 @@ impl Worker {
     }
 
     /// Fails a file that ended the process too often, without reading it.
-    fn give_up(&self, claim: Claim) -> Result<(), Closed> {
+    fn give_up(&mut self, claim: Claim) -> Result<(), Closed> {
         let deaths = claim.attempt - 1;
         let pending = self.keeper.pend(&self.name, claim, None);
         pending.condemn();
@@ -201,11 +232,11 @@ impl Worker {
     }
 
     /// Delivers the documents of a claimed file.
-    fn read(&self, claim: Claim) -> Result<(), Halt> {
+    fn read(&mut self, claim: Claim) -> Result<(), Halt> {
         let origin = Origin { source: self.name.clone(), path: claim.relative_name() };
         debug!(path = origin.path, attempt = claim.attempt, "reading a file");
-        let file = match claim.open() {
-            Ok(file) => file,
+        let (file, like) = match claim.open() {
+            Ok(opened) => opened,
             Err(error) if may_pass(&error) => {
                 self.keeper.settle(claim.clone(), returned(&claim));
                 return Err(named(&claim.relative, &error).into());
@@ -219,17 +250,23 @@ impl Worker {
         let Some(mut caution) = self.caution(&claim)? else {
             return Ok(self.give_up(claim)?);
         };
-        let like = Like::of_file(&file)?;
-        let watched = file.try_clone();
         let pending = self.keeper.pend(&self.name, claim, Some(like));
         // A file of which nothing was read would count as done.
         let opened = caution
             .hold(Some(care::OPENING))
-            .map(|()| read::documents(file, &origin, &self.limits))
+            .map(|()| self.documents_of(file, &like, &origin))
             .and_then(|opened| caution.hold(None).map(|()| opened))
             .inspect_err(|_| pending.give_back())?;
         let documents = match opened {
-            Ok(documents) => documents,
+            Ok(Some(documents)) => documents,
+            Ok(None) => {
+                info!(
+                    path = origin.path,
+                    "a file changed while it was read; it is read again later"
+                );
+                pending.give_back();
+                return Ok(());
+            }
             Err(ReadError::Io { source }) if may_pass(&source) => {
                 pending.give_back();
                 return Err(named(Path::new(&origin.path), &source).into());
@@ -239,12 +276,6 @@ impl Worker {
                 return Ok(self.deliver(&pending, 0, Err(error))?);
             }
         };
-        if watched.and_then(|file| Like::of_file(&file)).is_ok_and(|now| !now.has_content_of(&like))
-        {
-            info!(path = origin.path, "a file changed while it was read; it is read again later");
-            pending.give_back();
-            return Ok(());
-        }
         let sent = self.deliver_all(&pending, documents, caution);
         if matches!(sent, Err(Halt::Later(_))) {
             pending.give_back();
@@ -252,16 +283,44 @@ impl Worker {
         sent
     }
 
+    /// Opens the documents of a file; `None` if it changes meanwhile.
+    ///
+    /// - `like`: what the file was like when it was opened.
+    fn documents_of(
+        &self,
+        mut file: File,
+        like: &Like,
+        origin: &Origin,
+    ) -> Result<Option<Documents>, ReadError> {
+        let is_changed =
+            |file: &File| Like::of_file(file).is_ok_and(|now| !now.has_content_of(like));
+        if !(1..=AT_ONCE_BYTES).contains(&like.length) {
+            let watched = file.try_clone()?;
+            let documents = read::documents(file, origin, &self.limits)?;
+            return Ok((!is_changed(&watched)).then_some(documents));
+        }
+        let mut bytes = vec![0; like.length as usize];
+        match file.read_exact(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        if is_changed(&file) {
+            return Ok(None);
+        }
+        read::documents(Cursor::new(bytes), origin, &self.limits).map(Some)
+    }
+
     /// How carefully a file is to be read; `None` if not at all.
     ///
     /// What was in work when the process ended goes out alone the next time, so that only one that
     /// does it again has that counted against it.
     fn caution(&self, claim: &Claim) -> Result<Option<Caution>, Halt> {
-        if !records::can_be_separated(&claim.relative_name()) {
+        let notes = claim.notes().filter(|_| records::can_be_separated(&claim.relative_name()));
+        let Some(notes) = notes else {
             let left = if claim.attempt > 1 { u64::MAX } else { 0 };
             return Ok(Some(Caution { care: None, left, attempt: claim.attempt }));
-        }
-        let mut care = Care::of(&claim.folder).map_err(io::Error::other)?;
+        };
+        let mut care = Care::of(&notes).map_err(io::Error::other)?;
         // The first time was with others.
         let most = self.max_attempts.saturating_sub(1).max(1);
         if let Some(record) = care.in_hand() {
@@ -280,9 +339,9 @@ impl Worker {
     }
 
     fn deliver_all(
-        &self,
+        &mut self,
         pending: &Pending,
-        mut documents: read::Documents,
+        mut documents: Documents,
         mut caution: Caution,
     ) -> Result<(), Halt> {
         for number in 0.. {
@@ -302,6 +361,7 @@ impl Worker {
                 _ => {}
             }
             let sent = self.deliver(pending, number, document);
+            let sent = if is_alone { sent.and_then(|()| self.hand_over()) } else { sent };
             if is_alone {
                 pending.wait();
             }
@@ -326,7 +386,7 @@ impl Worker {
     }
 
     /// Fails what ended the process so often.
-    fn refuse(&self, pending: &Pending, number: u64, deaths: u32) -> Result<(), Closed> {
+    fn refuse(&mut self, pending: &Pending, number: u64, deaths: u32) -> Result<(), Closed> {
         let reason = format!(
             "the process ended {deaths} times while this was in work; max_attempts is {}",
             self.max_attempts
@@ -336,7 +396,7 @@ impl Worker {
     }
 
     fn deliver(
-        &self,
+        &mut self,
         file: &Pending,
         number: u64,
         content: Result<Document<'static>, ReadError>,
@@ -347,6 +407,10 @@ impl Worker {
                 if self.recognise == Recognise::Content
                     && let Some(id) = id
                 {
+                    if self.keeper.is_under_way(&id) {
+                        // The other may not have been sent yet.
+                        self.hand_over()?;
+                    }
                     self.keeper.begin(id);
                 }
                 if id.is_some_and(|id| self.keeper.has_seen(&id)) {
@@ -364,9 +428,27 @@ impl Worker {
         self.send(file, delivery)
     }
 
-    fn send(&self, file: &Pending, delivery: Delivery) -> Result<(), Closed> {
-        self.sender.blocking_send((delivery, file.clone())).map_err(|refused| {
-            refused.0.0.receipt.settle(Outcome::Returned);
+    fn send(&mut self, file: &Pending, delivery: Delivery) -> Result<(), Closed> {
+        self.outgoing_bytes +=
+            delivery.content.as_ref().map_or(0, |document| document.text().len());
+        self.outgoing.push((delivery, file.clone()));
+        if self.outgoing.len() < TOGETHER && self.outgoing_bytes < TOGETHER_BYTES {
+            return Ok(());
+        }
+        self.hand_over()
+    }
+
+    /// Sends what was read.
+    fn hand_over(&mut self) -> Result<(), Closed> {
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        self.outgoing_bytes = 0;
+        let outgoing = std::mem::take(&mut self.outgoing);
+        self.sender.blocking_send(outgoing).map_err(|refused| {
+            for (delivery, _) in refused.0 {
+                delivery.receipt.settle(Outcome::Returned);
+            }
             Closed
         })
     }

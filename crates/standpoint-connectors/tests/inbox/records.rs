@@ -1,0 +1,100 @@
+//! Files of several records: each has its own fate.
+
+use std::fs;
+
+use serde_json::json;
+use standpoint_connectors::inbox::{InboxSettings, InboxSource};
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_engine::{Delivery, Outcome};
+
+use crate::house::{House, drain, failed};
+
+#[tokio::test]
+async fn a_bad_record_is_quarantined_alone_and_its_file_archived() {
+    let house = House::new();
+    house.drop_in("sub/a.jsonl", "{\"text\": \"One.\"}\n\nrubbish\n{\"text\": \"Two.\"}\n");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One.", "Two."]);
+    let record = "quarantine/sub/a.record-2.jsonl";
+    assert_eq!(house.files(), ["archive/sub/a.jsonl", record]);
+    assert_eq!(fs::read_to_string(house.at(record)).unwrap(), "rubbish\n");
+    let reason = house.reason("sub/a.record-2.jsonl");
+    assert_eq!(reason["reason"], "news: line 3, column 1: expected value");
+    assert_eq!((&reason["path"], &reason["record"]), (&json!("sub/a.jsonl"), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_record_that_failed_is_quarantined_alone_whatever_the_format() {
+    let mails = "From a\nSubject: 1\n\nOne.\n\nFrom b\nSubject: 2\n\nBad.\n";
+    let entry = |title: &str| format!("<item><title>{title}</title></item>");
+    let feed = |entries: &str| format!("<rss><channel>{entries}</channel></rss>");
+    let cases = [
+        ("csv", "id,text\n1,One.\n2,Bad.\n".to_owned(), "id,text\n2,Bad.\n".to_owned()),
+        ("mbox", mails.to_owned(), "From b\nSubject: 2\n\nBad.\n".to_owned()),
+        ("json", r#"[{"text": "One."}, {"text": "Bad."}]"#.into(), r#"{"text": "Bad."}"#.into()),
+        ("rss", feed(&[entry("One."), entry("Bad.")].concat()), feed(&entry("Bad."))),
+    ];
+    for (ending, content, expected) in cases {
+        let house = House::new();
+        house.drop_in(&format!("a.{ending}"), &content);
+        let is_bad =
+            |delivery: &Delivery| delivery.content.as_ref().unwrap().text().starts_with("Bad.");
+        house.run(|delivery| if is_bad(delivery) { failed() } else { Outcome::Done }).await;
+        let record = format!("quarantine/a.record-2.{ending}");
+        assert_eq!(house.files(), [format!("archive/a.{ending}"), record.clone()]);
+        assert_eq!(fs::read_to_string(house.at(&record)).unwrap(), expected);
+        assert_eq!(house.reason(&format!("a.record-2.{ending}"))["record"], 2);
+        // Under its file's name it is the document that it was.
+        house.drop_in(&format!("a.{ending}"), &expected);
+        assert_eq!(house.run(|_| Outcome::Done).await.len(), 1, "{ending}");
+        house.drop_in(&format!("a.{ending}"), &content);
+        assert_eq!(house.run(|_| Outcome::Done).await, [""; 0], "{ending}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_never_ends_keeps_its_whole_table() {
+    let house = House::new();
+    house.drop_in("a.csv", &format!("text\nOne.\n\"{}\nTwo.\n", "x".repeat(17 << 20)));
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
+    assert_eq!(house.files(), ["quarantine/a.csv"]);
+    let failure = house.reason("a.csv")["failures"][0].as_str().unwrap().to_owned();
+    assert!(failure.contains("the row at line 3 has more than 16777216"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_compressed_record_is_quarantined_as_it_reads() {
+    use std::io::Write;
+
+    let house = House::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"{\"text\": \"One.\"}\nrubbish\n").unwrap();
+    fs::write(house.at("inbox/a.jsonl.gz"), packed.finish().unwrap()).unwrap();
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
+    let record = "quarantine/a.record-2.jsonl";
+    assert_eq!(house.files(), ["archive/a.jsonl.gz", record]);
+    assert_eq!(fs::read_to_string(house.at(record)).unwrap(), "rubbish\n");
+    assert_eq!(house.reason("a.record-2.jsonl")["path"], "a.jsonl.gz");
+}
+
+#[tokio::test]
+async fn a_file_whose_records_all_fail_is_quarantined_whole() {
+    let house = House::new();
+    house.drop_in("a.jsonl", "rubbish\nmore of it\n");
+    house.run(|_| Outcome::Done).await;
+    assert_eq!(house.files(), ["quarantine/a.jsonl"]);
+    let reason = house.reason("a.jsonl");
+    assert_eq!(reason["reason"], "2 of its 2 documents failed; the others are in the sinks");
+    assert_eq!(reason["failures"][0], "news: line 1, column 1: expected value");
+}
+
+#[tokio::test]
+async fn a_file_with_more_records_than_allowed_is_quarantined_whole() {
+    let house = House::new();
+    house.drop_in("a.jsonl", &"{\"text\": \"One.\"}\n".repeat(4));
+    let settings = json!({ "path": house.at("inbox"), "on_success": "delete" });
+    let settings: InboxSettings = serde_json::from_value(settings).unwrap();
+    let limits = ReadLimits { max_records_per_file: 3, ..ReadLimits::default() };
+    let source = InboxSource::open("news", &settings, &house.places(), limits, true).unwrap();
+    drain(source, |_| Outcome::Done).await;
+    assert_eq!(house.files(), ["quarantine/a.jsonl"]);
+}
