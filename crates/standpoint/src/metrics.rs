@@ -51,7 +51,11 @@ pub(crate) fn render(status: &Status) -> String {
     page.sample(&[], status.process.threads);
     page.family("log_lines_lost_total", Kind::Counter, "Lines of the log that nobody read.");
     page.sample(&[], status.log_lines_lost);
-    page.family("torn_tails_total", Kind::Counter, "Torn last lines that were cut off outputs.");
+    page.family(
+        "torn_tails_total",
+        Kind::Counter,
+        "Torn ends that were cut off outputs and the ledger.",
+    );
     for (path, value) in &status.torn_tails {
         page.sample(&[("path", path)], value);
     }
@@ -99,6 +103,18 @@ fn inbox(page: &mut Page, inbox: &Inbox) {
         "Those that took a second attempt.",
     );
     for (source, value) in &inbox.tried_again {
+        page.sample(&[("source", source)], value);
+    }
+    page.family("inbox_files_waiting", Kind::Gauge, "Files that are there and not taken yet.");
+    for (source, value) in &inbox.waiting {
+        page.sample(&[("source", source)], value);
+    }
+    page.family(
+        "inbox_oldest_waiting_seconds",
+        Kind::Gauge,
+        "Since when the oldest of them has been there.",
+    );
+    for (source, value) in &inbox.oldest_waiting_seconds {
         page.sample(&[("source", source)], value);
     }
     page.family("inbox_watched", Kind::Gauge, "1 where the system tells of changes, else 0.");

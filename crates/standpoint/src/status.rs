@@ -1,20 +1,18 @@
 //! What a daemon says of itself: whether it is ready, and what it has done so far.
 
+mod measures;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use standpoint_connectors::meters::{self, Meter};
 use standpoint_engine::{Shutdown, SinkSnapshot, Snapshot, SourceSnapshot, StageSnapshot, Stats};
 
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
-
+use self::measures::{Measures, Process};
 use crate::cluster::{self, Cluster};
 use crate::console;
 use crate::reload::Configuration;
@@ -102,7 +100,11 @@ impl View {
             started: time(self.started),
             uptime_seconds: self.since.elapsed().as_secs(),
             process: measured.process,
-            inbox: Inbox::own(),
+            inbox: Inbox {
+                waiting: measured.waiting,
+                oldest_waiting_seconds: measured.oldest_waiting_seconds,
+                ..Inbox::own()
+            },
             torn_tails: meters::of(Meter::TornTails),
             ledger_bytes: measured.ledger_bytes,
             log_lines_lost: console::lost(),
@@ -163,7 +165,7 @@ pub(crate) struct Status {
     pub(crate) documents: Documents,
     pub(crate) process: Process,
     pub(crate) inbox: Inbox,
-    /// Torn last lines that were cut off outputs, by the file.
+    /// Torn ends that were cut off outputs and the ledger, by the file or folder.
     pub(crate) torn_tails: BTreeMap<String, u64>,
     /// Lines of the log that nobody read in time.
     pub(crate) log_lines_lost: u64,
@@ -233,6 +235,11 @@ pub(crate) struct Inbox {
     pub(crate) gone: BTreeMap<String, u64>,
     /// Settled after more than one attempt.
     pub(crate) tried_again: BTreeMap<String, u64>,
+    /// Files that are in the inbox and not taken yet, and since when the oldest of them has been there.
+    #[serde(default)]
+    pub(crate) waiting: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) oldest_waiting_seconds: BTreeMap<String, u64>,
     pub(crate) watched: BTreeMap<String, u64>,
 }
 
@@ -254,114 +261,6 @@ impl Inbox {
             values.insert(of, value);
         }
         own
-    }
-}
-
-/// What takes the system a while to tell.
-#[derive(Debug, Clone, Default)]
-struct Measured {
-    process: Process,
-    ledger_bytes: u64,
-    /// When, and how long it took; `None` before the first time.
-    taken: Option<(Instant, Duration)>,
-}
-
-/// Measures when somebody asks, on a thread that may block, once at a time and not too often: who
-/// asks a thousand times a second costs no more than who asks once.
-#[derive(Debug)]
-struct Measures {
-    /// The ledger's folder.
-    ledger: PathBuf,
-    last: watch::Sender<Measured>,
-    is_measuring: AtomicBool,
-}
-
-/// How long what was measured is good for.
-const GOOD_FOR: Duration = Duration::from_secs(1);
-
-/// How many times as long as the measuring took, at least: it takes at most so small a part of a core.
-const GOOD_FOR_TIMES: u32 = 20;
-
-/// How long an answer waits for what is being measured; then it has what was measured before.
-const MEASURING_PATIENCE: Duration = Duration::from_millis(250);
-
-impl Measures {
-    fn of(ledger: PathBuf) -> Self {
-        Self { ledger, last: watch::Sender::default(), is_measuring: AtomicBool::new(false) }
-    }
-
-    fn last(&self) -> Measured {
-        self.last.borrow().clone()
-    }
-
-    async fn refresh(self: Arc<Self>) {
-        let mut last = self.last.subscribe();
-        if last.borrow_and_update().is_good() {
-            return;
-        }
-        if self.is_due() {
-            let measures = Arc::clone(&self);
-            spawn_blocking(move || measures.measure());
-        }
-        let _ = timeout(MEASURING_PATIENCE, last.changed()).await;
-    }
-
-    /// Whether the caller is to measure now: it is time, and nobody else does.
-    fn is_due(&self) -> bool {
-        !self.last.borrow().is_good() && !self.is_measuring.swap(true, Ordering::AcqRel)
-    }
-
-    fn measure(&self) {
-        let start = Instant::now();
-        let process = Process::own();
-        let ledger_bytes = size_of_folder(&self.ledger);
-        let taken = Some((start, start.elapsed()));
-        self.last.send_replace(Measured { process, ledger_bytes, taken });
-        self.is_measuring.store(false, Ordering::Release);
-    }
-}
-
-impl Measured {
-    fn is_good(&self) -> bool {
-        let good_for = |took: Duration| GOOD_FOR.max(took * GOOD_FOR_TIMES);
-        self.taken.is_some_and(|(at, took)| at.elapsed() < good_for(took))
-    }
-}
-
-/// The bytes of the files in a folder and in those in it.
-fn size_of_folder(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let size = |entry: std::fs::DirEntry| match entry.metadata() {
-        Ok(found) if found.is_dir() => size_of_folder(&entry.path()),
-        Ok(found) => found.len(),
-        Err(_) => 0,
-    };
-    entries.flatten().map(size).sum()
-}
-
-/// What the process takes of the machine, as far as the system tells.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Process {
-    /// Memory that it has now.
-    pub(crate) resident_bytes: u64,
-    pub(crate) open_files: u64,
-    pub(crate) threads: u64,
-}
-
-impl Process {
-    fn own() -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse::<u64>().ok()
-        };
-        let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
-        Self {
-            resident_bytes: number("VmRSS:").unwrap_or_default() * 1024,
-            // The look itself opens one.
-            open_files: open_files.saturating_sub(1),
-            threads: number("Threads:").unwrap_or_default(),
-        }
     }
 }
 
@@ -653,22 +552,6 @@ pub(crate) mod tests {
             ["sink `results \"a\"` waits to try again"],
             "the error's words are not for everybody"
         );
-    }
-
-    #[tokio::test]
-    async fn who_asks_often_has_it_measured_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let measures = Arc::new(Measures::of(folder.path().to_owned()));
-        std::fs::write(folder.path().join("a"), "four").unwrap();
-        let asked: Vec<_> =
-            (0..100).map(|_| tokio::spawn(Arc::clone(&measures).refresh())).collect();
-        for one in asked {
-            one.await.unwrap();
-        }
-        let first = measures.last();
-        assert_eq!(first.ledger_bytes, 4);
-        Arc::clone(&measures).refresh().await;
-        assert_eq!(measures.last().taken, first.taken, "measured again within a second");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Log {
     good: u64,
     /// Whether something may stand behind `good`, which the next append cuts off.
     is_torn: bool,
+    /// Bytes of a torn tail that were cut off when it was opened.
+    cut: u64,
 }
 
 /// What was found in a file of records.
@@ -92,7 +94,7 @@ impl Log {
             warn!(%path, bytes, "cut off a torn tail of the ledger");
             file.set_len(scan.good).map_err(fail)?;
         }
-        Ok(Self { path: path.to_owned(), file, good: scan.good, is_torn: false })
+        Ok(Self { path: path.to_owned(), file, good: scan.good, is_torn: false, cut: scan.torn() })
     }
 
     /// Makes a file with these records, in place of one that is there.
@@ -113,7 +115,7 @@ impl Log {
         file.sync_all()?;
         fs::rename(&draft, path)?;
         sync_folder(parent_of(path));
-        Ok(Self { path: path.to_owned(), file, good: bytes.len() as u64, is_torn: false })
+        Ok(Self { path: path.to_owned(), file, good: bytes.len() as u64, is_torn: false, cut: 0 })
     }
 
     /// Appends a record. After an error the file holds what it held before.
@@ -131,6 +133,12 @@ impl Log {
         self.is_torn = false;
         self.good += bytes.len() as u64;
         Ok(())
+    }
+
+    /// How many bytes of a torn tail were cut off when it was opened.
+    #[must_use]
+    pub const fn cut(&self) -> u64 {
+        self.cut
     }
 
     /// Waits until the records are on the disk.

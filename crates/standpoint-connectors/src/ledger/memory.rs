@@ -16,6 +16,7 @@ use super::LedgerError;
 use super::ids::{Id, RUN_IDS, Run};
 use super::log::{self, Log};
 use crate::failpoint;
+use crate::meters::{self, Meter};
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +123,9 @@ impl Memory {
         let log = Log::open(&folder.join(log_name(number)), |payload| {
             apply(payload, &mut latest, &mut position);
         })?;
+        if log.cut() > 0 {
+            meters::count(Meter::TornTails, &folder.to_string_lossy());
+        }
         let disk = Disk { folder: folder.to_owned(), window, number, log, runs: opened };
         let mut memory = Self { disk: Some(disk), latest, position, ..Self::without_disk() };
         memory.seal_if_full().map_err(fail)?;
