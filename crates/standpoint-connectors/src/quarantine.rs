@@ -187,19 +187,16 @@ pub fn replay_records(
     let Some(first) = entries.first() else { return Ok(()) };
     let to = inbox.join(place_of(first)?);
     let _lock = lock(folder)?;
-    let records = entries.iter().map(|entry| fs::read(folder.join(&entry.path)));
-    let records = records.collect::<io::Result<Vec<_>>>()?;
+    let records: Vec<PathBuf> = entries.iter().map(|entry| folder.join(&entry.path)).collect();
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = records::join(&name, &records, limits)?;
     fs::create_dir_all(parent_of(&to))?;
     // Hidden, so that it is no file of the inbox before it is whole.
     let draft = to.with_file_name(format!(".{name}.{}", std::process::id()));
     let mut file = File::create(&draft)?;
-    file.write_all(&bytes)?;
-    if sync {
-        file.sync_all()?;
-    }
-    if let Err(error) = moves::move_file(&draft, &to, "replay", sync) {
+    let written = records::join_files(&name, &records, limits, &mut file)
+        .and_then(|()| if sync { file.sync_all() } else { Ok(()) })
+        .and_then(|()| moves::move_file(&draft, &to, "replay", sync));
+    if let Err(error) = written {
         fs::remove_file(&draft)?;
         return Err(error);
     }

@@ -1,8 +1,9 @@
 //! Single records of a file, as they stand in it: for the quarantine of one that failed.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufRead, Cursor, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
+use std::path::PathBuf;
 
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -76,6 +77,65 @@ pub(crate) fn join(path: &str, records: &[Vec<u8>], limits: &ReadLimits) -> io::
         }
         Some(Compression::Zstd) => compress_to_vec(plain.as_slice(), CompressionLevel::Fastest),
     })
+}
+
+/// How many bytes of records are joined in memory, where their format or compression needs all of them
+/// at once.
+const MOST_TOGETHER: u64 = 64 << 20;
+
+/// Does what [`join`] does for records in files of their own, and takes little memory however many they
+/// are.
+///
+/// # Errors
+///
+/// When a record cannot be read, `out` cannot be written, or there is more than can be joined.
+pub(crate) fn join_files(
+    path: &str,
+    records: &[PathBuf],
+    limits: &ReadLimits,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (format, compression) = Format::of_path(path).map_err(io::Error::other)?;
+    match (format, compression) {
+        (Format::Jsonl | Format::Mbox, None) => one_by_one(records, out),
+        (Format::Jsonl | Format::Mbox, Some(Compression::Gzip)) => {
+            let mut packed = GzEncoder::new(out, flate2::Compression::default());
+            one_by_one(records, &mut packed)?;
+            packed.finish().map(drop)
+        }
+        _ => {
+            let bytes = records.iter().map(|record| Ok(record.metadata()?.len()));
+            let bytes: u64 = bytes.sum::<io::Result<u64>>()?;
+            if bytes > MOST_TOGETHER {
+                return Err(io::Error::other(format!(
+                    "its records have {bytes} bytes together, and no more than {MOST_TOGETHER} can be \
+                     put back at once: name fewer of them"
+                )));
+            }
+            let records = records.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
+            out.write_all(&join(path, &records, limits)?)
+        }
+    }
+}
+
+/// What [`ended`] does, a piece at a time.
+fn one_by_one(records: &[PathBuf], out: &mut dyn Write) -> io::Result<()> {
+    let mut last = b'\n';
+    for record in records {
+        if last != b'\n' {
+            out.write_all(b"\n")?;
+        }
+        let mut bytes = BufReader::new(File::open(record)?);
+        loop {
+            let piece = bytes.fill_buf()?;
+            let Some(&end) = piece.last() else { break };
+            last = end;
+            out.write_all(piece)?;
+            let length = piece.len();
+            bytes.consume(length);
+        }
+    }
+    Ok(())
 }
 
 /// One behind the other; the last line of a file may have no end, and others must.
@@ -260,10 +320,27 @@ mod tests {
             let alone = records(plain, content.as_bytes(), &[0, 1, 2]);
             let alone: Vec<_> = alone.into_iter().map(|(_, bytes)| bytes).collect();
             let joined = join(path, &alone, &limits()).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let files: Vec<PathBuf> = (0..alone.len())
+                .map(|number| folder.path().join(number.to_string()))
+                .inspect(|file| {
+                    let number = file.file_name().unwrap().to_str().unwrap();
+                    fs::write(file, &alone[number.parse::<usize>().unwrap()]).unwrap();
+                })
+                .collect();
+            let mut from_files = Vec::new();
+            join_files(path, &files, &limits(), &mut from_files).unwrap();
+            assert_eq!(from_files, joined, "{path}");
             let whole = join(path, &[content.as_bytes().to_vec()], &limits()).unwrap();
             assert_eq!(ids(path, &joined), ids(path, &whole), "{path}");
             assert!(ids(path, &joined).len() == alone.len(), "{path}");
         }
+        // A file with a hole: nothing of it is read.
+        let huge = tempfile::NamedTempFile::new().unwrap();
+        huge.as_file().set_len(MOST_TOGETHER + 1).unwrap();
+        let huge = [huge.path().to_owned()];
+        let refused = join_files("a.csv", &huge, &limits(), &mut io::sink()).unwrap_err();
+        assert!(refused.to_string().contains("name fewer of them"), "{refused}");
         let tables = [b"id,text\n1,One\n".to_vec(), b"text,id\nTwo,2\n".to_vec()];
         assert!(join("a.csv", &tables, &limits()).is_err());
     }
