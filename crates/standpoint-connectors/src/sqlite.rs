@@ -254,7 +254,7 @@ mod tests {
         insta::assert_snapshot!(messages.join("\n"), @r"
         DIR/store.db is not a store of Standpoint (not a SQLite database); name another file, or move this one away
         DIR/store.db is not a store of Standpoint (a SQLite database of another program); name another file, or move this one away
-        DIR/store.db has store version 99 and this program writes version 2; use the newer program
+        DIR/store.db has store version 99 and this program writes version 3; use the newer program
         DIR/store.db is empty, but its write-ahead log DIR/store.db-wal is not: the database was lost; restore it, or move the log away to begin anew
         ");
     }
