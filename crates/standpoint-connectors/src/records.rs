@@ -66,7 +66,11 @@ pub(crate) fn join(path: &str, records: &[Vec<u8>], limits: &ReadLimits) -> io::
             let feeds = records.iter().map(|record| text(&mut record.as_slice(), limits));
             feed::join(&feeds.collect::<io::Result<Vec<_>>>()?)?.into_bytes()
         }
-        _ => ended(records),
+        _ => {
+            let mut all = Vec::new();
+            one_by_one(records.iter().map(|record| Ok(record.as_slice())), &mut all)?;
+            all
+        }
     };
     Ok(match compression {
         None => plain,
@@ -97,10 +101,10 @@ pub(crate) fn join_files(
 ) -> io::Result<()> {
     let (format, compression) = Format::of_path(path).map_err(io::Error::other)?;
     match (format, compression) {
-        (Format::Jsonl | Format::Mbox, None) => one_by_one(records, out),
+        (Format::Jsonl | Format::Mbox, None) => one_by_one(opened(records), out),
         (Format::Jsonl | Format::Mbox, Some(Compression::Gzip)) => {
             let mut packed = GzEncoder::new(out, flate2::Compression::default());
-            one_by_one(records, &mut packed)?;
+            one_by_one(opened(records), &mut packed)?;
             packed.finish().map(drop)
         }
         _ => {
@@ -118,14 +122,21 @@ pub(crate) fn join_files(
     }
 }
 
-/// What [`ended`] does, a piece at a time.
-fn one_by_one(records: &[PathBuf], out: &mut dyn Write) -> io::Result<()> {
+fn opened(records: &[PathBuf]) -> impl Iterator<Item = io::Result<BufReader<File>>> {
+    records.iter().map(|record| Ok(BufReader::new(File::open(record)?)))
+}
+
+/// One behind the other, a piece at a time; the last line of a file may have no end, and others must.
+fn one_by_one(
+    records: impl Iterator<Item = io::Result<impl BufRead>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut last = b'\n';
     for record in records {
+        let mut bytes = record?;
         if last != b'\n' {
             out.write_all(b"\n")?;
         }
-        let mut bytes = BufReader::new(File::open(record)?);
         loop {
             let piece = bytes.fill_buf()?;
             let Some(&end) = piece.last() else { break };
@@ -136,18 +147,6 @@ fn one_by_one(records: &[PathBuf], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// One behind the other; the last line of a file may have no end, and others must.
-fn ended(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut all: Vec<u8> = Vec::new();
-    for record in records {
-        if all.last().is_some_and(|&byte| byte != b'\n') {
-            all.push(b'\n');
-        }
-        all.extend_from_slice(record);
-    }
-    all
 }
 
 /// A file that is read as a whole. It is no larger than a document may be, or was refused.
