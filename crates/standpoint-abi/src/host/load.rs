@@ -72,6 +72,10 @@ impl LoadedPlugin {
     /// Takes a plugin that is linked into this program, so that Miri, which loads no library, can
     /// follow a call from one side to the other.
     ///
+    /// # Errors
+    ///
+    /// [`LoadError::Manifest`] when the table's manifest is none; what any loading may say.
+    ///
     /// # Safety
     ///
     /// The table's functions keep the promises of the ABI.
