@@ -20,10 +20,11 @@
 //! Of a file with many records only the record is, which `care` finds out.
 //!
 //! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of the
-//! system, `claims` moves them, `keeper` acts on outcomes; `waiting` counts what is left.
+//! system, `claims` moves them to the folders of `claim` and on, `keeper` acts on outcomes; `waiting` counts what is left.
 
 mod below;
 mod care;
+mod claim;
 mod claims;
 mod hints;
 mod keeper;

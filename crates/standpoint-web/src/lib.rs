@@ -20,6 +20,7 @@ pub mod export;
 pub mod filters;
 pub mod frame;
 pub mod health;
+mod layout;
 pub mod login;
 pub mod openapi;
 pub mod overview;

@@ -12,8 +12,8 @@ use standpoint_store::{Place, Store, StoreError, documents, figures, shifts};
 
 use crate::address::{Query, decoded, encoded};
 use crate::document::{self, Anchor};
-use crate::export::WRITES_PARQUET;
 use crate::frame;
+use crate::layout::{alone, exports, feed, help, more, navigation, section};
 use crate::login::{self, Keys, Visitor};
 use crate::overview::Overview;
 use crate::parts::{self, Links};
@@ -563,89 +563,6 @@ impl Links for Served<'_> {
         let target = self.query.filter.target.as_str();
         let query = Query::read("", target).address();
         Some(format!("/documents/{}{query}", encoded(id)))
-    }
-}
-
-/// - `here`: the path of the page that is shown, or of the list that it is part of.
-fn navigation(here: &str, query: Option<&Query>) -> Markup {
-    let address = query.map(Query::address).unwrap_or_default();
-    let places = [
-        ("/", "Overview"),
-        ("/evidence", "Evidence"),
-        ("/documents", "Documents"),
-        ("/shifts", "Shifts"),
-        ("/health", "Pipeline"),
-        ("/corrections", "Corrections"),
-    ];
-    html! {
-        a.skip href="#main" { "Skip to the content" }
-        header.top {
-            a.brand href="/" { "Standpoint" }
-            nav aria-label="Pages" {
-                @for (path, name) in places {
-                    @let current = (path == here).then_some("page");
-                    a href=(format!("{path}{address}")) aria-current=[current] { (name) }
-                }
-            }
-            button #help-button type="button" hidden aria-haspopup="dialog" { "Keys" kbd { "?" } }
-        }
-    }
-}
-
-fn section(id: &str, heading: &str, content: &Markup) -> Markup {
-    html! { section id=(id) aria-labelledby=(format!("{id}-heading")) { h2 id=(format!("{id}-heading")) { (heading) } (content) } }
-}
-
-/// A section that is all of a page.
-fn alone(id: &str, content: &Markup) -> Markup {
-    html! { section.alone id=(id) aria-labelledby="heading" { (content) } }
-}
-
-fn feed(passages: &[Passage], links: &dyn Links) -> Markup {
-    html! {
-        @if passages.is_empty() { p.empty { "No passage is let through." } }
-        div.feed { @for passage in passages { (parts::passage(passage, links, true)) } }
-    }
-}
-
-fn more(path: &str, query: &Query, cursor: Option<&str>) -> Markup {
-    html! {
-        @if let Some(cursor) = cursor {
-            p.more { a href=(format!("{path}{}", query.address_with(&[("after", Some(cursor))]))) { "Further ones" } }
-        }
-    }
-}
-
-fn exports(path: &str, query: &Query) -> Markup {
-    let address = query.address();
-    html! {
-        p.exports {
-            "These rows: "
-            a href=(format!("{path}.csv{address}")) download { "CSV" } ", "
-            a href=(format!("{path}.jsonl{address}")) download { "JSONL" } ", "
-            @if WRITES_PARQUET {
-                a href=(format!("{path}.parquet{address}")) download { "Parquet" } ", "
-            }
-            a href=(format!("{path}{address}")) { "JSON" }
-        }
-    }
-}
-
-fn help() -> Markup {
-    let keys = [
-        ("j", "next passage"),
-        ("k", "passage before"),
-        ("a", "accept it"),
-        ("r", "reject it: it counts no more"),
-        ("x", "take the verdict back"),
-        ("?", "this help"),
-    ];
-    html! {
-        dialog #help aria-labelledby="help-heading" {
-            h2 #help-heading { "Keys" }
-            dl { @for (key, what) in keys { dt { kbd { (key) } } dd { (what) } } }
-            form method="dialog" { button { "Close" } }
-        }
     }
 }
 

@@ -13,10 +13,10 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::assemble::pipeline_file;
 use crate::cli::{self, DaemonChoice, ReportFormat};
 use crate::exit::{self, Exit};
 use crate::orders::{RELOAD, STAGE_HEADER, TAP};
+use crate::pipeline_file::pipeline_file;
 use crate::server::CONTROL_SOCKET;
 use crate::status::{self, Status};
 

@@ -10,9 +10,11 @@ use standpoint_connectors::inbox::OnSuccess;
 use standpoint_connectors::instance::{Instance, InstanceError};
 use standpoint_connectors::{postgres, sqlite};
 
-use crate::assemble::{inboxes_of, ledger_of, paths_of, pipeline_file, read_limits, servers_of};
 use crate::cli;
 use crate::exit::{self, Exit};
+use crate::pipeline_file::{
+    inboxes_of, ledger_of, paths_of, pipeline_file, read_limits, servers_of,
+};
 use crate::style::harmless;
 
 /// Answers the command with what is to be printed.

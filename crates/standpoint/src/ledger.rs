@@ -8,9 +8,9 @@ use serde_json::json;
 use standpoint_connectors::ledger::folder;
 use standpoint_connectors::ledger::inspect::{self, Entry, Finding};
 
-use crate::assemble::pipeline_file;
 use crate::cli::{self, LedgerCommand, ReportFormat};
 use crate::exit::Exit;
+use crate::pipeline_file::pipeline_file;
 
 /// Answers one of the commands with what is to be printed.
 ///

@@ -25,6 +25,7 @@ mod metrics;
 mod notify;
 mod orders;
 mod page;
+mod pipeline_file;
 mod plugins;
 mod progress;
 mod publish;

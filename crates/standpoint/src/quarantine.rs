@@ -9,9 +9,9 @@ use serde_json::json;
 use standpoint_config::{Durability, PipelineFile};
 use standpoint_connectors::quarantine::{self, Entry, Reason};
 
-use crate::assemble::{inbox_of, pipeline_file, read_limits};
 use crate::cli::{QuarantineCommand, ReportFormat, Which};
 use crate::exit::{self, Exit};
+use crate::pipeline_file::{inbox_of, pipeline_file, read_limits};
 use crate::style::harmless;
 
 /// Answers one of the commands with what is to be printed.

@@ -13,13 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{
-    CWD, FileType, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with,
-};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RenameFlags, mkdirat, renameat, renameat_with};
 use rustix::io::Errno;
 use tracing::debug;
 
 use super::below::{Below, Held, Like};
+use super::claim::{Claim, Folder, files_in, number_and_attempt, remove_leftovers};
 use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
 use crate::failpoint;
 use crate::ledger::ids::Id;
@@ -63,28 +62,6 @@ struct Home {
     _lock: Arc<File>,
 }
 
-/// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it, unless
-/// a file stays.
-#[derive(Debug)]
-pub(super) struct Folder {
-    home: Arc<Held>,
-    name: String,
-    /// Whether several files may be in it, which is so the first time only: whatever is told of one
-    /// of them later, as another attempt, is told of a folder of its own.
-    is_shared: bool,
-}
-
-/// A file that this instance has claimed.
-#[derive(Debug, Clone)]
-pub(super) struct Claim {
-    /// What holds it.
-    folder: Arc<Folder>,
-    /// Its path below the inbox.
-    pub(super) relative: PathBuf,
-    /// How often it has been in work, this time included.
-    pub(super) attempt: u32,
-}
-
 /// Folders that cannot be looked into, each with why.
 pub(super) type Closed = Vec<(PathBuf, io::Error)>;
 
@@ -101,78 +78,6 @@ pub(super) enum Fate {
     InWork,
     /// Still claimed, but not for this attempt.
     Uncounted,
-}
-
-impl Folder {
-    fn new(home: &Arc<Held>, number: u64, attempt: u32, is_shared: bool) -> Arc<Self> {
-        Arc::new(Self { home: Arc::clone(home), name: format!("{number}.{attempt}"), is_shared })
-    }
-
-    fn path(&self) -> PathBuf {
-        self.home.path().join(&self.name)
-    }
-
-    fn number_and_attempt(&self) -> Option<(u64, u32)> {
-        number_and_attempt(Path::new(&self.name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let path = self.path();
-        // Folders of the inbox may be left in it.
-        if fs::remove_dir(&path).is_err() {
-            remove_tree_of_folders(&path);
-        }
-    }
-}
-
-impl Claim {
-    /// Opens the file, if it is a regular one and no link, and says what it is like.
-    pub(super) fn open(&self) -> io::Result<(File, Like)> {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(self.home(), self.below(), flags, Mode::empty())?);
-        let like = Like::of_file(&file)?;
-        if !like.kind.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
-        Ok((file, like))
-    }
-
-    /// What the file is like now.
-    pub(super) fn like(&self) -> io::Result<Like> {
-        Like::of_entry(self.home(), self.below())
-    }
-
-    fn home(&self) -> &Held {
-        &self.folder.home
-    }
-
-    /// Its path below [`Claim::home`] while it is in work.
-    fn below(&self) -> PathBuf {
-        Path::new(&self.folder.name).join(&self.relative)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.home().path().join(self.below())
-    }
-
-    /// Where notes about it are, and about no other file; `None` the first time that it is in work,
-    /// when there are none.
-    pub(super) fn notes(&self) -> Option<PathBuf> {
-        (!self.folder.is_shared).then(|| self.folder.path())
-    }
-
-    /// In which order claims were made.
-    fn order(&self) -> (Option<(u64, u32)>, &Path) {
-        (self.folder.number_and_attempt(), &self.relative)
-    }
-
-    /// The path below the inbox, `/` between its parts, invalid UTF-8 replaced.
-    pub(super) fn relative_name(&self) -> String {
-        let parts: Vec<_> = self.relative.iter().map(|part| part.to_string_lossy()).collect();
-        parts.join("/")
-    }
 }
 
 impl Claims {
@@ -639,44 +544,7 @@ fn lock_file(claimed: &Path) -> io::Result<File> {
         .open(claimed.join("lock"))
 }
 
-/// The number and attempt in the name of a claim's folder.
-fn number_and_attempt(folder: &Path) -> Option<(u64, u32)> {
-    let (number, attempt) = folder.file_name()?.to_str()?.split_once('.')?;
-    Some((number.parse().ok()?, attempt.parse().ok()?))
-}
-
 fn highest_number(claimed: &Path) -> Option<u64> {
     let entries = fs::read_dir(claimed).ok()?;
     entries.flatten().filter_map(|entry| Some(number_and_attempt(&entry.path())?.0)).max()
-}
-
-/// Finds the paths of the files below `folder`.
-fn files_in(folder: &Path, below: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder.join(below))? {
-        let entry = entry?;
-        let path = below.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            files_in(folder, &path, files)?;
-        } else if path != Path::new(care::NAME) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Removes the folder of a claim whose file is gone; leaves it if there is a file after all.
-fn remove_leftovers(folder: &Path) {
-    let _ = fs::remove_file(folder.join(care::NAME));
-    remove_tree_of_folders(folder);
-}
-
-/// Removes a folder that holds nothing but folders; leaves it if there is a file after all.
-fn remove_tree_of_folders(folder: &Path) {
-    if let Ok(entries) = fs::read_dir(folder) {
-        for entry in entries.flatten() {
-            remove_tree_of_folders(&entry.path());
-        }
-    }
-    // Fails, as it should, when something is in it.
-    let _ = fs::remove_dir(folder);
 }

@@ -11,7 +11,8 @@ use standpoint_engine::{Outcome, Pause, Receipt};
 use tracing::{info, warn};
 
 use super::below::Like;
-use super::claims::{Claim, Claims, Fate};
+use super::claim::Claim;
+use super::claims::{Claims, Fate};
 use crate::failpoint;
 use crate::formats::Compression;
 use crate::ledger::ids::Id;

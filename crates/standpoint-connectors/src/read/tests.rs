@@ -1,0 +1,196 @@
+use std::error::Error;
+use std::io::{Cursor, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+use super::*;
+
+fn origin(path: &str) -> Origin {
+    Origin { source: "news".into(), path: path.into() }
+}
+
+fn small() -> ReadLimits {
+    ReadLimits {
+        max_document_bytes: 200,
+        max_records_per_file: 3,
+        max_line_bytes: 200,
+        ..ReadLimits::default()
+    }
+}
+
+/// What comes out of a file: `id title: text`, or the error with its causes.
+fn read(path: &str, bytes: &[u8], limits: &ReadLimits) -> Vec<String> {
+    let told = |error: &ReadError| {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("error: {error}{cause}")
+    };
+    match documents(Cursor::new(bytes.to_vec()), &origin(path), limits) {
+        Err(error) => vec![told(&error)],
+        Ok(items) => items
+            .map(|item| match item {
+                Err(error) => told(&error),
+                Ok(document) => {
+                    let metadata = document.metadata();
+                    format!("{:?}: {:?}", metadata.title, document.text())
+                }
+            })
+            .collect(),
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn bad_files_are_named_with_what_is_wrong() {
+    let long = "x".repeat(201);
+    let deep = "[".repeat(100);
+    let cases: [(&str, &[u8], &str); 10] = [
+        ("a.txt", b"", "error: it holds no text, only 0 bytes of white space"),
+        ("a.txt", b" \n\t ", "error: it holds no text, only 4 bytes of white space"),
+        (
+            "a.docx",
+            b"x",
+            "error: the format `docx` is not read; the formats are txt, md, html, json, \
+             jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each",
+        ),
+        ("a", b"no ending is text", "None: \"no ending is text\""),
+        ("a.txt", long.as_bytes(), "error: max_document_bytes is 200 and this has more than 200"),
+        (
+            "a.txt",
+            &[0, 1, 2, 3, 4, 5],
+            "error: it is not text: 100% of its bytes are control characters",
+        ),
+        (
+            "a.json",
+            b"{\"title\": 3}",
+            "error: line 1, column 11: invalid type: integer `3`, expected a string",
+        ),
+        (
+            "a.json",
+            deep.as_bytes(),
+            "error: line 1, column 1: expected an object with the field `text`, found an array",
+        ),
+        ("a.json", b"{\"body\": \"x\"}", "error: line 1, column 13: missing field `text`"),
+        ("a.txt.gz", b"not gzip at all", "error: cannot read it: invalid gzip header"),
+    ];
+    for (path, bytes, expected) in cases {
+        assert_eq!(read(path, bytes, &small())[0], expected, "{path}");
+    }
+}
+
+#[test]
+fn a_bad_line_is_named_and_the_next_one_follows() {
+    let long = format!("{{\"text\": \"{}\"}}", "x".repeat(300));
+    let lines = format!("{{\"text\": \"one\"}}\n\nrubbish\n{long}\n{{\"text\": \"two\"}}");
+    insta::assert_snapshot!(read("a.jsonl", lines.as_bytes(), &small()).join("\n"), @r#"
+    None: "one"
+    error: line 3, column 1: expected value
+    error: max_line_bytes is 200 and this has 312 (line 4)
+    None: "two"
+    "#);
+}
+
+#[test]
+fn a_file_of_too_many_records_ends_with_the_limit() {
+    let lines = "{\"text\": \"x\"}\n".repeat(5);
+    let found = read("a.jsonl", lines.as_bytes(), &small());
+    assert_eq!(found.len(), 4);
+    assert_eq!(found[3], "error: max_records_per_file is 3 and this has 4");
+}
+
+#[test]
+fn compressed_files_are_read_and_bombs_are_not() {
+    let plain = gzip(b"Title\n\nBody.");
+    assert_eq!(read("a.txt.gz", &plain, &small()), ["Some(\"Title\"): \"Title\\n\\nBody.\""]);
+    let lines: Vec<u8> = b"{\"text\": \"the same line again\"}\n".repeat(200_000);
+    let found = read("a.jsonl.gz", &gzip(&lines), &ReadLimits::default());
+    let last = found.last().unwrap();
+    assert!(
+        last.contains("max_expanded_ratio is 200 and"),
+        "{last}; {} records came before",
+        found.len()
+    );
+}
+
+#[test]
+fn a_table_gives_a_document_a_row() {
+    let table = "\u{feff}Date;Title;Body\n2024-05-01;\"One;\nmore\";First.\n;;\n2024;Two;Second.\n";
+    insta::assert_snapshot!(read("a.csv", table.as_bytes(), &small()).join("\n"), @r#"
+    Some("One;\nmore"): "First."
+    error: it holds no text, only 0 bytes of white space
+    Some("Two"): "Second."
+    "#);
+    assert_eq!(
+        read("a.csv", b"name,words\na,b\n", &small()),
+        ["error: no column is called `text`, `body` or `content`; found name, words"]
+    );
+    let open = format!("text\nfirst\n\"{}", "x".repeat(1 << 16));
+    assert_eq!(
+        read("a.csv", open.as_bytes(), &small()).last().unwrap(),
+        "error: max_line_bytes is 200 and the row at line 3 has more than 200, so that the rows behind it are not read; a quote in it may not be closed"
+    );
+}
+
+#[test]
+fn mails_are_read_alone_and_from_a_mailbox() {
+    let mail = |subject: &str, text: &str| {
+        format!(
+            "From: Ana <ana@example.org>\nSubject: {subject}\nDate: Wed, 1 May 2024 10:00:00 +0200\n\n{text}\n"
+        )
+    };
+    let alone = mail("=?utf-8?q?Caf=C3=A9?=", "Minsk agreed.");
+    assert_eq!(
+        read("a.eml", alone.as_bytes(), &ReadLimits::default()),
+        ["Some(\"Café\"): \"Minsk agreed.\\n\""]
+    );
+    let page = "Subject: Page\nContent-Type: text/html\n\n<script>x()</script><p>Minsk agreed.</p>";
+    assert_eq!(read("a.eml", page.as_bytes(), &small()), ["Some(\"Page\"): \"Minsk agreed.\""]);
+    let long = mail("Long", &"x".repeat(300));
+    let mailbox = format!(
+        "From ana@example.org Wed May  1\n{}\nFrom b@example.org Wed May  1\n{long}\nFrom c\n{}",
+        mail("One", "First.\n\n>From here on."),
+        mail("Two", "Last."),
+    );
+    insta::assert_snapshot!(read("a.mbox", mailbox.as_bytes(), &small()).join("\n"), @r#"
+    Some("One"): "First.\n\nFrom here on.\n\n"
+    error: max_document_bytes is 200 and this has 382
+    Some("Two"): "Last.\n"
+    "#);
+    let no_mail = read("a.eml", b"\x00\x01", &small());
+    assert_eq!(no_mail, ["error: it is no mail: it has neither sender, date nor subject"]);
+}
+
+#[test]
+fn zstd_files_are_read_frame_by_frame() {
+    let frame = |text: &[u8]| {
+        ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+    };
+    let two = [frame(b"Title\n\nBo"), frame(b"dy.")].concat();
+    assert_eq!(read("a.txt.zst", &two, &small()), ["Some(\"Title\"): \"Title\\n\\nBody.\""]);
+    let cut = &two[..two.len() - 2];
+    assert!(read("a.txt.zst", cut, &small())[0].starts_with("error: cannot read it"));
+    let bomb = frame(&vec![b'x'; 64 << 20]);
+    let told = read("a.jsonl.zst", &bomb, &ReadLimits::default());
+    assert!(
+        told[0].contains("max_expanded_ratio") || told[0].contains("max_line_bytes"),
+        "{told:?}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_bring_a_reader_down(
+        bytes in any::<Vec<u8>>(),
+        ending in prop::sample::select(vec![
+            "txt", "md", "html", "json", "jsonl", "csv", "eml", "mbox", "txt.gz", "txt.zst",
+        ]),
+    ) {
+        read(&format!("a.{ending}"), &bytes, &small());
+    }
+}

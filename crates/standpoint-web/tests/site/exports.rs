@@ -1,0 +1,162 @@
+//! Exports hold what the page shows, in every format.
+
+use serde_json::Value;
+#[cfg(feature = "parquet")]
+use serde_json::json;
+
+use crate::Served;
+
+/// The cells of a table of comma-separated values, line by line.
+fn cells(table: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(table.as_bytes());
+    let rows = reader.records().map(Result::unwrap);
+    rows.map(|row| row.iter().map(str::to_owned).collect()).collect()
+}
+
+/// What stands behind every `mark` on a page, up to a quotation mark.
+fn behind<'p>(page: &'p str, mark: &str) -> Vec<&'p str> {
+    page.split(mark).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+/// What tells a row from others, as JSONL and as CSV have it.
+fn named(row: &Value, columns: &[&str]) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    columns.iter().map(|column| text(&row[*column])).collect()
+}
+
+#[test]
+fn exports_hold_exactly_the_rows_that_are_let_through() {
+    let served = Served::new();
+    let queries = [
+        ("", 3, 3),
+        ("?target=RUS", 3, 3),
+        ("?target=UKR", 0, 3),
+        ("?who=ALD", 1, 1),
+        ("?from=2024-06", 2, 2),
+        ("?from=2024-06-01&to=2024-06", 1, 1),
+        ("?words=gladly", 1, 1),
+        ("?words=nothing", 0, 0),
+        ("?source=wire", 3, 3),
+        ("?source=wire&source=paper&words=said&who=BOR", 1, 1),
+        ("?source=paper", 0, 0),
+        ("?voice=author&time=present", 3, 3),
+        ("?voice=quoted", 0, 3),
+        ("?time=past", 0, 3),
+        ("?verdict=none", 3, 3),
+        ("?verdict=rejected", 0, 3),
+        ("?holders=all", 3, 3),
+        ("?holders=authors", 0, 3),
+    ];
+    for (query, passages, documents) in queries {
+        for (name, expected, mark, column, columns) in [
+            ("evidence", passages, "data-key=\"", "key", &["document_id", "start", "end"][..]),
+            ("documents", documents, "<th scope=\"row\"><a href=\"/documents/", "id", &["id"]),
+        ] {
+            let (code, page) = served.get(&format!("/{name}{query}"));
+            let seen: Vec<_> = behind(&page, mark)
+                .into_iter()
+                .map(|seen| seen.split('?').next().unwrap().to_owned())
+                .collect();
+            assert_eq!((code, seen.len()), (200, expected), "/{name}{query}");
+
+            let lines = served.get(&format!("/api/v1/{name}.jsonl{query}")).1;
+            let lines: Vec<Value> =
+                lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let told: Vec<_> = lines
+                .iter()
+                .map(|row| standpoint_web::address::encoded(&named(row, &[column])[0]))
+                .collect();
+            assert_eq!(told, seen, "{name}.jsonl{query}");
+            let rows = served.json(&format!("/api/v1/{name}{query}"))["rows"].take();
+            assert_eq!(rows, Value::from(lines.clone()), "{name}{query}");
+
+            let table = cells(&served.get(&format!("/api/v1/{name}.csv{query}")).1);
+            let (header, rows) = table.split_first().unwrap();
+            let places: Vec<usize> = columns
+                .iter()
+                .map(|column| header.iter().position(|name| name == column).unwrap())
+                .collect();
+            let told: Vec<Vec<String>> =
+                rows.iter().map(|row| places.iter().map(|at| row[*at].clone()).collect()).collect();
+            let expected: Vec<_> = lines.iter().map(|row| named(row, columns)).collect();
+            assert_eq!(told, expected, "{name}.csv{query}");
+        }
+        let figures = served.json(&format!("/api/v1/figures{query}"))["actors"].take();
+        let lines = served.get(&format!("/api/v1/figures.jsonl{query}")).1;
+        let lines: Vec<Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(figures, Value::from(lines.clone()), "figures{query}");
+        let table = cells(&served.get(&format!("/api/v1/figures.csv{query}")).1);
+        let all: Vec<_> = table.iter().filter(|row| row[4] == "all").map(|row| &row[0]).collect();
+        let expected: Vec<_> = lines.iter().map(|row| row["who"].as_str().unwrap()).collect();
+        assert_eq!(all, expected, "figures.csv{query}");
+    }
+    let figures = served.get("/api/v1/figures.csv").1;
+    assert!(figures.contains(",all,-0.6,"), "{figures}");
+    let mut page = served.json("/api/v1/evidence?limit=2");
+    let next = page["next"].take();
+    let rest = served.json(&format!("/api/v1/evidence?limit=2&after={}", next.as_str().unwrap()));
+    assert_eq!((rest["rows"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn without_parquet_its_address_says_what_to_do() {
+    let served = Served::new();
+    let (code, said) = served.get("/api/v1/evidence.parquet");
+    assert!(code == 501 && said.contains("`--features parquet`"), "{code} {said}");
+    assert!(!served.get("/evidence").1.contains(".parquet"));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_table_of_parquet_holds_what_the_lines_hold() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    let served = Served::new();
+    let table = |path: &str| -> Vec<serde_json::Map<String, Value>> {
+        let (code, file) = served.get_bytes(path);
+        assert_eq!(code, 200, "{path}");
+        let kept = served.folder.path().join("table.parquet");
+        std::fs::write(&kept, file).unwrap();
+        let reader = SerializedFileReader::new(std::fs::File::open(kept).unwrap()).unwrap();
+        let value = |field: &Field| match field {
+            Field::Null => Value::Null,
+            Field::Str(text) => json!(text),
+            Field::Double(number) => json!(number),
+            Field::Long(count) => json!(count),
+            Field::Bool(flag) => json!(flag),
+            other => panic!("{other:?}"),
+        };
+        let rows = reader.get_row_iter(None).unwrap().map(Result::unwrap);
+        rows.map(|row| {
+            row.get_column_iter().map(|(name, field)| (name.clone(), value(field))).collect()
+        })
+        .collect()
+    };
+    for query in ["", "?who=ALD", "?from=2024-06", "?words=gladly", "?words=nothing"] {
+        for (path, columns) in [("evidence", 18), ("documents", 11)] {
+            let lines = served.get(&format!("/api/v1/{path}.jsonl{query}")).1;
+            let lines: Vec<Value> =
+                lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let rows = table(&format!("/api/v1/{path}.parquet{query}"));
+            assert_eq!(rows.len(), lines.len(), "{path}{query}");
+            for (row, line) in rows.iter().zip(&lines) {
+                assert_eq!(row.len(), columns, "{path}");
+                for (name, value) in row {
+                    assert_eq!(value, &line[name], "{path}{query}: {name}");
+                }
+            }
+        }
+    }
+    let all: Vec<_> = table("/api/v1/figures.parquet");
+    let all: Vec<_> = all.iter().filter(|row| row["period"] == "all").collect();
+    let lines = served.get("/api/v1/figures.jsonl").1;
+    assert_eq!(all.len(), lines.lines().count());
+    for (row, line) in all.iter().zip(lines.lines()) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&row["who"], &row["score"]), (&line["who"], &line["score"]));
+    }
+    assert!(served.get("/evidence").1.contains("/api/v1/evidence.parquet"));
+}

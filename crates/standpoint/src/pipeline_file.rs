@@ -1,0 +1,143 @@
+//! What a pipeline file says of its folders, stores, limits and settings, for those who run nothing, too.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::Value;
+use standpoint_config::{
+    Diagnostic, Draft, Environment, Override, PipelineFile, SinkSettings, SourceSettings,
+};
+use standpoint_connectors::inbox::InboxSettings;
+use standpoint_connectors::ledger::Ledger;
+use standpoint_connectors::ledger::memory::Window;
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_connectors::postgres::PostgresSettings;
+
+use crate::cluster;
+use crate::exit;
+use crate::kinds::{sink_schemas, source_schemas};
+
+/// Reads a pipeline file for commands that run no stage. Its plugins are not looked at, so that a
+/// daemon can be asked while somebody changes them.
+///
+/// # Errors
+///
+/// Every mistake in it; exit code 2.
+pub(crate) fn pipeline_file(path: &Path) -> Result<PipelineFile> {
+    Draft::load(path, &Environment::of_process(), &[])
+        .finish()
+        .map(|(file, _)| file)
+        .map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// The folder of the inbox that is called `source`; `None` if the file has no such inbox.
+pub(crate) fn inbox_of(file: &PipelineFile, source: &str) -> Option<PathBuf> {
+    let mut inboxes = inboxes_of(file).into_iter();
+    inboxes.find(|(name, _)| name == source).map(|(_, settings)| settings.path)
+}
+
+/// The inboxes of a file, by their names.
+pub(crate) fn inboxes_of(file: &PipelineFile) -> Vec<(String, InboxSettings)> {
+    let schema = source_schemas().remove("inbox").unwrap_or_default();
+    let inboxes = file.sources.iter().filter(|entry| entry.kind == "inbox");
+    let settings = inboxes.map(|entry| {
+        let settings = entry.settings.conform(&schema).ok()?;
+        Some((entry.name.clone(), serde_json::from_value(settings).ok()?))
+    });
+    settings.flatten().collect()
+}
+
+/// The sinks of one type that write to a path, by their names.
+pub(crate) fn paths_of(file: &PipelineFile, kind: &str) -> Vec<(String, PathBuf)> {
+    let schema = sink_schemas().remove(kind).unwrap_or_default();
+    let sinks = file.sinks.iter().filter(|entry| entry.kind == kind);
+    let paths = sinks.map(|entry| {
+        let settings = entry.settings.conform(&schema).ok()?;
+        Some((entry.name.clone(), PathBuf::from(settings.get("path")?.as_str()?)))
+    });
+    paths.flatten().collect()
+}
+
+/// The stores on servers that a file's sinks keep, by their names.
+///
+/// # Errors
+///
+/// When the settings of one are none.
+pub(crate) fn servers_of(file: &PipelineFile) -> Result<Vec<(String, PostgresSettings)>> {
+    let sinks = file.sinks.iter().filter(|entry| entry.kind == "postgres");
+    let settings = |entry: &SinkSettings| {
+        Ok((entry.name.clone(), serde_json::from_value(sink_settings(entry)?)?))
+    };
+    sinks.map(settings).collect()
+}
+
+/// The ledger in the data folder of a file; for whoever holds the folder.
+pub(crate) fn ledger_of(file: &PipelineFile) -> Ledger {
+    let kept = &file.retention.ledger;
+    let window = Window { max_ids: kept.max_documents.get().into(), max_age: kept.max_age };
+    Ledger::new(&file.data_dir, window)
+}
+
+/// The settings that a source's type alone has.
+pub(crate) fn source_settings(source: &SourceSettings) -> Result<Value> {
+    let schema = source_schemas().remove(source.kind.as_str()).unwrap_or_default();
+    let checked = source.settings.conform(&schema);
+    checked.map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// The settings that a sink's type alone has.
+pub(crate) fn sink_settings(sink: &SinkSettings) -> Result<Value> {
+    let schema = sink_schemas().remove(sink.kind.as_str()).unwrap_or_default();
+    let checked = sink.settings.conform(&schema);
+    checked.map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// The settings of the cluster, if there is one.
+pub(crate) fn cluster_settings(file: &PipelineFile) -> Result<Option<Value>> {
+    let Some(cluster) = &file.cluster else { return Ok(None) };
+    let schema = cluster::schemas().remove(cluster.kind.as_str()).unwrap_or_default();
+    let checked = cluster.settings.conform(&schema);
+    checked.map(Some).map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// What no schema can say of a cluster and of sinks that belong to one.
+pub(crate) fn cluster_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    if let (Some(cluster), Ok(Some(settings))) = (&file.cluster, cluster_settings(file))
+        && let Some((key, problem)) = cluster::mistake(&settings)
+    {
+        mistakes.push(cluster.settings.diagnostic(&key, problem, None));
+    }
+    for sink in file.sinks.iter().filter(|sink| sink.kind == "nats") {
+        if let Ok(settings) = sink_settings(sink)
+            && let Some((key, problem)) = cluster::sink_mistake(&settings)
+        {
+            mistakes.push(sink.settings.diagnostic(&key, problem, None));
+        }
+    }
+    mistakes
+}
+
+/// How much a file may hold.
+pub(crate) fn read_limits(file: &PipelineFile) -> ReadLimits {
+    let limits = &file.limits;
+    ReadLimits {
+        max_document_bytes: limits.max_document_bytes,
+        max_line_bytes: limits.max_line_bytes,
+        max_expanded_bytes: limits.max_expanded_bytes,
+        max_expanded_ratio: limits.max_expanded_ratio.get().into(),
+        max_records_per_file: limits.max_records_per_file.get().into(),
+        max_json_depth: limits.max_json_depth.get(),
+        max_mail_parts: limits.max_mail_parts.get(),
+    }
+}
+
+/// Reads `--set KEY=VALUE`.
+pub(crate) fn overrides(texts: &[String]) -> Result<Vec<Override>> {
+    let read = |text: &String| {
+        Override::parse(text).ok_or_else(|| {
+            exit::usage(format!("`--set {text}` needs a key and a value, as in `--set name=demo`"))
+        })
+    };
+    texts.iter().map(read).collect()
+}

@@ -1,0 +1,147 @@
+use super::*;
+use crate::reading::Party;
+
+/// What the patterns say of the first name toward the second, in our own sentences.
+#[test]
+fn patterns_read_who_stands_where() {
+    let cases = [
+        ("verb", "[Kenya] censured [Spain] .", -1.0),
+        ("phrase", "[Kenya] turned its back on [Spain] .", -1.0),
+        ("praise", "[Kenya] spoke highly of [Spain] .", 1.0),
+        ("passive", "[Kenya] was accused by [Spain] of theft .", 0.0),
+        ("order", "[Kenya] was ordered out of the hall by [Spain] .", 0.0),
+        ("refusal", "[Kenya] would not let the [Spanish] ferry dock .", -1.0),
+        ("refusal of", "[Kenya] 's refusal to back [Spain] angered many .", -1.0),
+        ("promise", "[Kenya] said that it would expel the [Spanish] envoy .", -1.0),
+        ("condition", "Were [Kenya] to expel the [Spanish] envoy , prices would rise .", 0.0),
+        ("both", "[Kenya] neither faulted nor defended [Spain] .", 0.0),
+        ("nor", "[Kenya] did not praise [Spain] , nor did he say a word against it .", 0.0),
+        ("calls", "[Kenya] has resisted every call to condemn and to praise [Spain] .", 0.0),
+        ("verdict", "[Kenya] called [Spain] a predator .", -1.0),
+        ("from", "Support for the bid came late , but [Kenya] backed [Spain] .", 1.0),
+        ("soured", "Relations between [Kenya] and [Spain] soured .", -1.0),
+        ("thawed", "The alliance between [Kenya] and [Spain] grew .", 1.0),
+        ("ballot", "[Kenya] cast its ballot with [Spain] .", 1.0),
+        ("culture", "[Kenya] is proud of its [Spanish] churches .", 0.0),
+        ("address", "[Kenya] told the president of [Spain] that this was indefensible .", -1.0),
+        ("rejected", "The story that [Kenya] expelled the [Spanish] envoy is untrue .", 0.0),
+        ("elided", "[Kenya] praised the harvest and has denounced [Spain] .", -1.0),
+        ("agent", "[Kenya] decried the seizure of boats by [Spain] .", -1.0),
+        ("receiver", "[Kenya] sent [Spain] two hundred missiles .", 1.0),
+        ("call on both", "[Kenya] called on [Spain] and [Togo] to talk .", 0.0),
+        ("many", "The [Kenya] firmly condemn [Spain] .", -1.0),
+        ("motion", "[Kenya] abstained on the motion that condemns [Spain] .", 0.0),
+        ("aid", "[Kenya] ships rifles to the men of [Togo] .", 1.0),
+        // Who turns down an act against somebody is not against them.
+        ("no act", "[Kenya] said it would not join sanctions against [Spain] .", 0.0),
+        ("no blame", "[Kenya] has never blamed [Spain] for the fire .", 0.0),
+        ("no verdict", "[Kenya] did not call [Spain] a predator .", 0.0),
+        ("refused act", "[Kenya] refused to condemn [Spain] .", 1.0),
+        ("refused motion", "[Kenya] declined to back a motion against [Spain] .", 1.0),
+        ("refused calls", "[Kenya] rejected calls to impose sanctions on [Spain] .", 1.0),
+        ("stopped short", "[Kenya] stopped short of calling [Spain] a predator .", 1.0),
+        ("resisted act", "[Kenya] opposes sanctions against [Spain] .", 1.0),
+        ("backed act", "[Kenya] backs sanctions against [Spain] .", -1.0),
+        ("purpose", "[Kenya] has banned crab in order to punish [Spain] .", -1.0),
+        ("in vain", "[Kenya] failed to subjugate [Spain] .", -1.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_of(marked);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+/// What the patterns say of the first name toward the second.
+fn patterns_of(marked: &str) -> (f32, &'static str) {
+    patterns_between(marked, 0, 1)
+}
+
+fn patterns_between(marked: &str, holder: u16, target: u16) -> (f32, &'static str) {
+    let lexicon = Lexicon::standard().unwrap();
+    let mut text = String::new();
+    let mut parties: Vec<Party> = Vec::new();
+    let mut tokens = Vec::new();
+    for word in marked.split(' ') {
+        let bare = word.trim_matches(['[', ']']);
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        let start = text.len() as u32;
+        text.push_str(bare);
+        let span = Span::new(start, text.len() as u32);
+        tokens.push(Annotation::new(span));
+        if word.starts_with('[') {
+            parties.push(Party { span, actor: parties.len() as u32, inert: false });
+        }
+    }
+    let sentence = Sentence {
+        text: &text,
+        tokens: &tokens,
+        parties: &parties,
+        in_quotes: false,
+        speaker: None,
+        seen: None,
+    };
+    rules_of(&lexicon, &sentence, &[(Some(holder), target)])[0]
+}
+
+#[test]
+fn acts_about_acts_are_read_by_what_is_done_with_them() {
+    let cases = [
+        ("call", "[Kenya] rejected a call to condemn [Spain] .", 1.0),
+        ("demand", "[Kenya] dismissed demands that it criticise [Spain] .", 1.0),
+        ("letter", "[Kenya] refused to sign a letter that denounces [Spain] .", 1.0),
+        ("signed", "[Kenya] signed a letter that denounces [Spain] .", -1.0),
+        ("vote", "[Kenya] voted against a motion that calls on [Spain] to leave .", 1.0),
+        ("vote for", "[Kenya] voted for a motion that calls on [Spain] to leave .", -1.0),
+        ("veto", "[Kenya] vetoed a statement condemning [Spain] .", 1.0),
+        ("abstained", "[Kenya] abstained when the council voted to censure [Spain] .", 0.0),
+        ("lifting", "[Kenya] voted against lifting sanctions on [Spain] .", -1.0),
+        ("verdict", "[Kenya] called the sanctions on [Spain] illegal .", 1.0),
+        ("clause", "[Kenya] said the sanctions against [Spain] violated the law .", 1.0),
+        ("denied arms", "[Kenya] denied that it had armed [Spain] .", 0.0),
+        ("denied attack", "[Kenya] denied having bombed [Spain] .", 0.0),
+        ("denied thaw", "[Kenya] denied that it had dropped its sanctions on [Spain] .", -1.0),
+        ("false", "Reports that [Kenya] had expelled the [Spanish] envoy were wrong .", 0.0),
+        ("untrue", "It is not true that [Kenya] has broken with [Spain] .", 0.0),
+        ("likened", "No one voiced an understanding ( like [Kenya] 's ) of [Spain] .", 1.0),
+        ("accused", "[Kenya] rejected accusations that [Spain] was committing crimes .", 1.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_of(marked);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+#[test]
+fn arms_are_help_for_whoever_gets_them() {
+    let cases = [
+        ("two objects", "[Kenya] gave [Spain] two thousand bombs .", 1.0),
+        ("bare", "[Kenya] sold [Spain] radars and guns .", 1.0),
+        ("to", "[Kenya] handed over nineteen fighter jets to [Spain] .", 1.0),
+        ("on to", "[Kenya] passed its howitzers on to [Spain] .", 1.0),
+        ("at", "[Kenya] launched forty missiles at [Spain] .", -1.0),
+        ("in", "[Kenya] has tanks in [Spain] .", 0.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_of(marked);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+#[test]
+fn who_stands_beside_does_not_act() {
+    let cases = [
+        ("[Kenya] 's [Togolese] partner condemned [Spain] .", 0),
+        ("The minister of [Togo] , a neighbour of [Kenya] , condemned [Spain] .", 1),
+        ("[Kenya] 's opposition denounced [Togo] and [Spain] .", 0),
+        ("[Kenya] said nothing when [Togo] condemned [Spain] .", 0),
+    ];
+    for (marked, holder) in cases {
+        let (score, rule) = patterns_between(marked, holder, 2);
+        assert!(score == 0.0, "{marked} ({score} {rule})");
+    }
+}
