@@ -210,18 +210,14 @@ const HAS_STANCE_OF_ALL: &str = "d.key IN (SELECT s.document FROM stance AS s
 fn has_stance(store: &Store, filter: &Filter) -> base::Result<&'static str> {
     let Some(who) = &filter.who else { return Ok(HAS_STANCE) };
     let sql = "SELECT count(*) FROM (SELECT 1 FROM stance AS s INDEXED BY stance_by_who
-        WHERE s.target_id = ? AND s.who = ? AND s.is_shown LIMIT 5000) AS some";
+        WHERE s.target_id = ? AND s.who = ? AND s.is_shown LIMIT 5000) AS few";
     let found = store.base.number(sql, &values![&filter.target, who])?;
     Ok(if found < 5000 { HAS_STANCE_OF_ALL } else { HAS_STANCE })
 }
 
 /// A document without a stance toward the target is a document too, unless somebody's is asked for.
 fn conditions(filter: &Filter, has_stance: &str) -> Conditions {
-    let mut conditions = Conditions::default();
-    filter.add_days(&mut conditions, "d.day");
-    if !filter.sources.is_empty() {
-        conditions.add_list("d.source", &filter.sources);
-    }
+    let mut conditions = filter.of_documents("d.");
     filter.add_words(&mut conditions, "d.key");
     if let Some(who) = &filter.who {
         conditions.add(has_stance, [filter.target.clone().into(), who.clone().into()]);

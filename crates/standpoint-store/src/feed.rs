@@ -223,7 +223,7 @@ impl Way {
         }
         let are_few = |from: &str, conditions: &Conditions, most: usize| {
             let sql = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT {most}) AS some",
+                "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT {most}) AS few",
                 conditions.sql()
             );
             let found = store.base.number(&sql, &conditions.values)?;

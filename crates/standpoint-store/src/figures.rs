@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{self, Base};
+use crate::days;
 use crate::filter::{Conditions, Filter};
 use crate::schema::Store;
 
@@ -275,18 +276,7 @@ fn month_of(day: &str) -> &str {
 }
 
 fn is_last_day(day: &str) -> bool {
-    let number = |range| day.get(range).and_then(|text: &str| text.parse::<u32>().ok());
-    let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
-        return false;
-    };
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let last = match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    day >= last
+    days::number(day).is_some_and(|number| month_of(&days::text(number + 1)) != month_of(day))
 }
 
 /// A target, and how many stances toward it are kept.

@@ -43,8 +43,8 @@ pub enum Holders {
     All,
 }
 
-/// The most documents that words are looked up in, the latest first: a word that everybody uses
-/// must not hold a page up.
+/// The most documents of a filter's days and sources that words are looked up in, those that came last
+/// first: a word that everybody uses must not hold a page up.
 pub const MOST_MATCHES: usize = 2_500;
 
 impl Filter {
@@ -102,14 +102,34 @@ impl Filter {
         }
     }
 
-    pub(crate) fn add_words(&self, conditions: &mut Conditions, column: &str) {
-        if let Some(words) = self.words.as_deref().map(quoted).filter(|words| !words.is_empty()) {
-            let condition = format!(
-                "{column} IN (SELECT rowid FROM document_text WHERE document_text MATCH ?
-                 ORDER BY rowid DESC LIMIT {MOST_MATCHES})"
-            );
-            conditions.add(&condition, [words.into()]);
+    /// What holds of a row of `document` by its day and source.
+    ///
+    /// - `table`: what its columns are called by, such as `d.`.
+    pub(crate) fn of_documents(&self, table: &str) -> Conditions {
+        let mut conditions = Conditions::default();
+        self.add_days(&mut conditions, &format!("{table}day"));
+        if !self.sources.is_empty() {
+            conditions.add_list(&format!("{table}source"), &self.sources);
         }
+        conditions
+    }
+
+    pub(crate) fn add_words(&self, conditions: &mut Conditions, column: &str) {
+        let words = self.words.as_deref().map(quoted).filter(|words| !words.is_empty());
+        let Some(words) = words else { return };
+        let mut among = self.of_documents("");
+        let within = if among.values.is_empty() {
+            String::new()
+        } else {
+            // The `+` keeps it from being a way into the index, which only the words are.
+            format!("AND +rowid IN (SELECT key FROM document WHERE {})", among.sql())
+        };
+        among.values.insert(0, words.into());
+        let condition = format!(
+            "{column} IN (SELECT rowid FROM document_text WHERE document_text MATCH ?
+             {within} ORDER BY rowid DESC LIMIT {MOST_MATCHES})"
+        );
+        conditions.add_all(&condition, &among.values);
     }
 }
 

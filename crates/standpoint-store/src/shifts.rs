@@ -55,7 +55,6 @@ pub struct Shift {
 /// When the store cannot be read.
 pub fn shifts(store: &Store, filter: &Filter, days: u32) -> base::Result<Vec<Shift>> {
     let Some(to) = last_day(store, filter)? else { return Ok(Vec::new()) };
-    // A last day that the calendar does not have begins no window.
     let Some(last) = days::number(&to) else { return Ok(Vec::new()) };
     let back = |days: u32| days::text(last - i64::from(days));
     let days = days.clamp(1, 36_500);

@@ -7,7 +7,7 @@ mod promises;
 use std::path::Path;
 
 use standpoint_store::feed::{self, Passage};
-use standpoint_store::{Filter, Store, figures};
+use standpoint_store::{Filter, Store, documents, figures, filter};
 
 use self::promises::{record, toward_russia, words};
 
@@ -128,6 +128,25 @@ fn passages_are_the_same_whichever_way_they_are_looked_for() {
         let expected = keys(&mut among.iter().filter(|passage| holds(passage)));
         assert!(!expected.is_empty() && expected.len() < among.len(), "{case}");
         assert_eq!(keys(&mut all(&store, &filter).iter()), expected, "{case}");
+    }
+}
+
+#[test]
+fn words_that_many_hold_are_looked_up_in_the_days_and_sources_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = large(&folder.path().join("large.db"), 8_000);
+    let many = filter::MOST_MATCHES as i64;
+    let hold = "SELECT count(*) FROM document WHERE text LIKE '%talks%'";
+    assert!(number(&store, hold) > many);
+    let words = Filter { words: Some("talks".to_owned()), ..toward_russia() };
+    assert_eq!(documents::count(&store, &words).unwrap(), many);
+    let old = Filter { to: Some("2016-12-31".to_owned()), ..words.clone() };
+    let of_source = Filter { sources: vec!["source1".to_owned()], ..words };
+    for (filter, fits) in [(old, "day <= '2016-12-31'"), (of_source, "source = 'source1'")] {
+        let expected = number(&store, &format!("{hold} AND {fits}"));
+        assert!((1..many).contains(&expected), "{fits}: {expected}");
+        assert_eq!(documents::count(&store, &filter).unwrap(), expected, "{fits}");
+        assert!(!documents::are_words_too_common(&store, &filter).unwrap(), "{fits}");
     }
 }
 

@@ -31,7 +31,10 @@ const MOST_BYTES: usize = 500;
 const MOST_SOURCES: usize = 100;
 
 /// What a query may say, what that means, and an example.
-pub const KNOWN: [(&str, &str, &str); 14] = [
+pub type Known = (&'static str, &'static str, &'static str);
+
+/// All that a list's query may say.
+pub const KNOWN: [Known; 14] = [
     ("target", "Toward whom, an id; the target with the most stances if left out.", "RUS"),
     ("from", "The first day, month or year of publication.", "2024-05"),
     ("to", "The last one.", "2024-12-31"),
@@ -39,7 +42,7 @@ pub const KNOWN: [(&str, &str, &str); 14] = [
     ("who", "An actor's id, or `author:` and a name.", "KAZ"),
     (
         "words",
-        "Words that the documents hold; the latest 2,500 documents that do are looked at.",
+        "Words that the documents hold; of those in the days and sources that are asked for, the 2,500 that came last are looked at.",
         "gas exports",
     ),
     ("holders", "`actors`, `authors` or `all`.", "all"),
@@ -91,16 +94,17 @@ fn among(known: &[&str]) -> String {
 /// Looks for what [`Query::read`] would pass over. A person's address that somebody mangled still
 /// shows a page, but a program that misspells a filter must not take everything for its answer.
 ///
-/// - `known`: the keys that may stand there, names out of [`KNOWN`].
+/// - `known`: what may stand there.
 ///
 /// # Errors
 ///
 /// The first thing that is wrong.
-pub fn check(query: &str, known: &[&'static str]) -> Result<(), QueryError> {
+pub fn check(query: &str, known: &[Known]) -> Result<(), QueryError> {
     let mut seen = Vec::new();
     for (found, value) in form_urlencoded::parse(query.as_bytes()) {
-        let Some(&key) = known.iter().find(|key| **key == found) else {
-            return Err(QueryError::Unknown { found: found.into_owned(), known: known.to_vec() });
+        let Some(&(key, _, example)) = known.iter().find(|(key, ..)| *key == found) else {
+            let known = known.iter().map(|(key, ..)| *key).collect();
+            return Err(QueryError::Unknown { found: found.into_owned(), known });
         };
         if key != "source" && seen.contains(&key) {
             return Err(QueryError::Again { key });
@@ -108,10 +112,12 @@ pub fn check(query: &str, known: &[&'static str]) -> Result<(), QueryError> {
         seen.push(key);
         let value = value.trim();
         // A form sends its empty fields, too; they say nothing.
-        let expected = if value.is_empty() { None } else { expected(key, value) };
+        let expected = if value.is_empty() { None } else { expected(key, value, example) };
         let expected = match expected {
             None if value.len() > MOST_BYTES => Some("at most 500 bytes"),
-            None if seen.len() > MOST_SOURCES + KNOWN.len() => Some("at most 100 sources"),
+            None if seen.iter().filter(|key| **key == "source").count() > MOST_SOURCES => {
+                Some("at most 100 sources")
+            }
             expected => expected,
         };
         if let Some(expected) = expected {
@@ -123,7 +129,7 @@ pub fn check(query: &str, known: &[&'static str]) -> Result<(), QueryError> {
 }
 
 /// What a key's value should be, where this one cannot be it.
-fn expected(key: &str, value: &str) -> Option<&'static str> {
+fn expected(key: &str, value: &str, example: &str) -> Option<&'static str> {
     let number = |most: usize| value.parse().is_ok_and(|number| (1..=most).contains(&number));
     let (is_right, expected) = match key {
         "from" | "to" => (day(value, "01").is_some(), "a day, month or year such as 2024-05-01"),
@@ -135,19 +141,19 @@ fn expected(key: &str, value: &str) -> Option<&'static str> {
         "verdict" => (VERDICTS.contains(&value), "`accepted`, `rejected` or `none`"),
         "window" => (number(MOST_DAYS as usize), "days, 1 to 36500"),
         "actors" => (number(MOST_ACTORS), "a number of 1 to 500"),
-        "after" => (is_cursor(value), "the `next` of the rows before"),
+        "after" => (is_cursor(value, example), "the `next` of the rows before"),
         "limit" => (number(MOST_ROWS), "a number of 1 to 1000"),
         _ => (true, ""),
     };
     (!is_right).then_some(expected)
 }
 
-/// Whether a value has the form of a cursor: a day or nothing, and numbers.
-fn is_cursor(value: &str) -> bool {
-    let mut parts = value.split('~');
-    let begins = parts.next().is_some_and(|part| part.is_empty() || day(part, "01").is_some());
-    let numbers: Vec<bool> = parts.map(|part| part.parse::<i64>().is_ok()).collect();
-    begins && !numbers.is_empty() && numbers.iter().all(|is_number| *is_number)
+/// Whether a value has the form of a cursor: a day or nothing, and as many numbers as the example has.
+fn is_cursor(value: &str, example: &str) -> bool {
+    let mut numbers = value.split('~');
+    let begins = numbers.next().is_some_and(|part| part.is_empty() || day(part, "01").is_some());
+    let is_long_enough = value.matches('~').count() == example.matches('~').count();
+    begins && is_long_enough && numbers.all(|part| part.parse::<i64>().is_ok())
 }
 
 const VOICES: [&str; 3] = ["author", "quoted", "reported"];
@@ -318,14 +324,14 @@ mod tests {
 
     #[test]
     fn a_program_is_told_what_a_page_would_pass_over() {
-        let known: Vec<&'static str> = KNOWN.iter().map(|(key, ..)| *key).collect();
+        let known = KNOWN;
         let fine = "target=RUS&from=2024&to=2024-05&source=a&source=b&who=&words=gas+exports\
                     &holders=all&voice=quoted&time=past&verdict=none&window=90&actors=5&limit=1000\
-                    &after=2024-05-01~3~9";
+                    &after=2024-05-01~3";
         assert_eq!(check(fine, &known), Ok(()));
         assert_eq!(check("", &[]), Ok(()));
         let long = format!("words={}", "a".repeat(501));
-        let many = "source=a&".repeat(200);
+        let many = "source=a&".repeat(101);
         for (query, keys, expected) in [
             (
                 "vioce=quoted",
@@ -342,6 +348,7 @@ mod tests {
             ("voice=loud", &known, "found `voice=loud`, expected `author`, `quoted` or"),
             ("limit=1001", &known, "found `limit=1001`, expected a number of 1 to 1000"),
             ("after=rubbish", &known, "expected the `next` of the rows before"),
+            ("after=2024-05-01~3~9", &known, "expected the `next` of the rows before"),
             ("limit=-1", &known, "expected a number of 1 to 1000"),
             (&long, &known, "expected at most 500 bytes"),
             (&many, &known, "expected at most 100 sources"),

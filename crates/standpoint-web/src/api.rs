@@ -8,7 +8,7 @@ use serde_json::json;
 use standpoint_store::corrections::{self, Correction, CorrectionError};
 use standpoint_store::{Store, documents, feed, figures, shifts};
 
-use crate::address::{self, KNOWN, MOST_ROWS, decoded};
+use crate::address::{self, KNOWN, Known, MOST_ROWS, decoded};
 use crate::export::{self, Format};
 use crate::login;
 use crate::openapi;
@@ -105,11 +105,24 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     Ok(reply)
 }
 
-/// The parameters that a path takes.
-fn known_at(path: &str) -> Vec<&'static str> {
+/// The parameters that a path takes, with an example of each.
+pub(crate) fn known_at(path: &str) -> Vec<Known> {
     let name = path.split_once('.').map_or(path, |(name, _)| name);
-    if FILTERED.contains(&name) { KNOWN.iter().map(|(key, ..)| *key).collect() } else { Vec::new() }
+    if !FILTERED.contains(&name) {
+        return Vec::new();
+    }
+    // What is sent whole has no next page.
+    let is_list = matches!(path, "/evidence" | "/documents");
+    let mut known = KNOWN.to_vec();
+    known.retain(|(key, ..)| is_list || !matches!(*key, "after" | "limit"));
+    if path == "/evidence" {
+        known.iter_mut().filter(|(key, ..)| *key == "after").for_each(|row| row.2 = PASSAGE_CURSOR);
+    }
+    known
 }
+
+/// Where a list of passages goes on: a day, a document's stance and a passage of it.
+const PASSAGE_CURSOR: &str = "2024-05-01~17~2";
 
 /// What takes a filter, as rows and as files.
 const FILTERED: [&str; 4] = ["/figures", "/evidence", "/documents", "/shifts"];

@@ -146,8 +146,8 @@ fn notes(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoint_
         }
         @if documents::are_words_too_common(store, filter)? {
             p.complaint {
-                "Many documents hold these words; only the latest " (counted(MOST_MATCHES as i64))
-                " of them are looked at."
+                "Many documents of these days and sources hold these words; only the "
+                (counted(MOST_MATCHES as i64)) " that came last are looked at."
             }
         }
         @if let Some(who) = &filter.who {

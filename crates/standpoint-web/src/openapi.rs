@@ -9,7 +9,7 @@ use standpoint_store::feed::Passage;
 use standpoint_store::figures::{Extent, Maker, TargetCount};
 use standpoint_store::shifts::Shift;
 
-use crate::address::KNOWN;
+use crate::api::known_at;
 use crate::export::WRITES_PARQUET;
 use crate::overview::{ActorFigure, Overview};
 
@@ -24,15 +24,13 @@ enum Answer {
 struct Route {
     path: &'static str,
     summary: &'static str,
-    /// Whether it takes a filter.
-    filtered: bool,
     answer: Answer,
 }
 
 fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     let mut routes = Vec::new();
-    let mut add = |path, filtered, summary, answer| {
-        routes.push(Route { path, summary, filtered, answer });
+    let mut add = |path, summary, answer| {
+        routes.push(Route { path, summary, answer });
     };
     let page = |generator: &mut SchemaGenerator, row: Value| {
         let _ = generator;
@@ -46,61 +44,44 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     };
     add(
         "/targets",
-        false,
         "The targets, the one with the most stances first",
         list::<TargetCount>(generator),
     );
-    add("/extent", false, "What the store holds in all", one::<Extent>(generator));
-    add(
-        "/makers",
-        false,
-        "Who made the records: programs, pipelines, stages",
-        list::<Maker>(generator),
-    );
-    add("/figures", true, "Who stands where, over all and in time", one::<Overview>(generator));
-    add("/figures.jsonl", true, "The same, an actor a line", rows::<ActorFigure>(generator));
-    add("/figures.csv", true, "The same, an actor and period a line", Answer::Rows);
+    add("/extent", "What the store holds in all", one::<Extent>(generator));
+    add("/makers", "Who made the records: programs, pipelines, stages", list::<Maker>(generator));
+    add("/figures", "Who stands where, over all and in time", one::<Overview>(generator));
+    add("/figures.jsonl", "The same, an actor a line", rows::<ActorFigure>(generator));
+    add("/figures.csv", "The same, an actor and period a line", Answer::Rows);
     let passage = reference::<Passage>(generator);
     add(
         "/evidence",
-        true,
         "Passages that show stances, the latest first",
         Answer::Json(page(generator, passage)),
     );
-    add("/evidence.jsonl", true, "All of them, one a line", rows::<Passage>(generator));
-    add("/evidence.csv", true, "The same as a table", Answer::Rows);
+    add("/evidence.jsonl", "All of them, one a line", rows::<Passage>(generator));
+    add("/evidence.csv", "The same as a table", Answer::Rows);
     let listed = reference::<Listed>(generator);
-    add("/documents", true, "Documents, the latest first", Answer::Json(page(generator, listed)));
-    add("/documents.jsonl", true, "All of them, one a line", rows::<Listed>(generator));
-    add("/documents.csv", true, "The same as a table", Answer::Rows);
+    add("/documents", "Documents, the latest first", Answer::Json(page(generator, listed)));
+    add("/documents.jsonl", "All of them, one a line", rows::<Listed>(generator));
+    add("/documents.csv", "The same as a table", Answer::Rows);
     let (document, passage) = (reference::<Kept>(generator), reference::<Passage>(generator));
     let whole = json!({
         "type": "object",
         "properties": { "document": document, "passages": { "type": "array", "items": passage } },
     });
-    add("/documents/{id}", false, "A document with its text and passages", Answer::Json(whole));
-    add("/shifts", true, "Who moved by more than chance", list::<Shift>(generator));
-    add(
-        "/corrections",
-        false,
-        "What people said, the latest first",
-        list::<KeptCorrection>(generator),
-    );
-    add("/corrections.jsonl", false, "The same as labelled data", rows::<Labelled>(generator));
-    add(
-        "/status",
-        false,
-        "What the daemon says of itself",
-        Answer::Json(json!({ "type": "object" })),
-    );
+    add("/documents/{id}", "A document with its text and passages", Answer::Json(whole));
+    add("/shifts", "Who moved by more than chance", list::<Shift>(generator));
+    add("/corrections", "What people said, the latest first", list::<KeptCorrection>(generator));
+    add("/corrections.jsonl", "The same as labelled data", rows::<Labelled>(generator));
+    add("/status", "What the daemon says of itself", Answer::Json(json!({ "type": "object" })));
     let files = json!({ "type": "array", "items": { "type": "object" } });
-    add("/quarantine", false, "The files in quarantine", Answer::Json(files));
+    add("/quarantine", "The files in quarantine", Answer::Json(files));
     if WRITES_PARQUET {
         for path in ["/figures.parquet", "/evidence.parquet", "/documents.parquet"] {
-            add(path, true, "The table as Parquet, with typed columns", Answer::Rows);
+            add(path, "The table as Parquet, with typed columns", Answer::Rows);
         }
     }
-    add("/events", false, "An event `change` whenever the store has changed", Answer::Events);
+    add("/events", "An event `change` whenever the store has changed", Answer::Events);
     routes
 }
 
@@ -198,8 +179,7 @@ fn read(route: &Route) -> Value {
             json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }),
         );
     }
-    if route.filtered {
-        parameters.extend(KNOWN.iter().map(|(name, what, example)| {
+    parameters.extend(known_at(route.path).iter().map(|(name, what, example)| {
             let schema = match *name {
                 "source" => json!({ "type": "array", "items": { "type": "string" } }),
                 "limit" | "window" | "actors" => json!({ "type": "integer", "minimum": 1 }),
@@ -208,7 +188,6 @@ fn read(route: &Route) -> Value {
             let example = if *name == "source" { json!([example]) } else { json!(example) };
             json!({ "name": name, "in": "query", "description": what, "schema": schema, "example": example })
         }));
-    }
     let text = json!({ "schema": { "type": "string" } });
     let ending = route.path.rsplit('.').next();
     let binary = json!({ "schema": { "type": "string", "format": "binary" } });

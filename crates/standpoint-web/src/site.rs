@@ -247,13 +247,15 @@ impl Site {
             Some(store) => store,
             None => self.store.read()?,
         };
-        let result = work(&store)?;
-        // One that failed is not used again.
+        let result = work(&store);
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < KEPT_READERS {
+        // One that failed is not used again; where the server went away, the others are lost with it.
+        if store.is_lost() {
+            readers.clear();
+        } else if result.is_ok() && readers.len() < KEPT_READERS {
             readers.push(store);
         }
-        Ok(result)
+        Ok(result?)
     }
 
     /// Lends the connection that writes, to one at a time.

@@ -31,7 +31,7 @@ const PAGES: [&str; 10] = [
 ];
 
 /// Every filter by itself, what is common and what is rare in it, and what is asked together.
-const FILTERS: [&str; 39] = [
+const FILTERS: [&str; 41] = [
     "",
     "target=UKR",
     "target=nobody",
@@ -69,6 +69,8 @@ const FILTERS: [&str; 39] = [
     "source=source1&words=talks",
     "source=source1&voice=quoted&time=hypothetical",
     "words=talks&voice=quoted&verdict=none",
+    "words=talks&from=2016-01-05",
+    "words=talks&from=2018-03&to=2018-03",
     "from=2020&to=2022&source=source3&words=exports&holders=all",
     "voice=quoted&time=hypothetical&verdict=rejected&holders=all",
 ];

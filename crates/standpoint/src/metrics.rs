@@ -112,7 +112,7 @@ fn inbox(page: &mut Page, inbox: &Inbox) {
     page.family(
         "inbox_oldest_waiting_seconds",
         Kind::Gauge,
-        "Since when the oldest of them has been there.",
+        "How long the oldest of them has been there.",
     );
     for (source, value) in &inbox.oldest_waiting_seconds {
         page.sample(&[("source", source)], value);

@@ -121,14 +121,11 @@ fn store(paths: &[std::path::PathBuf]) -> Result<Store> {
     }
     let mut store = Store::temporary()?;
     for path in paths {
-        if is_server(path) {
-            // The address may hold a password.
-            return Err(exit::usage("a store is reported on by itself; name it alone"));
-        }
-        if begins_with(path, SQLITE)? {
+        if is_store(path)? {
+            // Shown as a place, because an address may hold a password.
+            let place = Place::named(path);
             return Err(exit::usage(format!(
-                "{}: a store is reported on by itself; name it alone",
-                path.display()
+                "{place}: a store is reported on by itself; name it alone"
             )));
         }
         read_lines(path, &mut store)?;

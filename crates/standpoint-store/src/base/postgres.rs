@@ -262,7 +262,7 @@ fn without_hints(sql: &str) -> String {
 fn translate(sql: &str) -> String {
     let sql = without_hints(sql)
         .replace(WORDS_OF_SQLITE, WORDS)
-        .replace("ORDER BY rowid DESC", "ORDER BY key DESC")
+        .replace("rowid", "key")
         .replace("CROSS JOIN", "JOIN");
     let mut translated = String::with_capacity(sql.len() + 16);
     let (mut is_quoted, mut count) = (false, 0);

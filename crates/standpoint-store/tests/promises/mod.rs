@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use standpoint_store::corrections::{self, Correction, Holder, Verdict};
+use standpoint_store::filter::Holders;
 use standpoint_store::{Filter, Record, Store, documents, feed, figures, shifts};
 
 use super::{empty_store, number};
@@ -159,6 +160,43 @@ fn words_are_found_and_forgotten_with_the_text() {
     store.put(&[record("a", "wire", "2024-05-02", "harbour", &[("KAZ", -0.6)])]).unwrap();
     assert_eq!((found(&store, "pipeline"), found(&store, "harbour")), (0, 1));
     assert_eq!(found(&store, "\" OR NEAR("), 0, "no language of queries");
+}
+
+#[test]
+fn every_list_understands_every_filter() {
+    let quoted = record("a", "wire", "2024-05-02", "pipeline", &[("KAZ", -0.6)]);
+    let store = in_memory(&[quoted]);
+    let filter = |change: &dyn Fn(&mut Filter)| {
+        let mut filter = toward_russia();
+        change(&mut filter);
+        filter
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let ways: [&dyn Fn(&mut Filter); 9] = [
+        &|filter| filter.from = text("2024-05-01"),
+        &|filter| filter.to = text("2024-05-03"),
+        &|filter| filter.sources = vec!["wire".to_owned()],
+        &|filter| filter.who = text("KAZ"),
+        &|filter| filter.words = text("pipeline"),
+        &|filter| filter.holders = Holders::All,
+        &|filter| filter.voice = text("author"),
+        &|filter| filter.time = text("present"),
+        &|filter| filter.verdict = text("none"),
+    ];
+    for (number, way) in ways.iter().enumerate() {
+        // By itself, and with every other that came before.
+        let alone = filter(way);
+        let together = filter(&|filter| ways[..=number].iter().for_each(|way| way(filter)));
+        for filter in [alone, together] {
+            let listed = documents::documents(&store, &filter, None, 9).unwrap();
+            assert_eq!(listed.len(), 1, "{filter:?}");
+            assert_eq!(documents::count(&store, &filter).unwrap(), 1, "{filter:?}");
+            let passages = feed::passages(&store, &filter, None, 9).unwrap();
+            assert_eq!(passages.len(), 1, "{filter:?}");
+            assert_eq!(told(&store, &filter), ["KAZ 1 -0.60"], "{filter:?}");
+            shifts::shifts(&store, &filter, 30).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -97,6 +97,9 @@ fn exports_hold_exactly_the_rows_that_are_let_through() {
     let next = page["next"].take();
     let rest = served.json(&format!("/api/v1/evidence?limit=2&after={}", next.as_str().unwrap()));
     assert_eq!((rest["rows"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+    // What is sent whole takes no page, and a list no cursor of another.
+    assert_eq!(served.get("/api/v1/evidence.csv?limit=2").0, 400);
+    assert_eq!(served.get(&format!("/api/v1/documents?after={}", next.as_str().unwrap())).0, 400);
 }
 
 #[cfg(not(feature = "parquet"))]
