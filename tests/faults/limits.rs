@@ -23,7 +23,8 @@ fn fed(count: u32) -> Station {
 fn limited(station: &Station, limit: &str, arguments: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_standpoint");
     let pipeline = station.at("p.yaml");
-    let script = format!("{limit} && exec {program} daemon -c {} {arguments}", pipeline.display());
+    let script =
+        format!("{limit} && exec '{program}' daemon -c '{}' {arguments}", pipeline.display());
     let mut command = Command::new("sh");
     let log = File::options().create(true).append(true).open(station.at("log")).unwrap();
     command.args(["-c", &script]).env("STANDPOINT_PLUGINS", plugins()).stderr(log);
@@ -66,6 +67,7 @@ fn too_few_descriptors_quarantine_nothing() {
         station.wait(&mut child);
         assert!(station.quarantined().is_empty(), "{descriptors}: {:?}", station.quarantined());
     }
+    assert!(station.log().contains("Too many open files"), "{}", station.log());
     // What cannot even start may say so as it likes; that is not what this is about.
     fs::remove_file(station.at("log")).unwrap();
     assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
@@ -102,19 +104,19 @@ fn on_a_full_disk(station: &Station, folder: &str, options: &str, fill: &str) ->
     let script = format!(
         r#"
 set -e
-cd {root}
+cd '{root}'
 mkdir -p keep && cp -a {folder}/. keep/
 mount -t tmpfs -o {options} none {folder}
 cp -a keep/. {folder}/
 {fill}
-{program} daemon -c p.yaml 2>> log &
+'{program}' daemon -c p.yaml 2>> log &
 pid=$!
 tries=0
 until grep -q 'No space left' log; do
   sleep 0.05; tries=$((tries+1)); [ $tries -lt 800 ] || {{ kill -9 $pid; exit 90; }}
 done
 kill -0 $pid
-is_ready() {{ {program} status -c p.yaml | grep -q "^ready  *$1"; }}
+is_ready() {{ '{program}' status -c p.yaml | grep -q "^ready  *$1"; }}
 tries=0
 until is_ready no:; do
   sleep 0.05; tries=$((tries+1)); [ $tries -lt 100 ] || {{ kill -9 $pid; exit 92; }}

@@ -349,6 +349,7 @@ impl InboxSource {
 #[async_trait]
 impl Source for InboxSource {
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
+        self.hints.start();
         while self.arrived.is_empty() {
             let Some(arrived) = self.deliveries.recv().await else { return Ok(None) };
             self.arrived = arrived.into();

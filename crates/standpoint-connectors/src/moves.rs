@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{AtFlags, CWD, RenameFlags, renameat, renameat_with, statat};
 use rustix::io::Errno;
 use tracing::warn;
 
@@ -18,7 +19,7 @@ use tracing::warn;
 ///
 /// `AlreadyExists` when `to` is taken; what the system says otherwise.
 pub(crate) fn move_file(from: &Path, to: &Path, tag: &str, sync: bool) -> io::Result<()> {
-    match rename_without_replacing(from, to) {
+    match rename_without_replacing(CWD, from, CWD, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             copy(from, &with_ending(to, &format!(".{tag}.part")), to)?;
             // The new name must be on the disk before the old one goes.
@@ -62,14 +63,24 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+/// Renames what is called `old` in one folder to `new` in another.
+///
+/// # Errors
+///
+/// `AlreadyExists` when the name is taken; what the system says otherwise.
+pub(crate) fn rename_without_replacing(
+    from: BorrowedFd<'_>,
+    old: &Path,
+    to: BorrowedFd<'_>,
+    new: &Path,
+) -> io::Result<()> {
+    match renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
         // Some network file systems do not know the flag.
         Err(Errno::INVAL | Errno::NOSYS) => {
-            if to.symlink_metadata().is_ok() {
+            if statat(to, new, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            fs::rename(from, to)
+            Ok(renameat(from, old, to, new)?)
         }
         result => Ok(result?),
     }
@@ -79,7 +90,7 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
 fn copy(from: &Path, draft: &Path, to: &Path) -> io::Result<()> {
     let copied = fs::copy(from, draft)
         .and_then(|_| File::open(draft)?.sync_all())
-        .and_then(|()| rename_without_replacing(draft, to));
+        .and_then(|()| rename_without_replacing(CWD, draft, CWD, to));
     if copied.is_err() {
         // What is left of the draft would be mistaken for a file of the archive.
         let _ = fs::remove_file(draft);

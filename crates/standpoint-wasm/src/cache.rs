@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
@@ -94,9 +95,13 @@ pub(crate) fn compile(
     let module = compiled();
     let compiled = std::mem::take(&mut *shared.functions.lock());
     let module = module?;
-    if compiled.is_new
-        && let Err(error) = keep(&kept, &compiled.by_key).and_then(|()| remove_old(folder))
-    {
+    let done = if compiled.is_new {
+        keep(&kept, &compiled.by_key).and_then(|()| remove_old(folder))
+    } else {
+        // What is used stays.
+        File::open(&kept).and_then(|file| file.set_modified(SystemTime::now()))
+    };
+    if let Err(error) = done {
         // That it cannot be kept only costs time.
         tracing::warn!(%error, "what was compiled of a module is not kept");
     }
@@ -121,7 +126,7 @@ fn keep(kept: &Path, by_key: &BTreeMap<Vec<u8>, Vec<u8>>) -> io::Result<()> {
     fs::rename(&draft, kept)
 }
 
-/// Removes what was compiled before the last few, and what was left unfinished as long ago.
+/// Removes what was used before the last few, and what was left unfinished as long ago.
 fn remove_old(folder: &Path) -> io::Result<()> {
     let mut kept = Vec::new();
     for entry in fs::read_dir(folder)? {

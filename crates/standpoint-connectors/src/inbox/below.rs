@@ -10,10 +10,12 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fchmod, fstat,
-    mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, accessat, fchmod, fstat, mkdirat,
+    openat, statat, unlinkat,
 };
 use rustix::io::Errno;
+
+use crate::moves::rename_without_replacing;
 
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -56,7 +58,9 @@ impl Below {
     ///
     /// `AlreadyExists` when `to` is taken; what the system says otherwise.
     pub(super) fn take(&self, relative: &Path, home: impl AsFd, to: &Path) -> io::Result<()> {
-        self.at(relative, |folder, name| rename_without_replacing(folder, name, home.as_fd(), to))
+        self.at(relative, |folder, name| {
+            rename_without_replacing(folder, Path::new(name), home.as_fd(), to)
+        })
     }
 
     /// Moves the file at `from` below `home`, on the same file system, to `relative`, which must be
@@ -126,22 +130,6 @@ impl Below {
             folder = Some(openat(above, name, FOLDER | OFlags::PATH, Mode::empty())?);
         }
         act(folder.as_ref().map_or(self.0.as_fd(), AsFd::as_fd), name)
-    }
-}
-
-fn rename_without_replacing(
-    from: BorrowedFd<'_>,
-    old: impl rustix::path::Arg + Copy,
-    to: BorrowedFd<'_>,
-    new: &Path,
-) -> io::Result<()> {
-    match renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
-        // Some network file systems do not know the flag.
-        Err(Errno::INVAL | Errno::NOSYS) if Like::of_entry(to, new).is_ok() => {
-            Err(io::ErrorKind::AlreadyExists.into())
-        }
-        Err(Errno::INVAL | Errno::NOSYS) => Ok(renameat(from, old, to, new)?),
-        result => Ok(result?),
     }
 }
 
@@ -240,13 +228,17 @@ impl Like {
     /// How long ago it was written to by the clock of its file system; a time in the future says
     /// nothing.
     pub(super) fn age(&self) -> Option<Duration> {
-        let (seconds, nanoseconds) = self.modified;
-        let since = Duration::from_secs(seconds.unsigned_abs());
-        let second =
-            if seconds < 0 { UNIX_EPOCH.checked_sub(since) } else { UNIX_EPOCH.checked_add(since) };
-        let modified = second?.checked_add(Duration::from_nanos(nanoseconds))?;
-        SystemTime::now().duration_since(modified).ok()
+        age_of(self.modified)
     }
+}
+
+/// How long ago a time of a file system was, in seconds and nanoseconds since 1970; `None` for the future.
+pub(super) fn age_of((seconds, nanoseconds): (i64, u64)) -> Option<Duration> {
+    let since = Duration::from_secs(seconds.unsigned_abs());
+    let second =
+        if seconds < 0 { UNIX_EPOCH.checked_sub(since) } else { UNIX_EPOCH.checked_add(since) };
+    let modified = second?.checked_add(Duration::from_nanos(nanoseconds))?;
+    SystemTime::now().duration_since(modified).ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! The notes lie beside the file, in the folder of its claim, and go where that goes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,16 @@ use crate::ledger::LedgerError;
 use crate::ledger::log::Log;
 
 /// The name of the notes. No file of the inbox is called so: hidden ones are left alone.
-pub(super) const NAME: &str = ".care";
+const NAME: &str = ".care";
+
+/// Removes the notes in a folder, also those that were being made when the process ended, and those that
+/// were damaged.
+pub(super) fn remove(folder: &Path) {
+    for name in [NAME.to_owned(), format!("{NAME}.draft"), format!("{NAME}.damaged")] {
+        // There only if the file ever ended the process.
+        let _ = fs::remove_file(folder.join(name));
+    }
+}
 
 /// How many records go out one at a time before the file counts as harmless: more than can have
 /// been under way when the process ended.

@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::below::{Held, Like};
 use super::care;
+use super::scan::is_hidden;
 
 /// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it, unless
 /// a file stays.
@@ -43,6 +44,19 @@ impl Folder {
 
     pub(super) fn number_and_attempt(&self) -> Option<(u64, u32)> {
         number_and_attempt(Path::new(&self.name))
+    }
+}
+
+impl Folder {
+    /// The claims of the files in it.
+    pub(super) fn claims(self: &Arc<Self>, files: Vec<PathBuf>) -> impl Iterator<Item = Claim> {
+        let attempt = self.number_and_attempt().map_or(1, |(_, attempt)| attempt);
+        let folder = Arc::clone(self);
+        files.into_iter().map(move |relative| Claim {
+            folder: Arc::clone(&folder),
+            relative,
+            attempt,
+        })
     }
 }
 
@@ -110,14 +124,14 @@ pub(super) fn number_and_attempt(folder: &Path) -> Option<(u64, u32)> {
     Some((number.parse().ok()?, attempt.parse().ok()?))
 }
 
-/// Finds the paths of the files below `folder`.
+/// Finds the paths of the claimed files below `folder`; a hidden one is none, but notes.
 pub(super) fn files_in(folder: &Path, below: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder.join(below))? {
         let entry = entry?;
         let path = below.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             files_in(folder, &path, files)?;
-        } else if path != Path::new(care::NAME) {
+        } else if !is_hidden(&path) {
             files.push(path);
         }
     }
@@ -126,7 +140,7 @@ pub(super) fn files_in(folder: &Path, below: &Path, files: &mut Vec<PathBuf>) ->
 
 /// Removes the folder of a claim whose file is gone; leaves it if there is a file after all.
 pub(super) fn remove_leftovers(folder: &Path) {
-    let _ = fs::remove_file(folder.join(care::NAME));
+    care::remove(folder);
     remove_tree_of_folders(folder);
 }
 

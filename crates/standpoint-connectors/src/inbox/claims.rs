@@ -51,6 +51,8 @@ pub(super) struct Claims {
     touched: Mutex<BTreeSet<PathBuf>>,
     /// Where the files that are claimed now go together.
     shared: Mutex<Option<Arc<Folder>>>,
+    /// Claims that are to be taken up again, and do not count what has become of them.
+    given_back: Mutex<Vec<Claim>>,
 }
 
 /// The inbox, and the folder in it that holds this instance's claims.
@@ -113,6 +115,7 @@ impl Claims {
             kept: kept.map(Mutex::new),
             touched: Mutex::default(),
             shared: Mutex::default(),
+            given_back: Mutex::default(),
         })
     }
 
@@ -209,8 +212,16 @@ impl Claims {
             return Ok(Vec::new());
         }
         let folder = Folder::new(&self.claimed(), number, attempt, files.len() > 1);
-        let claim = |relative| Claim { folder: Arc::clone(&folder), relative, attempt };
-        Ok(files.into_iter().map(claim).collect())
+        Ok(folder.claims(files).collect())
+    }
+
+    pub(super) fn has_given_back(&self) -> bool {
+        !lock(&self.given_back).is_empty()
+    }
+
+    /// Takes the claims that are to be taken up again.
+    pub(super) fn given_back(&self) -> Vec<Claim> {
+        std::mem::take(&mut *lock(&self.given_back))
     }
 
     /// Removes the file that said that a claimed one is complete, unless a later file of the same
@@ -312,9 +323,16 @@ impl Claims {
         for entry in fs::read_dir(theirs)? {
             let folder = entry?.path();
             let Some((_, attempt)) = number_and_attempt(&folder) else { continue };
-            let ours = Folder::new(home, self.number(), attempt, false);
+            // Looked into before it is ours: what cannot be is tried again in the next round.
+            let mut files = Vec::new();
+            files_in(&folder, Path::new(""), &mut files)?;
+            if files.is_empty() {
+                remove_leftovers(&folder);
+                continue;
+            }
+            let ours = Folder::new(home, self.number(), attempt, files.len() > 1);
             fs::rename(&folder, ours.path())?;
-            taken.append(&mut self.left_in(&ours.path())?);
+            taken.extend(ours.claims(files));
         }
         Ok(())
     }
@@ -338,7 +356,10 @@ impl Claims {
             Fate::Quarantined(reason) => self.quarantine(claim, reason)?,
             Fate::InWork => return Ok(()),
             Fate::Uncounted => {
-                return self.recount(&mut claim.clone(), |attempt| attempt.saturating_sub(1));
+                let mut claim = claim.clone();
+                self.recount(&mut claim, |attempt| attempt.saturating_sub(1))?;
+                lock(&self.given_back).push(claim);
+                return Ok(());
             }
         }
         failpoint::reached("file moved");
@@ -348,8 +369,7 @@ impl Claims {
             meters::count(Meter::FilesTriedAgain, &name);
         }
         if let Some(notes) = claim.notes() {
-            // There only if the file ever ended the process.
-            let _ = fs::remove_file(notes.join(care::NAME));
+            care::remove(&notes);
         }
         Ok(())
     }
@@ -430,11 +450,10 @@ impl Claims {
         }
         // The name is taken, the folder is not there yet, or it is on another file system.
         fs::create_dir_all(parent_of(&wanted))?;
-        // Named after the claim: another daemon may bring a file of the same name, and who ends in the
-        // middle writes over his own draft the next time.
-        let (number, _) = claim.folder.number_and_attempt().unwrap_or_default();
+        // Named after the mover, who moves one file at a time: another daemon may bring a file of the same
+        // name, and who ends in the middle writes over his own draft the next time.
         let instance = parent_of(&self.own).file_name().unwrap_or_default().to_string_lossy();
-        let tag = format!("{instance}-{number}");
+        let tag = format!("{instance}-{}", self.name());
         let mut target = wanted.clone();
         for copy in 2_u64.. {
             match moves::move_file(&claim.path(), &target, &tag, self.sync) {

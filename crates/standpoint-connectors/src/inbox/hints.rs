@@ -58,6 +58,7 @@ struct State {
     taken: Taken,
     /// The folders below the inbox that are listened to.
     folders: HashSet<PathBuf>,
+    started: bool,
     stopped: bool,
 }
 
@@ -162,6 +163,23 @@ impl Hints {
             state.taken.complete.is_empty() && !state.taken.rescan && !state.stopped
         };
         drop(self.heard.changed.wait_timeout_while(state, longest, nothing));
+    }
+
+    /// Lets the inbox be looked into, now that somebody takes what is found.
+    pub(super) fn start(&self) {
+        let mut state = self.heard.lock();
+        if !state.started {
+            state.started = true;
+            drop(state);
+            self.heard.changed.notify_all();
+        }
+    }
+
+    /// Waits until somebody takes what is found: an attempt that nobody can make must not count.
+    pub(super) fn wait_for_start(&self) {
+        let state = self.heard.lock();
+        let is_early = |state: &mut State| !state.started && !state.stopped;
+        drop(self.heard.changed.wait_while(state, is_early));
     }
 
     /// Ends every wait, now and later.

@@ -61,6 +61,8 @@ struct State {
     decided: VecDeque<Decided>,
     /// How many are decided and not moved, those among them that are being moved.
     unmoved: usize,
+    /// How many of these are to be read again.
+    coming_back: usize,
     /// Documents that are done, and not in the ledger yet.
     had: Vec<Id>,
     /// What is recognised by its content, and not decided. No more than documents in work.
@@ -79,6 +81,12 @@ struct Decided {
     fate: Fate,
     /// Its records that failed, by their numbers: each goes into quarantine by itself.
     failed: BTreeMap<u64, Reason>,
+}
+
+impl Decided {
+    const fn comes_back(&self) -> bool {
+        matches!(self.fate, Fate::Returned | Fate::Uncounted)
+    }
 }
 
 impl Keeper {
@@ -101,9 +109,14 @@ impl Keeper {
     /// Hands a file over whose fate is known.
     pub(super) fn settle(&self, claim: Claim, fate: Fate) {
         meters::count(Meter::FilesTaken, &self.name);
-        let mut state = self.lock();
-        state.decided.push_back(Decided { claim, fate, failed: BTreeMap::new() });
+        self.decide(self.lock(), Decided { claim, fate, failed: BTreeMap::new() });
+    }
+
+    /// Has a file moved to where its fate sends it.
+    fn decide(&self, mut state: MutexGuard<'_, State>, decided: Decided) {
         state.unmoved += 1;
+        state.coming_back += usize::from(decided.comes_back());
+        state.decided.push_back(decided);
         self.wake(state);
     }
 
@@ -147,6 +160,11 @@ impl Keeper {
     /// Whether so many files wait to be moved that no more should be claimed.
     pub(super) fn has_much_to_move(&self) -> bool {
         self.lock().unmoved >= MOST_UNMOVED
+    }
+
+    /// Whether a file that is to be read again is on its way.
+    pub(super) fn brings_back(&self) -> bool {
+        self.lock().coming_back > 0
     }
 
     /// Whether so much waits for a full disk that no more should be read.
@@ -197,7 +215,9 @@ impl Keeper {
             let (decided, had, is_last) = self.wait(until);
             let mut trouble = self.remember(had).err();
             failed.extend(decided);
-            let to_move = failed.len();
+            let coming =
+                |files: &VecDeque<Decided>| files.iter().filter(|file| file.comes_back()).count();
+            let (to_move, to_come) = (failed.len(), coming(&failed));
             for file in std::mem::take(&mut failed) {
                 match self.act(&file) {
                     Ok(()) => {}
@@ -213,7 +233,10 @@ impl Keeper {
                     }
                 }
             }
-            self.lock().unmoved -= to_move - failed.len();
+            let mut state = self.lock();
+            state.unmoved -= to_move - failed.len();
+            state.coming_back -= to_come - coming(&failed);
+            drop(state);
             let is_well = trouble.is_none();
             self.pause.set("keeper", trouble);
             // A move that is lost when the power goes is made again, so there is no hurry.
@@ -447,9 +470,7 @@ impl Drop for PendingFile {
         let decided = self.decide(tally);
         let mut state = self.keeper.lock();
         state.pending -= 1;
-        state.decided.push_back(decided);
-        state.unmoved += 1;
-        self.keeper.wake(state);
+        self.keeper.decide(state, decided);
     }
 }
 

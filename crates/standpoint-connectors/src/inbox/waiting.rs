@@ -5,13 +5,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use super::below::Like;
+use super::below::{Like, age_of};
 use super::claims::Claims;
 use super::scan::{MOST_DEEP, Wanted, is_hidden};
 
-/// The files that are in an inbox and not taken yet; those that are kept there are not among them.
+/// The files that are in an inbox and not taken yet, also those that never will be because they cannot be
+/// read or nothing marks them complete; those that are kept there are not among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waiting {
     /// How many.
@@ -70,20 +71,13 @@ fn look(claims: &Claims, wanted: &Wanted, below: &Path, deep: usize, waiting: &m
             folders.push(relative);
         } else if like.kind.is_file() && wanted.covers(&relative) && !claims.is_kept(&like) {
             waiting.files += 1;
-            waiting.oldest = waiting.oldest.max(since(like.changed));
+            waiting.oldest = waiting.oldest.max(age_of(like.changed).unwrap_or_default());
         }
     }
     drop(entries);
     for folder in folders {
         look(claims, wanted, &folder, deep - 1, waiting);
     }
-}
-
-/// How long ago that was; what lies in the future is now.
-fn since((seconds, nanoseconds): (i64, u64)) -> Duration {
-    let at = Duration::from_secs(seconds.unsigned_abs()) + Duration::from_nanos(nanoseconds);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    if seconds < 0 { now } else { now.saturating_sub(at) }
 }
 
 fn lock() -> MutexGuard<'static, BTreeMap<String, Open>> {

@@ -95,6 +95,7 @@ impl From<io::Error> for Halt {
 impl Worker {
     /// Goes round until there is nothing more to do; an error says what could not be taken up.
     pub(super) fn run(mut self) -> Result<(), String> {
+        self.hints.wait_for_start();
         while !self.hints.is_stopped() {
             let done = self.find_left().and_then(|()| self.take_up()).and_then(|()| self.look());
             let sent = self.hand_over().map_err(Halt::from);
@@ -103,7 +104,10 @@ impl Worker {
                     self.failures = 0;
                     self.pause.set("worker", self.missing());
                     if is_drained && self.until_drained {
-                        break;
+                        if !self.keeper.brings_back() && !self.claims.has_given_back() {
+                            break;
+                        }
+                        self.hints.pause(WHILE_MOVING);
                     }
                 }
                 Err(Halt::Closed) => break,
@@ -139,6 +143,7 @@ impl Worker {
             self.left = left;
             self.closed = Some(closed.into_iter().map(|(folder, _)| folder).collect());
         }
+        self.left.append(&mut self.claims.given_back());
         if self.left.is_empty() {
             self.left = self.claims.abandoned().unwrap_or_else(|error| {
                 // An inbox that is gone is told of by the scan.
@@ -248,7 +253,10 @@ impl Worker {
                 return Ok(());
             }
         };
-        let Some(mut caution) = self.caution(&claim)? else {
+        let caution = self.caution(&claim).inspect_err(|_| {
+            self.keeper.settle(claim.clone(), returned(&claim));
+        })?;
+        let Some(mut caution) = caution else {
             return Ok(self.give_up(claim)?);
         };
         let pending = self.keeper.pend(&self.name, claim, Some(like));

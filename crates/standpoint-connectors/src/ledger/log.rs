@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 
 use super::{FORMAT, LedgerError};
+use crate::failpoint;
 use crate::moves::{parent_of, sync_folder, with_ending};
 
 /// How every file of the ledger begins, after length and checksum.
@@ -113,6 +114,7 @@ impl Log {
         file.write_all(&bytes)?;
         // The name must not be on the disk before what it names.
         file.sync_all()?;
+        failpoint::reached("file of records drafted");
         fs::rename(&draft, path)?;
         sync_folder(parent_of(path));
         Ok(Self { path: path.to_owned(), file, good: bytes.len() as u64, is_torn: false, cut: 0 })

@@ -259,11 +259,35 @@ async fn a_file_whose_note_cannot_be_written_is_not_archived_unread() {
     // Where the note is to be drafted stands a folder: it cannot be written, as on a full disk.
     fs::create_dir_all(claim.join(".care.draft")).unwrap();
     fs::write(claim.join("a.jsonl"), "{\"text\": \"One.\"}\n").unwrap();
-    assert!(house.run(|_| Outcome::Done).await.is_empty());
-    let files = house.files();
-    assert!(files.len() == 1 && files[0].ends_with("/0.1/a.jsonl"), "{files:?}");
-    // It may have gone with what is empty.
-    let _ = fs::remove_dir(claim.join(".care.draft"));
+    let source = house.open(&json!({}));
+    let pause = source.pause();
+    let reading = drain(source, |_| Outcome::Done);
+    let mending = tokio::task::spawn_blocking(move || {
+        // It waits for the system, and goes on without a restart.
+        while pause.reason().is_none() {
+            std::thread::yield_now();
+        }
+        // Its folder is called by the attempt, which is counted and taken back.
+        let names = ["0.1", "0.2"].map(|name| claim.with_file_name(name).join(".care.draft"));
+        while !names.iter().any(|draft| fs::remove_dir(draft).is_ok()) {
+            std::thread::yield_now();
+        }
+    });
+    assert_eq!(reading.await, ["One."]);
+    mending.await.unwrap();
+    assert_eq!(house.files(), ["archive/a.jsonl"]);
+}
+
+#[tokio::test]
+async fn a_note_that_was_being_made_at_the_end_is_no_file() {
+    let house = House::new();
+    let claim = house.at("inbox/.standpoint/claimed/0123456789abcdef/news/0.1");
+    fs::create_dir_all(&claim).unwrap();
+    fs::write(claim.join("a.jsonl"), "{\"text\": \"One.\"}\n").unwrap();
+    for note in [".care.draft", ".care.damaged"] {
+        fs::write(claim.join(note), "half").unwrap();
+    }
     assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
     assert_eq!(house.files(), ["archive/a.jsonl"]);
+    assert!(!claim.with_file_name("0.2").exists());
 }
