@@ -31,9 +31,7 @@ pub(super) fn speakers(
                 || word.name().is_some()
         });
         // "Told his colleague that ...": whoever is told stands before what is said.
-        let told = words[group.head]
-            .lower
-            .starts_with('t')
+        let told = matches!(&*words[group.head].lower, "tell" | "tells" | "told" | "telling")
             .then(|| (group.end..words.len()).take(9).find(|&at| words[at].lower == "that"))
             .flatten();
         if let Some(that) = told {
@@ -122,8 +120,8 @@ impl Finder<'_, '_, '_> {
             .or_else(|| self.said_verb(said));
         if let Some((score, first, end)) = found {
             // "Told the envoy to leave" is done, not said.
-            let ordered = score < 0.0 && first > 0 && words[first - 1].part == Part::To
-                || words[first].part == Part::To;
+            let ordered = score < 0.0
+                && words[first.saturating_sub(1)..=first].iter().any(|word| word.part == Part::To);
             let score = match (group.negated, ordered) {
                 (true, _) => 0.0,
                 (false, true) => 2.0 * score,

@@ -77,17 +77,23 @@ fn clause_of(reading: &Reading<'_, '_>, group: &Group) -> Range<usize> {
 
 /// "In 1994", "until 1989", "during the 1990s"; not "since 2014", which lasts.
 fn is_past_date(words: &[Word<'_, '_>], at: usize) -> bool {
-    let word = &*words[at].lower;
+    let lower = |back: usize| at.checked_sub(back).map_or("", |at| &*words[at].lower);
+    let is_governed = match lower(1) {
+        "in" | "until" | "till" | "during" | "between" | "from" => true,
+        // "From 1991 to 1994", and not "two planes and 2000 men".
+        "and" | "to" => is_year(lower(2)) && matches!(lower(3), "between" | "from"),
+        // "Signed by 2000 people".
+        "by" => words.get(at + 1).is_none_or(|word| word.part != Part::Noun),
+        _ => lower(0).ends_with('s'),
+    };
+    let lasts = (1..=4).any(|back| lower(back) == "since");
+    is_year(lower(0)) && is_governed && !lasts
+}
+
+/// "1994", "1990s".
+fn is_year(word: &str) -> bool {
     let digits = word.strip_suffix('s').unwrap_or(word);
-    let is_year = digits.len() == 4
+    digits.len() == 4
         && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && matches!(&digits[..2], "16" | "17" | "18" | "19" | "20");
-    let since = words[at.saturating_sub(4)..at].iter().any(|word| word.lower == "since");
-    let governed = at > 0
-        && (word.ends_with('s')
-            || matches!(
-                &*words[at - 1].lower,
-                "in" | "until" | "till" | "between" | "and" | "from" | "to" | "during" | "by"
-            ));
-    is_year && governed && !since
+        && matches!(&digits[..2], "16" | "17" | "18" | "19" | "20")
 }

@@ -59,6 +59,11 @@ fn patterns_of(marked: &str) -> (f32, &'static str) {
 
 fn patterns_between(marked: &str, holder: u16, target: u16) -> (f32, &'static str) {
     let lexicon = Lexicon::standard().unwrap();
+    about(marked, |sentence| rules_of(&lexicon, sentence, &[(Some(holder), target)])[0])
+}
+
+/// Asks about a sentence whose names stand in brackets.
+fn about<T>(marked: &str, ask: impl FnOnce(&Sentence<'_>) -> T) -> T {
     let mut text = String::new();
     let mut parties: Vec<Party> = Vec::new();
     let mut tokens = Vec::new();
@@ -83,7 +88,28 @@ fn patterns_between(marked: &str, holder: u16, target: u16) -> (f32, &'static st
         speaker: None,
         seen: None,
     };
-    rules_of(&lexicon, &sentence, &[(Some(holder), target)])[0]
+    ask(&sentence)
+}
+
+/// Which years say that it is over.
+#[test]
+fn what_is_dated_is_over_and_numbers_are_no_dates() {
+    let judge =
+        RulesAndWeights::new(Arc::new(Lexicon::standard().unwrap()), crate::WEIGHTS).unwrap();
+    let cases = [
+        ("[Kenya] condemned [Spain] .", Time::Present),
+        ("In 1974 [Kenya] condemned [Spain] .", Time::Past),
+        ("From 1971 to 1974 [Kenya] condemned [Spain] .", Time::Past),
+        ("Between 1971 and 1974 [Kenya] praised [Spain] .", Time::Past),
+        ("In the 1970s [Kenya] praised [Spain] .", Time::Past),
+        ("Since 1974 [Kenya] has condemned [Spain] .", Time::Present),
+        ("[Kenya] condemned [Spain] with tanks and 2000 men behind it .", Time::Present),
+        ("[Kenya] condemned [Spain] in a letter signed by 2000 teachers .", Time::Present),
+    ];
+    for (marked, expected) in cases {
+        let time = about(marked, |sentence| judge.judge(sentence, &[(Some(0), 1)])[0].time);
+        assert_eq!(time, expected, "{marked}");
+    }
 }
 
 #[test]
