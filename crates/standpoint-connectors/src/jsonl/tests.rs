@@ -1,3 +1,5 @@
+//! The JSON Lines sink writes each document once, whatever is cut off, rotated or full.
+
 use super::*;
 use crate::inbox::Size;
 use crate::ledger::Ledger;

@@ -1,3 +1,5 @@
+//! Files are read as what they are, and refused with the limit that they pass.
+
 use std::error::Error;
 use std::io::{Cursor, Write};
 

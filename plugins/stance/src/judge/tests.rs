@@ -1,3 +1,5 @@
+//! What the patterns say of one name toward another, in tables of our own sentences.
+
 use super::*;
 use crate::reading::Party;
 
