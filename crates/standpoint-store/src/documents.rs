@@ -136,6 +136,7 @@ fn each_where(
     place: (&str, &[base::Value<'static>]),
     take: &mut dyn FnMut(Listed) -> bool,
 ) -> base::Result<bool> {
+    let filter = &*filter.looked_up(store)?;
     let mut conditions = conditions(filter, has_stance(store, filter)?);
     conditions.add_all(place.0, place.1);
     let sql = format!(
@@ -176,7 +177,8 @@ fn listed(row: &Row<'_>) -> base::Result<Listed> {
 ///
 /// When the store cannot be read.
 pub fn count(store: &Store, filter: &Filter) -> base::Result<i64> {
-    let conditions = conditions(filter, HAS_STANCE_OF_ALL);
+    let filter = filter.looked_up(store)?;
+    let conditions = conditions(&filter, HAS_STANCE_OF_ALL);
     let sql = format!("SELECT count(*) FROM document AS d WHERE {}", conditions.sql());
     store.base.number(&sql, &conditions.values)
 }
@@ -188,14 +190,8 @@ pub fn count(store: &Store, filter: &Filter) -> base::Result<i64> {
 ///
 /// When the store cannot be read.
 pub fn are_words_too_common(store: &Store, filter: &Filter) -> base::Result<bool> {
-    let mut conditions = Conditions::default();
-    filter.add_words(&mut conditions, "d.key");
-    if conditions.values.is_empty() {
-        return Ok(false);
-    }
-    let sql = format!("SELECT count(*) FROM document AS d WHERE {}", conditions.sql());
-    let found = store.base.number(&sql, &conditions.values)?;
-    Ok(usize::try_from(found).is_ok_and(|found| found >= MOST_MATCHES))
+    let filter = filter.looked_up(store)?;
+    Ok(filter.found.as_ref().is_some_and(|found| found.len() >= MOST_MATCHES))
 }
 
 /// Somebody's stance in a document, looked for in one document after the other.

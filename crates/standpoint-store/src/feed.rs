@@ -136,6 +136,7 @@ fn each_where(
     place: (&str, &[Value<'static>]),
     take: &mut dyn FnMut(Passage) -> bool,
 ) -> base::Result<bool> {
+    let filter = &*filter.looked_up(store)?;
     let mut stances = filter.conditions();
     if filter.is_of_whole_sources() {
         stances.add("s.leads", []);

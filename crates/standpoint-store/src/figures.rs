@@ -179,7 +179,7 @@ fn name(store: &Store, rows: &mut HashMap<String, Ranked>) -> base::Result<()> {
 /// Figures by who and month, from monthly sums where these can answer.
 pub(crate) fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String, String, Figure)>> {
     if !filter.is_of_whole_sources() {
-        let conditions = filter.conditions();
+        let conditions = filter.looked_up(store)?.conditions();
         return rows(store, &conditions);
     }
     let first = filter.from.as_deref().map(|from| (month_of(from), from.ends_with("-01")));

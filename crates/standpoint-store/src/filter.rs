@@ -1,9 +1,13 @@
 //! What is asked for, as it stands in a page's address.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::Value;
+use crate::base::{self, Value};
+use crate::schema::Store;
 
 /// Which part of a store is looked at. Everything left out lets everything through.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +32,10 @@ pub struct Filter {
     pub time: Option<String>,
     /// What people said of the passages: `accepted`, `rejected` or `none`.
     pub verdict: Option<String>,
+    /// The documents that hold the words, once they were looked up: see [`Filter::looked_up`]. Whoever
+    /// changes words, days or sources of a filter takes them away.
+    #[serde(skip)]
+    pub found: Option<Arc<[i64]>>,
 }
 
 /// Whose stances are looked at.
@@ -102,6 +110,40 @@ impl Filter {
         }
     }
 
+    /// The filter with the documents that hold its words: looked up once, however many questions are
+    /// asked with it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn looked_up(&self, store: &Store) -> base::Result<Cow<'_, Self>> {
+        let words = self.words.as_deref().map(quoted).filter(|words| !words.is_empty());
+        let Some(words) = words.filter(|_| self.found.is_none()) else {
+            return Ok(Cow::Borrowed(self));
+        };
+        let mut among = self.of_documents("d.");
+        let within = if among.values.is_empty() {
+            String::new()
+        } else if store.base.needs_hints() && are_many(store, &among)? {
+            let hint = "INDEXED BY document_days";
+            let key = "d.key = document_text.rowid";
+            format!(
+                "AND EXISTS (SELECT 1 FROM document AS d {hint} WHERE {key} AND {})",
+                among.sql()
+            )
+        } else {
+            // The `+` keeps it from being a way into the index, which only the words are.
+            format!("AND +rowid IN (SELECT d.key FROM document AS d WHERE {})", among.sql())
+        };
+        among.values.insert(0, words.into());
+        let sql = format!(
+            "SELECT rowid FROM document_text WHERE document_text MATCH ? {within}
+             ORDER BY rowid DESC LIMIT {MOST_MATCHES}"
+        );
+        let found = store.base.rows(&sql, &among.values, |row| row.get(0))?;
+        Ok(Cow::Owned(Self { found: Some(found.into()), ..self.clone() }))
+    }
+
     /// What holds of a row of `document` by its day and source.
     ///
     /// - `table`: what its columns are called by, such as `d.`.
@@ -115,22 +157,23 @@ impl Filter {
     }
 
     pub(crate) fn add_words(&self, conditions: &mut Conditions, column: &str) {
-        let words = self.words.as_deref().map(quoted).filter(|words| !words.is_empty());
-        let Some(words) = words else { return };
-        let mut among = self.of_documents("");
-        let within = if among.values.is_empty() {
-            String::new()
-        } else {
-            // The `+` keeps it from being a way into the index, which only the words are.
-            format!("AND +rowid IN (SELECT key FROM document WHERE {})", among.sql())
-        };
-        among.values.insert(0, words.into());
-        let condition = format!(
-            "{column} IN (SELECT rowid FROM document_text WHERE document_text MATCH ?
-             {within} ORDER BY rowid DESC LIMIT {MOST_MATCHES})"
-        );
-        conditions.add_all(&condition, &among.values);
+        if let Some(found) = &self.found {
+            let keys = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let condition = format!("{column} IN (SELECT value FROM json_each(?))");
+            conditions.add(&condition, [format!("[{keys}]").into()]);
+        }
     }
+}
+
+/// Whether it takes longer to list the documents of some days and sources than to ask of each that holds
+/// the words whether it is among them.
+fn are_many(store: &Store, among: &Conditions) -> base::Result<bool> {
+    const MANY: i64 = 20_000;
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM document AS d WHERE {} LIMIT {MANY}) AS few",
+        among.sql()
+    );
+    Ok(store.base.number(&sql, &among.values)? >= MANY)
 }
 
 /// Words as the full-text search takes them: each in quotation marks, so that none is an operator.

@@ -103,7 +103,8 @@ fn sums(
     from: &str,
     to: &str,
 ) -> base::Result<HashMap<String, Figure>> {
-    let filter = Filter { from: Some(from.to_owned()), to: Some(to.to_owned()), ..filter.clone() };
+    let (from, to) = (Some(from.to_owned()), Some(to.to_owned()));
+    let filter = Filter { from, to, found: None, ..filter.clone() };
     let mut sums: HashMap<String, Figure> = HashMap::new();
     for (who, _, figure) in cells(store, &filter)? {
         sums.entry(who).or_default().add(&figure);

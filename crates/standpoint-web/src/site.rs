@@ -278,12 +278,13 @@ impl Site {
 
     /// Reads the query; the target is the one with the most stances where it does not say.
     pub(crate) fn query(store: &Store, query: &str) -> Result<Query, standpoint_store::Error> {
-        let read = Query::read(query, "");
-        if !read.filter.target.is_empty() {
-            return Ok(read);
+        let mut read = Query::read(query, "");
+        if read.filter.target.is_empty() {
+            let first = figures::targets(store)?.into_iter().next();
+            read.filter.target = first.map(|target| target.id).unwrap_or_default();
         }
-        let first = figures::targets(store)?.into_iter().next();
-        Ok(Query::read(query, &first.map(|target| target.id).unwrap_or_default()))
+        read.filter = read.filter.looked_up(store)?.into_owned();
+        Ok(read)
     }
 
     /// Logs in and out, for scripts.

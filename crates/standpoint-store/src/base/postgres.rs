@@ -33,6 +33,10 @@ const KEPT_STATEMENTS: usize = 128;
 const WORDS_OF_SQLITE: &str = "SELECT rowid FROM document_text WHERE document_text MATCH ?";
 const WORDS: &str = "SELECT key FROM document WHERE words @@ plainto_tsquery('simple', ?)";
 
+/// How `SQLite` reads a list of keys, and how Postgres does.
+const KEYS_OF_SQLITE: &str = "SELECT value FROM json_each(?)";
+const KEYS: &str = "SELECT value::bigint FROM json_array_elements_text(?::text::json)";
+
 /// Why Postgres did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -263,6 +267,7 @@ fn translate(sql: &str) -> String {
     let sql = without_hints(sql)
         .replace(WORDS_OF_SQLITE, WORDS)
         .replace("rowid", "key")
+        .replace(KEYS_OF_SQLITE, KEYS)
         .replace("CROSS JOIN", "JOIN");
     let mut translated = String::with_capacity(sql.len() + 16);
     let (mut is_quoted, mut count) = (false, 0);

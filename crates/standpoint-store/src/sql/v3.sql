@@ -37,3 +37,4 @@ CREATE INDEX stance_of_document ON stance (document, target_id, who, day, story,
     pieces, is_shown, leads, source);
 DROP INDEX stance_by_who;
 CREATE INDEX stance_by_who ON stance (target_id, who, day, key, document, is_shown, leads);
+CREATE INDEX document_days ON document (key, day, source);
