@@ -21,6 +21,8 @@ enum Wanted {
     Actor,
     /// "the country": a state.
     State,
+    /// "that country": a state that is not the subject, the only one spoken of.
+    ThatState,
     /// "he", "the president": a person.
     Person,
     /// "the bloc", "the alliance": an organisation of states.
@@ -32,6 +34,7 @@ enum Wanted {
 /// Pronouns and nouns after "the", with what they refer to.
 struct Descriptions {
     the: u64,
+    that: u64,
     pronouns: Vec<(u64, Wanted)>,
     nouns: Vec<(u64, Wanted)>,
     offices: Vec<(u64, &'static [&'static str])>,
@@ -48,6 +51,7 @@ impl Descriptions {
         };
         Self {
             the: fold("the"),
+            that: fold("that"),
             pronouns: all(&[
                 ("it", Wanted::Actor),
                 ("its", Wanted::Actor),
@@ -59,6 +63,7 @@ impl Descriptions {
             ]),
             nouns: all(&[
                 ("country", Wanted::State),
+                ("nation", Wanted::State),
                 ("government", Wanted::State),
                 ("ministry", Wanted::State),
                 ("republic", Wanted::State),
@@ -144,6 +149,12 @@ pub fn resolve(reader: &mut Reader<'_>) {
         let early = index as u32 - sentence <= 3;
         let same = subject(atoms, &before[here..], fits).or(antecedent(&before[here..], fits));
         let antecedent = match same {
+            _ if wanted == Wanted::ThatState => {
+                let acts = |name: &&Named| acts(atoms, name);
+                let objects = before[here..].iter().skip(1).filter(|name| !acts(name));
+                let other = only(objects.filter(fits));
+                other.or_else(|| only(before[there..here].iter().filter(fits))).map(|n| (n, 0.6))
+            }
             Some(name) => Some((name, 0.7)),
             None if early => antecedent(&before[there..here], fits).map(|name| (name, 0.55)),
             None => None,
@@ -172,7 +183,16 @@ fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(
         return (!atom.is(atom::UPPER)).then_some((wanted, index as u32));
     }
     let wanted = word(&descriptions.nouns)?;
-    let article = index.checked_sub(1).filter(|&at| atoms[at].hash == descriptions.the)?;
+    let article = index.checked_sub(1)?;
+    let wanted = match wanted {
+        _ if atoms[article].hash == descriptions.the => wanted,
+        // "Said that country music": there it opens a clause.
+        Wanted::State if atoms[article].hash == descriptions.that => {
+            let opens = article.checked_sub(1).is_some_and(|at| atoms[at].cues(cues::SPEECH));
+            (!opens).then_some(Wanted::ThatState)?
+        }
+        _ => return None,
+    };
     let next = atoms.get(index + 1).filter(|next| !next.is(atom::FIRST));
     // "The party leader", "the president of France", "the government of Iraq" say more.
     let of = next.is_some_and(|next| {
@@ -192,6 +212,7 @@ fn fits(reader: &Reader<'_>, name: &Named, wanted: Wanted) -> bool {
             !state_adjective && matches!(name.kind, EntityKind::Country | EntityKind::Organisation)
         }
         Wanted::State => name.kind == EntityKind::Country && !state_adjective,
+        Wanted::ThatState => name.kind == EntityKind::Country,
         Wanted::Person => name.kind == EntityKind::Person,
         Wanted::Union => {
             let record = reader.table.records[name.entity as usize];
@@ -209,11 +230,19 @@ fn subject<'n>(
     names: &'n [Named],
     fits: impl Fn(&&Named) -> bool,
 ) -> Option<&'n Named> {
-    names.iter().rev().find(|name| {
-        let next = atoms.get(name.end as usize);
-        let acts = next.is_some_and(|next| next.cues(cues::VERB | cues::SPEECH));
-        acts && fits(name)
-    })
+    names.iter().rev().find(|name| acts(atoms, name) && fits(name))
+}
+
+/// Whether a verb follows a name at once.
+fn acts(atoms: &[Atom], name: &Named) -> bool {
+    let next = atoms.get(name.end as usize);
+    next.is_some_and(|next| next.cues(cues::VERB | cues::SPEECH))
+}
+
+/// The name that all of these share, as long as they name one and the same.
+fn only<'n>(mut names: impl Iterator<Item = &'n Named>) -> Option<&'n Named> {
+    let first = names.next()?;
+    names.all(|name| name.entity == first.entity).then_some(first)
 }
 
 /// The first fitting name, which is likely the subject.

@@ -130,6 +130,25 @@ pub fn adjective(atoms: &[Atom], first: usize, end: usize, person_follows: bool)
     if after.is(atom::WORD) { Reading::State(0.6) } else { Reading::Culture }
 }
 
+/// Whether a name of citizens means those who act for their state: "the Russians", but not "some of
+/// the Russians", "the Russians who fled", "the young Russians".
+#[must_use]
+pub fn people_act(atoms: &[Atom], first: usize, end: usize) -> bool {
+    let is = |atom: Option<&Atom>, words: &[&str]| {
+        atom.is_some_and(|atom| words.iter().any(|word| atom.hash == fold(word)))
+    };
+    let narrows = ["who", "whose", "living", "born", "in", "from", "abroad", "themselves", "of"];
+    is(before(atoms, first, 1), &["the"])
+        && !is(before(atoms, first, 2), &["of", "among"])
+        && !is(same_sentence_after(atoms, end), &narrows)
+}
+
+/// "Mr", "Dr": a title that everybody has.
+#[must_use]
+pub fn is_courtesy(word: &Atom) -> bool {
+    ["mr", "mrs", "ms", "dr", "sir", "lady"].iter().any(|title| word.hash == fold(title))
+}
+
 /// The atom `back` places before, in the same sentence.
 #[must_use]
 pub fn before(atoms: &[Atom], first: usize, back: usize) -> Option<&Atom> {

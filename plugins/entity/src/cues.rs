@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::fold::fold;
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 16] = [
+const KINDS: [(&str, u32); 19] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -22,6 +22,9 @@ const KINDS: [(&str, u32); 16] = [
     ("state-organisation", STATE_ORGANISATION),
     ("event-noun", EVENT_NOUN),
     ("event-modifier", EVENT_MODIFIER),
+    ("state-office", STATE_OFFICE),
+    ("department", DEPARTMENT),
+    ("no-office", NO_OFFICE),
 ];
 
 /// "in", "near": what follows is a place.
@@ -56,6 +59,12 @@ pub const STATE_ORGANISATION: u32 = 1 << 13;
 pub const EVENT_NOUN: u32 = 1 << 14;
 /// "presidential": written small inside an event's name.
 pub const EVENT_MODIFIER: u32 = 1 << 15;
+/// "minister", "ambassador": whoever is one speaks for a state.
+pub const STATE_OFFICE: u32 = 1 << 16;
+/// "foreign", "deputy": stands beside an office.
+pub const DEPARTMENT: u32 = 1 << 17;
+/// "former", "shadow": an office with it speaks for nobody.
+pub const NO_OFFICE: u32 = 1 << 18;
 
 /// Which kinds of cue a word is.
 #[derive(Debug, Default)]

@@ -14,7 +14,8 @@
 //! - The entity of a mention is the actor; the mention's `label` is how it is meant there. "Moscow
 //!   said" links to `RUS` with the flag `METONYM`; "in Moscow" links to the place `name:moscow`.
 //! - An adjective links to its state with the flag `DEMONYM`, and with `NOT_AN_ACTOR` where it
-//!   speaks of a culture ("Russian novels"). Citizens ("Kazakhs") are the group `KAZ.PEOPLE`.
+//!   speaks of a culture ("Russian novels"). Citizens ("Kazakhs") are the group `KAZ.PEOPLE`;
+//!   "the Kazakhs" with nothing that narrows them are the state.
 //! - `NESTED` marks an adjective that only belongs to a person's title or office ("Kazakh" in
 //!   "Kazakh President Kassym-Jomart Tokayev", "Russian" in "the Russian president").
 //! - `ANAPHOR` marks pronouns and descriptions, with a lower confidence. Their spans may contain
@@ -22,8 +23,8 @@
 //! - `country` and `speaks_for_country` are those of the document's date; an undated document
 //!   accepts any office that somebody ever held.
 //!
-//! Modules in reading order: `stage`, [`sight`], [`events`], [`names`], [`context`], [`anaphora`],
-//! [`gazetteer`], [`cues`], [`tagger`], [`vocabulary`], [`learned`], [`atom`], [`fold`], [`date`].
+//! Modules in reading order: `stage`, [`sight`], [`events`], [`names`], [`context`], [`voices`],
+//! [`anaphora`], [`gazetteer`], [`cues`], [`tagger`], [`vocabulary`], [`learned`], [`atom`], [`fold`], [`date`].
 
 pub mod anaphora;
 pub mod atom;
@@ -39,5 +40,6 @@ pub mod sight;
 mod stage;
 pub mod tagger;
 pub mod vocabulary;
+pub mod voices;
 
 pub use stage::{EntitySettings, EntityStage, MODEL};

@@ -301,6 +301,11 @@ impl<'r> Reader<'r> {
                 }
             }
             Form::Seat => flags = mention::METONYM,
+            // "We condemned the Russians": those who act for the state.
+            Form::People if context::people_act(self.atoms(), from, to) => {
+                flags = mention::METONYM | mention::DEMONYM;
+                confidence = 0.75;
+            }
             Form::People => {
                 target = self.gazetteer.citizens(sense.record)?;
                 kind = EntityKind::Group;
@@ -368,8 +373,10 @@ impl<'r> Reader<'r> {
                 (!full_names.contains(&sense.record), !speaks)
             })
             .copied()?;
+        // "Mr" is anybody's: without a date, it makes nobody the holder of an office.
+        let dated = self.at.is_some();
         let title_before = context::before(self.atoms(), known.first as usize, 1)
-            .is_some_and(|word| word.cues(cues::TITLE));
+            .is_some_and(|word| word.cues(cues::TITLE) && (dated || !context::is_courtesy(word)));
         let place_before = context::before(self.atoms(), known.first as usize, 1)
             .is_some_and(|word| word.cues(cues::PLACE_PREPOSITION));
         let class = tagged.filter(|tag| !self.reaches_beyond(*tag, known)).map(|tag| tag.class);

@@ -18,6 +18,7 @@ use crate::learned::{self, Learned, worth_reading};
 use crate::names::Reader;
 use crate::sight::Sight;
 use crate::tagger::{Line, Memories, Memory, Tagged, Tagger};
+use crate::voices;
 
 /// The tagger's weights; see `model/CARD.md`.
 pub const MODEL: &[u8] = include_bytes!("../model/tagger.bin");
@@ -187,6 +188,7 @@ impl EntityStage {
         let mut reader =
             Reader::new(&self.gazetteer, text, sight, published.and_then(Month::parse));
         reader.read(&tagged);
+        voices::appoint(&mut reader);
         anaphora::resolve(&mut reader);
         let mut mentions: Vec<Annotation> = reader
             .named

@@ -92,6 +92,9 @@ fn names_mean_what_their_context_says() {
         ("novels", "She reads Russian novels.", &["Russian=RUS demonym culture"]),
         ("attitude", "an anti-Russian mood", &["Russian=RUS demonym"]),
         ("people", "Most Kazakhs stayed at home.", &["Kazakhs=KAZ.PEOPLE demonym"]),
+        ("the state", "We told the Kazakhs so.", &["Kazakhs=KAZ demonym metonym"]),
+        ("some of them", "some of the Kazakhs left", &["Kazakhs=KAZ.PEOPLE demonym"]),
+        ("those who", "the Kazakhs who left", &["Kazakhs=KAZ.PEOPLE demonym"]),
         ("capitals", "RUSSIA AND CHINA SIGN A TREATY", &["RUSSIA=RUS", "CHINA=CHN"]),
         ("accents", "Erdo\u{11f}an said no.", &["Erdo\u{11f}an=TUR.ERDOGAN"]),
         ("a long form", "the Russian Federation", &["Russian Federation=RUS"]),
@@ -110,6 +113,52 @@ fn names_mean_what_their_context_says() {
         .filter(|(_, found, expected)| found != expected)
         .collect();
     assert!(wrong.is_empty(), "case, found, expected: {wrong:#?}");
+}
+
+#[test]
+fn that_country_is_the_only_one_spoken_of() {
+    let stage = stage();
+    let cases = [
+        ("Ships lay off Russia.\nPeru rejects sanctions on that country.", Some("RUS")),
+        ("Ships lay off Russia and Chad.\nPeru rejects sanctions on that country.", None),
+        ("Peru rejects sanctions on that country.", None),
+        ("A Russian ship sank.\nPeru mourned with that nation.", Some("RUS")),
+        ("They spoke of Russia.\nThey said that country songs bored them.", None),
+    ];
+    for (text, expected) in cases {
+        let document = document(text, None);
+        let (mentions, entities) = stage.find(&document);
+        let that = mentions.iter().find(|found| document.slice(found.span).starts_with("that "));
+        assert_eq!(that.map(|found| &*entities[found.link as usize].id), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_office_beside_a_name_makes_a_voice() {
+    let stage = stage();
+    let cases = [
+        ("Latvian Deputy Foreign Minister Jorunn Eikeland left.", Some("LVA")),
+        ("Latvia's prosecutor general Jorunn Eikeland left.", Some("LVA")),
+        ("The trade minister of Peru, Jorunn Eikeland, left.", Some("PER")),
+        ("Jorunn Eikeland, Norway's ambassador to the talks, left.", Some("NOR")),
+        ("Jorunn Eikeland, spokesman for the Slovenian government, left.", Some("SVN")),
+        ("Jorunn Eikeland, the minister of trade of Peru, left.", Some("PER")),
+        ("Former Latvian Deputy Foreign Minister Jorunn Eikeland left.", None),
+        ("Latvia's opposition leader Jorunn Eikeland left.", None),
+        ("Jorunn Eikeland, Norway's best skier, left.", None),
+        ("Jorunn Eikeland, spokesman for a Slovenian club, left.", None),
+        ("The Norwegian ambassador met Jorunn Eikeland.", None),
+        ("Shadow Finance Minister Jorunn Eikeland of Ghana left.", None),
+        ("Norway and Jorunn Eikeland left.", None),
+    ];
+    for (text, expected) in cases {
+        let document = document(text, None);
+        let (_, entities) = stage.find(&document);
+        let voice = entities.iter().find(|entity| entity.name.contains("Eikeland"));
+        let voice = voice.expect("the tagger finds the name");
+        let country = voice.country.as_deref().filter(|_| voice.speaks_for_country);
+        assert_eq!(country, expected, "{text}");
+    }
 }
 
 #[test]
