@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokens: &tokens,
             parties: &parties,
             in_quotes: false,
+            published: None,
             speaker: None,
             seen: None,
         };

@@ -91,11 +91,11 @@ fn share_predicate(reading: &Reading<'_, '_>, group: &mut Group) {
     for at in group.end + 1..group.until.saturating_sub(2) {
         let Some(party) = words[at + 1].name() else { continue };
         let place = &words[at + 2];
-        let alike = words[group.end..at]
-            .iter()
-            .any(|word| word.part == Part::Preposition && word.lower == place.lower);
+        let alike = words[group.end..at].iter().any(|word| {
+            matches!(word.part, Part::Preposition | Part::To) && word.lower == place.lower
+        });
         let joins = words[at].part == Part::Coordinator && words[at - 1].name().is_none();
-        if joins && alike && place.part == Part::Preposition {
+        if joins && alike && matches!(place.part, Part::Preposition | Part::To) {
             group.subjects.push(Doer::Party(party));
         }
     }
@@ -363,33 +363,11 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
         && previous.past
         && !previous.negated
         && (previous.subjects == group.subjects || earlier.len() == 1)
-        && announces(&words[previous.head].lower)
+        // Behind "vowed", "would" is what its subject means to do.
+        && words[previous.head].is(class::ANNOUNCING)
     {
         group.mood = Mood::Will;
     }
-}
-
-/// Verbs behind which "would" is what their subject means to do.
-fn announces(word: &str) -> bool {
-    matches!(
-        word,
-        "said"
-            | "warned"
-            | "vowed"
-            | "promised"
-            | "pledged"
-            | "announced"
-            | "declared"
-            | "threatened"
-            | "told"
-            | "insisted"
-            | "added"
-            | "swore"
-            | "confirmed"
-            | "assured"
-            | "signalled"
-            | "signaled"
-    )
 }
 
 /// "No official", "none of", "not a single", "neither", "nobody" in `from..to`.

@@ -60,6 +60,9 @@ pub(crate) const REFRAINS: &str = "refrains from an act against the target";
 /// The rule of whoever fights an act against the target.
 pub(crate) const RESISTS: &str = "resists an act against the target";
 
+/// The rule of whose attitude somebody else's is likened to: "an understanding, like Peru's, of X".
+pub(crate) const LIKENED: &str = "likened";
+
 /// The target of an attitude toward what the sentence does not name.
 pub(crate) const NAMELESS: u16 = u16::MAX;
 

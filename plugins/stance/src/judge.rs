@@ -12,7 +12,7 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::bystander::stands_by;
 use crate::clause::Doer;
-use crate::edge::{BETWEEN, Edge, Edges, REFRAINS, REJECTED, RESISTS, edges, is_over_at};
+use crate::edge::{BETWEEN, Edge, Edges, LIKENED, REFRAINS, REJECTED, RESISTS, edges, is_over_at};
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
@@ -32,6 +32,8 @@ pub struct Sentence<'s> {
     pub in_quotes: bool,
     /// Who speaks where such a quotation is open; an index into `parties`.
     pub speaker: Option<u16>,
+    /// The year in which the text was published, where that is known: what was in it is not over.
+    pub published: Option<u16>,
     /// The vectors of the document, where it was encoded.
     pub seen: Option<Seen<'s>>,
 }
@@ -319,7 +321,8 @@ fn understand<'s>(lexicon: &'s Lexicon, sentence: &Sentence<'s>) -> (Reading<'s,
 }
 
 fn read_sentence<'s>(lexicon: &'s Lexicon, sentence: &Sentence<'s>) -> Reading<'s, 's> {
-    read(lexicon, sentence.text, sentence.tokens, sentence.parties, sentence.in_quotes)
+    let Sentence { text, tokens, parties, in_quotes, published, .. } = *sentence;
+    Reading { published, ..read(lexicon, text, tokens, parties, in_quotes) }
 }
 
 /// The edge between a pair that says most, preferably of a sign.
@@ -372,7 +375,7 @@ pub(crate) enum Ground {
     Hypothesis,
     /// On a pattern that is clear by itself.
     Pattern,
-    /// On arms or help that are given, or on what is set against what was.
+    /// On arms or help that are given, on what is set against what was, or on what is likened.
     Deed,
     /// On somebody else who acts while the holder is only named.
     Bystander,
@@ -427,13 +430,16 @@ fn with_pattern(
             | "apposition"
             | "noun of the object"
             | "joint act"
+            | LIKENED
             | "pronoun"
             | "aid to the opponent"
             | "predicate"
             | "verdict"
             | "said to or of"
     );
-    if by_itself && edge.score.abs() >= 0.5 {
+    // "Kenya's lawsuit against Spain".
+    let owns = edge.rule == "owner and goal" && edge.kind == Kind::Attitude;
+    if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         scores[class] += PATTERN_BONUS * edge.score.abs().clamp(0.8, 1.5);
         let was_other = |earlier: &Edge| {
@@ -442,7 +448,7 @@ fn with_pattern(
         let changes = strongest(reading, found, pair, Some(-edge.score))
             .is_some_and(|earlier| was_other(&earlier));
         let ground = match edge.kind {
-            _ if changes => Ground::Deed,
+            _ if changes || edge.rule == LIKENED => Ground::Deed,
             Kind::Aid if edge.score >= 1.5 => Ground::Deed,
             _ => Ground::Pattern,
         };

@@ -72,10 +72,24 @@ pub(crate) mod class {
         MEASURE = 25, "measure";
         EVENT = 26, "event";
         TEXT = 27, "text";
+        ANNOUNCING = 28, "announcing";
+        GIVING = 29, "giving";
+        DISSENT = 30, "dissent";
+        PERMITTING = 31, "permitting";
     }
     /// Classes of words that mean something by themselves, as nouns and verbs do.
-    pub(crate) const OF_CONTENT: u32 =
-        AGENT | REJECTED | ALLEGED | REQUEST | ALIKE | MEASURE | EVENT | TEXT;
+    pub(crate) const OF_CONTENT: u32 = AGENT
+        | REJECTED
+        | ALLEGED
+        | REQUEST
+        | ALIKE
+        | MEASURE
+        | EVENT
+        | TEXT
+        | ANNOUNCING
+        | GIVING
+        | DISSENT
+        | PERMITTING;
 }
 
 /// Bits for the forms of a verb.

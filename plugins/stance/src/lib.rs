@@ -114,6 +114,7 @@ impl StageDefinition for StanceStage {
             max_evidence: settings.max_evidence as usize,
             alone_is_not_enough: false,
             is_stranger: false,
+            sentences: 0,
         };
         Ok(Self { targets, judge, model, lexicon, limits })
     }

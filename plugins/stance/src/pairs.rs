@@ -112,6 +112,7 @@ pub(crate) fn answer(
             tokens: within(document.tokens(), sentence.span),
             parties: &parties,
             in_quotes: false,
+            published: None,
             speaker: None,
             seen,
         };

@@ -99,6 +99,8 @@ pub(crate) struct Reading<'t, 'l> {
     /// Classes of small words of several parts, with the word at which they begin.
     pub(crate) runs: Vec<(u16, u32)>,
     pub(crate) question: bool,
+    /// The year in which the text was published, where that is known.
+    pub(crate) published: Option<u16>,
 }
 
 /// Reads a sentence.
@@ -165,7 +167,8 @@ pub(crate) fn read<'t, 'l>(
     let question = text
         .get(..tokens.last().map_or(0, |token| token.span.end as usize))
         .is_some_and(|before| before.trim_end_matches(['"', '”', '’', '\'', ')']).ends_with('?'));
-    let mut reading = Reading { words, parties, word_of, runs: Vec::new(), question };
+    let mut reading =
+        Reading { words, parties, word_of, runs: Vec::new(), question, published: None };
     reading.find_runs();
     reading.guess_parts();
     reading

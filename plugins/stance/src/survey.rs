@@ -62,6 +62,7 @@ pub(crate) fn survey(
         same: identity::same(document.entities()),
         target,
         author,
+        published: document.metadata().published.as_deref().and_then(year_of),
         pieces: FxHashMap::default(),
         opponents: FxHashMap::default(),
         assaults: Vec::new(),
@@ -112,6 +113,13 @@ impl Author {
     }
 }
 
+/// The first number of four digits in a date.
+fn year_of(date: &str) -> Option<u16> {
+    date.split(|letter: char| !letter.is_ascii_digit())
+        .find(|digits| digits.len() == 4)
+        .and_then(|digits| digits.parse().ok())
+}
+
 struct Survey<'d> {
     document: &'d Document<'d>,
     judge: &'d dyn Judge,
@@ -121,6 +129,8 @@ struct Survey<'d> {
     same: Vec<u32>,
     target: Target,
     author: Author,
+    /// The year in which the document was published.
+    published: Option<u16>,
     pieces: FxHashMap<Holder, Vec<Piece>>,
     /// Entities on which the target makes war, with how sure that is.
     opponents: FxHashMap<u32, f32>,
@@ -190,6 +200,7 @@ impl Survey<'_> {
             let Some((target, gap)) = targets
                 .iter()
                 .map(|&target| (target, gap(party.span, parties[target as usize].span)))
+                .map(|(target, gap)| (target, gap + self.aside(party.span)))
                 .min_by_key(|&(_, gap)| gap)
             else {
                 continue;
@@ -226,6 +237,13 @@ impl Survey<'_> {
                 self.note_assault(scene, holder.unwrap_or(target), target, judgement);
             }
         }
+    }
+
+    /// How much farther away a place counts that only says whose something is: "its".
+    fn aside(&self, span: Span) -> u32 {
+        let word = self.document.slice(span);
+        let owns = ["its", "his", "her", "their"].iter().any(|own| word.eq_ignore_ascii_case(own));
+        if owns { 1000 } else { 0 }
     }
 
     /// Who holds what a party of a scene says: in a transcript of the author's own people, who
@@ -347,6 +365,25 @@ impl Survey<'_> {
         let pieces = self.pieces.entry(holder).or_default();
         if pieces.len() < MAX_PIECES {
             pieces.push(piece);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_a_year() {
+        let cases = [
+            ("2022-03-17", Some(2022)),
+            ("October 25, 2024", Some(2024)),
+            ("17/03/1998 12:00", Some(1998)),
+            ("yesterday", None),
+            ("", None),
+        ];
+        for (date, year) in cases {
+            assert_eq!(year_of(date), year, "{date}");
         }
     }
 }

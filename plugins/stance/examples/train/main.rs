@@ -154,6 +154,7 @@ fn sentence(row: &Labelled) -> Sentence<'_> {
         tokens: &row.tokens,
         parties: &row.parties,
         in_quotes: false,
+        published: None,
         speaker: None,
         seen: None,
     }

@@ -24,8 +24,7 @@ impl OwnedRun {
 
     /// Whether it is those who stand against their own state, and do not act for it.
     pub(crate) fn dissents(&self, reading: &Reading<'_, '_>) -> bool {
-        let word = &*reading.words[self.head].lower;
-        matches!(word, "opposition" | "critics" | "dissidents" | "rebels" | "exiles" | "protesters")
+        reading.words[self.head].is(class::DISSENT)
     }
 
     /// The cue noun of the run, where it begins and the word behind it.

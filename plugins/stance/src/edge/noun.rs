@@ -1,6 +1,6 @@
 //! What nouns say by themselves: "X's support for Y", "an alliance between X and Y", arms.
 
-use super::{Edge, Finder, MAX_EDGES};
+use super::{Edge, Finder, LIKENED, MAX_EDGES};
 use crate::clause::{Doer, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Word};
@@ -144,7 +144,7 @@ impl Finder<'_, '_, '_> {
         let Some(of) = of else { return };
         if let Some(goal) = words[of + 1..].iter().take(3).find_map(Word::name) {
             let at = (index, end);
-            self.push_nominal(Doer::Party(holder), goal, cue.score, cue, at, "joint act");
+            self.push_nominal(Doer::Party(holder), goal, cue.score, cue, at, LIKENED);
         }
     }
 

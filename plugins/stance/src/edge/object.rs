@@ -33,10 +33,7 @@ impl Finder<'_, '_, '_> {
             return;
         }
         // "Would not let the ship dock": a refusal by whoever could permit.
-        let permits = matches!(
-            &*self.reading.words[group.head].lower,
-            "let" | "allow" | "allowed" | "permit" | "permitted" | "admit" | "admitted"
-        );
+        let permits = self.reading.words[group.head].is(class::PERMITTING);
         if permits && group.negated && !chain.cut {
             own = -1.0;
         }
@@ -442,11 +439,7 @@ impl Finder<'_, '_, '_> {
     /// "Sold X's radars to Y" and "sold Y radars of X" are others.
     fn gift_behind(&self, group: &Group, cue: Cue, index: usize) -> Option<(Cue, usize, usize)> {
         let words = &self.reading.words;
-        let gives =
-            ["give", "gave", "sell", "sold", "sen", "hand", "lend", "lent", "grant", "offer"]
-                .iter()
-                .chain(&["suppl", "ship", "promis", "pledg", "provid"])
-                .any(|stem| words[group.head].lower.starts_with(stem));
+        let gives = words[group.head].is(class::GIVING);
         let right_behind = index == group.end && cue.score >= 0.0;
         let rest = words.get(index + 1..group.until.max(index + 1)).unwrap_or_default();
         let goes_on = rest.iter().any(|word| {

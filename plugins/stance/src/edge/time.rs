@@ -58,7 +58,7 @@ fn says_when(reading: &Reading<'_, '_>, group: &Group) -> bool {
             let at = at as usize;
             bits & class::PAST != 0 && (clause.start..group.until.max(clause.start)).contains(&at)
         })
-        || clause.clone().any(|at| is_past_date(words, at));
+        || clause.clone().any(|at| is_past_date(reading, at));
     marked && !words[clause].iter().any(|word| word.is(class::PRESENT))
 }
 
@@ -75,25 +75,32 @@ fn clause_of(reading: &Reading<'_, '_>, group: &Group) -> Range<usize> {
     start..end
 }
 
-/// "In 1994", "until 1989", "during the 1990s"; not "since 2014", which lasts.
-fn is_past_date(words: &[Word<'_, '_>], at: usize) -> bool {
+/// "In 1994", "until 1989", "during the 1990s"; not "since 2014", which lasts, nor the year in which
+/// the text was published.
+fn is_past_date(reading: &Reading<'_, '_>, at: usize) -> bool {
+    let words = &reading.words;
     let lower = |back: usize| at.checked_sub(back).map_or("", |at| &*words[at].lower);
     let is_governed = match lower(1) {
         "in" | "until" | "till" | "during" | "between" | "from" => true,
         // "From 1991 to 1994", and not "two planes and 2000 men".
-        "and" | "to" => is_year(lower(2)) && matches!(lower(3), "between" | "from"),
+        "and" | "to" => last_year(lower(2)).is_some() && matches!(lower(3), "between" | "from"),
         // "Signed by 2000 people".
         "by" => words.get(at + 1).is_none_or(|word| word.part != Part::Noun),
         _ => lower(0).ends_with('s'),
     };
     let lasts = (1..=4).any(|back| lower(back) == "since");
-    is_year(lower(0)) && is_governed && !lasts
+    let is_over =
+        last_year(lower(0)).is_some_and(|year| year < reading.published.unwrap_or(UNDATED));
+    is_over && is_governed && !lasts
 }
 
-/// "1994", "1990s".
-fn is_year(word: &str) -> bool {
+/// Of a text without a date nobody knows whether a year from here on is its own.
+const UNDATED: u16 = 2000;
+
+/// The year that is meant, or the last of its decade: "1994", "1990s".
+fn last_year(word: &str) -> Option<u16> {
     let digits = word.strip_suffix('s').unwrap_or(word);
-    digits.len() == 4
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && matches!(&digits[..2], "16" | "17" | "18" | "19" | "20")
+    let is_year = digits.len() == 4 && matches!(&digits[..2], "16" | "17" | "18" | "19" | "20");
+    let year: u16 = digits.parse().ok().filter(|_| is_year)?;
+    Some(if digits.len() < word.len() { year + 9 } else { year })
 }

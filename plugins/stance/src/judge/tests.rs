@@ -45,6 +45,9 @@ fn patterns_read_who_stands_where() {
         ("resisted act", "[Kenya] opposes sanctions against [Spain] .", 1.0),
         ("backed act", "[Kenya] backs sanctions against [Spain] .", -1.0),
         ("purpose", "[Kenya] has banned crab in order to punish [Spain] .", -1.0),
+        ("lawsuit", "The court heard [Kenya] 's case against [Spain] .", -1.0),
+        ("participle", "[Kenya] opposes the unjust sanctions imposed on [Spain] .", 1.0),
+        ("help given", "[Kenya] praised the support given to [Spain] .", 1.0),
         ("in vain", "[Kenya] failed to subjugate [Spain] .", -1.0),
     ];
     for (case, marked, expected) in cases {
@@ -87,6 +90,7 @@ fn about<T>(marked: &str, ask: impl FnOnce(&Sentence<'_>) -> T) -> T {
         tokens: &tokens,
         parties: &parties,
         in_quotes: false,
+        published: None,
         speaker: None,
         seen: None,
     };
@@ -111,6 +115,27 @@ fn what_is_dated_is_over_and_numbers_are_no_dates() {
     for (marked, expected) in cases {
         let time = about(marked, |sentence| judge.judge(sentence, &[(Some(0), 1)])[0].time);
         assert_eq!(time, expected, "{marked}");
+    }
+}
+
+#[test]
+fn a_year_is_over_before_that_of_the_text() {
+    let judge =
+        RulesAndWeights::new(Arc::new(Lexicon::standard().unwrap()), crate::WEIGHTS).unwrap();
+    let cases = [
+        ("In 2014 [Kenya] condemned [Spain] .", Some(2022), Time::Past),
+        ("In 2022 [Kenya] condemned [Spain] .", Some(2022), Time::Present),
+        ("In 2014 [Kenya] condemned [Spain] .", None, Time::Present),
+        ("In 1999 [Kenya] condemned [Spain] .", None, Time::Past),
+        ("In the 2010s [Kenya] condemned [Spain] .", Some(2022), Time::Past),
+        ("In the 2010s [Kenya] condemned [Spain] .", Some(2016), Time::Present),
+    ];
+    for (marked, published, expected) in cases {
+        let time = about(marked, |sentence| {
+            let dated = Sentence { published, ..*sentence };
+            judge.judge(&dated, &[(Some(0), 1)])[0].time
+        });
+        assert_eq!(time, expected, "{marked} {published:?}");
     }
 }
 
@@ -140,6 +165,15 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         let (score, rule) = patterns_of(marked);
         let side = score.partial_cmp(&0.0);
         assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+#[test]
+fn whoever_shares_a_predicate_has_it() {
+    let text = "[Kenya] was [Spain] 's ally to the west and [Togo] to the east .";
+    for holder in [0, 2] {
+        let (score, rule) = patterns_between(text, holder, 1);
+        assert!(score > 0.0, "{holder}: {score} {rule}");
     }
 }
 

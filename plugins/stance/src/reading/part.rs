@@ -11,6 +11,36 @@ impl Reading<'_, '_> {
                 self.words[index].part = part;
             }
         }
+        for index in 1..self.words.len().saturating_sub(1) {
+            if self.is_part_of_preposition(index) {
+                self.words[index].part = Part::Preposition;
+            }
+        }
+    }
+
+    /// "Rejects the sanctions imposed on X", "praised the help given to X": between a noun of the
+    /// lists and its preposition a participle adds nothing, and is no verb of its own.
+    fn is_part_of_preposition(&self, index: usize) -> bool {
+        let words = &self.words;
+        let participle = matches!(
+            words[index].part,
+            Part::Verb(bits) if bits & form::PARTICIPLE != 0 && bits & form::BASE == 0
+        );
+        let noun = words[index - 1].part == Part::Noun
+            && words[index - 1].entry.is_some_and(|entry| !entry.nouns.is_empty());
+        let governs = matches!(
+            &*words[index + 1].lower,
+            "on" | "upon" | "against" | "at" | "to" | "for" | "toward" | "towards"
+        );
+        if !(participle && noun && governs) {
+            return false;
+        }
+        // Of "the sanctions imposed on X hurt Y" the noun is the subject.
+        let before = (0..index - 1).rev().find(|&at| match words[at].part {
+            Part::Coordinator => words[at.max(1) - 1].name().is_some(),
+            part => !matches!(part, Part::Noun | Part::Adjective | Part::Determiner | Part::Adverb),
+        });
+        before.is_some_and(|at| matches!(words[at].part, Part::Verb(_)))
     }
 
     fn guess_part(&self, index: usize) -> Part {

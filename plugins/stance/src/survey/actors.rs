@@ -49,6 +49,7 @@ impl Survey<'_> {
     }
 
     pub(super) fn conclude(mut self, limits: Limits) -> TargetStance {
+        let limits = Limits { sentences: self.document.sentences().len(), ..limits };
         self.share_with_joint_authors();
         let author = if self.author.is_target {
             None

@@ -37,6 +37,7 @@ impl Survey<'_> {
             parties: &scene.parties,
             in_quotes: scene.in_quotes,
             speaker: None,
+            published: self.published,
             seen: self.seen,
         }
     }
