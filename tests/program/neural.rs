@@ -107,18 +107,16 @@ fn odd_texts_are_read_within_bounds() {
 }
 
 #[test]
-fn vectors_toward_another_target_are_none() {
+fn vectors_toward_another_target_are_refused_before_the_start() {
     let folder = Folder::new();
-    let pipeline = folder.write(
-        "p.yaml",
-        SMALL
-            .replace("max_words: 600", "target: Turkey")
-            .replace("use: stance, with: { judge", "use: stance, with: { target: Russia, judge"),
-    );
+    let other = SMALL
+        .replace("max_words: 600", "target: Turkey")
+        .replace("use: stance, with: { judge", "use: stance, with: { target: Russia, judge");
     let text = folder.write("a.txt", "Kazakhstan condemned Russia on Monday.");
+    let pipeline = folder.write("p.yaml", other.replace("target: Turkey", "target: RUS"));
     let ran = run(&["run", "-c", &pipeline, &text]).expect(0);
-    // The rules judge what was not encoded; with `--target` both stages have the same.
     assert_eq!(label_of(&ran.results()[0], "KAZ").as_deref(), Some("opposed"));
-    let ran = run(&["run", "-c", &pipeline, "--target", "Russia", &text]).expect(0);
-    assert_eq!(label_of(&ran.results()[0], "KAZ").as_deref(), Some("opposed"));
+    let pipeline = folder.write("p.yaml", other);
+    let told = run(&["run", "-c", &pipeline, &text]).expect(2).stderr;
+    assert!(told.contains("`stance` looks for \"Russia\", but `encode`"), "{told}");
 }

@@ -211,3 +211,36 @@ fn a_sink_that_this_build_lacks_is_named_with_its_feature() {
         assert_eq!(ran.stdout.contains(&advice), !is_built, "{kind}: {}", ran.stdout);
     }
 }
+
+#[test]
+fn stages_that_look_for_other_targets_are_a_mistake() {
+    let folder = Folder::new();
+    let chain = |encode: &str, stance: &str| {
+        format!(
+            "version: 1\nstages: [tokenise, entity, {{ use: encode, with: {{ {encode} }} }}, \
+             {{ use: stance, with: {{ judge: neural{stance} }} }}]\n"
+        )
+    };
+    let cases = [
+        ("target: Russia", ", target: RUS", None),
+        ("", ", target: Russia", None),
+        ("targets: [China, Turkey]", ", target: Turkey", None),
+        ("target: Russia, sentences: actors", ", target: Turkey", None),
+        ("target: China", ", target: Turkey", Some("\"Turkey\"")),
+        ("", ", targets: [Russia, NATO]", Some("\"NATO\"")),
+        ("target: China", "", Some("\"Russia\"")),
+    ];
+    for (encode, stance, missing) in cases {
+        let file = folder.write("p.yaml", chain(encode, stance));
+        let told = run(&["validate", &file]).expect(if missing.is_some() { 2 } else { 0 });
+        let told = told.stdout + &told.stderr;
+        match missing {
+            None => assert!(!told.contains("looks for"), "{encode} {stance}: {told}"),
+            Some(name) => {
+                let problem = format!("`stance` looks for {name}, but `encode`");
+                assert!(told.contains(&problem), "{encode} {stance}: {told}");
+                assert!(told.contains("the same `target` or `targets`"), "{told}");
+            }
+        }
+    }
+}

@@ -298,3 +298,27 @@ fn standard_input_may_be_compressed() {
     let ran = run_with_input(&["run", "-"], &packed.finish().unwrap()).expect(0);
     assert_eq!(ran.results()[0]["text"], "Minsk praised Russia.");
 }
+
+#[test]
+fn a_target_that_no_document_names_is_told_once_with_the_name_that_was_meant() {
+    let folder = Folder::new();
+    let one = folder.write("one.txt", "Kazakhstan condemned Russia on Monday.");
+    let other = folder.write("other.txt", "Dora Quillfeather praised Kazakhstan.");
+    let told = |targets: &[&str]| {
+        let mut words = vec!["run", &one, &other];
+        words.extend(targets.iter().flat_map(|target| ["--target", target]));
+        run(&words).expect(0).stderr
+    };
+    let misspelt = told(&["Rusia"]);
+    assert_eq!(misspelt.matches("did you mean").count(), 1, "{misspelt}");
+    assert!(
+        misspelt.contains("names the target \"Rusia\"; did you mean \"Russia\"?"),
+        "{misspelt}"
+    );
+    let unknown = told(&["Xyzzyville"]);
+    assert!(unknown.contains("no document names the target \"Xyzzyville\"; give"), "{unknown}");
+    // Who is named, or is a state that might be, is no mistake.
+    for known in ["Russia", "Peru", "Dora Quillfeather"] {
+        assert_eq!(told(&[known]).matches("names the target").count(), 0, "{known}");
+    }
+}

@@ -276,10 +276,8 @@ impl Fault {
 }
 
 /// The entry of `known` that `found` was probably meant to be.
-pub(crate) fn nearest<'a>(
-    found: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let found = found.to_lowercase();
     // One slip in three characters is a misspelling; more is another word.
     let allowed = (found.chars().count() / 3).clamp(1, 3);

@@ -120,7 +120,7 @@ mod units;
 mod yaml;
 
 pub use catalogue::{Catalogue, schema};
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, nearest};
 pub use draft::{Draft, DraftStage};
 pub use layers::{ENVIRONMENT_PREFIX, Environment, Override};
 pub use own::OwnSettings;

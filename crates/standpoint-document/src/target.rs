@@ -82,13 +82,19 @@ pub fn is_state_id(id: &str) -> bool {
 /// The states by id and name, for targets that a document does not name.
 const STATES: &str = include_str!("states.tsv");
 
+fn states() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = STATES.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('\t'))
+}
+
+/// The names of the states that are known as targets where no document names them.
+pub fn state_names() -> impl Iterator<Item = &'static str> {
+    states().map(|(_, name)| name)
+}
+
 /// Id and name of the state that `wanted` means, by code or name.
 fn state(wanted: &str) -> Option<(&'static str, &'static str)> {
-    STATES
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('\t'))
-        .find(|(id, name)| id.eq_ignore_ascii_case(wanted) || name.eq_ignore_ascii_case(wanted))
+    states().find(|(id, name)| id.eq_ignore_ascii_case(wanted) || name.eq_ignore_ascii_case(wanted))
 }
 
 fn name_of(wanted: &str) -> String {

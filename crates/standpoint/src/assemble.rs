@@ -43,6 +43,7 @@ use crate::pipeline_file::{
 };
 use crate::plugins::{Installed, Plugin, Wanted};
 use crate::routes::Routes;
+use crate::targets;
 
 /// The pipeline that the program carries.
 pub(crate) const EMBEDDED: &str = include_str!("../../../config/default.yaml");
@@ -110,7 +111,8 @@ impl Assembly {
         check_plugins(&mut draft, &stages, &installed);
         check_conditions(&mut draft);
         let (file, warnings) = draft.finish()?;
-        let mistakes = cluster_mistakes(&file);
+        let mut mistakes = cluster_mistakes(&file);
+        mistakes.extend(targets::mistakes(&file, &installed));
         if !mistakes.is_empty() {
             return Err(mistakes.into());
         }

@@ -40,9 +40,11 @@ mod signals;
 mod status;
 mod style;
 mod table;
+mod targets;
 mod top;
 mod traces;
 mod trials;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,8 @@ use crate::server::Server;
 use crate::signals;
 use crate::style::Style;
 use crate::table::TablePrinter;
+use crate::targets;
+use crate::watch::Watch;
 
 /// `run`: one pass over what is given.
 pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exit> {
@@ -57,9 +59,14 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
         // A daemon may hold the data folder, and its ledger.
         sinks.extend(assembly.sinks(None)?);
     }
+    let watch = Watch::default();
+    sinks.push(SinkStep::new("targets", Box::new(watch.clone())));
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
+    for hint in targets::hints(&watch) {
+        progress.say(&hint);
+    }
     // Where nobody reads the output any more, as after `| head`, a run is done; a daemon is not.
     Ok(match ending(&summary, &progress, is_broken_pipe) {
         // Unlike a daemon, a run does not come back to what it left when it was stopped.
