@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{self, Base};
+use crate::base;
 use crate::days;
 use crate::filter::{Conditions, Filter};
 use crate::schema::Store;
@@ -349,18 +349,8 @@ pub fn extent(store: &Store) -> base::Result<Extent> {
 ///
 /// When the store cannot be read.
 pub fn makers(store: &Store) -> base::Result<Vec<Maker>> {
-    let sql = match &store.base {
-        Base::Sqlite(_) => {
-            "SELECT standpoint, pipeline, stages, documents FROM maker
-             ORDER BY documents DESC, standpoint, pipeline, stages LIMIT 20"
-        }
-        // Long texts are kept apart there, and passed by.
-        #[cfg(feature = "postgres")]
-        Base::Postgres(_) => {
-            "SELECT standpoint, pipeline, stages, count(*) AS documents FROM document
-             GROUP BY standpoint, pipeline, stages ORDER BY documents DESC LIMIT 20"
-        }
-    };
+    let sql = "SELECT standpoint, pipeline, stages, documents FROM maker
+        ORDER BY documents DESC, standpoint, pipeline, stages LIMIT 20";
     store.base.rows(sql, &[], |row| {
         let stages: String = row.get(2)?;
         Ok(Maker {

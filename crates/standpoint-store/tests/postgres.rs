@@ -189,6 +189,22 @@ fn a_schema_that_is_no_store_or_a_newer_one_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_store_of_an_earlier_version_is_brought_up_to_date() {
+    let Some(cluster) = Cluster::start() else { return };
+    let first = include_str!("../src/sql/postgres_v2.sql");
+    cluster.ask(&format!("CREATE SCHEMA news; SET search_path TO news; {first}"));
+    cluster.ask("UPDATE news.standpoint_store SET version = 2");
+    let message = cluster.place("news").read().unwrap_err().to_string();
+    assert!(message.contains("has version 2"), "{message}");
+    let mut store = cluster.place("news").open(true).unwrap();
+    assert_eq!(
+        store.put(&[record("d1", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6)])]).unwrap(),
+        [Ok(())]
+    );
+    assert_eq!(cluster.ask("SELECT documents FROM news.maker"), "1");
+}
+
+#[test]
 fn a_server_that_keeps_silent_is_given_up_in_time() {
     let Some(cluster) = Cluster::start() else { return };
     let Place::Server(mut server) = cluster.place("news") else { unreachable!() };
