@@ -27,6 +27,11 @@ pub enum Reading {
 pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading {
     let before = before(atoms, first, 1);
     let after = same_sentence_after(atoms, end);
+    // "The ministry in Tashkent", "the rulers in Tehran".
+    let seated = self::before(atoms, first, 2).is_some_and(|word| word.cues(cues::SEATED));
+    if seated && before.is_some_and(|word| word.hash == fold("in")) {
+        return Reading::State(0.85);
+    }
     if let Some(after) = after {
         if after.is(atom::HYPHENATED) {
             let based = after.hash == fold("based") || after.hash == fold("born");

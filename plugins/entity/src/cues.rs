@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::fold::fold;
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 19] = [
+const KINDS: [(&str, u32); 20] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -25,6 +25,7 @@ const KINDS: [(&str, u32); 19] = [
     ("state-office", STATE_OFFICE),
     ("department", DEPARTMENT),
     ("no-office", NO_OFFICE),
+    ("seated", SEATED),
 ];
 
 /// "in", "near": what follows is a place.
@@ -65,6 +66,8 @@ pub const STATE_OFFICE: u32 = 1 << 16;
 pub const DEPARTMENT: u32 = 1 << 17;
 /// "former", "shadow": an office with it speaks for nobody.
 pub const NO_OFFICE: u32 = 1 << 18;
+/// "ministry", "rulers": those in a capital are its state's.
+pub const SEATED: u32 = 1 << 19;
 
 /// Which kinds of cue a word is.
 #[derive(Debug, Default)]
