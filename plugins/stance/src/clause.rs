@@ -4,7 +4,7 @@ mod owned;
 mod subject;
 
 use crate::lexicon::{Carry, Cue, Kind, class, form};
-use crate::reading::{Part, Reading, Word};
+use crate::reading::{OWNER, Part, Reading, Word};
 pub(crate) use owned::{OwnedRun, noun_cue, owned_run};
 use subject::{find_parent, find_subject};
 
@@ -241,6 +241,10 @@ fn phrase_at(reading: &Reading<'_, '_>, head: usize, copula: bool) -> (Option<Cu
     let Some((phrase, behind)) = known.and_then(|entry| reading.longest(head, &entry.verbs)) else {
         return (None, head + 1);
     };
+    // The goal stands inside the phrase.
+    if phrase.rest.iter().any(|word| &**word == OWNER) {
+        return (Some(phrase.cue), head + 1);
+    }
     if copula {
         // "Be proud of", "be wary of", "be ready to" are in the list under their first word.
         return if phrase.rest.is_empty() { (None, head + 1) } else { (Some(phrase.cue), behind) };

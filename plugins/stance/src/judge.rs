@@ -375,7 +375,8 @@ pub(crate) enum Ground {
     Hypothesis,
     /// On a pattern that is clear by itself.
     Pattern,
-    /// On arms or help that are given, on what is set against what was, or on what is likened.
+    /// On arms or help that are given, on what is set against what was or is likened, or on a phrase
+    /// of several words.
     Deed,
     /// On somebody else who acts while the holder is only named.
     Bystander,
@@ -447,8 +448,10 @@ fn with_pattern(
         };
         let changes = strongest(reading, found, pair, Some(-edge.score))
             .is_some_and(|earlier| was_other(&earlier));
+        // A phrase of several words hardly means anything else.
+        let idiom = edge.cue.1 - edge.cue.0 >= 3 && matches!(edge.rule, "object" | "pronoun");
         let ground = match edge.kind {
-            _ if changes || edge.rule == LIKENED => Ground::Deed,
+            _ if changes || idiom || edge.rule == LIKENED => Ground::Deed,
             Kind::Aid if edge.score >= 1.5 => Ground::Deed,
             _ => Ground::Pattern,
         };

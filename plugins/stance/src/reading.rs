@@ -282,6 +282,9 @@ fn lower_case(raw: &str) -> Cow<'_, str> {
     Cow::Owned(lower)
 }
 
+/// Stands in a phrase for whoever is its goal; the lists are read in lower case.
+pub(crate) const OWNER: &str = "x's";
+
 /// Whether `word` is meant by `pattern`: "its" and "itself" stand for all persons.
 fn is_meant(pattern: &str, word: &str) -> bool {
     match pattern {
@@ -296,6 +299,14 @@ impl Reading<'_, '_> {
     pub(crate) fn match_rest(&self, at: usize, rest: &[Box<str>]) -> Option<usize> {
         let mut index = at + 1;
         for (position, pattern) in rest.iter().enumerate() {
+            // The X of "take X's side".
+            if &**pattern == OWNER {
+                let mark = self.words.get(index + 1)?;
+                let owns = matches!(&*mark.lower, "'s" | "'");
+                self.words[index].name().filter(|_| owns)?;
+                index += 2;
+                continue;
+            }
             let mut skipped = 0;
             let limit = if position == 0 && is_result_particle(pattern) { 5 } else { 2 };
             loop {

@@ -32,6 +32,10 @@ impl Finder<'_, '_, '_> {
             self.of_balance(group, cue);
             return;
         }
+        if self.is_of_estimate(group) {
+            self.of_balance(group, cue);
+            return;
+        }
         // "Would not let the ship dock": a refusal by whoever could permit.
         let permits = self.reading.words[group.head].is(class::PERMITTING);
         if permits && group.negated && !chain.cut {
@@ -62,6 +66,13 @@ impl Finder<'_, '_, '_> {
                 self.give(group, party, 0.0, (cue, group.head, group.end), BETWEEN);
             }
         }
+    }
+
+    /// "Downgraded its forecast for X": what is done to an estimate is for or against nobody.
+    fn is_of_estimate(&self, group: &Group) -> bool {
+        let objects = group.end..group.until.max(group.end);
+        let first = objects.take(5).find_map(|at| noun_cue(self.reading, at));
+        first.is_some_and(|(noun, _)| noun.kind == Kind::Thing && noun.score == 0.0)
     }
 
     /// "Neither blamed nor defended": whoever is named stands between the sides.
