@@ -52,7 +52,7 @@ impl Finder<'_, '_, '_> {
             return;
         }
         let Some(side) = self.side_of(group) else { return };
-        let abstains = self.reading.words[group.head].lower.starts_with("abstain");
+        let abstains = self.abstains(group);
         for inner in number + 1..self.groups.len() {
             let found = &self.groups[inner];
             if self.is_cut(group.end, found.start) {
@@ -81,7 +81,7 @@ impl Finder<'_, '_, '_> {
     fn side_of(&self, group: &Group) -> Option<Side> {
         let cue = group.cue?;
         let head = &*self.reading.words[group.head].lower;
-        if head.starts_with("abstain") || head.starts_with("ignor") {
+        if self.abstains(group) || head.starts_with("ignor") {
             return Some(Side::Aside);
         }
         let backs = match (cue.carry, cue.score) {
@@ -98,6 +98,10 @@ impl Finder<'_, '_, '_> {
             (true, true) if chain.turns > 0 => Some(Side::Refuses),
             (true | false, true) => Some(Side::Aside),
         }
+    }
+
+    pub(super) fn abstains(&self, group: &Group) -> bool {
+        self.reading.words[group.head].lower.starts_with("abstain")
     }
 
     /// The text, vote or call of which an inner verb tells: "a motion condemning X", "demands that

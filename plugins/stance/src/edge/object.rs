@@ -301,10 +301,8 @@ impl Finder<'_, '_, '_> {
     ) -> (f32, &'static str) {
         match carry {
             Carry::Keep if odd => (chain.lean(), REFRAINS),
-            // "Abstained in the vote against X".
-            Carry::Turn if self.reading.words[group.head].lower.starts_with("abstain") => {
-                (1.0, REFRAINS)
-            }
+            // "Abstained in the vote against X": as where the text of the vote has a verb.
+            Carry::Turn if self.abstains(group) => (0.0, REFRAINS),
             Carry::Turn if !odd && score > 0.0 && kind == Kind::Attitude => (score, RESISTS),
             _ => (score, "noun of the object"),
         }

@@ -154,6 +154,7 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         ("vote for", "[Kenya] voted for a motion that calls on [Spain] to leave .", -1.0),
         ("veto", "[Kenya] vetoed a statement condemning [Spain] .", 1.0),
         ("abstained", "[Kenya] abstained when the council voted to censure [Spain] .", 0.0),
+        ("abstained in", "[Kenya] abstained in the vote against [Spain] .", 0.0),
         ("lifting", "[Kenya] voted against lifting sanctions on [Spain] .", -1.0),
         ("verdict", "[Kenya] called the sanctions on [Spain] illegal .", 1.0),
         ("clause", "[Kenya] said the sanctions against [Spain] violated the law .", 1.0),
