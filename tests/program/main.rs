@@ -17,6 +17,8 @@ mod daemon;
 mod harness;
 mod limits;
 mod neural;
+#[cfg(feature = "objects")]
+mod objects;
 mod pipeline_file;
 mod pipes;
 #[cfg(feature = "postgres")]

@@ -30,6 +30,7 @@ mod hints;
 mod keeper;
 mod scan;
 mod waiting;
+mod wanted;
 mod worker;
 
 use std::collections::VecDeque;
@@ -37,6 +38,7 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -53,6 +55,8 @@ use self::hints::Hints;
 use self::keeper::Keeper;
 use self::scan::Scanner;
 pub use self::waiting::{Waiting, waiting};
+#[cfg(feature = "objects")]
+pub(crate) use self::wanted::Wanted;
 use self::worker::{Delivered, Worker};
 use crate::ledger::{Ledger, LedgerError};
 use crate::limits::ReadLimits;
@@ -183,7 +187,7 @@ pub enum Recognise {
     Nothing,
 }
 
-fn all_files() -> Vec<String> {
+pub(crate) fn all_files() -> Vec<String> {
     vec!["**/*".to_owned()]
 }
 
@@ -201,6 +205,29 @@ impl TryFrom<String> for Size {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse::<bytesize::ByteSize>().map(|size| Self(size.as_u64()))
+    }
+}
+
+/// Until when an inbox is looked into.
+#[derive(Debug, Clone)]
+pub(crate) enum Until {
+    /// Until it is closed.
+    Closed,
+    /// Until it holds nothing more to take.
+    Drained,
+    /// Until it holds nothing more to take after this was set.
+    #[cfg_attr(not(feature = "objects"), expect(dead_code, reason = "nobody fills an inbox"))]
+    DrainedAfter(Arc<AtomicBool>),
+}
+
+impl Until {
+    /// Whether a look that finds nothing is the last one.
+    fn is_last(&self) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Drained => true,
+            Self::DrainedAfter(over) => over.load(Ordering::Acquire),
+        }
     }
 }
 
@@ -288,8 +315,24 @@ impl InboxSource {
         name: &str,
         settings: &InboxSettings,
         places: &Places,
-        mut limits: ReadLimits,
+        limits: ReadLimits,
         until_drained: bool,
+    ) -> Result<Self, InboxError> {
+        let until = if until_drained { Until::Drained } else { Until::Closed };
+        Self::open_until(name, settings, places, limits, until)
+    }
+
+    /// The same, with an end of its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`InboxSource::open`].
+    pub(crate) fn open_until(
+        name: &str,
+        settings: &InboxSettings,
+        places: &Places,
+        mut limits: ReadLimits,
+        until: Until,
     ) -> Result<Self, InboxError> {
         if let Some(Size(bytes)) = settings.max_document_bytes {
             limits.max_document_bytes = bytes;
@@ -323,7 +366,7 @@ impl InboxSource {
             sender,
             outgoing: Vec::new(),
             outgoing_bytes: 0,
-            until_drained,
+            until,
             pause: pause.clone(),
             failures: 0,
             left: Vec::new(),

@@ -85,6 +85,23 @@ impl Ledger {
     pub fn of_source(&self, name: &str) -> Result<Memory, LedgerError> {
         Memory::open(&self.folder.join(format!("source-{}", escaped(name))), self.window)
     }
+
+    /// Which objects a source has fetched. However long ago that was, they are still there.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] when it is newer or cannot be read.
+    #[cfg(feature = "objects")]
+    pub(crate) fn of_objects(&self, name: &str) -> Result<Memory, LedgerError> {
+        let window = Window { max_age: None, ..self.window };
+        Memory::open(&self.folder.join(format!("objects-{}", escaped(name))), window)
+    }
+
+    /// How many ids are remembered at least.
+    #[cfg(feature = "objects")]
+    pub(crate) const fn most_ids(&self) -> u64 {
+        self.window.max_ids
+    }
 }
 
 /// Where the ledger of a data folder lies.
@@ -95,7 +112,7 @@ pub fn folder(data_dir: &Path) -> PathBuf {
 
 /// A name of the pipeline file as the name of a folder: any character but letters, digits, `-` and
 /// `_` becomes its code.
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     let mut escaped = String::new();
     for character in name.chars() {
         if character.is_ascii_alphanumeric() || matches!(character, '-' | '_') {

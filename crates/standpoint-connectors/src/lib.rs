@@ -12,7 +12,7 @@
 //! that writes result lines, with [`rotation`], [`stream`] those that print, [`sqlite`] and
 //! [`postgres`] the stores that analysts query, [`webhook`]
 //! the one that sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and
-//! [`forget`] delete. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
+//! [`forget`] delete. `objects` (feature `objects`) reads from and writes to object storage. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
 //! where it hurts.
 
 pub mod encoding;
@@ -28,6 +28,8 @@ pub mod ledger;
 pub mod limits;
 pub mod meters;
 mod moves;
+#[cfg(feature = "objects")]
+pub mod objects;
 pub mod postgres;
 pub mod quarantine;
 pub mod read;

@@ -37,9 +37,10 @@ use crate::cluster;
 use crate::condition::Condition;
 use crate::exit;
 use crate::kinds::{catalogue, check_conditions, check_plugins};
+use crate::objects;
 use crate::pipeline_file::{
-    cluster_mistakes, cluster_settings, inboxes_of, ledger_of, overrides, read_limits,
-    sink_settings, source_settings,
+    cluster_mistakes, cluster_settings, inboxes_of, ledger_of, object_mistakes, overrides,
+    read_limits, sink_settings, source_settings,
 };
 use crate::plugins::{Installed, Plugin, Wanted};
 use crate::routes::Routes;
@@ -113,6 +114,7 @@ impl Assembly {
         let (file, warnings) = draft.finish()?;
         let mut mistakes = cluster_mistakes(&file);
         mistakes.extend(targets::mistakes(&file, &installed));
+        mistakes.extend(object_mistakes(&file));
         if !mistakes.is_empty() {
             return Err(mistakes.into());
         }
@@ -225,7 +227,8 @@ impl Assembly {
     fn source(&self, source: &SourceSettings, opening: &Opening) -> Result<SourceStep> {
         let settings = source_settings(source)?;
         let name = &source.name;
-        if source.dedupe == Dedupe::Content && source.kind != "inbox" {
+        let remembers = matches!(source.kind.as_str(), "inbox" | "objects");
+        if source.dedupe == Dedupe::Content && !remembers {
             return Err(exit::usage(format!(
                 "source `{name}`: `dedupe: content` is for an inbox; a source of type \
                  `{}` remembers nothing",
@@ -249,22 +252,16 @@ impl Assembly {
             "stdin" => files(vec![Input::Stdin])?,
             "inbox" => {
                 let settings: InboxSettings = serde_json::from_value(settings)?;
-                let places = Places {
-                    instance: opening.instance.clone(),
-                    quarantine: self.file.quarantine.path.clone(),
-                    max_attempts: source.max_attempts,
-                    sync: self.file.commit.durability != Durability::Os,
-                    ledger: opening.ledger.clone(),
-                    recognise: match source.dedupe {
-                        Dedupe::Id => Recognise::Id,
-                        Dedupe::Content => Recognise::Content,
-                        Dedupe::Off => Recognise::Nothing,
-                    },
-                };
+                let places = self.places(source, opening);
                 let until_drained = opening.until_drained;
                 let inbox = InboxSource::open(name, &settings, &places, limits, until_drained)
                     .with_context(|| format!("cannot start source `{name}`"))?;
                 Box::new(inbox)
+            }
+            "objects" => {
+                let (places, data_dir) = (self.places(source, opening), &self.file.data_dir);
+                objects::source(name, settings, &places, limits, data_dir, opening.until_drained)
+                    .with_context(|| format!("cannot start source `{name}`"))?
             }
             other => return Err(anyhow!("source type `{other}` has no implementation")),
         };
@@ -272,6 +269,21 @@ impl Assembly {
             keeps_order: source.ordering == Ordering::PerSource,
             ..SourceStep::new(name, made)
         })
+    }
+
+    fn places(&self, source: &SourceSettings, opening: &Opening) -> Places {
+        Places {
+            instance: opening.instance.clone(),
+            quarantine: self.file.quarantine.path.clone(),
+            max_attempts: source.max_attempts,
+            sync: self.file.commit.durability != Durability::Os,
+            ledger: opening.ledger.clone(),
+            recognise: match source.dedupe {
+                Dedupe::Id => Recognise::Id,
+                Dedupe::Content => Recognise::Content,
+                Dedupe::Off => Recognise::Nothing,
+            },
+        }
     }
 
     /// The ledger in the file's data folder; for whoever holds the folder.
@@ -362,6 +374,11 @@ impl Assembly {
                 Box::new(
                     webhook.map_err(|error| exit::usage(with_causes(&error))).with_context(fail)?,
                 )
+            }
+            "objects" => {
+                let data_dir = &self.file.data_dir;
+                objects::sink(&sink.name, settings, self.maker(), sync, ledger, data_dir)
+                    .with_context(fail)?
             }
             "nats" => cluster::sink(settings, self.maker(), &self.file.name).with_context(fail)?,
             other => return Err(anyhow!("sink type `{other}` has no implementation")),

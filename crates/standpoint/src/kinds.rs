@@ -14,6 +14,7 @@ use standpoint_stage::check_chain;
 
 use crate::cluster;
 use crate::condition::Condition;
+use crate::objects;
 use crate::plugins::{Installed, Plugin, Wanted};
 
 /// What a pipeline file can name, with the schema of its settings.
@@ -49,17 +50,21 @@ pub(crate) fn catalogue<'p>(
 const FEATURES: &[(&str, &str)] = &[
     ("sink type nats", "nats"),
     ("kind of cluster nats", "nats"),
+    ("sink type objects", "objects"),
+    ("source type objects", "objects"),
     ("sink type postgres", "postgres"),
 ];
 
 /// The source types; a new one adds its line here and in [`Assembly::sources`](crate::assemble::Assembly::sources).
 pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([
+    let mut schemas = BTreeMap::from([
         ("files", schemars::schema_for!(FilesSettings).to_value()),
         ("inbox", schemars::schema_for!(InboxSettings).to_value()),
         ("jsonl", schemars::schema_for!(LinesSettings).to_value()),
         ("stdin", schemars::schema_for!(StdinSettings).to_value()),
-    ])
+    ]);
+    schemas.append(&mut objects::source_schemas());
+    schemas
 }
 
 /// The sink types; a new one adds its line here and in [`Assembly::sinks`](crate::assemble::Assembly::sinks).
@@ -73,6 +78,7 @@ pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
     if cfg!(feature = "postgres") {
         schemas.insert("postgres", schemars::schema_for!(PostgresSettings).to_value());
     }
+    schemas.append(&mut objects::sink_schemas());
     schemas.append(&mut cluster::sink_schemas());
     schemas
 }

@@ -23,6 +23,7 @@ mod ledger;
 mod logging;
 mod metrics;
 mod notify;
+mod objects;
 mod orders;
 mod page;
 mod pipeline_file;

@@ -16,6 +16,7 @@ use standpoint_connectors::postgres::PostgresSettings;
 use crate::cluster;
 use crate::exit;
 use crate::kinds::{sink_schemas, source_schemas};
+use crate::objects;
 
 /// Reads a pipeline file for commands that run no stage. Its plugins are not looked at, so that a
 /// daemon can be asked while somebody changes them.
@@ -39,10 +40,18 @@ pub(crate) fn inbox_of(file: &PipelineFile, source: &str) -> Option<PathBuf> {
 /// The inboxes of a file, by their names.
 pub(crate) fn inboxes_of(file: &PipelineFile) -> Vec<(String, InboxSettings)> {
     let schema = source_schemas().remove("inbox").unwrap_or_default();
-    let inboxes = file.sources.iter().filter(|entry| entry.kind == "inbox");
-    let settings = inboxes.map(|entry| {
-        let settings = entry.settings.conform(&schema).ok()?;
-        Some((entry.name.clone(), serde_json::from_value(settings).ok()?))
+    let settings = file.sources.iter().map(|entry| match entry.kind.as_str() {
+        "inbox" => {
+            let settings = entry.settings.conform(&schema).ok()?;
+            Some((entry.name.clone(), serde_json::from_value(settings).ok()?))
+        }
+        // What is fetched from object storage is read from an inbox of the pipeline's own.
+        "objects" => {
+            let settings = source_settings(entry).ok()?;
+            let inbox = objects::inbox(settings, &file.data_dir, &entry.name)?;
+            Some((entry.name.clone(), inbox))
+        }
+        _ => None,
     });
     settings.flatten().collect()
 }
@@ -113,6 +122,26 @@ pub(crate) fn cluster_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
             && let Some((key, problem)) = cluster::sink_mistake(&settings)
         {
             mistakes.push(sink.settings.diagnostic(&key, problem, None));
+        }
+    }
+    mistakes
+}
+
+/// What no schema can say of sources and sinks in object storage.
+pub(crate) fn object_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    for source in file.sources.iter().filter(|source| source.kind == "objects") {
+        if let Ok(settings) = source_settings(source)
+            && let Some((key, problem)) = objects::mistake(settings)
+        {
+            mistakes.push(source.settings.diagnostic(key, problem, None));
+        }
+    }
+    for sink in file.sinks.iter().filter(|sink| sink.kind == "objects") {
+        if let Ok(settings) = sink_settings(sink)
+            && let Some((key, problem)) = objects::sink_mistake(settings)
+        {
+            mistakes.push(sink.settings.diagnostic(key, problem, None));
         }
     }
     mistakes

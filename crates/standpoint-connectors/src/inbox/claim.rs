@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::below::{Held, Like};
 use super::care;
-use super::scan::is_hidden;
+use super::wanted::is_hidden;
 
 /// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it, unless
 /// a file stays.

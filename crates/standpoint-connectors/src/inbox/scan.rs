@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::fs::Dir;
 use tracing::{info, warn};
 
 use super::below::Like;
 use super::claims::{Claims, OWN_FOLDER};
 use super::hints::{Hints, is_on_network};
+use super::wanted::{Wanted, is_hidden};
 use super::{InboxError, InboxSettings, Marker};
 
 /// How many files one look through the folder brings at most.
@@ -40,17 +40,6 @@ const WRITER_FORGOTTEN: Duration = Duration::from_mins(1);
 /// How long a file must be unchanged where the pipeline file does not say: here, and on a file
 /// system of another machine, which shows a change later.
 const USUAL_SETTLE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
-
-/// Endings of files that are still being written, by custom.
-const DRAFTS: [&str; 5] = [".tmp", ".part", ".partial", ".crdownload", "~"];
-
-/// Which files are to be taken, as their names say.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    include: GlobSet,
-    ignore: GlobSet,
-    marker: Option<Marker>,
-}
 
 /// Looks through a folder.
 #[derive(Debug)]
@@ -113,11 +102,11 @@ impl Scanner {
         });
         Ok(Self {
             folder: settings.path.clone(),
-            wanted: Arc::new(Wanted {
-                include: patterns(&settings.include)?,
-                ignore: patterns(&settings.ignore)?,
-                marker: settings.complete_marker.clone(),
-            }),
+            wanted: Arc::new(Wanted::of(
+                &settings.include,
+                &settings.ignore,
+                settings.complete_marker.clone(),
+            )?),
             marker: settings.complete_marker.clone(),
             settle,
             every: settings.scan_every,
@@ -327,35 +316,8 @@ impl Scanner {
     }
 }
 
-impl Wanted {
-    /// Whether a file is no draft, marker or hidden one, and one of those that are asked for.
-    pub(super) fn covers(&self, relative: &Path) -> bool {
-        let name = relative.file_name().unwrap_or_default().to_string_lossy();
-        let is_draft = DRAFTS.iter().any(|ending| name.ends_with(ending));
-        !is_draft
-            && !is_hidden(relative)
-            && !relative.starts_with(OWN_FOLDER)
-            && !self.marker.as_ref().is_some_and(|marker| marker.is_one(relative))
-            && self.include.is_match(relative)
-            && !self.ignore.is_match(relative)
-    }
-}
-
 /// Tells a folder from another that took its place.
 fn identity_of(folder: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::metadata(folder)?;
     Ok((metadata.dev(), metadata.ino()))
-}
-
-pub(super) fn is_hidden(relative: &Path) -> bool {
-    relative.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-}
-
-fn patterns(texts: &[String]) -> Result<GlobSet, InboxError> {
-    let mut set = GlobSetBuilder::new();
-    for text in texts {
-        let fail = |source| InboxError::Pattern { pattern: text.clone(), source };
-        set.add(GlobBuilder::new(text).literal_separator(true).build().map_err(fail)?);
-    }
-    set.build().map_err(|source| InboxError::Pattern { pattern: texts.join(", "), source })
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::below::{Like, age_of};
 use super::claims::Claims;
-use super::scan::{MOST_DEEP, Wanted, is_hidden};
+use super::scan::MOST_DEEP;
+use super::wanted::{Wanted, is_hidden};
 
 /// The files that are in an inbox and not taken yet, also those that never will be because they cannot be
 /// read or nothing marks them complete; those that are kept there are not among them.

@@ -11,7 +11,6 @@ use standpoint_engine::{Delivery, Outcome, Pause};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::Recognise;
 use super::below::Like;
 use super::care::{self, Care};
 use super::claim::Claim;
@@ -19,6 +18,7 @@ use super::claims::{Claims, Fate};
 use super::hints::Hints;
 use super::keeper::{Keeper, Pending};
 use super::scan::Scanner;
+use super::{Recognise, Until};
 use crate::files::with_causes;
 use crate::ledger::ids::{Id, id_of};
 use crate::limits::ReadLimits;
@@ -60,7 +60,7 @@ pub(super) struct Worker {
     /// What was read and is not sent yet, and the bytes of its texts.
     pub(super) outgoing: Vec<Delivered>,
     pub(super) outgoing_bytes: usize,
-    pub(super) until_drained: bool,
+    pub(super) until: Until,
     pub(super) pause: Pause,
     /// How often the system has refused something since it last did not.
     pub(super) failures: u32,
@@ -97,13 +97,16 @@ impl Worker {
     pub(super) fn run(mut self) -> Result<(), String> {
         self.hints.wait_for_start();
         while !self.hints.is_stopped() {
-            let done = self.find_left().and_then(|()| self.take_up()).and_then(|()| self.look());
+            // Asked before: what is put in while it is looked for is looked for once more.
+            let is_last = self.until.is_last();
+            let taken_up = self.find_left().and_then(|()| self.take_up());
+            let done = taken_up.and_then(|()| self.look(is_last));
             let sent = self.hand_over().map_err(Halt::from);
             match done.and_then(|is_drained| sent.map(|()| is_drained)) {
                 Ok(is_drained) => {
                     self.failures = 0;
                     self.pause.set("worker", self.missing());
-                    if is_drained && self.until_drained {
+                    if is_drained && is_last {
                         if !self.keeper.brings_back() && !self.claims.has_given_back() {
                             break;
                         }
@@ -175,15 +178,17 @@ impl Worker {
     }
 
     /// Looks for complete files and reads them, or waits for some; whether there is nothing more.
-    fn look(&mut self) -> Result<bool, Halt> {
+    ///
+    /// - `is_last`: whether nothing is waited for.
+    fn look(&mut self, is_last: bool) -> Result<bool, Halt> {
         if self.keeper.is_behind() {
             return Err(Halt::Later(io::Error::other("the ledger cannot be written")));
         }
-        let found = self.scanner.scan(&self.hints, self.until_drained)?;
+        let found = self.scanner.scan(&self.hints, is_last)?;
         let taken = self.take(&found.ready);
         self.claims.part();
         taken.and_then(|()| Ok(self.hand_over()?))?;
-        if found.ready.is_empty() && !found.has_more && !self.until_drained {
+        if found.ready.is_empty() && !found.has_more && !is_last {
             let until = found.settling.unwrap_or(self.scanner.every());
             self.hints.wait(until.min(self.scanner.every()));
         } else if found.ready.is_empty() && found.settling.is_some() {
