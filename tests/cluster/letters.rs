@@ -41,6 +41,97 @@ fn a_document_that_fails_goes_to_the_dead_letters_with_its_reason() {
 }
 
 #[test]
+fn dead_letters_are_listed_shown_tried_again_and_deleted() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "max_attempts": 1 }));
+    let pipeline = field.at("worker.yaml");
+    let quarantine = |arguments: &[&str]| {
+        let command = ["quarantine", arguments[0], "-c", pipeline.to_str().unwrap()];
+        crate::harness::run(&[&command, &arguments[1..]].concat())
+    };
+    let told = quarantine(&["list"]).expect(1).stderr;
+    assert!(told.contains("there is no stream DOCS yet"), "{told}");
+    // The stage panics at the first and at the second, and what follows is no document.
+    let large = format!("Panic {}.", "a".repeat(2 << 20));
+    field.publish_texts([&"Panic now.".to_owned(), &large].into_iter());
+    assert_eq!(quarantine(&["list"]).expect(0).stdout, "there are no dead letters\n");
+    let mut wire = field.server.wire().unwrap();
+    wire.request("docs.0", b"rubb\x1bish").unwrap();
+    let number = field.start();
+    field.drained(Duration::from_mins(1));
+    let is_buried = || field.server.messages("DOCS_DEAD") == Some(3);
+    assert!(crate::harness::becomes_true(is_buried), "{}", field.log());
+
+    let listed = quarantine(&["list"]).expect(0).stdout;
+    assert_eq!(listed.lines().count(), 6, "{listed}");
+    assert!(listed.contains("\n    mischief: ") && listed.contains("asked to panic"), "{listed}");
+    let json = quarantine(&["list", "--format", "json"]).expect(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let shown: Vec<serde_json::Value> = (0..3)
+        .map(|index| {
+            let number = json[index]["letter"].as_u64().unwrap().to_string();
+            let shown = quarantine(&["show", &number]).expect(0).stdout;
+            serde_json::from_str(&shown).unwrap()
+        })
+        .collect();
+    let of = |content: &str| {
+        let is_it =
+            |letter: &&serde_json::Value| letter["content"].as_str().unwrap().contains(content);
+        let letter = shown.iter().find(is_it).unwrap();
+        (letter["letter"].as_u64().unwrap().to_string(), letter.clone())
+    };
+    let (panicked, letter) = of("Panic now.");
+    assert_eq!(letter["reason"]["stage"], "mischief");
+    assert_eq!(letter["reason"]["attempts"], 1);
+    let (large, letter) = of("Panic aaaa");
+    assert_eq!(letter["bytes"], 0, "its content is in the object store");
+    let (rubbish, letter) = of("rubb");
+    assert!(letter["reason"]["reason"].as_str().unwrap().contains("no document"), "{letter}");
+    for name in ["999", "../worker.yaml", "-1"] {
+        let told = quarantine(&["show", "--", name]).expect(2).stderr;
+        assert!(told.contains("there is no such dead letter"), "{told}");
+    }
+
+    // Whoever gave it up reads it again, at once and from the beginning, though the server and the
+    // worker know its id; and once more, for it fails again.
+    for attempt in 1..=2 {
+        let id = &of("Panic now.").1["reason"]["id"];
+        let json = quarantine(&["list", "--format", "json"]).expect(0).stdout;
+        let json: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+        let letter = json.iter().find(|letter| letter["reason"]["id"] == *id).unwrap();
+        let name = letter["letter"].to_string();
+        assert_eq!(name == panicked, attempt == 1);
+        let told = quarantine(&["replay", &name]).expect(0).stdout;
+        assert_eq!(told, format!("{name}: back in the stream\n"));
+        let died = || {
+            let status = field.status(number);
+            status.is_some_and(|status| status["cluster"]["dead_lettered"] == 3 + attempt)
+        };
+        assert!(crate::harness::becomes_true(died), "{}", field.log());
+    }
+    // A pipeline that can read them takes them, also what somebody else published under an id.
+    field.signal(number, rustix::process::Signal::TERM);
+    assert_eq!(field.wait(number), Some(3), "{}", field.log());
+    let told = quarantine(&["purge", &rubbish]).expect(0).stdout;
+    assert_eq!(told, format!("{rubbish}: deleted\n"));
+    assert_eq!(quarantine(&["purge", "--older-than", "1h"]).expect(0).stdout, "");
+    field.write_pipeline("worker.yaml", &json!({}), &json!({ "stages": ["tokenise"] }));
+    let told = quarantine(&["replay", "--all"]).expect(0).stdout;
+    assert_eq!(told.matches(": back in the stream").count(), 2, "{told}");
+    assert!(told.contains(&large), "{told}");
+    assert_eq!(quarantine(&["list"]).expect(0).stdout, "there are no dead letters\n");
+    let number = field.start_with(&["--once"]);
+    assert_eq!(field.wait(number), Some(0), "{}", field.log());
+    assert_eq!(field.server.messages("RESULTS"), Some(2), "{}", field.log());
+    quarantine(&["purge"]).expect(2);
+    field.server.kill();
+    let told = quarantine(&["list"]).expect(1).stderr;
+    assert!(told.contains("the dead letters cannot be looked at: cannot connect to"), "{told}");
+}
+
+#[test]
 fn a_document_that_ends_its_workers_is_set_aside_and_the_others_go_on() {
     if !is_installed() {
         return;

@@ -8,7 +8,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::{Acker, PublishMessage};
 use async_nats::jetstream::{self, AckKind};
 use async_nats::{HeaderMap, Message};
@@ -22,9 +21,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::connect::is_connected;
+use crate::letters::{ATTEMPTS_HEADER, REASON_HEADER, STAGE_HEADER};
 use crate::meters;
 use crate::queue::Queue;
-use crate::record::{OBJECT_HEADER, RECORD_HEADER, decode};
+use crate::record::{OBJECT_HEADER, RECORD_HEADER, REPLAY_HEADER, decode, message_id};
 use crate::settings::NatsSettings;
 
 /// From which delivery on a document is treated as one that may end its worker.
@@ -70,6 +70,8 @@ struct Held {
     acker: Arc<Acker>,
     message: Message,
     id: String,
+    /// What it is remembered by once it is done: its id, and which time it was tried again.
+    mark: String,
     delivered: i64,
     /// The partition that it is of, where there is an order.
     partition: Option<u32>,
@@ -200,9 +202,14 @@ impl Desk {
         }
         let headers = message.headers.as_ref();
         let is_ours = headers.is_some_and(|headers| headers.get(RECORD_HEADER).is_some());
-        let known = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID)).filter(|_| is_ours);
+        let known = headers.and_then(message_id).filter(|_| is_ours);
+        let replay = headers.and_then(|headers| headers.get(REPLAY_HEADER));
+        let mark_of = |id: &str| match replay {
+            Some(replay) => format!("{id} {replay}"),
+            None => id.to_owned(),
+        };
         if let Some(id) = known
-            && lock(&self.known).has(id.as_str())
+            && lock(&self.known).has(&mark_of(id.as_str()))
         {
             self.recognise(&acker).await;
             return;
@@ -219,7 +226,8 @@ impl Desk {
             Ok(document) => document.id().to_owned(),
             Err(_) => known.map(ToString::to_string).unwrap_or_default(),
         };
-        if !id.is_empty() && lock(&self.known).has(&id) {
+        let mark = mark_of(&id);
+        if !id.is_empty() && lock(&self.known).has(&mark) {
             self.recognise(&acker).await;
             return;
         }
@@ -232,6 +240,7 @@ impl Desk {
             acker,
             message,
             id,
+            mark,
             delivered,
             partition: taking.partition,
             is_suspect,
@@ -372,7 +381,7 @@ impl Desk {
         // The id is known before the message leaves, so that it is never neither.
         let is_done = outcome == Outcome::Done;
         if is_done && let Some(held) = lock(&self.held).get(&sequence) {
-            lock(&self.known).add(&held.id);
+            lock(&self.known).add(&held.mark);
         }
         let Some(held) = lock(&self.held).remove(&sequence) else { return };
         if held.is_suspect {
@@ -418,9 +427,9 @@ impl Desk {
         let subject = self.queue.dead_subject(held.message.subject.as_str());
         let mut headers = held.message.headers.clone().unwrap_or_default();
         let reason: String = failure.reason.chars().take(MOST_REASON).collect();
-        set(&mut headers, "Standpoint-Stage", &failure.stage);
-        set(&mut headers, "Standpoint-Reason", &reason);
-        set(&mut headers, "Standpoint-Attempts", &held.delivered.to_string());
+        set(&mut headers, STAGE_HEADER, &failure.stage);
+        set(&mut headers, REASON_HEADER, &reason);
+        set(&mut headers, ATTEMPTS_HEADER, &held.delivered.to_string());
         let mut pause = self.settings.retry_delay;
         loop {
             let letter = PublishMessage::build()
@@ -441,7 +450,7 @@ impl Desk {
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_DELAY);
         }
-        lock(&self.known).add(&held.id);
+        lock(&self.known).add(&held.mark);
         self.say(&held.acker, AckKind::Term).await;
         meters::change(|reading| reading.dead_lettered += 1);
         warn!(id = held.id, stage = failure.stage, reason, "a document went to the dead letters");

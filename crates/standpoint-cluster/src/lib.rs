@@ -19,12 +19,13 @@
 //!
 //! Modules in reading order: [`settings`]; `connect`, `record` (a document as a message) and
 //! `partition`; `queue` (what there is on the server); [`source`], with `desk` (what is held),
-//! `lane` (how it is read), `leases` and `watch`; [`sink`]; [`meters`].
+//! `lane` (how it is read), `leases` and `watch`; [`letters`] (what was given up); [`sink`]; [`meters`].
 
 mod connect;
 mod desk;
 mod lane;
 mod leases;
+pub mod letters;
 pub mod meters;
 mod partition;
 mod queue;

@@ -208,6 +208,13 @@ impl Queue {
         format!("{prefix}-dead{rest}")
     }
 
+    /// Where a document goes when it is taken from the dead letters: the other way round.
+    pub(crate) fn live_subject(&self, dead_subject: &str) -> String {
+        let prefix = prefix(&self.name);
+        let rest = dead_subject.strip_prefix(&format!("{prefix}-dead")).unwrap_or(".0");
+        format!("{prefix}{rest}")
+    }
+
     /// Publishes a document; it is in the queue once the future that is returned has an answer.
     pub(crate) async fn publish(
         &self,

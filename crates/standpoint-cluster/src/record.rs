@@ -22,6 +22,14 @@ pub(crate) const RECORD_VERSION: &str = "1";
 /// The object that holds a document that is too large for a message.
 pub(crate) const OBJECT_HEADER: &str = "Standpoint-Object";
 
+/// The id that a message was published with first, where it was published again: the server would
+/// take it for a repetition under that id.
+pub(crate) const MESSAGE_ID_HEADER: &str = "Standpoint-Message-Id";
+
+/// Says that somebody had a dead letter tried again, and which: what became of its document before
+/// says nothing of it now.
+pub(crate) const REPLAY_HEADER: &str = "Standpoint-Replay";
+
 /// The longest id that is taken from a message.
 const MOST_ID_BYTES: usize = 256;
 
@@ -122,7 +130,7 @@ pub(crate) fn decode(
         None => {
             let content = json::read_record(text, 1, limits.max_json_depth)
                 .map_err(|error| form(error.to_string()))?;
-            let known = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
+            let known = headers.and_then(message_id);
             let given = content.id.as_deref().or(known.map(HeaderValue::as_str));
             let id = RecordIds::new(stream, subject).next(given, payload);
             let source = SourceRef {
@@ -147,6 +155,11 @@ pub(crate) fn decode(
         return Err(RecordError::Large { allowed: limits.max_document_bytes, found });
     }
     Ok(document)
+}
+
+/// The id that a message was published with first.
+pub(crate) fn message_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(MESSAGE_ID_HEADER).or_else(|| headers.get(NATS_MESSAGE_ID))
 }
 
 fn ours(text: &str) -> Result<Document<'static>, RecordError> {
@@ -206,6 +219,14 @@ mod tests {
         known.insert(NATS_MESSAGE_ID, "m-1");
         let plain = br#"{"text": "Minsk agreed."}"#;
         assert_ne!(read(Some(&known), plain).unwrap().id(), read(None, plain).unwrap().id());
+        // Published again under another id, it is the document that it was.
+        let mut again = HeaderMap::new();
+        again.insert(NATS_MESSAGE_ID, "letter 3");
+        again.insert(MESSAGE_ID_HEADER, "m-1");
+        assert_eq!(
+            read(Some(&known), plain).unwrap().id(),
+            read(Some(&again), plain).unwrap().id()
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 use crate::desk::Desk;
 use crate::lane::SHARED;
 use crate::meters;
+use crate::record::{MESSAGE_ID_HEADER, message_id};
 use crate::settings::Ordering;
 
 /// How often the stream is looked at.
@@ -205,6 +206,9 @@ async fn put_again(desk: &Desk, message: StreamMessage) -> Result<(), PublishErr
         for value in values {
             headers.append(name.clone(), value.clone());
         }
+    }
+    if let Some(id) = message_id(&message.headers) {
+        headers.insert(MESSAGE_ID_HEADER, id.clone());
     }
     let again = PublishMessage::build().payload(message.payload).headers(headers);
     desk.queue.context.send_publish(message.subject, again).await?.await.map(drop)

@@ -65,7 +65,8 @@ pub(crate) enum Command {
     Top(Top),
     /// Print a sample of the documents that pass through a running daemon, as result lines.
     Tap(Tap),
-    /// See, try again or delete the files that a daemon put into quarantine.
+    /// See, try again or delete the files that a daemon put into quarantine, or the dead letters of
+    /// a cluster.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
     /// Look at what a daemon remembers.
@@ -277,7 +278,7 @@ pub(crate) struct Status {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
-    /// List the files, the oldest first, with the reason of each.
+    /// List the files or dead letters, the oldest first, with the reason of each.
     List {
         #[command(flatten)]
         of: Quarantine,
@@ -285,22 +286,22 @@ pub(crate) enum QuarantineCommand {
         #[arg(long, default_value = "text", value_name = "FORMAT")]
         format: ReportFormat,
     },
-    /// Print all that is known of one file.
+    /// Print all that is known of one of them.
     Show {
         #[command(flatten)]
         of: Quarantine,
-        /// The file, as `list` names it.
+        /// The file, or the number of a dead letter, as `list` names it.
         #[arg(value_name = "FILE")]
         name: PathBuf,
     },
-    /// Move files back into the inbox that they came from.
+    /// Move files back into the inbox that they came from, dead letters into the stream.
     Replay {
         #[command(flatten)]
         of: Quarantine,
         #[command(flatten)]
         which: Which,
     },
-    /// Delete files.
+    /// Delete files or dead letters.
     Purge {
         #[command(flatten)]
         of: Quarantine,
@@ -358,11 +359,11 @@ pub(crate) struct Quarantine {
     pub(crate) config: PathBuf,
 }
 
-/// Which files in quarantine.
+/// Which files in quarantine, or dead letters.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Which {
-    /// The files, as `list` names them.
+    /// The files, or the numbers of dead letters, as `list` names them.
     #[arg(value_name = "FILE")]
     pub(crate) names: Vec<PathBuf>,
 

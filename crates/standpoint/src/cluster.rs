@@ -100,6 +100,7 @@ mod nats {
 
     use super::{BTreeMap, Cluster, Maker, Mistake, ReadLimits, Result, Sink, Source, Value};
     use crate::exit;
+    pub(crate) use crate::letters::answer as dead_letters;
 
     /// What a cluster can share its work over, with the schema of its settings.
     pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
@@ -183,7 +184,8 @@ mod nats {
 #[cfg(not(feature = "nats"))]
 mod nats {
     use super::{BTreeMap, Cluster, Maker, Mistake, ReadLimits, Result, Sink, Source, Value};
-    use crate::exit;
+    use crate::cli::QuarantineCommand;
+    use crate::exit::{self, Exit};
 
     pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
         BTreeMap::new()
@@ -222,9 +224,15 @@ mod nats {
         None
     }
 
+    pub(crate) fn dead_letters(_: Value, _: u64, _: &QuarantineCommand) -> Result<(String, Exit)> {
+        Err(lacking())
+    }
+
     fn lacking() -> anyhow::Error {
         exit::usage("this build speaks no NATS: build the program with `--features nats`")
     }
 }
 
-pub(crate) use nats::{feed, mistake, own, schemas, sink, sink_mistake, sink_schemas, source};
+pub(crate) use nats::{
+    dead_letters, feed, mistake, own, schemas, sink, sink_mistake, sink_schemas, source,
+};

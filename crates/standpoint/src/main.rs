@@ -20,6 +20,8 @@ mod explain;
 mod forget;
 mod kinds;
 mod ledger;
+#[cfg(feature = "nats")]
+mod letters;
 mod logging;
 mod metrics;
 mod notify;

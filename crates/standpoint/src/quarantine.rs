@@ -1,4 +1,4 @@
-//! `quarantine`: what failed, why, and again.
+//! `quarantine`: what failed, why, and again; where daemons share a stream, its dead letters.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,8 +10,9 @@ use standpoint_config::{Durability, PipelineFile};
 use standpoint_connectors::quarantine::{self, Entry, Reason};
 
 use crate::cli::{QuarantineCommand, ReportFormat, Which};
+use crate::cluster;
 use crate::exit::{self, Exit};
-use crate::pipeline_file::{inbox_of, pipeline_file, read_limits};
+use crate::pipeline_file::{cluster_settings, inbox_of, pipeline_file, read_limits};
 use crate::style::harmless;
 
 /// Answers one of the commands with what is to be printed.
@@ -20,21 +21,24 @@ use crate::style::harmless;
 ///
 /// When the pipeline file or the quarantine cannot be read, or no such file is there.
 pub(crate) fn answer(command: &QuarantineCommand) -> Result<(String, Exit)> {
+    let (QuarantineCommand::List { of, .. }
+    | QuarantineCommand::Show { of, .. }
+    | QuarantineCommand::Replay { of, .. }
+    | QuarantineCommand::Purge { of, .. }) = command;
+    let file = pipeline_file(&of.config)?;
+    if let Some(settings) = cluster_settings(&file)? {
+        return cluster::dead_letters(settings, file.limits.max_document_bytes, command);
+    }
     match command {
-        QuarantineCommand::List { of, format } => {
-            let entries = entries(&pipeline_file(&of.config)?)?;
-            Ok((list(&entries, *format), Exit::Done))
-        }
-        QuarantineCommand::Show { of, name } => {
-            let entries = entries(&pipeline_file(&of.config)?)?;
+        QuarantineCommand::List { format, .. } => Ok((list(&entries(&file)?, *format), Exit::Done)),
+        QuarantineCommand::Show { name, .. } => {
+            let entries = entries(&file)?;
             Ok((format!("{:#}\n", as_json(named(&entries, name)?)), Exit::Done))
         }
-        QuarantineCommand::Replay { of, which } => {
-            let file = pipeline_file(&of.config)?;
+        QuarantineCommand::Replay { which, .. } => {
             for_each(&file, which, "back in the inbox", |entries| replay(&file, entries))
         }
-        QuarantineCommand::Purge { of, which } => {
-            let file = pipeline_file(&of.config)?;
+        QuarantineCommand::Purge { which, .. } => {
             let folder = &file.quarantine.path;
             for_each(&file, which, "deleted", |entries| {
                 Ok(entries.iter().try_for_each(|entry| quarantine::purge(folder, entry))?)
