@@ -20,14 +20,15 @@ pub type Id = [u8; 16];
 
 const ID_BYTES: usize = size_of::<Id>();
 
-/// How many ids a run holds, usually; fewer after some were forgotten.
-pub const RUN_IDS: usize = 1 << 16;
+/// How many ids a run holds, usually; fewer after some were forgotten, and up to a group more. A set
+/// of so many has its smallest room for 16 bits of them: with some more it would take twice as much.
+pub const RUN_IDS: usize = 55 << 10;
 
 const MAGIC: &[u8; 12] = b"standpoint\0r";
 const HEADER: usize = MAGIC.len() + 5 * 4;
 
-/// 16 bits for each id and 8 of them set: a stranger passes once in 1,700 times.
-const FILTER_BYTES: usize = RUN_IDS * 2;
+/// At least 16 bits for each id and 8 of them set: a stranger passes once in 1,700 times.
+const FILTER_BYTES: usize = 1 << 17;
 const FILTER_HASHES: u64 = 8;
 
 /// The id of a document as the ledger keeps it.
@@ -77,21 +78,24 @@ impl Run {
                 filter[bit / 8] |= 1 << (bit % 8);
             }
         }
-        let flat = ids.concat();
+        let ids = ids.as_flattened();
+        let count = ids.len() / ID_BYTES;
         let mut header = Vec::with_capacity(HEADER);
         header.extend(MAGIC);
-        for number in [FORMAT, ids.len() as u32, crc32fast::hash(&filter), crc32fast::hash(&flat)] {
+        for number in [FORMAT, count as u32, crc32fast::hash(&filter), crc32fast::hash(ids)] {
             header.extend(number.to_le_bytes());
         }
         header.extend(crc32fast::hash(&header).to_le_bytes());
         let draft = with_ending(path, ".draft");
         let mut file =
             File::options().read(true).write(true).create(true).truncate(true).open(&draft)?;
-        file.write_all(&[header, filter.clone(), flat].concat())?;
+        for part in [&header, &filter, ids] {
+            file.write_all(part)?;
+        }
         file.sync_all()?;
         fs::rename(&draft, path)?;
         sync_folder(parent_of(path));
-        Ok(Self { path: path.to_owned(), file, count: ids.len(), filter, made: SystemTime::now() })
+        Ok(Self { path: path.to_owned(), file, count, filter, made: SystemTime::now() })
     }
 
     /// Opens a run; `None` where it is damaged.
