@@ -1,5 +1,6 @@
 //! Many daemons over one stream, on a real NATS server that the tests start themselves: workers
-//! killed and stopped at random, the server killed, order, dead letters, large documents.
+//! killed and stopped at random, the server killed, workers cut off from it, order, dead letters,
+//! large documents.
 //!
 //! The short form is run by two commands, the first of which makes the plugin that misbehaves; the
 //! long form, which prints figures, by the second with what follows it here:
@@ -12,8 +13,8 @@
 //! Without `nats-server` (Debian's package of that name) the tests say so and pass; where the
 //! variable `CI` is set they fail.
 //!
-//! Modules: `wire` speaks to the server, `server` is one, `field` is a server with its workers and
-//! the account of what came out; the others break something each.
+//! Modules: `wire` speaks to the server, `server` is one, `cable` leads to it, `field` is a server with
+//! its workers and the account of what came out; the others break something each.
 
 #![expect(
     clippy::unwrap_used,
@@ -23,6 +24,7 @@
     reason = "a test stops where something is not as it should be, and tells what it measured"
 )]
 
+mod cable;
 mod chaos;
 mod field;
 #[path = "../program/harness.rs"]
@@ -31,6 +33,7 @@ mod harness;
 mod letters;
 mod operations;
 mod order;
+mod partition;
 mod scaling;
 mod server;
 mod wire;
