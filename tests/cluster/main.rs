@@ -26,11 +26,13 @@
 
 mod cable;
 mod chaos;
+mod documented;
 mod field;
 #[path = "../program/harness.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the program")]
 mod harness;
 mod letters;
+mod logins;
 mod operations;
 mod order;
 mod partition;
