@@ -16,9 +16,11 @@ mod commands;
 mod daemon;
 mod harness;
 mod limits;
+mod metrics;
 mod neural;
 #[cfg(feature = "objects")]
 mod objects;
+mod packaging;
 mod pipeline_file;
 mod pipes;
 #[cfg(feature = "postgres")]
