@@ -105,6 +105,8 @@ fn check(result: &Value) {
         check_stance(&stance["author"], text);
         for actor in stance["actors"].as_array().unwrap() {
             assert_ne!(actor["id"], stance["target"]["id"], "the target is an actor");
+            let name = actor["name"].as_str().unwrap();
+            assert!(!name.ends_with("'s"), "{name} is called by its possessive");
             check_stance(actor, text);
         }
     }

@@ -1,6 +1,7 @@
 //! The formats that files come in, by the ending of their names.
 
 pub mod csv;
+pub(crate) mod date;
 pub(crate) mod feed;
 pub mod html;
 pub mod json;

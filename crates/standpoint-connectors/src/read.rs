@@ -10,7 +10,7 @@ use standpoint_document::{Document, Metadata, SourceRef};
 
 use crate::encoding;
 use crate::formats::{
-    Compression, Content, Format, Raw, csv, feed, html, json, mail, markdown, text,
+    Compression, Content, Format, Raw, csv, date, feed, html, json, mail, markdown, text,
 };
 use crate::identity::{self, RecordIds};
 use crate::limits::ReadLimits;
@@ -186,13 +186,20 @@ fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'s
         return Err(ReadError::Empty { bytes: content.text.len() });
     }
     let found = content.text.len() as u64;
-    let document = Document::new(id, content.text).map_err(|_| ReadError::Limit {
+    let published = content.published.as_deref().map(|date| date::iso(date).ok_or(date));
+    let mut document = Document::new(id, content.text).map_err(|_| ReadError::Limit {
         limit: "the length of a document in bytes",
         allowed: Document::MAX_BYTES as u64,
         found,
         at_least: false,
         line: None,
     })?;
+    if let Some(Err(date)) = published {
+        let date: String = date.chars().take(60).collect();
+        document.add_note(format!(
+            "the date `{date}` is not read: expected one such as 2024-05-01 or 1 May 2024"
+        ));
+    }
     Ok(document.with_metadata(Metadata {
         source: SourceRef {
             name: origin.source.clone(),
@@ -201,7 +208,7 @@ fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'s
         },
         title: content.title,
         author: content.author,
-        published: content.published,
+        published: published.and_then(Result::ok),
         language: content.language,
     }))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base;
+use crate::base::{self, values};
 use crate::days;
 use crate::filter::{Conditions, Filter};
 use crate::schema::Store;
@@ -341,6 +341,17 @@ pub fn extent(store: &Store) -> base::Result<Extent> {
         last: day("SELECT max(day) FROM document")?,
         undated: count("SELECT count(*) FROM document WHERE day IS NULL")?,
     })
+}
+
+/// How an actor or author is called; what the store does not know is called as it is.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn name_of(store: &Store, who: &str) -> base::Result<String> {
+    let sql = "SELECT name FROM actor WHERE who = ?";
+    let name = store.base.row(sql, &values![who], |row| row.get(0))?;
+    Ok(name.unwrap_or_else(|| who.strip_prefix("author:").unwrap_or(who).to_owned()))
 }
 
 /// Who made what a store holds: programs, pipelines and stages, with their documents.

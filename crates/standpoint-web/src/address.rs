@@ -92,7 +92,7 @@ fn among(known: &[&str]) -> String {
 }
 
 /// Looks for what [`Query::read`] would pass over. A person's address that somebody mangled still
-/// shows a page, but a program that misspells a filter must not take everything for its answer.
+/// shows a page, which says what was passed over; a program that misspells a filter gets no answer.
 ///
 /// - `known`: what may stand there.
 ///
@@ -266,19 +266,32 @@ fn day(value: &str, end: &str) -> Option<String> {
         let is_number = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
         part.parse().is_ok_and(|number| is_number && (1..=most).contains(&number))
     };
-    let (year, month, day) = (
-        |part: &str| number(part, 4, 9999),
-        |part: &str| number(part, 2, 12),
-        |part: &str| number(part, 2, 31),
-    );
+    let (year, month) = (|part: &str| number(part, 4, 9999), |part: &str| number(part, 2, 12));
+    let is_day = |one: &str, two: &str, three: &str| {
+        let (year, month) = (one.parse().unwrap_or(0), two.parse().unwrap_or(0));
+        number(three, 2, days_in(year, month))
+    };
     let parts: Vec<&str> = value.split('-').collect();
     match parts.as_slice() {
         [one] if year(one) => {
             Some(format!("{one}-{}-{end}", if end == "01" { "01" } else { "12" }))
         }
         [one, two] if year(one) && month(two) => Some(format!("{one}-{two}-{end}")),
-        [one, two, three] if year(one) && month(two) && day(three) => Some(value.to_owned()),
+        [one, two, three] if year(one) && month(two) && is_day(one, two, three) => {
+            Some(value.to_owned())
+        }
         _ => None,
+    }
+}
+
+/// How many days a month has.
+const fn days_in(year: u32, month: u32) -> u32 {
+    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
     }
 }
 
@@ -345,6 +358,7 @@ mod tests {
                 &known,
                 "found `from=yesterday`, expected a day, month or year such as",
             ),
+            ("to=2023-02-29", &known, "expected a day, month or year such as 2024-05-01"),
             ("voice=loud", &known, "found `voice=loud`, expected `author`, `quoted` or"),
             ("limit=1001", &known, "found `limit=1001`, expected a number of 1 to 1000"),
             ("after=rubbish", &known, "expected the `next` of the rows before"),

@@ -5,7 +5,7 @@ use standpoint_store::figures::{self, Extent};
 use standpoint_store::filter::{Filter, MOST_MATCHES};
 use standpoint_store::{Store, documents};
 
-use crate::address::{Query, WINDOW};
+use crate::address::{self, KNOWN, Query, WINDOW};
 use crate::text::{counted, line};
 
 /// The most sources to choose from by ticking them; a longer list is asked for by the address.
@@ -13,12 +13,18 @@ const MOST_SOURCES: usize = 60;
 
 /// The form, filled in with what is looked at now.
 ///
+/// - `address`: what stands behind the page's question mark, of which the query may lack a part;
 /// - `path`: the page that it leads to.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoint_store::Error> {
+pub fn form(
+    store: &Store,
+    query: &Query,
+    address: &str,
+    path: &str,
+) -> Result<Markup, standpoint_store::Error> {
     let filter = &query.filter;
     let targets = figures::targets(store)?;
     let extent = figures::extent(store)?;
@@ -55,11 +61,14 @@ pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoi
         }
     };
     let of = |value: &Option<String>| value.clone().unwrap_or_default();
+    let is_known = targets.is_empty() || targets.iter().any(|target| target.id == filter.target);
     Ok(html! {
+        (complaints(address, (!is_known).then_some(&filter.target)))
         form.filters method="get" action=(path) role="search" aria-label="What is looked at" {
             div.field {
                 label for="f-target" { "Toward" }
                 select #f-target name="target" {
+                    @if !is_known { option value="" selected { "\u{2013}" } }
                     @for target in &targets {
                         option value=(target.id) selected[target.id == filter.target] { (line(&target.name)) }
                     }
@@ -116,6 +125,20 @@ pub fn form(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoi
     })
 }
 
+/// What in the address is not answered as it stands there.
+///
+/// - `stranger`: a target that nothing is toward.
+fn complaints(address: &str, stranger: Option<&String>) -> Markup {
+    html! {
+        @if let Err(wrong) = address::check(address, &KNOWN) {
+            p.complaint { "A part of this address is passed over: " (line(&wrong.to_string())) "." }
+        }
+        @if let Some(target) = stranger {
+            p.complaint { "Nothing here is toward \u{201c}" (line(target)) "\u{201d}: choose a target." }
+        }
+    }
+}
+
 /// The sources, to be ticked.
 fn sources(filter: &Filter, extent: &Extent) -> Markup {
     html! {
@@ -152,7 +175,7 @@ fn notes(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoint_
         }
         @if let Some(who) = &filter.who {
             p.chosen {
-                "Only " b { (line(who)) } ". "
+                "Only " b { bdi { (line(&figures::name_of(store, who)?)) } } ". "
                 a href=(format!("{path}{}", query.address_with(&[("who", None)]))) { "Everybody" }
             }
         }

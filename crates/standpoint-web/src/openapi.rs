@@ -38,7 +38,7 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
             "type": "object",
             "properties": {
                 "rows": { "type": "array", "items": row },
-                "next": { "type": "string", "nullable": true },
+                "next": { "type": ["string", "null"] },
             },
         })
     };
@@ -85,6 +85,14 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     routes
 }
 
+/// How forms are described: as JSON Schema, which version 3.1 takes as it is.
+fn schemas() -> SchemaSettings {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    settings
+}
+
 fn reference<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     generator.subschema_for::<T>().to_value()
 }
@@ -106,7 +114,7 @@ fn rows<T: JsonSchema>(generator: &mut SchemaGenerator) -> Answer {
 /// What there is, for somebody who asks at the root.
 #[must_use]
 pub fn index() -> Value {
-    let mut generator = SchemaSettings::openapi3().into_generator();
+    let mut generator = schemas().into_generator();
     let paths: Map<String, Value> = routes(&mut generator)
         .into_iter()
         .map(|route| (format!("/api/v1{}", route.path), json!(route.summary)))
@@ -117,7 +125,7 @@ pub fn index() -> Value {
 /// The description.
 #[must_use]
 pub fn description() -> Value {
-    let mut generator = SchemaSettings::openapi3().into_generator();
+    let mut generator = schemas().into_generator();
     let mut paths = Map::new();
     for route in routes(&mut generator) {
         paths.insert(route.path.to_owned(), json!({ "get": read(&route) }));
@@ -152,7 +160,7 @@ pub fn description() -> Value {
         } }),
     );
     json!({
-        "openapi": "3.0.3",
+        "openapi": "3.1.0",
         "info": {
             "title": "Standpoint",
             "version": "1",

@@ -62,7 +62,7 @@ pub fn ranking(overview: &Overview, target: &str, links: &dyn Links) -> Markup {
                     @for actor in &overview.actors {
                         tr {
                             th scope="row" { (linked(&actor.name, links.actor(&actor.who))) }
-                            td { (degree(&actor.all)) }
+                            td.short { (degree(&actor.all)) }
                             td.drawn { (charts::bar(&actor.all)) }
                             td.number { (signed(actor.all.score)) }
                             td.number.interval { (signed(actor.all.low)) " to " (signed(actor.all.high)) }
@@ -270,33 +270,35 @@ pub fn shifts(shifts: &[Shift], window: u32, links: &dyn Links) -> Markup {
                 " days, compared with the " (window.saturating_mul(3)) " before."
             }
         } @else {
-            table.shifts {
-                thead {
-                    tr {
-                        th scope="col" { "Who" }
-                        th scope="col" { "Moved" }
-                        th.number scope="col" { "Before" }
-                        th.number scope="col" { "Now" }
-                        th.number scope="col" { "Stories" }
-                        th.number scope="col" { "Standard errors" }
-                    }
-                }
-                tbody {
-                    @for shift in shifts {
-                        @let is_up = shift.now > shift.before;
+            div.wide tabindex="0" role="region" aria-label="Shifts" {
+                table.shifts {
+                    thead {
                         tr {
-                            th scope="row" { (linked(&shift.name, links.actor(&shift.who))) }
-                            td {
-                                span.degree.(if is_up { "for" } else { "against" }) {
-                                    (if is_up { "\u{2197} toward" } else { "\u{2198} away" })
+                            th scope="col" { "Who" }
+                            th scope="col" { "Moved" }
+                            th.number scope="col" { "Before" }
+                            th.number scope="col" { "Now" }
+                            th.number scope="col" { "Stories" }
+                            th.number scope="col" { "Standard errors" }
+                        }
+                    }
+                    tbody {
+                        @for shift in shifts {
+                            @let is_up = shift.now > shift.before;
+                            tr {
+                                th scope="row" { (linked(&shift.name, links.actor(&shift.who))) }
+                                td.short {
+                                    span.degree.(if is_up { "for" } else { "against" }) {
+                                        (if is_up { "\u{2197} toward" } else { "\u{2198} away" })
+                                    }
                                 }
+                                td.number { (signed(shift.before)) }
+                                td.number { (signed(shift.now)) }
+                                td.number {
+                                    (counted(shift.stories_before)) ", " (counted(shift.stories_now))
+                                }
+                                td.number { (format!("{:.1}", shift.errors.abs())) }
                             }
-                            td.number { (signed(shift.before)) }
-                            td.number { (signed(shift.now)) }
-                            td.number {
-                                (counted(shift.stories_before)) ", " (counted(shift.stories_now))
-                            }
-                            td.number { (format!("{:.1}", shift.errors.abs())) }
                         }
                     }
                 }

@@ -361,8 +361,9 @@ impl Site {
         let health = view
             .shows(View::Health)
             .then(|| crate::health::section(self.daemon(), view == View::Health));
+        let address = query;
         let (title, body) = self.reading(|store| {
-            let query = Self::query(store, query)?;
+            let query = Self::query(store, address)?;
             let filter = &query.filter;
             let target = target_name(store, &filter.target)?;
             let links = Served { query: &query };
@@ -381,7 +382,7 @@ impl Site {
                 (navigation(view.path(), Some(&query)))
                 main #main {
                     h1 #heading { (title) }
-                    @if view != View::Health { (crate::filters::form(store, &query, view.path())?) }
+                    @if view != View::Health { (crate::filters::form(store, &query, address, view.path())?) }
                     p #live role="status" aria-live="polite" {}
                     @if let Some(overview) = &overview {
                         (section("ranking", "Who stands where", &html! {
@@ -486,7 +487,7 @@ impl Site {
                             tbody {
                                 @for correction in &kept {
                                     tr {
-                                        td dir="auto" {
+                                        td.passage-cell dir="auto" {
                                             a href=(format!("/documents/{}", encoded(&correction.document_id))) { (line(&correction.passage)) }
                                         }
                                         td { (line(&correction.who)) " toward " (line(&correction.target_id)) }

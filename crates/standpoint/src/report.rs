@@ -59,6 +59,7 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
             )));
         }
     }
+    check_sources(&store, &arguments.source)?;
     filter.sources.clone_from(&arguments.source);
     let contents = Contents {
         title: arguments.title.clone(),
@@ -183,6 +184,18 @@ fn keep(store: &mut Store, records: &[Record]) -> Result<()> {
 }
 
 /// The target that is meant: by its id, by its name, or the one with the most stances.
+/// A name that no document came from would make an empty page that looks like an answer.
+fn check_sources(store: &Store, wanted: &[String]) -> Result<()> {
+    let known = figures::extent(store)?.sources;
+    let is_known = |wanted: &&String| known.iter().any(|(name, _)| name == *wanted);
+    let Some(missing) = wanted.iter().find(|wanted| !is_known(wanted)) else { return Ok(()) };
+    let names: Vec<String> = known.iter().take(20).map(|(name, _)| harmless(name)).collect();
+    Err(exit::usage(format!(
+        "the results hold nothing of a source `{missing}`; they are from {}",
+        if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    )))
+}
+
 fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
     let targets = figures::targets(store)?;
     let Some(wanted) = wanted else {

@@ -209,7 +209,7 @@ impl<'r> Reader<'r> {
             let overlapping = &matches[next..next + inside];
             next += inside;
             let swallows = overlapping.iter().all(|known| first <= known.first && known.end <= end)
-                && !overlapping.iter().any(|known| known.first == first && known.end == end)
+                && !overlapping.iter().any(|known| self.is_all_of(*known, first, end))
                 && self.may_swallow(*tag, overlapping, end - first);
             if swallows {
                 candidates.push(Candidate { first, end, known: None, tagged: Some(*tag) });
@@ -225,6 +225,12 @@ impl<'r> Reader<'r> {
         candidates
             .retain(|candidate| !self.atoms()[candidate.first as usize].is(atom::PASSED_OVER));
         candidates
+    }
+
+    /// Whether nothing but a possessive's apostrophe stands beside a known name: "Ukraine's".
+    fn is_all_of(&self, known: Match, first: u32, end: u32) -> bool {
+        let mut rest = self.atoms()[known.end as usize..end.max(known.end) as usize].iter();
+        known.first == first && rest.all(|atom| atom.is(atom::APOSTROPHE))
     }
 
     fn may_swallow(&self, tag: Tagged, inside: &[Match], length: u32) -> bool {
