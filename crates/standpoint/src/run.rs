@@ -201,8 +201,9 @@ pub(crate) fn execute(
         if let Some(life) = &life {
             engine = engine.named(life.assembly.maker().pipeline);
         }
-        let _living = life.map(|life| life.begin(&engine)).transpose()?;
+        // First, so that whoever was answered once can also tell it to end.
         let _listening = signals::listen(engine.shutdown())?;
+        let _living = life.map(|life| life.begin(&engine)).transpose()?;
         let bar = progress.follow(engine.stats());
         let summary = engine.run().await;
         bar.abort();
