@@ -232,16 +232,17 @@ pub(crate) fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String,
     Ok(cells)
 }
 
-/// Figures of single stances; of a story's copies that are let through, the first counts.
+/// Figures of single stances; of a story's copies that are let through, the first counts: not at all
+/// where people took its stance away, as in the monthly sums.
 fn rows(store: &Store, conditions: &Conditions) -> base::Result<Vec<(String, String, Figure)>> {
     let sql = format!(
-        "SELECT s.who, s.story, s.document, s.day, s.score, s.confidence, s.pieces
-         FROM stance AS s {} WHERE s.is_shown AND {}",
+        "SELECT s.who, s.story, s.document, s.day, s.score, s.confidence, s.pieces, s.is_shown
+         FROM stance AS s {} WHERE {}",
         conditions.hint(),
         conditions.sql()
     );
     let mut numbers: HashMap<String, usize> = HashMap::new();
-    let mut first: HashMap<(usize, i64), (i64, String, Figure)> = HashMap::new();
+    let mut first: HashMap<(usize, i64), (i64, String, Option<Figure>)> = HashMap::new();
     store.base.each(&sql, &conditions.values, |row| {
         let who = row.text(0)?;
         let number = numbers.get(who).copied().unwrap_or_else(|| {
@@ -251,7 +252,9 @@ fn rows(store: &Store, conditions: &Conditions) -> base::Result<Vec<(String, Str
         let (story_key, document): (i64, i64) = (row.get(1)?, row.get(2)?);
         let slot = (number, story_key);
         if first.get(&slot).is_none_or(|(known, ..)| document < *known) {
+            let is_shown: bool = row.get(7)?;
             let figure = Figure::of(row.get(4)?, row.get(5)?, row.get(6)?);
+            let figure = is_shown.then_some(figure);
             first.insert(slot, (document, month_of(row.text(3)?).to_owned(), figure));
         }
         Ok(true)
@@ -263,7 +266,9 @@ fn rows(store: &Store, conditions: &Conditions) -> base::Result<Vec<(String, Str
     // Summed here, so that whoever asks gets as few as from the monthly sums.
     let mut sums: BTreeMap<(usize, String), Figure> = BTreeMap::new();
     for ((number, _), (_, month, figure)) in first {
-        sums.entry((number, month)).or_default().add(&figure);
+        if let Some(figure) = figure {
+            sums.entry((number, month)).or_default().add(&figure);
+        }
     }
     Ok(sums
         .into_iter()

@@ -178,7 +178,9 @@ fn are_many(store: &Store, among: &Conditions) -> base::Result<bool> {
 
 /// Words as the full-text search takes them: each in quotation marks, so that none is an operator.
 fn quoted(words: &str) -> String {
-    let words = words.split_whitespace().take(16);
+    // The index reads no further than a U+0000.
+    let ends = |mark: char| mark.is_whitespace() || mark.is_control();
+    let words = words.split(ends).filter(|word| !word.is_empty()).take(16);
     words.map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect::<Vec<_>>().join(" ")
 }
 
@@ -228,6 +230,8 @@ mod tests {
             ("gas exports", "\"gas\" \"exports\""),
             ("NEAR( \"a\" OR", "\"NEAR(\" \"\"\"a\"\"\" \"OR\""),
             ("  ", ""),
+            ("\0", ""),
+            ("gas\0exports", "\"gas\" \"exports\""),
         ] {
             assert_eq!(quoted(words), expected);
         }

@@ -171,13 +171,16 @@ fn find(base: &Base, key: i64, sketch: &Sketch) -> base::Result<Option<i64>> {
         let days = days::number(day).zip(days::number(own));
         days.is_none_or(|(day, own)| day.abs_diff(own) <= DAYS)
     };
-    let sql = "SELECT d.story, d.day, own.day, s.hashes FROM document AS d
+    // Near the story's first document, too: else a text that is printed every week has no end.
+    let sql = "SELECT d.story, d.day, first.day, own.day, s.hashes FROM document AS d
         JOIN document_sketch AS s ON s.document = d.key JOIN document AS own ON own.key = ?2
+        JOIN document AS first ON first.key = d.story
         WHERE d.key = ?1";
     for candidate in candidates.into_iter().rev().take(CANDIDATES) {
         let story: Option<Option<i64>> = base.row(sql, &values![candidate, key], |row| {
-            let is_copy = is_near(row.text(1)?, row.text(2)?)
-                && sketch.is_copy_of(&Sketch::from_bytes(&row.get::<Vec<u8>>(3)?));
+            let is_copy = is_near(row.text(1)?, row.text(3)?)
+                && is_near(row.text(2)?, row.text(3)?)
+                && sketch.is_copy_of(&Sketch::from_bytes(&row.get::<Vec<u8>>(4)?));
             Ok(if is_copy { Some(row.get(0)?) } else { None })
         })?;
         if let Some(story) = story.flatten() {

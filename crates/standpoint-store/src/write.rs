@@ -40,11 +40,20 @@ const PUT_EVIDENCE: &str = "
         cue_end, rule, said_stance, said_score, said_counter)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?1, ?6, ?2)";
 
-/// Of each who and target of a story, the first row leads where none does.
+/// Of each who and target of a story, the row of its first document leads: also when that document
+/// comes again, whose rows are then the latest.
 const PROMOTE: &str = "
-    UPDATE stance SET leads = TRUE WHERE key IN (
-        SELECT min(key) FROM stance WHERE story = ? GROUP BY target_id, who
-        HAVING sum(CASE WHEN leads THEN 1 ELSE 0 END) = 0)";
+    UPDATE stance SET leads = NOT leads WHERE key IN (
+        SELECT key FROM (
+            SELECT key, leads, row_number() OVER (
+                PARTITION BY target_id, who ORDER BY document, key) AS place
+            FROM stance WHERE story = ?) AS row_of_story
+        WHERE leads <> (place = 1))";
+
+/// A name that no other document gives.
+const FORGET_NAME: &str = "
+    DELETE FROM actor WHERE who = ? AND NOT EXISTS (
+        SELECT 1 FROM target AS t JOIN stance AS s ON s.target_id = t.id AND s.who = actor.who)";
 
 /// Why a group of records could not be kept.
 #[derive(Debug, Error)]
@@ -125,8 +134,13 @@ impl Store {
         let found: Option<(i64, Option<i64>)> =
             base.row(sql, &values![document_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if let Some((key, story)) = found {
+            let sql = "SELECT DISTINCT who FROM stance WHERE document = ?";
+            let named = base.rows(sql, &values![key], |row| row.get::<String>(0))?;
             // By itself, so that its figures are taken back.
             base.run("DELETE FROM stance WHERE document = ?", &values![key])?;
+            for who in named {
+                base.run(FORGET_NAME, &values![who])?;
+            }
             base.run("DELETE FROM document WHERE key = ?", &values![key])?;
             if let Some(story) = story {
                 bereave(base, key, story)?;

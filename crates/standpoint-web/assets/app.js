@@ -32,6 +32,8 @@ const login = async () => {
 
 const swap = (page, selector, keepsFocus) => {
   const [old, fresh] = [one(selector), one(selector, page)];
+  // A passage that the filters let through no more.
+  if (old?.matches(".passage") && !fresh) return old.remove();
   if (!old || !fresh || old.isEqualNode(fresh)) return;
   const focus = old.contains(document.activeElement) ? document.activeElement : null;
   // Somebody types or reads here: their place is not pulled away unless it is found again.
@@ -90,9 +92,11 @@ const judge = async (passage, verdict) => {
     return say(`Not kept: ${why ?? answer.status}`);
   }
   say(verdict ? `Passage ${verdict}.` : "Verdict taken back.");
+  const list = passages();
+  const at = list.indexOf(passage);
+  const next = list[at + 1] ?? list[at - 1];
   await refresh([...FIGURES, `#p${key}`]);
-  const fresh = one(`#p${key}`);
-  if (fresh) select(fresh);
+  select(one(`#p${key}`) ?? (next && one(`#${CSS.escape(next.id)}`)));
 };
 
 const VERDICTS = { a: "accepted", r: "rejected", x: "" };
@@ -151,10 +155,14 @@ addEventListener("pageshow", () => {
 
 // --- live
 
+let events = null;
+let documents = null;
+// A browser lends a server few connections, so a page that nobody sees gives its own back.
 const listen = () => {
   if (one("[data-login]")) return;
-  const events = new EventSource("/api/v1/events");
-  let documents = null;
+  events?.close();
+  if (document.hidden) return;
+  events = new EventSource("/api/v1/events");
   events.addEventListener("change", async (event) => {
     const now = JSON.parse(event.data).documents;
     if (documents !== null) {
@@ -164,8 +172,9 @@ const listen = () => {
     }
     documents = now;
   });
-  addEventListener("pagehide", () => events.close());
 };
+document.addEventListener("visibilitychange", listen);
+addEventListener("pagehide", () => events?.close());
 
 one("#help-button")?.removeAttribute("hidden");
 login();

@@ -41,6 +41,8 @@ pub(crate) struct Alerts {
     store: Place,
     told_in: PathBuf,
     told: Told,
+    /// What stands in the file and the webhook has not taken yet.
+    filed: Told,
 }
 
 /// The last day of the window in which a shift was told, by target, who and direction. The same
@@ -123,7 +125,7 @@ impl Alerts {
         let webhook = settings.webhook.as_ref().map(|url| webhook(url, &settings)).transpose()?;
         let told_in = data_dir.join(TOLD);
         let told = Told::read(&told_in);
-        Ok(Self { settings, webhook, store, told_in, told })
+        Ok(Self { settings, webhook, store, told_in, told, filed: Told::default() })
     }
 
     /// Looks at the store again and again; ends when it is dropped.
@@ -142,33 +144,41 @@ impl Alerts {
         let (store, days) = (self.store.clone(), self.settings.window_days.get());
         let found = spawn_blocking(move || found(&store, days)).await??;
         self.told.prune(&found, MOST_TOLD);
+        self.filed.prune(&found, MOST_TOLD);
+        let mut outcome = Ok(());
         for shift in found.iter().filter(|shift| !self.told.has(shift)).cloned().collect::<Vec<_>>()
         {
-            let line = serde_json::to_string(&shift)?;
-            if let Some(path) = self.settings.file.clone() {
-                let line = line.clone();
-                let shown = path.display().to_string();
-                spawn_blocking(move || append(&path, &line))
-                    .await?
-                    .with_context(|| format!("cannot write to {shown}"))?;
-            }
-            if let Some(client) = &mut self.webhook {
-                post(client, line).await?;
-            }
-            info!(
-                who = shift.who,
-                target = shift.target,
-                before = shift.before,
-                now = shift.now,
-                "a stance moved"
-            );
-            self.told.note(&shift);
-            let (told, path) = (self.told.clone(), self.told_in.clone());
-            spawn_blocking(move || told.write(&path))
-                .await?
-                .with_context(|| format!("cannot write to {}", self.told_in.display()))?;
+            // Who cannot be told of one may be told of the next.
+            outcome = outcome.and(self.tell(&shift).await);
         }
-        Ok(())
+        outcome
+    }
+
+    async fn tell(&mut self, shift: &Shift) -> Result<()> {
+        let line = serde_json::to_string(shift)?;
+        if let Some(path) = self.settings.file.clone().filter(|_| !self.filed.has(shift)) {
+            let line = line.clone();
+            let shown = path.display().to_string();
+            spawn_blocking(move || append(&path, &line))
+                .await?
+                .with_context(|| format!("cannot write to {shown}"))?;
+            self.filed.note(shift);
+        }
+        if let Some(client) = &mut self.webhook {
+            post(client, line).await?;
+        }
+        info!(
+            who = shift.who,
+            target = shift.target,
+            before = shift.before,
+            now = shift.now,
+            "a stance moved"
+        );
+        self.told.note(shift);
+        let (told, path) = (self.told.clone(), self.told_in.clone());
+        spawn_blocking(move || told.write(&path))
+            .await?
+            .with_context(|| format!("cannot write to {}", self.told_in.display()))
     }
 }
 

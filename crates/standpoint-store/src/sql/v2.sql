@@ -171,7 +171,8 @@ UPDATE stance SET
     said_score = stance.score, said_confidence = stance.confidence, source = d.source,
     story = d.key,
     who = iif(holder = 'actor', actor_id, 'author:' || coalesce(d.author, '')),
-    pieces = (SELECT count(*) FROM evidence_row AS e WHERE e.stance = stance.key)
+    pieces = (SELECT count(*) FROM evidence_row AS e
+        WHERE e.stance = stance.key AND NOT e.is_counter)
 FROM document AS d WHERE d.key = stance.document;
 UPDATE stance SET leads = 1;
 

@@ -121,6 +121,30 @@ fn the_first_of_a_story_may_go_and_another_stands_for_it() {
 }
 
 #[test]
+fn a_copy_that_comes_again_changes_nothing() {
+    let copies = [
+        record("a", "a", "2024-05-02", &words(1), &[("KAZ", 0.9)]),
+        record("b", "b", "2024-05-03", &words(1), &[("KAZ", -0.7)]),
+    ];
+    let mut store = in_memory(&copies);
+    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 0.90"]);
+    for again in [&copies[..1], &copies[1..], &copies[..]] {
+        store.put(again).unwrap();
+        assert_eq!(told(&store, &toward_russia()), ["KAZ 1 0.90"]);
+        assert_eq!(number(&store, "SELECT count(*) FROM stance WHERE leads"), 1);
+    }
+}
+
+#[test]
+fn a_text_that_is_printed_again_and_again_begins_a_story_anew() {
+    let days = ["2024-05-02", "2024-05-12", "2024-05-22", "2024-06-01"];
+    let printed: Vec<_> =
+        days.iter().map(|day| record(day, "paper", day, &words(1), &[("KAZ", 0.9)])).collect();
+    let store = in_memory(&printed);
+    assert_eq!(number(&store, "SELECT count(DISTINCT story) FROM document"), 2);
+}
+
+#[test]
 fn every_way_to_ask_for_the_same_gives_the_same() {
     let records: Vec<_> = (0..240)
         .map(|n: u64| {
@@ -275,6 +299,17 @@ fn what_was_said_of_a_forgotten_document_is_forgotten_in_its_copies() {
     assert_eq!(number(&store, "SELECT count(*) FROM documents WHERE story = 'b'"), 2);
     store.put(&[print("b"), print("c")]).unwrap();
     assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.60"], "also when they come again");
+}
+
+#[test]
+fn a_name_that_only_a_forgotten_document_gives_is_forgotten() {
+    let mut store = in_memory(&[
+        record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]),
+        record("b", "wire", "2024-05-02", &words(2), &[("BLR", 0.8)]),
+    ]);
+    assert!(store.forget("a").unwrap());
+    assert_eq!(number(&store, "SELECT count(*) FROM actor WHERE who = 'KAZ'"), 0);
+    assert_eq!(number(&store, "SELECT count(*) FROM actor WHERE who = 'BLR'"), 1);
 }
 
 #[test]
