@@ -13,7 +13,8 @@ use crate::export::{self, Format};
 use crate::login;
 use crate::openapi;
 use crate::overview::Overview;
-use crate::site::{Body, Reply, Request, Site, SiteError};
+use crate::reply::{Body, Reply, Request};
+use crate::site::{Site, SiteError};
 
 /// Rows of a list, unless told otherwise.
 const ROWS: usize = 100;

@@ -8,8 +8,8 @@
 //!
 //! Modules in reading order: [`address`] is what stands in a page's address; [`overview`] the
 //! numbers of a page; [`text`], [`charts`] and [`parts`] draw them; [`document`] shows a document;
-//! [`report`] and [`site`] put pages
-//! together, with [`frame`], [`filters`] and [`health`]; [`login`] says who may; [`export`] and
+//! [`report`] and `pages` put pages
+//! together, with [`frame`], [`filters`] and [`health`]; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
 //! [`openapi`] are for programs.
 
 pub mod address;
@@ -24,7 +24,9 @@ mod layout;
 pub mod login;
 pub mod openapi;
 pub mod overview;
+mod pages;
 pub mod parts;
+pub mod reply;
 pub mod report;
 pub mod site;
 pub mod text;

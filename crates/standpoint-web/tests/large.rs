@@ -11,7 +11,8 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use standpoint_store::Store;
 use standpoint_web::login::Keys;
-use standpoint_web::site::{Body, Daemon, Request, Site};
+use standpoint_web::reply::{Body, Request};
+use standpoint_web::site::{Daemon, Site};
 
 /// What the interface promises.
 const BOUND: Duration = Duration::from_millis(100);

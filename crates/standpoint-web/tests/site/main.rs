@@ -12,8 +12,9 @@ use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Value, json};
 use standpoint_store::{Filter, Record, Store};
 use standpoint_web::login::Keys;
+use standpoint_web::reply::{Body, Reply, Request};
 use standpoint_web::report::{self, Contents};
-use standpoint_web::site::{Body, Daemon, Reply, Request, Site};
+use standpoint_web::site::{Daemon, Site};
 use standpoint_web::{frame, openapi};
 
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u{202e}";

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use standpoint_store::Store;
-use standpoint_web::site::{self, Site};
+use standpoint_web::reply;
+use standpoint_web::site::Site;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
@@ -41,11 +42,11 @@ impl Default for Streams {
 
 impl Streams {
     /// Begins to send; `None` where there is no room.
-    pub(super) fn send(&self, body: site::Body, site: &Arc<Site>) -> Option<Sending> {
+    pub(super) fn send(&self, body: reply::Body, site: &Arc<Site>) -> Option<Sending> {
         let write = match body {
-            site::Body::Whole(bytes) => return Some(Sending::whole(bytes)),
-            site::Body::Written(write) => Some(write),
-            site::Body::Events => None,
+            reply::Body::Whole(bytes) => return Some(Sending::whole(bytes)),
+            reply::Body::Written(write) => Some(write),
+            reply::Body::Events => None,
         };
         let place = Arc::clone(&self.0).try_acquire_owned().ok()?;
         let (sender, receiver) = mpsc::channel(PIECES);

@@ -1,0 +1,264 @@
+//! The pages of the dashboard that show what the store holds.
+
+use http::{StatusCode, header};
+use maud::{Markup, html};
+use standpoint_store::feed::{self, Passage};
+use standpoint_store::{documents, figures, shifts};
+
+use crate::address::{Query, decoded, encoded};
+use crate::document::{self, Anchor};
+use crate::layout::{alone, exports, feed, help, more, navigation, section};
+use crate::login;
+use crate::overview::Overview;
+use crate::parts::{self, Links};
+use crate::reply::{Reply, Request};
+use crate::report::target_name;
+use crate::site::{Site, SiteError};
+use crate::text::{line, many};
+
+/// Rows of a list on the page of everything, and on a page of its own.
+const FEW: usize = 20;
+const MANY: usize = 50;
+
+impl Site {
+    pub(crate) fn page(&self, request: &Request) -> Result<Reply, SiteError> {
+        if !login::is_reading(&request.method) {
+            let refusal = Reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "pages can be read only");
+            return Ok(refusal.with(header::ALLOW, "GET, HEAD"));
+        }
+        let Request { path, query, .. } = request;
+        if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
+            return self.document_page(&id, query);
+        }
+        if path == "/corrections" {
+            return self.corrections_page();
+        }
+        let view = match path.as_str() {
+            "/" => View::All,
+            "/evidence" => View::Evidence,
+            "/documents" => View::Documents,
+            "/shifts" => View::Shifts,
+            "/health" => View::Health,
+            _ => {
+                let body = html! {
+                    (navigation("", None))
+                    main #main { h1 { "There is no such page" } p { a href="/" { "Who stands where" } } }
+                };
+                return Ok(Reply::page(StatusCode::NOT_FOUND, "Not found", &body));
+            }
+        };
+        self.view(view, query)
+    }
+
+    fn view(&self, view: View, query: &str) -> Result<Reply, SiteError> {
+        let health = view
+            .shows(View::Health)
+            .then(|| crate::health::section(self.daemon(), view == View::Health));
+        let address = query;
+        let (title, body) = self.reading(|store| {
+            let query = Self::query(store, address)?;
+            let filter = &query.filter;
+            let target = target_name(store, &filter.target)?;
+            let links = Served { query: &query };
+            let rows = query.limit.unwrap_or(if view == View::All { FEW } else { MANY }).clamp(1, 200);
+            let after = query.after.as_deref();
+            let title = view.heading(&target);
+            let placed = |part: View, id: &str, heading: &str, content: &Markup| {
+                // On a page of its own the page's heading is the section's.
+                if view == part { alone(id, content) } else { section(id, heading, content) }
+            };
+            let overview = view == View::All;
+            let overview = overview
+                .then(|| Ok::<_, standpoint_store::Error>(Overview::of(figures::ranking(store, filter)?, query.actors)))
+                .transpose()?;
+            let body = html! {
+                (navigation(view.path(), Some(&query)))
+                main #main {
+                    h1 #heading { (title) }
+                    @if view != View::Health { (crate::filters::form(store, &query, address, view.path())?) }
+                    p #live role="status" aria-live="polite" {}
+                    @if let Some(overview) = &overview {
+                        (section("ranking", "Who stands where", &html! {
+                            (parts::ranking(overview, &target, &links))
+                            (exports("/api/v1/figures", &query))
+                        }))
+                        (section("time", "Over time", &parts::over_time(overview, &links)))
+                    }
+                    @if view.shows(View::Evidence) {
+                        @let passages = feed::passages(store, filter, after, rows)?;
+                        (placed(View::Evidence, "evidence", "What shows it", &html! {
+                            (feed(&passages, &links))
+                            (more("/evidence", &query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
+                            (exports("/api/v1/evidence", &query))
+                        }))
+                    }
+                    @if view.shows(View::Documents) {
+                        @let listed = documents::documents(store, filter, after, rows)?;
+                        (placed(View::Documents, "documents", "What was read", &html! {
+                            p.faint { (many(documents::count(store, filter)?, "document")) " let through." }
+                            (parts::documents(&listed, &links))
+                            (more("/documents", &query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
+                            (exports("/api/v1/documents", &query))
+                        }))
+                    }
+                    @if view.shows(View::Shifts) {
+                        (placed(View::Shifts, "shifts", "Who moved", &parts::shifts(
+                            &shifts::shifts(store, filter, query.window)?, query.window, &links
+                        )))
+                    }
+                    @if let Some(health) = &health { (placed(View::Health, "health", "How the pipeline is", &html! { (health) })) }
+                }
+                footer.provenance {
+                    (parts::makers(&figures::makers(store)?))
+                    p {
+                        a href="/api/v1" { "All of this for programs" } " (JSON, described by "
+                        a href="/api/v1/openapi.json" { "OpenAPI" } "). "
+                        a href="/corrections" { "What people corrected" } "."
+                    }
+                }
+                (help())
+            };
+            Ok((format!("{title} \u{2013} Standpoint"), body))
+        })?;
+        Ok(Reply::page(StatusCode::OK, &title, &body))
+    }
+
+    fn document_page(&self, id: &str, query: &str) -> Result<Reply, SiteError> {
+        let found = self.reading(|store| {
+            let Some(kept) = documents::document(store, id)? else { return Ok(None) };
+            let passages = feed::of_document(store, id)?;
+            let query = Self::query(store, query)?;
+            let links = Served { query: &query };
+            let title = parts::title(kept.title.as_deref(), kept.path.as_deref().unwrap_or(id));
+            let anchor = Anchor { prefix: "" };
+            let body = html! {
+                (navigation("/documents", Some(&query)))
+                main #main.document-page {
+                    h1 dir="auto" { (title) }
+                    (document::facts(&kept))
+                    (document::copies(&kept, &links))
+                    p #live role="status" aria-live="polite" {}
+                    div.columns {
+                        div {
+                            (document::legend())
+                            (document::text(&kept.text, &kept.mentions, &passages, anchor))
+                        }
+                        aside aria-label="Passages" {
+                            section #evidence { h2 { "What shows it" } (feed(&passages, &links)) }
+                        }
+                    }
+                }
+                footer.provenance { (document::provenance(&kept)) }
+                (help())
+            };
+            let title = format!("{title} \u{2013} Standpoint");
+            Ok(Some(Reply::page(StatusCode::OK, &title, &body)))
+        })?;
+        Ok(found.unwrap_or_else(|| {
+            let body = html! {
+                (navigation("", None))
+                main #main { h1 { "There is no such document" } p { a href="/documents" { "All documents" } } }
+            };
+            Reply::page(StatusCode::NOT_FOUND, "Not found", &body)
+        }))
+    }
+
+    fn corrections_page(&self) -> Result<Reply, SiteError> {
+        let kept = self.reading(|store| standpoint_store::corrections::corrections(store, 500))?;
+        let body = html! {
+            (navigation("/corrections", None))
+            main #main {
+                h1 { "What people corrected" }
+                @if kept.is_empty() { p.empty { "Nothing yet." } }
+                @else {
+                    div.wide tabindex="0" role="region" aria-label="Corrections" {
+                        table {
+                            thead { tr {
+                                th scope="col" { "Passage" } th scope="col" { "Who, as the pipeline said" }
+                                th scope="col" { "What" } th scope="col" { "By whom" } th scope="col" { "When" }
+                            } }
+                            tbody {
+                                @for correction in &kept {
+                                    tr {
+                                        td.passage-cell dir="auto" {
+                                            a href=(format!("/documents/{}", encoded(&correction.document_id))) { (line(&correction.passage)) }
+                                        }
+                                        td { (line(&correction.who)) " toward " (line(&correction.target_id)) }
+                                        td { (correction.field) ": " (line(&correction.value)) }
+                                        td { (line(correction.person.as_deref().unwrap_or("\u{2013}"))) }
+                                        td.day { (correction.made_at.get(..16).unwrap_or_default()) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    p.exports {
+                        "As labelled data: " a href="/api/v1/corrections.jsonl" download { "JSONL" }
+                    }
+                }
+            }
+        };
+        Ok(Reply::page(StatusCode::OK, "What people corrected \u{2013} Standpoint", &body))
+    }
+}
+
+/// Which part of the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    All,
+    Evidence,
+    Documents,
+    Shifts,
+    Health,
+}
+
+impl View {
+    fn shows(self, part: Self) -> bool {
+        self == Self::All || self == part
+    }
+
+    /// What the page says of itself, so that whoever hears it or has ten of them open tells it from
+    /// the others.
+    fn heading(self, target: &str) -> String {
+        let (what, toward) = match self {
+            Self::All => ("Who stands where", "toward"),
+            Self::Evidence => ("Passages that show stances", "toward"),
+            Self::Shifts => ("Who moved", "in their stance toward"),
+            Self::Documents => return "Documents".to_owned(),
+            Self::Health => return "How the pipeline is".to_owned(),
+        };
+        if target.is_empty() { what.to_owned() } else { format!("{what} {toward} {target}") }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::All => "/",
+            Self::Evidence => "/evidence",
+            Self::Documents => "/documents",
+            Self::Shifts => "/shifts",
+            Self::Health => "/health",
+        }
+    }
+}
+
+/// Links of the dashboard, which keep the filter.
+struct Served<'q> {
+    query: &'q Query,
+}
+
+impl Links for Served<'_> {
+    fn actor(&self, who: &str) -> Option<String> {
+        Some(format!("/{}", self.query.address_with(&[("who", Some(who))])))
+    }
+
+    fn passage(&self, passage: &Passage) -> Option<String> {
+        let address = self.document(&passage.document_id)?;
+        Some(format!("{address}#e{}", passage.key))
+    }
+
+    fn document(&self, id: &str) -> Option<String> {
+        let target = self.query.filter.target.as_str();
+        let query = Query::read("", target).address();
+        Some(format!("/documents/{}{query}", encoded(id)))
+    }
+}
