@@ -45,9 +45,7 @@ impl Folder {
     pub(super) fn number_and_attempt(&self) -> Option<(u64, u32)> {
         number_and_attempt(Path::new(&self.name))
     }
-}
 
-impl Folder {
     /// The claims of the files in it.
     pub(super) fn claims(self: &Arc<Self>, files: Vec<PathBuf>) -> impl Iterator<Item = Claim> {
         let attempt = self.number_and_attempt().map_or(1, |(_, attempt)| attempt);
