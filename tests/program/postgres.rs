@@ -45,19 +45,21 @@ fn whoever_is_killed_every_document_has_one_row_on_the_server() {
     };
     for killed_at in [1, 20] {
         let mut child = command(&["daemon", "-c", &file]).spawn().unwrap();
-        assert!(becomes_true(|| rows() >= killed_at), "no rows");
+        let came = becomes_true(|| rows() >= killed_at);
         child.kill().unwrap();
-        finish(child);
+        let ran = finish(child);
+        assert!(came, "no rows: {}", ran.stderr);
     }
     // The server dies under a daemon, which waits for it.
     let daemon = command(&["daemon", "-c", &file]).spawn().unwrap();
-    assert!(becomes_true(|| rows() >= 21), "no more rows");
+    let came = becomes_true(|| rows() >= 21);
     cluster.crash();
     drop_in(&folder, "late.txt", "Report late. Kazakhstan condemned Russia.");
     cluster.up();
-    assert!(becomes_true(|| folder.files("archive", false).len() == 61), "not all archived");
+    let archived = becomes_true(|| folder.files("archive", false).len() == 61);
     signal(&daemon, Signal::TERM);
-    finish(daemon).expect(0);
+    let ran = finish(daemon).expect(0);
+    assert!(came && archived, "{}", ran.stderr);
 
     assert_eq!(
         cluster.ask(

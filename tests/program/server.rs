@@ -85,7 +85,9 @@ server: {{ listen: 127.0.0.1:0{settings} }}
             }
             log
         });
-        let address = told.recv().expect("the daemon did not listen");
+        let Ok(address) = told.recv() else {
+            panic!("the daemon did not listen: {}", log.join().unwrap());
+        };
         Self { folder, pipeline, child, address, log }
     }
 
