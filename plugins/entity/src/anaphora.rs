@@ -156,7 +156,12 @@ pub fn resolve(reader: &mut Reader<'_>) {
                 other.or_else(|| only(before[there..here].iter().filter(fits))).map(|n| (n, 0.6))
             }
             Some(name) => Some((name, 0.7)),
-            None if early => antecedent(&before[there..here], fits).map(|name| (name, 0.55)),
+            None if early => {
+                let earlier = &before[there..here];
+                let main = fronted(&atoms[previous as usize..sentence as usize], previous, earlier);
+                let main = &earlier[main..];
+                antecedent(main, fits).or(antecedent(earlier, fits)).map(|name| (name, 0.55))
+            }
             None => None,
         };
         let Some((antecedent, confidence)) = antecedent else { continue };
@@ -231,6 +236,19 @@ fn subject<'n>(
     fits: impl Fn(&&Named) -> bool,
 ) -> Option<&'n Named> {
     names.iter().rev().find(|name| acts(atoms, name) && fits(name))
+}
+
+/// How many names of a sentence stand in the clause before its main one: "When Kyiv asked, Havana
+/// refused."
+///
+/// - `sentence`: its atoms, of which the first has the index `start`.
+fn fronted(sentence: &[Atom], start: u32, names: &[Named]) -> usize {
+    if !sentence.first().is_some_and(|first| first.cues(cues::SUBORDINATOR)) {
+        return 0;
+    }
+    let comma = atom::hash_of_mark(",");
+    let clause = sentence.iter().position(|atom| atom.hash == comma).unwrap_or_default();
+    names.partition_point(|name| name.first < start + clause as u32)
 }
 
 /// Whether a verb follows a name at once.

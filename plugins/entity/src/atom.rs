@@ -129,7 +129,7 @@ fn push(atoms: &mut Vec<Atom>, word: &str, look: Look, start: u32, token: usize,
 }
 
 /// A mark's hash keeps its full stops, unlike [`fold`].
-fn hash_of_mark(mark: &str) -> u64 {
+pub(crate) fn hash_of_mark(mark: &str) -> u64 {
     mark.bytes().fold(7, crate::fold::step)
 }
 

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::fold::fold;
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 20] = [
+const KINDS: [(&str, u32); 21] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -26,6 +26,7 @@ const KINDS: [(&str, u32); 20] = [
     ("department", DEPARTMENT),
     ("no-office", NO_OFFICE),
     ("seated", SEATED),
+    ("subordinator", SUBORDINATOR),
 ];
 
 /// "in", "near": what follows is a place.
@@ -68,6 +69,8 @@ pub const DEPARTMENT: u32 = 1 << 17;
 pub const NO_OFFICE: u32 = 1 << 18;
 /// "ministry", "rulers": those in a capital are its state's.
 pub const SEATED: u32 = 1 << 19;
+/// "when", "after": opens a clause that a sentence may begin with, before its main one.
+pub const SUBORDINATOR: u32 = 1 << 20;
 
 /// Which kinds of cue a word is.
 #[derive(Debug, Default)]

@@ -119,6 +119,25 @@ fn names_mean_what_their_context_says() {
 }
 
 #[test]
+fn it_is_the_subject_of_the_main_clause() {
+    let stage = stage();
+    let cases = [
+        ("When Chad asked, Peru refused.\nIt blamed nobody.", Some("PER")),
+        ("Although Chad and Mali asked, Peru refused.\nIt blamed nobody.", Some("PER")),
+        ("When Chad asked, nobody came.\nIt blamed nobody.", Some("TCD")),
+        ("When Chad asked Peru refused.\nIt blamed nobody.", Some("TCD")),
+        ("Chad asked, when Peru refused.\nIt blamed nobody.", Some("TCD")),
+        ("Nobody came.\nIt blamed nobody.", None),
+    ];
+    for (text, expected) in cases {
+        let document = document(text, None);
+        let (mentions, entities) = stage.find(&document);
+        let it = mentions.iter().find(|found| document.slice(found.span) == "It");
+        assert_eq!(it.map(|found| &*entities[found.link as usize].id), expected, "{text}");
+    }
+}
+
+#[test]
 fn that_country_is_the_only_one_spoken_of() {
     let stage = stage();
     let cases = [
