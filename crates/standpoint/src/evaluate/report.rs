@@ -345,8 +345,9 @@ const BAR: usize = 40;
 
 /// The reliability diagram: bars show how many answers are right, the mark how many should be.
 fn diagram(f: &mut fmt::Formatter<'_>, calibration: &Calibration) -> fmt::Result {
-    let Calibration { n, expected_error, bins } = calibration;
+    let Calibration { n, expected_error, by_chance: Interval { low, high }, bins } = calibration;
     writeln!(f, "\nexpected calibration error {expected_error:.3} over {n} answers")?;
+    writeln!(f, "({low:.3}-{high:.3} by chance if each were right as often as it says)")?;
     writeln!(f, "{:<12}{:>7}  right", "confidence", "n")?;
     for bin in bins {
         let filled = (bin.accuracy * BAR as f64).round() as usize;
@@ -419,6 +420,7 @@ mod tests {
         0.101 (0.062-0.160)  passages met, 15 of 148
 
         expected calibration error 0.217 over 12 answers
+        (0.050-0.217 by chance if each were right as often as it says)
         confidence        n  right
         0.5-0.6           4  0.000  ......................|.................
         0.9-1.0           8  1.000  ######################################|#
