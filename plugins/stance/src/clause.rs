@@ -4,7 +4,7 @@ mod owned;
 mod subject;
 
 use crate::lexicon::{Carry, Cue, Kind, class, form};
-use crate::reading::{OWNER, Part, Reading, Word};
+use crate::reading::{GOAL, OWNER, Part, Reading, Word};
 pub(crate) use owned::{OwnedRun, noun_cue, owned_run};
 use subject::{find_parent, find_subject};
 
@@ -242,7 +242,7 @@ fn phrase_at(reading: &Reading<'_, '_>, head: usize, copula: bool) -> (Option<Cu
         return (None, head + 1);
     };
     // The goal stands inside the phrase.
-    if phrase.rest.iter().any(|word| &**word == OWNER) {
+    if phrase.rest.iter().any(|word| matches!(&**word, OWNER | GOAL)) {
         return (Some(phrase.cue), head + 1);
     }
     if copula {
@@ -250,7 +250,8 @@ fn phrase_at(reading: &Reading<'_, '_>, head: usize, copula: bool) -> (Option<Cu
         return if phrase.rest.is_empty() { (None, head + 1) } else { (Some(phrase.cue), behind) };
     }
     // Behind "hold ... accountable" the goal stands inside the phrase.
-    let gap = behind - head - 1 > phrase.rest.len() + 1;
+    let gap = behind - head - 1 > phrase.rest.len() + 1
+        || reading.words[head + 1..behind].iter().any(|word| word.name().is_some());
     (Some(phrase.cue), if gap { head + 1 } else { behind })
 }
 

@@ -282,8 +282,12 @@ fn lower_case(raw: &str) -> Cow<'_, str> {
     Cow::Owned(lower)
 }
 
-/// Stands in a phrase for whoever is its goal; the lists are read in lower case.
+/// Stand in a phrase for whoever is its goal; the lists are read in lower case.
 pub(crate) const OWNER: &str = "x's";
+pub(crate) const GOAL: &str = "x";
+
+/// So many words, at most, name the goal inside a phrase.
+const GOAL_WORDS: usize = 6;
 
 /// Whether `word` is meant by `pattern`: "its" and "itself" stand for all persons.
 fn is_meant(pattern: &str, word: &str) -> bool {
@@ -307,6 +311,10 @@ impl Reading<'_, '_> {
                 index += 2;
                 continue;
             }
+            if &**pattern == GOAL {
+                index += self.length_of_goal(index, rest.get(position + 1)?)?;
+                continue;
+            }
             let mut skipped = 0;
             let limit = if position == 0 && is_result_particle(pattern) { 5 } else { 2 };
             loop {
@@ -328,6 +336,17 @@ impl Reading<'_, '_> {
             index += 1;
         }
         Some(index)
+    }
+
+    /// How many words from `index` name the X of "hold X to account", up to the word behind it.
+    fn length_of_goal(&self, index: usize, behind: &str) -> Option<usize> {
+        let words = self.words.get(index..)?;
+        let length = words.iter().take(GOAL_WORDS + 1).position(|w| is_meant(behind, &w.lower))?;
+        let goal = &words[..length];
+        let ends =
+            |word: &Word<'_, '_>| matches!(word.part, Part::Comma | Part::Stop | Part::Quote);
+        let is_named = goal.iter().any(|word| word.name().is_some());
+        (is_named && !goal.iter().any(ends)).then_some(length)
     }
 
     /// The longest phrase of a list that stands at `at`, and the word behind it.

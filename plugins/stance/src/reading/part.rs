@@ -262,7 +262,7 @@ impl Reading<'_, '_> {
         let phrase =
             self.longest(index, &entry.verbs).is_some_and(|(phrase, _)| !phrase.rest.is_empty());
         let after_noun = name_before || matches!(previous.map(|word| word.part), Some(Part::Noun));
-        if phrase && after_noun && forms & form::S != 0 {
+        if phrase && after_noun && forms & (form::S | form::PAST) != 0 {
             return Some(Part::Verb(forms));
         }
         if name_before {
