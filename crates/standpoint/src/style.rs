@@ -77,7 +77,7 @@ fn wants_colour(choice: ColorChoice, is_terminal: bool) -> bool {
 }
 
 fn terminal_width() -> usize {
-    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0)).clamp(60, 160)
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0)).clamp(40, 160)
 }
 
 /// Text of a document made fit for a terminal: white space becomes one space, control characters
