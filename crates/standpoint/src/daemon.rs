@@ -83,6 +83,7 @@ impl Life {
             tasks.spawn(traces::send(collector, engine.tap(), version));
         }
         let view = Arc::new(view);
+        tasks.spawn(Arc::clone(&view).count());
         let site = dashboard.map(|dashboard| {
             let (site, alerts) = dashboard.over(&view);
             if let Some(alerts) = alerts {

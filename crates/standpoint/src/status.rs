@@ -1,6 +1,7 @@
 //! What a daemon says of itself: whether it is ready, and what it has done so far.
 
 mod measures;
+mod rate;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use standpoint_connectors::meters::{self, Meter};
 use standpoint_engine::{Shutdown, SinkSnapshot, Snapshot, SourceSnapshot, StageSnapshot, Stats};
 
 use self::measures::{Measures, Process};
+use self::rate::{Lately, Rate};
 use crate::cluster::{self, Cluster};
 use crate::console;
 use crate::reload::Configuration;
@@ -33,6 +35,7 @@ pub(crate) struct View {
     stats: Stats,
     shutdown: Shutdown,
     measures: Arc<Measures>,
+    rate: Rate,
 }
 
 impl View {
@@ -46,7 +49,26 @@ impl View {
     ) -> Self {
         let (started, since) = (SystemTime::now(), Instant::now());
         let measures = Arc::new(Measures::of(ledger));
-        Self { configuration, version, started, since, stats, shutdown, measures }
+        Self {
+            configuration,
+            version,
+            started,
+            since,
+            stats,
+            shutdown,
+            measures,
+            rate: Rate::default(),
+        }
+    }
+
+    /// Counts documents every few seconds, until the future is dropped, so that there is a rate.
+    pub(crate) async fn count(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(rate::EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.rate.note(Instant::now(), self.stats.snapshot().done);
+        }
     }
 
     /// The program's version.
@@ -89,7 +111,10 @@ impl View {
         let mut reasons = reasons(&snapshot, self.shutdown.is_requested());
         reasons.extend(cluster.as_ref().and_then(Cluster::reason));
         let measured = self.measures.last();
+        let lately = self.rate.lately(Instant::now(), snapshot.done);
+        let documents = Documents { lately, ..Documents::of(&snapshot) };
         Status {
+            documents,
             version: VERSION,
             standpoint: self.version.clone(),
             pipeline: current.pipeline,
@@ -280,6 +305,9 @@ pub(crate) struct Documents {
     pub(crate) oldest_in_flight_ms: u64,
     /// Workers that are blocked in a stage now.
     pub(crate) stuck_workers: u32,
+    /// Those of the last minute.
+    #[serde(default)]
+    pub(crate) lately: Lately,
 }
 
 impl Documents {
@@ -294,6 +322,7 @@ impl Documents {
             bytes_in_flight: snapshot.bytes_in_flight,
             oldest_in_flight_ms: milliseconds(snapshot.oldest_in_flight),
             stuck_workers: snapshot.stuck_workers,
+            lately: Lately::default(),
         }
     }
 }
@@ -413,6 +442,14 @@ impl Status {
             documents.bytes_in_flight,
             humantime::format_duration(Duration::from_millis(documents.oldest_in_flight_ms)),
         );
+        if let Some(per_second) = documents.lately.per_second() {
+            let Lately { done, ms } = documents.lately;
+            let _ = writeln!(
+                text,
+                "rate       {per_second:.2} documents a second, {done} within {} s",
+                ms / 1000
+            );
+        }
         if documents.unrouted > 0 {
             let unrouted = documents.unrouted;
             let _ = writeln!(text, "unrouted   {unrouted} documents, which no route takes");
