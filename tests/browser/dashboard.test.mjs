@@ -6,6 +6,8 @@ import { after, before, test } from "node:test";
 import { Daemon, HOSTILE, WIRED, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
 
 let daemon, browser, context;
+/** The address of every view, the page of a document among them. */
+let views;
 
 before(async () => {
   await findPlugins();
@@ -20,6 +22,8 @@ before(async () => {
     const status = await (await fetch("/api/v1/status")).json();
     return status.documents.done >= 40 + wired && status.documents.in_flight === 0;
   }, WIRED, { timeout: 300_000, polling: 500 });
+  const id = await page.evaluate(async () => (await (await fetch("/api/v1/documents?words=Tashkent+Compass")).json()).rows[0].id);
+  views = [...VIEWS, `/documents/${encodeURIComponent(id)}`];
   await page.close();
 });
 
@@ -56,11 +60,12 @@ test("nobody else sees a word, and a wrong key is told", async () => {
   await page.waitForSelector(".complaint");
   assert.equal(await page.locator("#ranking").count(), 0);
   assert.deepEqual(await serious(page), []);
+  await picture(page, "login");
   await stranger.close();
 });
 
 test("every view is accessible, breaks nothing and asks nobody else", async () => {
-  for (const path of VIEWS) {
+  for (const path of views) {
     const page = await open(path);
     assert.deepEqual(await serious(page), [], path);
     assert.deepEqual(page.wrong, [], path);
@@ -72,8 +77,10 @@ test("every view is accessible, breaks nothing and asks nobody else", async () =
 
 test("every view is accessible in the dark", async () => {
   const dark = await browser.newContext({ colorScheme: "dark", storageState: await context.storageState() });
-  for (const path of ["/", "/health"]) {
+  for (const path of views) {
     const page = await open(path, { context: dark });
+    // A form and a note that are open show colours of their own.
+    await page.locator("details.correct > summary").first().click({ timeout: 1000 }).catch(() => {});
     assert.deepEqual(await serious(page), [], path);
     if (path === "/") await picture(page, "dashboard-dark");
     await page.close();
@@ -166,6 +173,85 @@ test("keys walk the feed, and a verdict sticks and moves the figures", async () 
   await page.close();
 });
 
+test("Accept, Reject and Undo are pressed with the keyboard and the mouse alike, and stick", async () => {
+  const page = await open("/evidence");
+  const first = await page.locator(".passage").first().getAttribute("id");
+  const passage = page.locator(`#${first}`);
+  const held = async (verdict) => {
+    await page.waitForSelector(`#${first}.${verdict}`);
+    await page.reload();
+    await page.waitForSelector(`#${first}.${verdict}`);
+  };
+  for (const [press, verdict] of [["Accept", "accepted"], ["Reject", "rejected"], ["Undo", "open"]]) {
+    await passage.getByRole("button", { name: press }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(`#${first}.${verdict}`);
+    await page.waitForFunction((press) => document.activeElement.textContent.startsWith(press), press);
+    await held(verdict);
+  }
+  for (const [press, verdict] of [["Reject", "rejected"], ["Accept", "accepted"], ["Undo", "open"]]) {
+    await passage.getByRole("button", { name: press }).click();
+    await held(verdict);
+  }
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+const figures = (page) => page.evaluate(async () => JSON.stringify((await (await fetch("/api/v1/figures?actors=500")).json()).actors));
+
+test("a passage is given to another holder with the keyboard alone, and given back", async () => {
+  const page = await open("/evidence?who=SRB");
+  const before = await figures(page);
+  await page.keyboard.press("j");
+  const first = await page.evaluate(() => document.activeElement.id);
+  await page.keyboard.press("c");
+  assert.equal(await page.evaluate(() => document.activeElement.name), "holder");
+  await page.waitForSelector("#actors option", { state: "attached" });
+  await page.keyboard.press("Escape");
+  assert.equal(await page.evaluate(() => document.activeElement.id), first, "Escape leaves the form");
+  await page.keyboard.press("c");
+  await page.keyboard.type("Poland");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type("7");
+  await page.keyboard.press("Enter");
+  // The browser itself knows what a score can be.
+  assert.ok(await page.locator(`#${first} input[name=score]`).evaluate((field) => !field.validity.valid));
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type("-0.5");
+  assert.deepEqual(await serious(page), []);
+  await picture(page, "correct");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("#live").textContent === "Correction kept.");
+  assert.notEqual(await figures(page), before, "figures follow");
+  await page.goto(`${daemon.address}/evidence?who=POL`);
+  const moved = page.locator(`#${first}`);
+  assert.match(await moved.locator(".badges").textContent(), /moved by a person, was Serbia/);
+  assert.match(await moved.locator(".badges").textContent(), /corrected, was/);
+  await page.goto(`${daemon.address}/corrections`);
+  assert.match(await page.textContent("tbody"), /Serbia toward Russia\s*Poland stands there/);
+  assert.deepEqual(await serious(page), []);
+  await picture(page, "corrections");
+  await page.goto(`${daemon.address}/evidence?who=POL`);
+  await moved.locator("summary").click();
+  await moved.getByRole("button", { name: "Take back" }).click();
+  await page.waitForFunction(() => document.querySelector("#live").textContent === "Correction taken back.");
+  assert.equal(await page.locator(`#${first}`).count(), 0, "it is no passage of theirs any more");
+  assert.equal(await figures(page), before);
+  assert.deepEqual(page.wrong, []);
+  await page.close();
+});
+
+test("a refused correction says why, where it was typed", async () => {
+  const page = await open("/evidence");
+  const passage = page.locator(".passage").first();
+  await passage.locator("summary").click();
+  await passage.getByRole("button", { name: "Keep" }).click();
+  await passage.locator(".complaint").waitFor();
+  assert.match(await passage.locator(".complaint").textContent(), /nothing was changed/);
+  await page.close();
+});
+
 test("a document that arrives is seen without a reload, and focus stays", async () => {
   const page = await open("/documents");
   await page.focus("#f-words");
@@ -178,16 +264,34 @@ test("a document that arrives is seen without a reload, and focus stays", async 
 });
 
 test("a document shows its passages to those who point, tab and tap", async () => {
-  const page = await open("/documents?words=Tashkent+Compass");
-  await page.locator("#documents tbody th a").first().click();
+  const path = views.at(-1);
+  const page = await open(path);
   const evidence = page.locator(".text .evidence").first();
+  const note = evidence.locator(".note");
+  assert.ok(!(await note.isVisible()), "it is hidden until it is wanted");
+  // Words of the passage itself, for the middle of its box may lie between two lines.
+  await evidence.locator("mark").first().hover();
+  assert.ok(await note.isVisible(), "pointed at");
+  await page.mouse.move(0, 0);
+  assert.ok(!(await note.isVisible()), "pointed elsewhere");
   await evidence.focus();
-  await page.evaluate(() => scrollTo(0, 0));
-  assert.ok(await evidence.locator(".note").isVisible());
+  await evidence.evaluate((passage) => passage.scrollIntoView({ block: "center" }));
+  assert.ok(await note.isVisible(), "in focus");
   await picture(page, "document");
   assert.deepEqual(await serious(page), []);
   assert.deepEqual(page.wrong, []);
   await page.close();
+  const phone = await browser.newContext({ viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true, storageState: await context.storageState() });
+  const touched = await open(path, { context: phone });
+  const passage = touched.locator(".text .evidence").first();
+  await passage.locator("mark").first().tap();
+  assert.ok(await passage.locator(".note").isVisible(), "tapped");
+  const { left, right } = await passage.locator(".note").evaluate((note) => note.getBoundingClientRect());
+  assert.ok(left >= 0 && right <= 390, `the note is seen whole: ${left} to ${right}`);
+  await picture(touched, "document-phone");
+  await touched.locator("h1").tap();
+  assert.ok(!(await passage.locator(".note").isVisible()), "tapped elsewhere");
+  await phone.close();
 });
 
 test("what documents say runs nothing and fetches nothing", async () => {
@@ -207,27 +311,77 @@ test("what documents say runs nothing and fetches nothing", async () => {
   await page.close();
 });
 
-test("a file in quarantine is tried again", async () => {
+test("a file in quarantine is tried again, and comes out as a result", async () => {
+  const text = "Uruguay condemned Russia over the retried shipment.";
+  await daemon.drop("late.txt", " ");
   const page = await open("/health");
-  const file = page.locator(".quarantine li", { hasText: "empty.txt" });
-  await file.waitFor();
+  await page.waitForFunction(async () => {
+    const files = await (await fetch("/api/v1/quarantine")).json();
+    return files.some(({ file }) => file === "late.txt");
+  }, null, { timeout: 180_000, polling: 500 });
+  await page.reload();
+  // Put right, as an engineer would, and tried again.
+  await daemon.mend("late.txt", `Tried again\n\n${text}\n`);
+  const file = page.locator(".quarantine li", { hasText: "late.txt" });
   await file.locator("button").click();
   await page.waitForFunction(() => document.querySelector("#live").textContent.includes("back in the inbox"));
+  await page.waitForFunction(async () => {
+    const { rows } = await (await fetch("/api/v1/documents?words=retried+shipment")).json();
+    return rows.length === 1 && rows[0].title === "Tried again";
+  }, null, { timeout: 180_000, polling: 500 });
+  const { rows } = await page.evaluate(async () => (await fetch("/api/v1/evidence?words=retried+shipment&holders=all")).json());
+  assert.ok(rows.some((row) => row.name === "Uruguay" && row.text.includes(text)), JSON.stringify(rows));
+  await page.reload();
+  assert.equal(await file.count(), 0, "it is in quarantine no more");
+  await page.close();
+});
+
+test("the pipeline's page says what waits and how fast it goes", async () => {
+  const page = await open("/health");
+  assert.match(await page.textContent("#health"), /documents a second/);
+  assert.match(await page.textContent("#health"), /in news/);
+  await page.close();
+});
+
+test("those who are not shown are a click away", async () => {
+  const page = await open("/?actors=2");
+  assert.equal(await page.locator("#ranking tbody tr").count(), 2);
+  const more = page.locator("#ranking a.more-actors");
+  const others = Number((await more.textContent()).match(/\d+/)[0]);
+  await more.click();
+  await page.waitForURL(/actors=\d+#ranking/);
+  assert.equal(await page.locator("#ranking tbody tr").count(), 2 + others);
   await page.close();
 });
 
 test("without a script everything can be read", async () => {
   const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
-  for (const path of VIEWS) {
+  for (const path of views) {
     const page = await open(path, { context: plain });
     assert.ok(await page.locator("h1").isVisible(), path);
-    assert.equal(await page.locator(".verdicts:visible").count(), 0, "no button that does nothing");
+    assert.equal(await page.locator("button.scripted:visible").count(), 0, "no button that does nothing");
     await page.close();
   }
   const page = await open("/", { context: plain });
   await page.fill("#f-words", "grain");
   await page.click("form.filters button");
   assert.match(page.url(), /words=grain/);
+  await page.goto(`${daemon.address}/evidence`);
+  const first = await page.locator(".passage").first().getAttribute("id");
+  const passage = page.locator(`#${first}`);
+  for (const [press, verdict] of [["Accept", "accepted"], ["Undo", "open"]]) {
+    await passage.getByRole("button", { name: press }).click();
+    await page.waitForSelector(`#${first}.${verdict}`);
+    assert.equal(page.url(), `${daemon.address}/evidence#${first}`);
+  }
+  await passage.locator("summary").click();
+  await passage.locator("input[name=score]").fill("0.125");
+  await passage.getByRole("button", { name: "Keep" }).click();
+  await page.waitForSelector(`#${first} .badge:text("corrected, was")`);
+  await passage.locator("summary").click();
+  await passage.getByRole("button", { name: "Take back" }).click();
+  await page.waitForFunction((id) => !document.getElementById(id).textContent.includes("corrected"), first).catch(() => {});
+  assert.equal(await page.locator(`#${first} .badge:text("corrected, was")`).count(), 0);
   const stranger = await browser.newContext({ javaScriptEnabled: false });
   const login = await open("/", { context: stranger });
   await login.fill("#key", new URL(daemon.login).hash.slice(1));
@@ -241,7 +395,7 @@ test("without a script everything can be read", async () => {
 test("a phone's width and 200% need no sideways scrolling", async () => {
   for (const [name, width, height] of [["phone", 360, 740], ["zoomed", 550, 450]]) {
     const small = await browser.newContext({ viewport: { width, height }, storageState: await context.storageState() });
-    for (const path of [...VIEWS]) {
+    for (const path of views) {
       const page = await open(path, { context: small });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${path} is ${wide} pixels too wide at ${width}`);

@@ -117,6 +117,11 @@ server: { listen: "127.0.0.1:0" }
     await rename(join(this.folder, "draft"), join(this.folder, "inbox", name));
   }
 
+  /** Puts a file of the quarantine right, which stays there. */
+  async mend(name, text) {
+    await writeFile(join(this.folder, "quarantine", name), text);
+  }
+
   async stop() {
     this.child.kill("SIGTERM");
     await new Promise((done) => (this.child.exitCode === null ? this.child.on("close", done) : done()));

@@ -58,6 +58,10 @@ pub struct Passage {
     pub verdict: Option<String>,
     /// What the pipeline said, where a person said otherwise.
     pub said_score: Option<f64>,
+    /// Whom the pipeline took for the holder, where a person named another.
+    pub said_who: Option<String>,
+    /// The name of whom the pipeline took for the holder.
+    pub said_name: Option<String>,
     /// How many documents are copies of this one's story, itself among them.
     pub copies: i64,
     /// Where the next page begins behind this passage.
@@ -294,7 +298,12 @@ const COLUMNS: &str = "SELECT e.key, d.id, d.title, s.source, s.day, s.target_id
     e.text, e.score, e.confidence, e.voice, e.time, e.holder_start, e.holder_end, e.target_start,
     e.target_end, e.cue_start, e.cue_end, e.rule, e.verdict,
     CASE WHEN e.said_score <> e.score THEN e.said_score END,
-    (SELECT count(*) FROM document AS copy WHERE copy.story = d.story), s.key";
+    (SELECT count(*) FROM document AS copy WHERE copy.story = d.story), s.key,
+    CASE WHEN e.said_stance <> e.stance THEN
+        (SELECT b.who FROM stance AS b WHERE b.key = e.said_stance) END,
+    CASE WHEN e.said_stance <> e.stance THEN
+        (SELECT coalesce(n.name, b.actor_name, b.who) FROM stance AS b
+         LEFT JOIN actor AS n ON n.who = b.who WHERE b.key = e.said_stance) END";
 
 fn passage(row: &Row<'_>) -> base::Result<Passage> {
     let stretch = |start: usize| -> base::Result<Option<Stretch>> {
@@ -326,6 +335,8 @@ fn passage(row: &Row<'_>) -> base::Result<Passage> {
         rule: row.get(23)?,
         verdict: row.get(24)?,
         said_score: row.get(25)?,
+        said_who: row.get(28)?,
+        said_name: row.get(29)?,
         copies: row.get(26)?,
         cursor: format!("{}~{stance}~{key}", day.as_deref().unwrap_or_default()),
         day,

@@ -30,7 +30,8 @@ const login = async () => {
 
 // --- sections that are fetched again
 
-const swap = (page, selector, keepsFocus) => {
+// - keeps: whether what somebody does there has precedence over what is new.
+const swap = (page, selector, keeps) => {
   const [old, fresh] = [one(selector), one(selector, page)];
   // A passage that the filters let through no more.
   if (old?.matches(".passage") && !fresh) return old.remove();
@@ -38,28 +39,28 @@ const swap = (page, selector, keepsFocus) => {
   const focus = old.contains(document.activeElement) ? document.activeElement : null;
   // Somebody types or reads here: their place is not pulled away unless it is found again.
   const place = focus && (focus.id ? `#${CSS.escape(focus.id)}` : null);
-  if (focus && !place && keepsFocus) return;
-  const open = all("details", old).map((details) => details.open);
+  if (keeps && ((focus && !place) || one("details.correct[open]", old))) return;
+  const open = all("details:not(.correct)", old).map((details) => details.open);
   old.replaceWith(fresh);
-  all("details", fresh).forEach((details, index) => { if (open[index]) details.open = true; });
+  all("details:not(.correct)", fresh).forEach((details, index) => { if (open[index]) details.open = true; });
   if (place) one(place)?.focus({ preventScroll: true });
 };
 
 let fetching = null;
-const refresh = async (sections) => {
+const refresh = async (sections, keeps = true) => {
   if (fetching) { await fetching; }
   fetching = fetch(location.href, { headers: HEADERS }).then(async (answer) => {
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const section of sections) swap(page, section, true);
+    for (const section of sections) swap(page, section, keeps);
   }).catch(() => {}).finally(() => { fetching = null; });
   return fetching;
 };
 
-const FIGURES = ["#ranking", "#time", "#shifts", ".standings"];
+const FIGURES = ["#ranking", "#time", "#shifts", ".standings", ".text"];
 const EVERYTHING = [...FIGURES, "#evidence", "#documents", "#health"];
 
-// --- passages: j k a r x
+// --- passages: j k a r x c
 
 const passages = () => all(".passage[data-key]");
 const current = () => document.activeElement?.closest(".passage[data-key]") ?? one(".passage.current");
@@ -79,34 +80,97 @@ const step = (by) => {
   select(list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]);
 };
 
-const judge = async (passage, verdict) => {
-  if (!passage) return say("Choose a passage first: j goes to the next one.");
-  const key = passage.dataset.key;
-  const answer = await fetch(`/api/v1/evidence/${key}/correction`, {
+// What a form says of its passage; the server knows both ways of sending it.
+const send = async (form, button) => {
+  const passage = form.closest(".passage");
+  const isVerdict = form.matches(".verdicts");
+  const answer = await fetch(form.action, {
     method: "POST",
-    headers: { ...HEADERS, "Content-Type": "application/json" },
-    body: JSON.stringify({ field: "verdict", value: verdict || null }),
+    headers: HEADERS,
+    body: new URLSearchParams(new FormData(form, button)),
   }).catch(() => null);
   if (!answer?.ok) {
     const why = answer ? (await answer.json().catch(() => ({}))).error : "the daemon does not answer";
-    return say(`Not kept: ${why ?? answer.status}`);
+    const told = `Not kept: ${why ?? answer.status}`;
+    if (!isVerdict) complain(form, told);
+    return say(told);
   }
-  say(verdict ? `Passage ${verdict}.` : "Verdict taken back.");
+  if (isVerdict) say(button.value ? `Passage ${button.value}.` : "Verdict taken back.");
+  else say(button?.name === "undo" ? "Correction taken back." : "Correction kept.");
+  const pressed = document.activeElement === button ? `button[name="${button.name}"][value="${button.value}"]` : null;
   const list = passages();
   const at = list.indexOf(passage);
   const next = list[at + 1] ?? list[at - 1];
-  await refresh([...FIGURES, `#p${key}`]);
-  select(one(`#p${key}`) ?? (next && one(`#${CSS.escape(next.id)}`)));
+  const own = `#p${passage.dataset.key}`;
+  // Another holder may be another one in more passages than this.
+  await refresh([...FIGURES, isVerdict ? own : "#evidence"], false);
+  select(one(own) ?? (next && one(`#${CSS.escape(next.id)}`)));
+  if (pressed) one(`${own} ${pressed}`)?.focus({ preventScroll: true });
 };
+
+const complain = (form, told) => {
+  let complaint = one(".complaint", form);
+  if (!complaint) {
+    complaint = document.createElement("p");
+    complaint.className = "complaint";
+    complaint.setAttribute("role", "alert");
+    form.append(complaint);
+  }
+  complaint.textContent = told;
+};
+
+const CHOOSE = "Choose a passage first: j goes to the next one.";
+
+const judge = (passage, verdict) => {
+  const button = passage && one(`.verdicts button[value="${verdict}"]`, passage);
+  return button ? send(button.form, button) : say(CHOOSE);
+};
+
+const correct = (passage) => {
+  const details = passage && one("details.correct", passage);
+  if (!details) return say(CHOOSE);
+  details.open = true;
+  one("input[name=holder]", details).focus();
+};
+
+// Names to choose from are asked for once, when somebody is about to type one.
+let named = false;
+document.addEventListener("toggle", async (event) => {
+  if (named || !event.target.matches?.("details.correct[open]")) return;
+  named = true;
+  const answer = await fetch("/api/v1/actors", { headers: HEADERS }).catch(() => null);
+  if (!answer?.ok) { named = false; return; }
+  const list = document.createElement("datalist");
+  list.id = "actors";
+  for (const { id, name } of await answer.json()) {
+    const option = document.createElement("option");
+    option.value = name;
+    option.label = id;
+    list.append(option);
+  }
+  document.body.append(list);
+}, true);
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches(".passage form")) return;
+  event.preventDefault();
+  send(event.target, event.submitter);
+});
 
 const VERDICTS = { a: "accepted", r: "rejected", x: "" };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const form = event.target.closest("details.correct[open]");
+  if (form && event.key === "Escape") {
+    form.open = false;
+    return select(form.closest(".passage"));
+  }
   if (event.target.closest("input, select, textarea, dialog")) return;
   if (event.key === "j") step(1);
   else if (event.key === "k") step(-1);
   else if (event.key in VERDICTS && passages().length) judge(current(), VERDICTS[event.key]);
+  else if (event.key === "c" && passages().length) correct(current());
   else if (event.key === "?") one("#help")?.showModal();
   else return;
   event.preventDefault();
@@ -115,9 +179,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.verdict !== undefined) {
-    judge(button.closest(".passage"), button.dataset.verdict);
-  } else if (button.dataset.replay !== undefined) {
+  if (button.dataset.replay !== undefined) {
     button.disabled = true;
     const answer = await fetch("/api/v1/quarantine/replay", {
       method: "POST",

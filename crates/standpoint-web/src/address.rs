@@ -164,7 +164,7 @@ const VERDICTS: [&str; 3] = ["accepted", "rejected", "none"];
 const MOST_DAYS: u32 = 36_500;
 
 /// The most actors that are shown.
-const MOST_ACTORS: usize = 500;
+pub(crate) const MOST_ACTORS: usize = 500;
 
 /// The most rows that a program may ask for at once.
 pub(crate) const MOST_ROWS: usize = 1000;

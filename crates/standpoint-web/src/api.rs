@@ -27,6 +27,13 @@ struct Page<T> {
     next: Option<String>,
 }
 
+/// An actor to choose.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub(crate) struct Named {
+    id: String,
+    name: String,
+}
+
 /// What a person says of a passage.
 #[derive(Debug, Deserialize)]
 struct Said {
@@ -79,6 +86,10 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
             Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
         },
         "/targets" => shown(site, figures::targets)?,
+        "/actors" => shown(site, |store| {
+            let actors = figures::actors(store, MOST_ROWS)?;
+            Ok(actors.into_iter().map(|(id, name)| Named { id, name }).collect::<Vec<_>>())
+        })?,
         "/extent" => shown(site, figures::extent)?,
         "/makers" => shown(site, figures::makers)?,
         "/corrections" => shown(site, |store| corrections::corrections(store, MOST_ROWS))?,

@@ -55,6 +55,8 @@ const LEFT: f64 = 22.0;
 #[must_use]
 pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
     let step = (WIDTH - LEFT - 8.0) / (periods.len().max(2) - 1) as f64;
+    // Where periods are many, their dots leave the line between them to be seen.
+    let largest = (step * 0.6).max(1.6);
     let x = |index: usize| LEFT + 4.0 + step * index as f64;
     let y = |score: f64| TOP + (1.0 - score) / 2.0 * (BOTTOM - TOP);
     let places: Vec<(usize, &Point)> = actor
@@ -92,7 +94,7 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
             @for (place, point) in &places {
                 @let mean = &point.mean;
                 // Larger where more was said; the area grows with the stories.
-                @let radius = (2.2 + (mean.stories as f64).sqrt() * 0.7).min(5.0);
+                @let radius = (2.2 + (mean.stories as f64).sqrt() * 0.7).min(5.0).min(largest);
                 circle.(side(mean.score)) cx=(format!("{:.1}", x(*place)))
                     cy=(format!("{:.1}", y(mean.score))) r=(format!("{radius:.1}")) {
                     title { (point.period) ": " (signed(mean.score)) ", " (stories(mean.stories)) }
@@ -150,6 +152,48 @@ mod tests {
         );
     }
 
+    /// A chart as a reader sees it: a column for each period, its dot, and a line where two are
+    /// joined.
+    fn picture(actor: &ActorFigure, periods: &[String]) -> String {
+        const ROWS: usize = 9;
+        let drawn = over_time(actor, periods).into_string();
+        let number = |text: &str| text.parse::<f64>().unwrap();
+        let attribute = |part: &str, name: &str| {
+            let value = part.split(&format!(" {name}=\"")).nth(1).unwrap();
+            value.split('"').next().unwrap().to_owned()
+        };
+        let step = (WIDTH - LEFT - 8.0) / (periods.len() - 1) as f64;
+        let column = |x: f64| ((x - LEFT - 4.0) / step).round() as usize * 4;
+        let row = |y: f64| ((y - TOP) / (BOTTOM - TOP) * (ROWS - 1) as f64).round() as usize;
+        let mut field = vec![vec![' '; (periods.len() - 1) * 4 + 1]; ROWS];
+        field[ROWS / 2].fill('\u{b7}');
+        let path = attribute(drawn.split("class=\"line\"").nth(1).unwrap(), "d");
+        // `M1.0 2.0L3.0 4.0`: a line is drawn to what stands behind an L.
+        let mut pen = (0.0, 0.0);
+        for part in path.replace('M', "\nM").replace('L', "\nL").lines().skip(1) {
+            let (letter, point) = part.split_at(1);
+            let (x, y) = point.split_once(' ').unwrap();
+            let at = (number(x), number(y));
+            if letter == "L" {
+                let row = row(f64::midpoint(pen.1, at.1));
+                field[row][column(pen.0) + 1..column(at.0)].fill('-');
+            }
+            pen = at;
+        }
+        for dot in drawn.split("<circle").skip(1) {
+            let (x, y) = (number(&attribute(dot, "cx")), number(&attribute(dot, "cy")));
+            field[row(y)][column(x)] =
+                if dot.contains("\"against\"") { '\u{25cb}' } else { '\u{25cf}' };
+        }
+        let lines = field.into_iter().enumerate().map(|(index, row)| {
+            let mark = [(0, "+1"), (ROWS / 2, " 0"), (ROWS - 1, "-1")];
+            let mark = mark.iter().find(|(place, _)| *place == index).map_or("  ", |found| found.1);
+            format!("{mark} {}", row.into_iter().collect::<String>()).trim_end().to_owned()
+        });
+        let ends = format!("   {} to {}", periods[0], periods[periods.len() - 1]);
+        lines.chain([ends]).collect::<Vec<_>>().join("\n")
+    }
+
     #[test]
     fn where_nothing_was_said_there_is_a_gap_and_no_zero() {
         let point = |period: &str, score| Point { period: period.to_owned(), mean: mean(score) };
@@ -159,16 +203,33 @@ mod tests {
             kind: "country".into(),
             country: None,
             all: mean(0.1),
-            over_time: vec![point("2014", 0.5), point("2015", 0.3), point("2018", -0.4)],
+            over_time: vec![
+                point("2014", 0.5),
+                point("2015", 0.3),
+                point("2018", -0.4),
+                point("2020", -0.8),
+                point("2021", -0.9),
+            ],
         };
-        let periods: Vec<String> = (2014..=2018).map(|year| year.to_string()).collect();
+        let periods: Vec<String> = (2014..=2021).map(|year| year.to_string()).collect();
+        insta::assert_snapshot!(picture(&actor, &periods), @r"
+        +1
+
+           ●---
+               ●
+         0 ·····························
+
+                           ○
+                                   ○---
+        -1                             ○
+           2014 to 2021
+        ");
         let drawn = over_time(&actor, &periods).into_string();
-        let line = drawn.split("class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
-        let moves: String = line.chars().filter(char::is_ascii_alphabetic).collect();
-        assert_eq!(moves, "MLM", "{line}");
-        assert_eq!(drawn.matches("<circle").count(), 3);
+        let moves = drawn.split("class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+        let moves: String = moves.chars().filter(char::is_ascii_alphabetic).collect();
+        assert_eq!(moves, "MLMML");
         assert!(
-            drawn.contains("Kazakhstan over time: +0.50 in 2014, \u{2212}0.40 in 2018; 3 periods")
+            drawn.contains("Kazakhstan over time: +0.50 in 2014, \u{2212}0.90 in 2021; 5 periods")
         );
     }
 }

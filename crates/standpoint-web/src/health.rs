@@ -19,7 +19,6 @@ pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
     let reasons: Vec<&str> =
         status["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let documents = &status["documents"];
-    let seconds = status["uptime_seconds"].as_f64().unwrap_or(0.0);
     let done = number(&documents["done"]);
     html! {
         p {
@@ -30,9 +29,10 @@ pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
             (counted(number(&documents["failed"]))) " failed, "
             (counted(number(&documents["in_flight"]))) " under way since "
             (line(status["started"].as_str().unwrap_or_default()))
-            @if seconds >= 1.0 { " (" (format!("{:.2}", done as f64 / seconds)) " a second)" }
             "."
         }
+        (rate(&documents["lately"]))
+        (waiting(&status["inbox"]))
         div.wide tabindex="0" role="region" aria-label="Stages and sinks" {
             table.stages {
                 thead {
@@ -80,6 +80,7 @@ pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
             }
         }
         @if is_page { h2 { "Quarantine" } } @else { h3 { "Quarantine" } }
+        (letters(&status["cluster"]))
         (quarantine(daemon.quarantine()))
     }
 }
@@ -104,7 +105,67 @@ fn quarantine(files: Result<Vec<Value>, String>) -> Markup {
                     }
                 }
             }
-            @if files.len() > MOST_FILES { p.faint { "And " (files.len() - MOST_FILES) " more." } }
+            @if files.len() > MOST_FILES {
+                p.faint { a href="/api/v1/quarantine" { "And " (files.len() - MOST_FILES) " more" } " (JSON)." }
+            }
+        }
+    }
+}
+
+/// How many documents a second are done now, not since the start: a daemon that slept through the
+/// night is no slow one.
+fn rate(lately: &Value) -> Markup {
+    let (done, ms) = (number(&lately["done"]), number(&lately["ms"]));
+    html! {
+        @if ms >= 1000 {
+            p.rate {
+                b { (format!("{:.2}", done as f64 * 1000.0 / ms as f64)) " documents a second" }
+                ": " (counted(done)) " done within the last " (many(ms / 1000, "second")) "."
+            }
+        }
+    }
+}
+
+/// Files that are in inboxes and not taken yet.
+fn waiting(inbox: &Value) -> Markup {
+    let none = serde_json::Map::new();
+    let files = inbox["waiting"].as_object().unwrap_or(&none);
+    html! {
+        @for (source, files) in files {
+            @let files = number(files);
+            @let oldest = number(&inbox["oldest_waiting_seconds"][source]);
+            p.waiting {
+                @if files == 0 { "No file waits in " b { bdi { (line(source)) } } "." }
+                @else {
+                    b { (many(files, "file")) } (if files == 1 { " waits in " } else { " wait in " })
+                    b { bdi { (line(source)) } } ", the oldest for " (lasting(oldest)) "."
+                }
+            }
+        }
+    }
+}
+
+/// Seconds in words.
+fn lasting(seconds: i64) -> String {
+    match seconds {
+        ..120 => many(seconds, "second"),
+        120..7200 => many(seconds / 60, "minute"),
+        7200..172_800 => many(seconds / 3600, "hour"),
+        _ => many(seconds / 86_400, "day"),
+    }
+}
+
+/// Where a worker's failures are, which are not among the files of this machine.
+fn letters(cluster: &Value) -> Markup {
+    html! {
+        @if let Some(stream) = cluster["stream"].as_str() {
+            p.letters {
+                "This daemon is a worker of the stream " b { bdi { (line(stream)) } }
+                ": documents that its workers gave up are dead letters there ("
+                (counted(number(&cluster["dead_lettered"]))) " by this one since it started). "
+                code { "standpoint quarantine list -c PIPELINE.yaml" } " shows them, "
+                code { "replay" } " puts them back into the stream. Below are the files of this machine alone."
+            }
         }
     }
 }

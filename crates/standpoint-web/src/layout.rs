@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use standpoint_store::feed::Passage;
 
 use crate::address::Query;
+use crate::correct::Forms;
 use crate::export::WRITES_PARQUET;
 use crate::parts::{self, Links};
 
@@ -42,10 +43,10 @@ pub(crate) fn alone(id: &str, content: &Markup) -> Markup {
     html! { section.alone id=(id) aria-labelledby="heading" { (content) } }
 }
 
-pub(crate) fn feed(passages: &[Passage], links: &dyn Links) -> Markup {
+pub(crate) fn feed(passages: &[Passage], links: &dyn Links, forms: Forms<'_>) -> Markup {
     html! {
         @if passages.is_empty() { p.empty { "No passage is let through." } }
-        div.feed { @for passage in passages { (parts::passage(passage, links, true)) } }
+        div.feed { @for passage in passages { (parts::passage(passage, links, Some(forms))) } }
     }
 }
 
@@ -79,6 +80,7 @@ pub(crate) fn help() -> Markup {
         ("a", "accept it"),
         ("r", "reject it: it counts no more"),
         ("x", "take the verdict back"),
+        ("c", "correct it: who stands there, and where"),
         ("?", "this help"),
     ];
     html! {

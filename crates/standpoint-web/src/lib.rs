@@ -9,12 +9,13 @@
 //! Modules in reading order: [`address`] is what stands in a page's address; [`overview`] the
 //! numbers of a page; [`text`], [`charts`] and [`parts`] draw them; [`document`] shows a document;
 //! [`report`] and `pages` put pages
-//! together, with [`frame`], [`filters`] and [`health`]; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
+//! together, with [`frame`], [`filters`], [`correct`] and [`health`]; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
 //! [`openapi`] are for programs.
 
 pub mod address;
 mod api;
 pub mod charts;
+pub mod correct;
 pub mod document;
 pub mod export;
 pub mod filters;

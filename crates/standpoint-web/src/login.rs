@@ -118,6 +118,35 @@ impl Keys {
         is_marked && since_1970(now) < ends
     }
 
+    /// What the forms of a page carry, so that nobody else's form can pass for one: it is made of the
+    /// browser's own cookie, which no other site sees. `None` for whoever has not logged in.
+    #[must_use]
+    pub fn form_mark(&self, headers: &HeaderMap, now: SystemTime) -> Option<String> {
+        let cookie = self.cookie_of(headers, now)?;
+        let made_of = [b"form ", cookie.as_bytes()].concat();
+        Some(blake3::keyed_hash(&self.secret, &made_of).to_hex()[..32].to_owned())
+    }
+
+    /// Whether a form with this mark was sent by a page of ours, in a browser that has logged in.
+    #[must_use]
+    pub fn is_own_form(&self, headers: &HeaderMap, mark: &str, now: SystemTime) -> bool {
+        let expected = self.form_mark(headers, now);
+        let is_marked = expected.is_some_and(|expected| {
+            blake3::hash(expected.as_bytes()) == blake3::hash(mark.as_bytes())
+        });
+        is_marked && is_own_origin(headers)
+    }
+
+    /// The cookie of a browser that has logged in.
+    fn cookie_of<'h>(&self, headers: &'h HeaderMap, now: SystemTime) -> Option<&'h str> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        let found = pairs.find(|(name, value)| *name == self.cookie && self.is_ours(value, now));
+        found.map(|(_, value)| value)
+    }
+
     /// Who sent a request with these headers.
     #[must_use]
     pub fn visitor(&self, headers: &HeaderMap, now: SystemTime) -> Visitor {
@@ -128,12 +157,7 @@ impl Keys {
             let is_known = blake3::hash(token.trim().as_bytes()) == self.token;
             return if is_known { Visitor::Program } else { Visitor::Nobody };
         }
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = cookies
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        let is_known = pairs.any(|(name, value)| name == self.cookie && self.is_ours(value, now));
-        match is_known {
+        match self.cookie_of(headers, now).is_some() {
             true if is_own_page(headers) => Visitor::Browser,
             true => Visitor::Onlooker,
             false => Visitor::Nobody,

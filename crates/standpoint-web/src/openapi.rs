@@ -9,7 +9,7 @@ use standpoint_store::feed::Passage;
 use standpoint_store::figures::{Extent, Maker, TargetCount};
 use standpoint_store::shifts::Shift;
 
-use crate::api::known_at;
+use crate::api::{Named, known_at};
 use crate::export::WRITES_PARQUET;
 use crate::overview::{ActorFigure, Overview};
 
@@ -47,6 +47,7 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
         "The targets, the one with the most stances first",
         list::<TargetCount>(generator),
     );
+    add("/actors", "Actors to choose from, states first", list::<Named>(generator));
     add("/extent", "What the store holds in all", one::<Extent>(generator));
     add("/makers", "Who made the records: programs, pipelines, stages", list::<Maker>(generator));
     add("/figures", "Who stands where, over all and in time", one::<Overview>(generator));

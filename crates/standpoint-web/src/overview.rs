@@ -88,11 +88,11 @@ impl From<&Figure> for Mean {
     }
 }
 
-/// The most periods that a small chart can show.
-const MOST_PERIODS: usize = 40;
+/// How far apart two means are, at least, of which one says that somebody moved.
+const MOVE: f64 = 0.25;
 
 /// How finely time is cut.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
     Month,
     Quarter,
@@ -100,6 +100,22 @@ enum Cut {
 }
 
 impl Cut {
+    /// The most periods that a small chart can show: six years of months, thirty of quarters.
+    const fn most_periods(self) -> usize {
+        match self {
+            Self::Month => 72,
+            Self::Quarter => 120,
+            Self::Year => 60,
+        }
+    }
+
+    const fn coarser(self) -> Self {
+        match self {
+            Self::Month => Self::Quarter,
+            Self::Quarter | Self::Year => Self::Year,
+        }
+    }
+
     /// The period that a month, `2024-05`, falls into.
     fn period(self, month: &str) -> String {
         let (year, number) = (month.get(..4).unwrap_or_default(), number_of(month) % 12);
@@ -121,7 +137,7 @@ impl Cut {
             if periods.last() != Some(&period) {
                 periods.push(period);
             }
-            if periods.len() > MOST_PERIODS && !matches!(self, Self::Year) {
+            if periods.len() > self.most_periods() && self != Self::Year {
                 return None;
             }
         }
@@ -144,9 +160,7 @@ impl Overview {
     pub fn of(mut rows: Vec<Ranked>, most: usize) -> Self {
         let others = rows.len().saturating_sub(most);
         rows.truncate(most);
-        let months: BTreeSet<&str> =
-            rows.iter().flat_map(|row| row.months.keys()).map(String::as_str).collect();
-        let (cut, periods) = cut(&months);
+        let (cut, periods) = cut(&rows);
         let mut actors: Vec<ActorFigure> =
             rows.iter().map(|row| figure(row, cut, &periods)).collect();
         actors.sort_by(|one, other| {
@@ -156,25 +170,47 @@ impl Overview {
     }
 }
 
-/// The finest cut of which a chart can show all periods and at least half have something to show.
-fn cut(months: &BTreeSet<&str>) -> (Cut, Vec<String>) {
+/// How time is cut: as finely as a chart has room for. It is cut more coarsely where most periods
+/// would be empty, so that lines have something to join, but never where that would hide a move:
+/// somebody's means of two neighbouring periods that differ by more than [`MOVE`] and by more than
+/// chance are not made one.
+fn cut(rows: &[Ranked]) -> (Cut, Vec<String>) {
+    let months: BTreeSet<&str> =
+        rows.iter().flat_map(|row| row.months.keys()).map(String::as_str).collect();
     let (Some(first), Some(last)) = (months.first(), months.last()) else {
         return (Cut::Year, Vec::new());
     };
     for cut in [Cut::Month, Cut::Quarter] {
+        let Some(periods) = cut.periods(first, last) else { continue };
         let filled: BTreeSet<String> = months.iter().map(|month| cut.period(month)).collect();
-        if let Some(periods) = cut.periods(first, last)
-            && filled.len() * 2 >= periods.len()
-        {
+        if filled.len() * 2 >= periods.len() || rows.iter().any(|row| would_hide(row, cut)) {
             return (cut, periods);
         }
     }
     let mut periods = Cut::Year.periods(first, last).unwrap_or_default();
     // A date of long ago, right or wrong, must not press all others together.
-    if periods.len() > MOST_PERIODS {
-        periods.drain(..periods.len() - MOST_PERIODS);
+    let most = Cut::Year.most_periods();
+    if periods.len() > most {
+        periods.drain(..periods.len() - most);
     }
     (Cut::Year, periods)
+}
+
+/// Whether a move of somebody's is seen by this cut and not by the next coarser one.
+fn would_hide(row: &Ranked, cut: Cut) -> bool {
+    // By the coarser period that a month falls into, what the finer ones in it say.
+    let mut inside: BTreeMap<String, BTreeMap<String, Figure>> = BTreeMap::new();
+    for (month, figure) in &row.months {
+        let finer = inside.entry(cut.coarser().period(month)).or_default();
+        finer.entry(cut.period(month)).or_default().add(figure);
+    }
+    inside.values().any(|finer| {
+        finer.values().zip(finer.values().skip(1)).any(|(one, next)| {
+            // What lies outside of both by chance one time in twenty.
+            let chance = 1.96 * one.error().hypot(next.error());
+            MOVE.max(chance) < (one.mean() - next.mean()).abs()
+        })
+    })
 }
 
 fn figure(row: &Ranked, cut: Cut, periods: &[String]) -> ActorFigure {
@@ -199,8 +235,26 @@ fn figure(row: &Ranked, cut: Cut, periods: &[String]) -> ActorFigure {
 mod tests {
     use super::*;
 
+    /// An actor's means by month, each of so many stories.
+    fn actor(months: &[(&str, f64, i64)]) -> Ranked {
+        let mut row = Ranked {
+            who: "KAZ".into(),
+            name: "Kazakhstan".into(),
+            kind: "country".into(),
+            country: None,
+            figure: Figure::default(),
+            months: BTreeMap::new(),
+        };
+        for (month, score, stories) in months {
+            let figure = row.months.entry((*month).to_owned()).or_default();
+            (0..*stories).for_each(|_| figure.add(&Figure::of(*score, 0.9, 1)));
+        }
+        row
+    }
+
     fn periods(months: &[&str]) -> Vec<String> {
-        cut(&months.iter().copied().collect()).1
+        let months: Vec<_> = months.iter().map(|month| (*month, 0.5, 1)).collect();
+        cut(&[actor(&months)]).1
     }
 
     #[test]
@@ -211,7 +265,35 @@ mod tests {
             periods(&["2020-02", "2020-08", "2021-01", "2021-06"]),
             ["2020-Q1", "2020-Q2", "2020-Q3", "2020-Q4", "2021-Q1", "2021-Q2"]
         );
-        assert_eq!(periods(&["1066-10", "2024-05"]).len(), MOST_PERIODS);
+        assert_eq!(periods(&["1066-10", "2024-05"]).len(), 60);
         assert!(periods(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_move_within_a_year_is_seen_however_long_the_span() {
+        let turn = [("2024-02", 0.8, 6), ("2024-11", -0.8, 6)];
+        let quick = [("2024-01", 0.8, 6), ("2024-03", -0.8, 6)];
+        let cases = [
+            ("within a quarter", &[("2019-05", 0.8, 6)][..], quick, Cut::Month, 59),
+            ("within a year", &[("2019-05", 0.8, 6)], turn, Cut::Quarter, 23),
+            ("no room for months", &[("2012-05", 0.8, 6)], quick, Cut::Year, 13),
+            (
+                "no room for months, but for quarters",
+                &[("2012-05", 0.8, 6)],
+                turn,
+                Cut::Quarter,
+                51,
+            ),
+            ("no room for either", &[("1990-05", 0.8, 6)], turn, Cut::Year, 35),
+        ];
+        for (case, before, then, expected, count) in cases {
+            let months = [before, &then].concat();
+            let (cut, periods) = cut(&[actor(&months)]);
+            assert_eq!((cut, periods.len()), (expected, count), "{case}");
+        }
+        let wavering = [("2019-05", 0.8, 6), ("2024-02", 0.8, 1), ("2024-11", -0.1, 1)];
+        assert_eq!(cut(&[actor(&wavering)]).0, Cut::Year, "two stories may differ by chance");
+        let steady = [("2019-05", 0.8, 6), ("2024-02", 0.8, 6), ("2024-11", 0.7, 6)];
+        assert_eq!(cut(&[actor(&steady)]).0, Cut::Year, "nothing moves");
     }
 }

@@ -1,11 +1,14 @@
 //! The pages of the dashboard that show what the store holds.
 
+use std::collections::HashMap;
+
 use http::{StatusCode, header};
 use maud::{Markup, html};
 use standpoint_store::feed::{self, Passage};
 use standpoint_store::{documents, figures, shifts};
 
-use crate::address::{Query, decoded, encoded};
+use crate::address::{MOST_ACTORS, Query, decoded, encoded};
+use crate::correct::{self, Forms};
 use crate::document::{self, Anchor};
 use crate::layout::{alone, exports, feed, help, more, navigation, section};
 use crate::login;
@@ -27,8 +30,11 @@ impl Site {
             return Ok(refusal.with(header::ALLOW, "GET, HEAD"));
         }
         let Request { path, query, .. } = request;
+        let mark = self.form_mark(request);
+        let back = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+        let forms = Forms { mark: &mark, back: &back };
         if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
-            return self.document_page(&id, query);
+            return self.document_page(&id, query, forms);
         }
         if path == "/corrections" {
             return self.corrections_page();
@@ -47,10 +53,10 @@ impl Site {
                 return Ok(Reply::page(StatusCode::NOT_FOUND, "Not found", &body));
             }
         };
-        self.view(view, query)
+        self.view(view, query, forms)
     }
 
-    fn view(&self, view: View, query: &str) -> Result<Reply, SiteError> {
+    fn view(&self, view: View, query: &str, forms: Forms<'_>) -> Result<Reply, SiteError> {
         let health = view
             .shows(View::Health)
             .then(|| crate::health::section(self.daemon(), view == View::Health));
@@ -87,7 +93,7 @@ impl Site {
                     @if view.shows(View::Evidence) {
                         @let passages = feed::passages(store, filter, after, rows)?;
                         (placed(View::Evidence, "evidence", "What shows it", &html! {
-                            (feed(&passages, &links))
+                            (feed(&passages, &links, forms))
                             (more("/evidence", &query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
                             (exports("/api/v1/evidence", &query))
                         }))
@@ -123,7 +129,7 @@ impl Site {
         Ok(Reply::page(StatusCode::OK, &title, &body))
     }
 
-    fn document_page(&self, id: &str, query: &str) -> Result<Reply, SiteError> {
+    fn document_page(&self, id: &str, query: &str, forms: Forms<'_>) -> Result<Reply, SiteError> {
         let found = self.reading(|store| {
             let Some(kept) = documents::document(store, id)? else { return Ok(None) };
             let passages = feed::of_document(store, id)?;
@@ -144,7 +150,7 @@ impl Site {
                             (document::text(&kept.text, &kept.mentions, &passages, anchor))
                         }
                         aside aria-label="Passages" {
-                            section #evidence { h2 { "What shows it" } (feed(&passages, &links)) }
+                            section #evidence { h2 { "What shows it" } (feed(&passages, &links, forms)) }
                         }
                     }
                 }
@@ -164,7 +170,23 @@ impl Site {
     }
 
     fn corrections_page(&self) -> Result<Reply, SiteError> {
-        let kept = self.reading(|store| standpoint_store::corrections::corrections(store, 500))?;
+        let (kept, names, targets) = self.reading(|store| {
+            let kept = standpoint_store::corrections::corrections(store, 500)?;
+            let mut names = HashMap::new();
+            for correction in &kept {
+                for who in correct::named(correction) {
+                    if !names.contains_key(&who) {
+                        let name = figures::name_of(store, &who)?;
+                        names.insert(who, name);
+                    }
+                }
+            }
+            let targets = figures::targets(store)?.into_iter();
+            let targets: HashMap<String, String> =
+                targets.map(|target| (target.id, target.name)).collect();
+            Ok((kept, names, targets))
+        })?;
+        let name = |who: &str| names.get(who).cloned().unwrap_or_else(|| who.to_owned());
         let body = html! {
             (navigation("/corrections", None))
             main #main {
@@ -183,15 +205,19 @@ impl Site {
                                         td.passage-cell dir="auto" {
                                             a href=(format!("/documents/{}", encoded(&correction.document_id))) { (line(&correction.passage)) }
                                         }
-                                        td { (line(&correction.who)) " toward " (line(&correction.target_id)) }
-                                        td { (correction.field) ": " (line(&correction.value)) }
+                                        td {
+                                            bdi { (line(&name(&correction.who))) } " toward "
+                                            bdi { (line(targets.get(&correction.target_id).unwrap_or(&correction.target_id))) }
+                                        }
+                                        td { (correct::told(correction, name)) @if let Some(note) = &correction.note { ": " span.faint { (line(note)) } } }
                                         td { (line(correction.person.as_deref().unwrap_or("\u{2013}"))) }
-                                        td.day { (correction.made_at.get(..16).unwrap_or_default()) }
+                                        td.day { (correction.made_at.get(..16).unwrap_or_default().replace('T', " ")) }
                                     }
                                 }
                             }
                         }
                     }
+                    p.faint { "A passage\u{2019}s own page takes back what was said of it: Undo for a verdict, Correct and Take back for all else." }
                     p.exports {
                         "As labelled data: " a href="/api/v1/corrections.jsonl" download { "JSONL" }
                     }
@@ -254,6 +280,15 @@ impl Links for Served<'_> {
     fn passage(&self, passage: &Passage) -> Option<String> {
         let address = self.document(&passage.document_id)?;
         Some(format!("{address}#e{}", passage.key))
+    }
+
+    fn more_actors(&self, actors: usize) -> Option<String> {
+        // What is beyond the most that a page shows is in the files.
+        let actors = actors.min(MOST_ACTORS);
+        let is_more = self.query.actors < actors;
+        let actors = actors.to_string();
+        let address = || self.query.address_with(&[("actors", Some(actors.as_str()))]);
+        is_more.then(|| format!("/{}#ranking", address()))
     }
 
     fn document(&self, id: &str) -> Option<String> {

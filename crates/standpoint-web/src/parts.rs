@@ -6,6 +6,7 @@ use standpoint_store::feed::Passage;
 use standpoint_store::shifts::Shift;
 
 use crate::charts;
+use crate::correct::{self, Forms};
 use crate::overview::{ActorFigure, Mean, Overview};
 use crate::text::{counted, line, many, marked, side, signed};
 
@@ -17,6 +18,10 @@ pub trait Links {
     fn passage(&self, passage: &Passage) -> Option<String>;
     /// A document.
     fn document(&self, id: &str) -> Option<String>;
+    /// The same page with so many actors.
+    fn more_actors(&self, _actors: usize) -> Option<String> {
+        None
+    }
 }
 
 /// A name, as a link where there is a page for it.
@@ -73,8 +78,20 @@ pub fn ranking(overview: &Overview, target: &str, links: &dyn Links) -> Markup {
                 }
             }
             @if overview.others > 0 {
-                p.faint { "And " (counted(overview.others as i64)) " more, with no more stories than these." }
+                p.faint { (others(overview, links)) ", with no more stories than these." }
             }
+        }
+    }
+}
+
+/// How many actors are not shown, as a link to them where there is a page for it.
+fn others(overview: &Overview, links: &dyn Links) -> Markup {
+    let more = format!("And {} more", counted(overview.others as i64));
+    let address = links.more_actors(overview.actors.len() + overview.others);
+    html! {
+        @match address {
+            Some(address) => a.more-actors href=(address) { (more) },
+            None => (more),
         }
     }
 }
@@ -160,6 +177,9 @@ pub fn badges(passage: &Passage) -> Markup {
                 Some(_) => { " " span.badge.rejected { "\u{2717} rejected" } }
                 None => {}
             }
+            @if let Some(name) = &passage.said_name {
+                " " span.badge.moved { "moved by a person, was " bdi { (line(name)) } }
+            }
             @if let Some(said) = passage.said_score {
                 " " span.badge { "corrected, was " (signed(said)) }
             }
@@ -176,9 +196,9 @@ fn voice(voice: &str) -> &str {
 
 /// A passage: who stands where, the sentence with its marks, and where it comes from.
 ///
-/// - `with_verdicts`: whether to give the buttons by which people accept and reject it.
+/// - `forms`: what the forms carry by which people judge and correct it; none where nobody can.
 #[must_use]
-pub fn passage(passage: &Passage, links: &dyn Links, with_verdicts: bool) -> Markup {
+pub fn passage(passage: &Passage, links: &dyn Links, forms: Option<Forms<'_>>) -> Markup {
     let key = passage.key;
     let verdict = passage.verdict.as_deref().unwrap_or("open");
     html! {
@@ -201,18 +221,7 @@ pub fn passage(passage: &Passage, links: &dyn Links, with_verdicts: bool) -> Mar
                 span { (format!("{:.0}% sure", passage.confidence * 100.0)) }
                 @if let Some(rule) = &passage.rule { span { "by " (line(rule)) } }
             }
-            @if with_verdicts {
-                div.verdicts {
-                    @let pressed = |name: &str| if verdict == name { "true" } else { "false" };
-                    button type="button" data-verdict="accepted" aria-pressed=(pressed("accepted")) {
-                        "Accept" kbd { "a" }
-                    }
-                    button type="button" data-verdict="rejected" aria-pressed=(pressed("rejected")) {
-                        "Reject" kbd { "r" }
-                    }
-                    button type="button" data-verdict="" { "Undo" kbd { "x" } }
-                }
-            }
+            @if let Some(forms) = forms { (correct::forms(passage, forms)) }
         }
     }
 }

@@ -60,7 +60,10 @@ impl Reply {
 
     pub(crate) fn page(status: StatusCode, title: &str, body: &Markup) -> Self {
         let page = frame::served(title, body).into_string();
+        // Without a referrer a browser sends no origin either, and a form is known by its origin.
+        // Other servers get neither.
         Self::new(status, "text/html; charset=utf-8", page)
+            .with(header::REFERRER_POLICY, "same-origin")
     }
 
     pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Self {

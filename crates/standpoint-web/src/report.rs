@@ -88,21 +88,17 @@ pub fn write(
 ) -> Result<(), ReportError> {
     let overview = Overview::of(figures::ranking(store, filter)?, contents.actors);
     let extent = figures::extent(store)?;
-    let shown = documents::documents(store, filter, None, contents.documents)?;
-    let kept: Vec<Kept> = shown
-        .iter()
-        .filter_map(|listed| documents::document(store, &listed.id).transpose())
-        .collect::<Result<_, _>>()?;
-    let in_all = documents::count(store, filter)?;
-    let target = target_name(store, &filter.target)?;
-    let title =
-        contents.title.clone().unwrap_or_else(|| format!("Who stands where toward {target}"));
-    let links = Inside { actors: &overview.actors, documents: &kept };
     let mut passages = Vec::new();
     for actor in &overview.actors {
         let filter = Filter { who: Some(actor.who.clone()), ..filter.clone() };
         passages.push(of_actor(feed::passages(store, &filter, None, 400)?, contents.passages));
     }
+    let (kept, shown) = annotated(store, filter, &passages, contents.documents)?;
+    let in_all = documents::count(store, filter)?;
+    let target = target_name(store, &filter.target)?;
+    let title =
+        contents.title.clone().unwrap_or_else(|| format!("Who stands where toward {target}"));
+    let links = Inside { actors: &overview.actors, documents: &kept };
     let body = html! {
         a.skip href="#ranking" { "Skip to the figures" }
         header.title {
@@ -123,8 +119,10 @@ pub fn write(
                 h2 { "What was read" }
                 @if (kept.len() as i64) < in_all {
                     p.faint {
-                        "The latest " (counted(kept.len() as i64)) " of " (counted(in_all))
-                        " documents; `--documents` asks for more."
+                        (counted(kept.len() as i64)) " of " (counted(in_all)) " documents: "
+                        @if shown < kept.len() { "those of the passages above, and the latest besides" }
+                        @else { "those of the passages above, as far as they are asked for" }
+                        "; `--documents` asks for more."
                     }
                 }
                 @for (number, document) in kept.iter().enumerate() {
@@ -184,8 +182,49 @@ fn lede(extent: &Extent, in_all: i64, filter: &Filter, overview: &Overview) -> M
     }
 }
 
+/// An actor's passages: those that show the stance, and those that speak against it.
+type Shown = (Vec<Passage>, Vec<Passage>);
+
+/// The documents that are shown whole, the latest first, and how many of them hold passages that are
+/// shown. Those come before others: each actor's clearest one first, then each one's second, so that
+/// where there are not enough places everybody has some.
+fn annotated(
+    store: &Store,
+    filter: &Filter,
+    passages: &[Shown],
+    most: usize,
+) -> Result<(Vec<Kept>, usize), standpoint_store::Error> {
+    let lists: Vec<Vec<&str>> = passages
+        .iter()
+        .map(|(shows, counters)| {
+            shows.iter().chain(counters).map(|passage| passage.document_id.as_str()).collect()
+        })
+        .collect();
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let mut seen = std::collections::HashSet::new();
+    let mut chosen: Vec<String> = (0..longest)
+        .flat_map(|place| lists.iter().filter_map(move |list| list.get(place)))
+        .filter(|id| seen.insert(**id))
+        .take(most)
+        .map(|id| (*id).to_owned())
+        .collect();
+    let shown = chosen.len();
+    // As many as could be wanted if all of these were among them.
+    let latest = documents::documents(store, filter, None, most)?;
+    let others =
+        latest.into_iter().map(|listed| listed.id).filter(|id| !seen.contains(id.as_str()));
+    chosen.extend(others.take(most - shown));
+    let mut kept: Vec<Kept> = chosen
+        .iter()
+        .filter_map(|id| documents::document(store, id).transpose())
+        .collect::<Result<_, _>>()?;
+    // Undated ones last; the sort keeps the order of those of one day.
+    kept.sort_by(|one, other| other.published.cmp(&one.published));
+    Ok((kept, shown))
+}
+
 /// The clearest passages for and against, one of each sentence.
-fn of_actor(mut passages: Vec<Passage>, most: usize) -> (Vec<Passage>, Vec<Passage>) {
+fn of_actor(mut passages: Vec<Passage>, most: usize) -> Shown {
     let weight = |passage: &Passage| passage.score.abs() * passage.confidence;
     passages.retain(|passage| passage.verdict.as_deref() != Some("rejected"));
     passages.sort_by(|one, other| weight(other).total_cmp(&weight(one)));
@@ -202,7 +241,7 @@ fn of_actor(mut passages: Vec<Passage>, most: usize) -> (Vec<Passage>, Vec<Passa
 fn evidence_of(
     place: usize,
     actor: &ActorFigure,
-    (shows, counters): &(Vec<Passage>, Vec<Passage>),
+    (shows, counters): &Shown,
     links: &dyn Links,
 ) -> Markup {
     html! {
@@ -214,10 +253,10 @@ fn evidence_of(
                 " "
                 span.faint { (stories(actor.all.stories)) }
             }
-            @for passage in shows { (parts::passage(passage, links, false)) }
+            @for passage in shows { (parts::passage(passage, links, None)) }
             @if !counters.is_empty() {
                 h4 { "What speaks against it" }
-                @for passage in counters { (parts::passage(passage, links, false)) }
+                @for passage in counters { (parts::passage(passage, links, None)) }
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::frame;
 use crate::login::{self, Keys, Visitor};
 use crate::reply::{Reply, Request};
 use crate::text::line;
-use crate::{api, openapi};
+use crate::{api, correct, openapi};
 
 /// What the dashboard must know of the daemon around it.
 pub trait Daemon: Send + Sync {
@@ -124,6 +124,10 @@ impl Site {
             Ok(self.login_form(request))
         } else if !visitor.may_read() {
             Ok(if is_api { ask_for_token() } else { login_page(StatusCode::UNAUTHORIZED, None) })
+        } else if let Some(key) = correct::key_of(&request.path)
+            && request.method == Method::POST
+        {
+            correct::receive(self, request, visitor, key)
         } else if !login::is_reading(&request.method) && !visitor.may_write() {
             let why = "a change needs this page's own request: same origin, and the header \
                        `X-Standpoint`; programs send `Authorization: Bearer TOKEN`";
@@ -176,6 +180,17 @@ impl Site {
             *writer = None;
         }
         Ok(result)
+    }
+
+    /// What the forms of a page carry; nothing for whoever needs no form.
+    pub(crate) fn form_mark(&self, request: &Request) -> String {
+        self.keys.form_mark(&request.headers, SystemTime::now()).unwrap_or_default()
+    }
+
+    /// Whether a form was sent from a page of ours.
+    pub(crate) fn is_marked(&self, request: &Request, mark: Option<&str>) -> bool {
+        let now = SystemTime::now();
+        mark.is_some_and(|mark| self.keys.is_own_form(&request.headers, mark, now))
     }
 
     pub(crate) fn daemon(&self) -> &dyn Daemon {
@@ -267,7 +282,5 @@ fn login_page(status: StatusCode, complaint: Option<&str>) -> Reply {
             }
         }
     };
-    // Without a referrer a browser sends no origin either, and a form is known by its origin.
     Reply::page(status, "Log in \u{2013} Standpoint", &body)
-        .with(header::REFERRER_POLICY, "same-origin")
 }

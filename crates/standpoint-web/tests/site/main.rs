@@ -3,7 +3,10 @@
 #![recursion_limit = "256"]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where something is wrong")]
 
+mod corrections;
 mod exports;
+mod health;
+mod report;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -13,7 +16,7 @@ use serde_json::{Value, json};
 use standpoint_store::{Filter, Record, Store};
 use standpoint_web::login::Keys;
 use standpoint_web::reply::{Body, Reply, Request};
-use standpoint_web::report::{self, Contents};
+use standpoint_web::report::Contents;
 use standpoint_web::site::{Daemon, Site};
 use standpoint_web::{frame, openapi};
 
@@ -221,7 +224,13 @@ fn what_documents_say_is_text_on_every_page() {
     }
     let mut report = Vec::new();
     let store = Store::read(&served.folder.path().join("store.db")).unwrap();
-    report::write(&store, &Filter::toward("RUS"), &Contents::default(), &mut report).unwrap();
+    standpoint_web::report::write(
+        &store,
+        &Filter::toward("RUS"),
+        &Contents::default(),
+        &mut report,
+    )
+    .unwrap();
     let report = String::from_utf8(report).unwrap();
     for markup in ["<script", "<img", "\u{202e}", " style=", "src=", "url("] {
         assert!(

@@ -1,0 +1,328 @@
+//! What people say of a passage in the dashboard: its forms, which need no script, and what becomes
+//! of them.
+
+use http::{StatusCode, header};
+use maud::{Markup, html};
+use standpoint_store::corrections::{Correction, CorrectionError, Holder, KeptCorrection, Verdict};
+use standpoint_store::feed::{self, Passage};
+use standpoint_store::{Store, figures};
+
+use crate::layout::navigation;
+use crate::login::{self, Visitor};
+use crate::reply::{Reply, Request};
+use crate::site::{Site, SiteError};
+use crate::text::{line, signed};
+
+/// What the forms of a page carry besides what is typed in.
+#[derive(Debug, Clone, Copy)]
+pub struct Forms<'f> {
+    /// Shows that a page of ours made them, for this browser.
+    pub mark: &'f str,
+    /// The page's address, which is shown again afterwards.
+    pub back: &'f str,
+}
+
+/// The most characters of a note and of a name.
+const MOST_NOTE: usize = 2000;
+const MOST_NAME: usize = 200;
+
+/// How far from what is shown a score must be to be another one.
+const SAME: f64 = 0.0005;
+
+/// The buttons that judge a passage, and the form that corrects it.
+pub(crate) fn forms(passage: &Passage, forms: Forms<'_>) -> Markup {
+    let action = format!("/evidence/{}/correction", passage.key);
+    let verdict = passage.verdict.as_deref().unwrap_or_default();
+    let pressed = |name: &str| if verdict == name { "true" } else { "false" };
+    let carried = html! {
+        input type="hidden" name="mark" value=(forms.mark);
+        input type="hidden" name="back" value=(forms.back);
+        input type="hidden" name="passage" value=(identity(passage));
+    };
+    let is_corrected = passage.said_who.is_some() || passage.said_score.is_some();
+    let name = line(&passage.name);
+    html! {
+        form.verdicts method="post" action=(action) {
+            (carried)
+            button name="verdict" value="accepted" aria-pressed=(pressed("accepted")) { "Accept" kbd { "a" } }
+            button name="verdict" value="rejected" aria-pressed=(pressed("rejected")) { "Reject" kbd { "r" } }
+            button name="verdict" value="" { "Undo" kbd { "x" } }
+        }
+        details.correct {
+            summary { "Correct" kbd { "c" } }
+            form.correction method="post" action=(action) {
+                (carried)
+                label { "Who stands there" input name="holder" list="actors" maxlength=(MOST_NAME) autocomplete="off" placeholder=(name); }
+                label { "Score, \u{2212}1 to +1" input name="score" type="number" min="-1" max="1" step="any" value=(rounded(passage.score)); }
+                fieldset {
+                    legend { "This holder is meant" }
+                    label { input type="radio" name="scope" value="passage" checked; " in this passage" }
+                    label { input type="radio" name="scope" value="document"; " wherever this document names \u{201c}" bdi { (name) } "\u{201d}" }
+                }
+                label { "Why" input name="note" maxlength=(MOST_NOTE) autocomplete="off"; }
+                label { "Your name" input name="person" maxlength=(MOST_NAME) autocomplete="name"; }
+                div.act {
+                    button name="keep" value="yes" { "Keep" }
+                    @if is_corrected { button name="undo" value="yes" { "Take back" } }
+                }
+            }
+        }
+    }
+}
+
+fn rounded(score: f64) -> f64 {
+    (score * 1000.0).round() / 1000.0
+}
+
+/// Which passage a form is about, beside its row: rows are numbered anew when a document comes
+/// again, and what a person said must not fall on another passage.
+fn identity(passage: &Passage) -> String {
+    let Passage { document_id, target_id, start, end, text, .. } = passage;
+    let said = serde_json::json!([document_id, target_id, start, end, text]).to_string();
+    blake3::hash(said.as_bytes()).to_hex()[..20].to_owned()
+}
+
+/// The row that a form's path names.
+pub(crate) fn key_of(path: &str) -> Option<i64> {
+    path.strip_prefix("/evidence/")?.strip_suffix("/correction")?.parse().ok()
+}
+
+/// What a form says, its fields as they came.
+struct Sent(Vec<(String, String)>);
+
+impl Sent {
+    fn of(request: &Request) -> Self {
+        Self(form_urlencoded::parse(&request.body).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim())
+    }
+
+    /// A field that says something.
+    fn filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// Why a form's word is not kept.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "this form was not sent from a page of this dashboard, or before the last login: load the page again"
+    )]
+    Stranger,
+    #[error(
+        "this passage is there no more, for its document came again since: load the page again"
+    )]
+    Gone,
+    #[error("nothing was changed: name another holder or another score")]
+    Nothing,
+    #[error("found the verdict `{0}`, expected `accepted`, `rejected` or nothing")]
+    Verdict(String),
+    #[error("found `{0}`, expected a score of -1 (opposed) to 1 (supportive)")]
+    Score(String),
+    #[error("found {found} characters in `{field}`, expected at most {most}")]
+    Long { field: &'static str, found: usize, most: usize },
+    #[error(transparent)]
+    Kept(#[from] CorrectionError),
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Stranger => StatusCode::FORBIDDEN,
+            Self::Gone | Self::Kept(CorrectionError::NoPassage { .. }) => StatusCode::CONFLICT,
+            Self::Kept(CorrectionError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+}
+
+/// Keeps what a form says, and shows its page again; a script is told as JSON.
+///
+/// - `key`: the row of the passage.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub(crate) fn receive(
+    site: &Site,
+    request: &Request,
+    visitor: Visitor,
+    key: i64,
+) -> Result<Reply, SiteError> {
+    let sent = Sent::of(request);
+    let back = sent.get("back").filter(|back| is_own(back)).unwrap_or("/evidence");
+    let is_scripted = request.headers.contains_key(login::HEADER);
+    let done = if visitor.may_write() || site.is_marked(request, sent.get("mark")) {
+        keep(site, &sent, key)?
+    } else {
+        Err(Refusal::Stranger)
+    };
+    Ok(match done {
+        Ok(passage) if is_scripted => Reply::json(StatusCode::OK, &passage),
+        Ok(_) => Reply::new(StatusCode::SEE_OTHER, "text/plain", "")
+            .with(header::LOCATION, format!("{back}#p{key}")),
+        Err(refusal) if is_scripted => Reply::refusal(refusal.status(), &refusal.to_string()),
+        Err(refusal) => {
+            let body = html! {
+                (navigation("", None))
+                main #main {
+                    h1 { "Not kept" }
+                    p.complaint role="alert" { (line(&refusal.to_string())) "." }
+                    p { a href=(back) { "Back to the passages" } }
+                }
+            };
+            Reply::page(refusal.status(), "Not kept \u{2013} Standpoint", &body)
+        }
+    })
+}
+
+/// Whether an address is a page of ours, and nothing that a browser would take for another server.
+fn is_own(address: &str) -> bool {
+    address.starts_with('/')
+        && !address.starts_with("//")
+        && !address
+            .contains(|letter: char| letter == '\\' || letter == '#' || !letter.is_ascii_graphic())
+}
+
+fn keep(site: &Site, sent: &Sent, key: i64) -> Result<Result<Passage, Refusal>, SiteError> {
+    let read = site.reading(|store| {
+        let Some(passage) = feed::one(store, key)? else { return Ok(Err(Refusal::Gone)) };
+        if sent.get("passage").is_some_and(|shown| shown != identity(&passage)) {
+            return Ok(Err(Refusal::Gone));
+        }
+        said(store, sent, &passage)
+    })?;
+    let said = match read {
+        Ok(said) => said,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    for (field, most) in [("note", MOST_NOTE), ("person", MOST_NAME)] {
+        let found = sent.get(field).map_or(0, |value| value.chars().count());
+        if found > most {
+            return Ok(Err(Refusal::Long { field, found, most }));
+        }
+    }
+    let done = site.writing(|store| {
+        said.iter().try_for_each(|correction| {
+            store.correct(key, correction, sent.filled("person"), sent.filled("note"))
+        })
+    })?;
+    if let Err(error) = done {
+        return Ok(Err(error.into()));
+    }
+    let passage = site.reading(|store| feed::one(store, key))?;
+    Ok(passage.ok_or(Refusal::Gone))
+}
+
+/// What is said of a passage; at least one thing.
+fn said(
+    store: &Store,
+    sent: &Sent,
+    passage: &Passage,
+) -> Result<Result<Vec<Correction>, Refusal>, standpoint_store::Error> {
+    if let Some(verdict) = sent.get("verdict") {
+        let verdict = match verdict {
+            "accepted" => Some(Verdict::Accepted),
+            "rejected" => Some(Verdict::Rejected),
+            "" => None,
+            other => return Ok(Err(Refusal::Verdict(other.chars().take(60).collect()))),
+        };
+        return Ok(Ok(vec![Correction::Verdict(verdict)]));
+    }
+    if sent.get("undo").is_some() {
+        let nothing = [Correction::Holder(None), Correction::Actor(None), Correction::Score(None)];
+        return Ok(Ok(nothing.into()));
+    }
+    let mut said = Vec::new();
+    if let Some(called) = sent.filled("holder") {
+        let holder = holder(store, called)?;
+        if holder.id != passage.who {
+            said.push(match sent.get("scope") {
+                Some("document") => Correction::Actor(Some(holder)),
+                _ => Correction::Holder(Some(holder)),
+            });
+        }
+    }
+    if let Some(typed) = sent.filled("score") {
+        let Some(number) = number(typed) else {
+            return Ok(Err(Refusal::Score(typed.chars().take(60).collect())));
+        };
+        if SAME < (number - rounded(passage.score)).abs() {
+            said.push(Correction::Score(Some(number)));
+        }
+    }
+    Ok(if said.is_empty() { Err(Refusal::Nothing) } else { Ok(said) })
+}
+
+/// A score that was typed, -1 to 1: a minus as it is printed, and a comma as some write it, are meant
+/// well.
+fn number(typed: &str) -> Option<f64> {
+    let number = typed.replace('\u{2212}', "-").replace(',', ".").parse().ok()?;
+    (-1.0..=1.0).contains(&number).then_some(number)
+}
+
+/// Who is meant: somebody whom the store knows by this id or name, else somebody new of this name.
+fn holder(store: &Store, called: &str) -> Result<Holder, standpoint_store::Error> {
+    if let Some(id) = figures::actor_called(store, called)? {
+        return Ok(Holder { id, name: None });
+    }
+    // An id as stages make them stands for itself.
+    let is_id = called.contains(':') && !called.contains(char::is_whitespace);
+    let id = if is_id { called.to_owned() } else { format!("name:{}", called.to_lowercase()) };
+    Ok(Holder { id, name: (!is_id).then(|| called.to_owned()) })
+}
+
+/// The ids that a correction speaks of: who the pipeline said, and whom a person named.
+pub(crate) fn named(correction: &KeptCorrection) -> impl Iterator<Item = String> {
+    let holder = serde_json::from_str::<Holder>(&correction.value).ok();
+    std::iter::once(correction.who.clone()).chain(holder.map(|holder| holder.id))
+}
+
+/// A correction in words.
+///
+/// - `name`: how somebody with this id is called.
+pub(crate) fn told(correction: &KeptCorrection, name: impl Fn(&str) -> String) -> String {
+    let value = &correction.value;
+    let who = || match serde_json::from_str::<Holder>(value) {
+        Ok(holder) => holder.name.unwrap_or_else(|| name(&holder.id)),
+        Err(_) => value.clone(),
+    };
+    let told = match correction.field.as_str() {
+        "score" => match value.parse() {
+            Ok(score) => format!("score {}", signed(score)),
+            Err(_) => format!("score {value}"),
+        },
+        "holder" => format!("{} stands there", who()),
+        "actor" => format!("{} is meant in the whole document", who()),
+        _ => value.clone(),
+    };
+    line(&told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_a_page_of_ours_only() {
+        for address in ["/", "/evidence?verdict=none&target=RUS", "/documents/a%2F1%3F?target=RUS"]
+        {
+            assert!(is_own(address), "{address}");
+        }
+        for address in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nset-cookie: a",
+            "/a b",
+            "/a#b",
+            "/\u{e9}",
+        ] {
+            assert!(!is_own(address), "{address:?}");
+        }
+    }
+}

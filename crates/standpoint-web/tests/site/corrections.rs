@@ -1,0 +1,181 @@
+//! What people say of passages by forms, with a script and without one.
+
+use http::Method;
+use serde_json::Value;
+
+use super::{Served, text};
+
+/// The value of a page's hidden field, of the form behind `begin`.
+fn field(page: &str, begin: &str, name: &str) -> String {
+    let form = page.split(begin).nth(1).unwrap();
+    let value = form.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+    value.split('"').next().unwrap().replace("&amp;", "&")
+}
+
+/// A form of a passage, as a browser fills it in.
+struct Form {
+    path: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Form {
+    /// The form of a document's first passage.
+    fn on(served: &Served, page: &str) -> Self {
+        let (code, shown) = served.get(page);
+        assert_eq!(code, 200, "{shown}");
+        let path = shown.split("class=\"correction\" method=\"post\" action=\"").nth(1).unwrap();
+        let path = path.split('"').next().unwrap().to_owned();
+        let named = |name| (name, field(&shown, "class=\"correction\"", name));
+        Self { path, fields: vec![named("mark"), named("back"), named("passage")] }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.fields.retain(|(known, _)| *known != name);
+        self.fields.push((name, value.to_owned()));
+        self
+    }
+
+    fn body(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish()
+    }
+
+    /// Sent without a script: the status, where it leads, and what is said.
+    fn send(&self, served: &Served) -> (u16, String, String) {
+        let headers =
+            [("cookie", served.cookie.as_str()), ("host", "h:1"), ("origin", "http://h:1")];
+        let reply = served.ask(Method::POST, &self.path, &headers, &self.body());
+        let place = reply.headers.iter().find(|(name, _)| *name == "location");
+        let place = place.map(|(_, value)| value.clone()).unwrap_or_default();
+        (reply.status.as_u16(), place, text(reply))
+    }
+}
+
+/// Who stands where by the figures.
+fn standing(served: &Served) -> Vec<(String, f64)> {
+    let figures = served.json("/api/v1/figures");
+    let actors = figures["actors"].as_array().unwrap().iter();
+    actors
+        .map(|actor| (actor["who"].as_str().unwrap().to_owned(), actor["score"].as_f64().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_form_names_another_holder_and_takes_it_back() {
+    let served = Served::new();
+    let before = standing(&served);
+    for (case, called, scope, expected) in [
+        ("an id in a passage", "ALD", "passage", "ALD"),
+        ("an id in the whole document", "ALD", "document", "ALD"),
+        ("somebody new", "The Harbour Master", "passage", "name:the harbour master"),
+        ("an id that is new", "name:acme", "document", "name:acme"),
+    ] {
+        let page = "/documents/b?target=RUS";
+        let form = Form::on(&served, page).with("holder", called).with("scope", scope);
+        let (code, place, said) = form.send(&served);
+        assert_eq!(code, 303, "{case}: {said}");
+        let key = form.path.split('/').nth(2).unwrap();
+        assert_eq!(place, format!("{page}#p{key}"), "{case}");
+        let now = standing(&served);
+        assert!(!now.iter().any(|(who, _)| who == "BOR"), "{case}: {now:?}");
+        assert!(now.iter().any(|(who, _)| who == expected), "{case}: {now:?}");
+        let shown = served.get(page).1;
+        assert!(shown.contains("moved by a person, was <bdi>BOR "), "{case}");
+        let form = Form::on(&served, page).with("undo", "yes");
+        assert_eq!(form.send(&served).0, 303, "{case}");
+        assert_eq!(standing(&served), before, "{case}");
+        assert!(!served.get(page).1.contains("moved by a person"), "{case}");
+    }
+    assert!(!served.get("/documents/b").1.contains("Take back"), "there is nothing to take back");
+}
+
+#[test]
+fn a_name_is_known_however_it_is_written() {
+    let served = Served::new();
+    let name = served.json("/api/v1/actors")[0]["name"].as_str().unwrap().to_uppercase();
+    let form = Form::on(&served, "/documents/b").with("holder", &name);
+    assert_eq!(form.send(&served).0, 303);
+    assert_eq!(served.json("/api/v1/evidence?who=ALD")["rows"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_form_corrects_a_score_and_says_by_whom() {
+    let served = Served::new();
+    let form = Form::on(&served, "/documents/b")
+        .with("score", "\u{2212}0,25")
+        .with("person", "Ada")
+        .with("note", "it is a quotation");
+    assert_eq!(form.send(&served).0, 303);
+    let score = standing(&served).into_iter().find(|(who, _)| who == "BOR").unwrap().1;
+    assert!((score + 0.25).abs() < 1e-9, "{score}");
+    assert!(served.get("/documents/b").1.contains("corrected, was +0.80"));
+    let listed = served.get("/corrections").1;
+    for said in ["score \u{2212}0.25", "Ada", "it is a quotation"] {
+        assert!(listed.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn without_a_script_a_passage_is_judged_by_a_form() {
+    let served = Served::new();
+    let key = served.json("/api/v1/evidence?who=BOR")["rows"][0]["key"].clone();
+    for (verdict, expected) in
+        [("accepted", "accepted".into()), ("rejected", "rejected".into()), ("", Value::Null)]
+    {
+        let form = Form::on(&served, "/documents/b").with("verdict", verdict);
+        assert_eq!(form.send(&served).0, 303, "{verdict}");
+        let rows = served.json("/api/v1/evidence?who=BOR");
+        assert_eq!((&rows["rows"][0]["key"], &rows["rows"][0]["verdict"]), (&key, &expected));
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_with_a_way_back() {
+    let served = Served::new();
+    let before = standing(&served);
+    let long = "a".repeat(2001);
+    for (name, value, code, expected) in [
+        ("score", "0.8", 422, "nothing was changed"),
+        ("holder", "BOR", 422, "nothing was changed"),
+        ("score", "7", 422, "found `7`, expected a score of -1 (opposed) to 1 (supportive)"),
+        ("score", "NaN", 422, "found `NaN`, expected a score"),
+        ("verdict", "loud", 422, "found the verdict `loud`"),
+        ("passage", "0000", 409, "its document came again since: load the page again"),
+        ("mark", "0000", 403, "load the page again"),
+    ] {
+        let form = Form::on(&served, "/documents/b").with(name, value);
+        let (found, _, said) = form.send(&served);
+        assert_eq!(found, code, "{name}={value}: {said}");
+        assert!(said.contains(expected), "{name}={value}: {said}");
+        assert!(said.contains("href=\"/documents/b\""), "{name}={value} leads back");
+    }
+    let form = Form::on(&served, "/documents/b").with("score", "0").with("note", &long);
+    let (code, _, said) = form.send(&served);
+    assert!(code == 422 && said.contains("2001 characters in `note`"), "{said}");
+    assert_eq!(standing(&served), before);
+    let form = Form::on(&served, "/documents/b").with("back", "//evil.example").with("score", "0");
+    assert!(form.send(&served).1.starts_with("/evidence#p"), "it leads nowhere else");
+}
+
+#[test]
+fn a_form_is_taken_from_a_page_of_ours_only() {
+    let served = Served::new();
+    let form = Form::on(&served, "/documents/b").with("score", "0");
+    let cookie = ("cookie", served.cookie.as_str());
+    let (host, origin) = (("host", "h:1"), ("origin", "http://h:1"));
+    let cases: [super::Case<'_>; 6] = [
+        ("nobody", &[host, origin], 401),
+        ("the cookie alone", &[cookie, host], 403),
+        ("another site", &[cookie, host, ("origin", "https://evil.example")], 403),
+        ("no origin", &[cookie, host, ("origin", "null")], 403),
+        ("a script of ours", &[cookie, host, origin, ("x-standpoint", "1")], 200),
+        ("a program", &[("authorization", "Bearer a-token-of-this-test")], 303),
+    ];
+    for (case, headers, expected) in cases {
+        let reply = served.ask(Method::POST, &form.path, headers, &form.body());
+        assert_eq!(reply.status.as_u16(), expected, "{case}");
+        Form::on(&served, "/documents/b").with("undo", "yes").send(&served);
+    }
+    let page = served.ask(Method::GET, "/documents/b", &[cookie], "");
+    let policy = page.headers.iter().find(|(name, _)| *name == "referrer-policy").unwrap();
+    assert_eq!(policy.1, "same-origin", "else a browser says nothing of where a form comes from");
+}
