@@ -144,7 +144,12 @@ fn it_tells_how_it_is_and_what_it_has_done() {
     assert!(by_file.stdout.contains("ready      yes\n"), "{}", by_file.stdout);
     let state = daemon.folder.at("state");
     let by_folder = run(&["status", "--data-dir", &state, "--format", "json"]).expect(0);
-    assert_eq!(by_folder.results()[0]["documents"], status["documents"]);
+    let asked = &by_folder.results()[0]["documents"];
+    for count in ["read", "done", "failed", "returned", "in_flight"] {
+        assert_eq!(asked[count], status["documents"][count], "{count}");
+    }
+    // The last minute is another one with each question.
+    assert_eq!((&asked["lately"]["done"], asked["lately"]["ms"].is_u64()), (&1.into(), true));
 
     // Somebody who says nothing keeps nobody waiting.
     let _silent = TcpStream::connect(&daemon.address).unwrap();

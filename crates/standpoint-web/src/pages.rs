@@ -1,6 +1,7 @@
 //! The pages of the dashboard that show what the store holds.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use http::{StatusCode, header};
 use maud::{Markup, html};
@@ -175,9 +176,9 @@ impl Site {
             let mut names = HashMap::new();
             for correction in &kept {
                 for who in correct::named(correction) {
-                    if !names.contains_key(&who) {
-                        let name = figures::name_of(store, &who)?;
-                        names.insert(who, name);
+                    if let Entry::Vacant(place) = names.entry(who) {
+                        let name = figures::name_of(store, place.key())?;
+                        place.insert(name);
                     }
                 }
             }
