@@ -40,11 +40,17 @@ impl Opinion {
 
     /// Adds strength, voice and time to what was concluded.
     pub(crate) fn complete(self, judgement: Judgement) -> Judgement {
-        let Stance { strong, voice, time, .. } = self.0;
+        let Stance { probabilities, strong, voice, time } = self.0;
         let by_itself = judgement.rule == "weights";
-        let degree = 0.5 + 0.5 * strong;
         let found = judgement.score.abs();
-        let degree = if by_itself { degree } else { f32::midpoint(degree, found) };
+        // Where the encoder sees no such attitude, it cannot say how strong it is, nor when it holds.
+        let sees = |class: usize| likeliest(probabilities) == class;
+        let sees_it = found == 0.0 || sees(if judgement.score < 0.0 { 0 } else { 2 });
+        let degree = match 0.5 + 0.5 * strong {
+            degree if by_itself => degree,
+            degree if sees_it => f32::midpoint(degree, found),
+            _ => found,
+        };
         let voices = [Voice::Author, Voice::Quoted, Voice::Reported];
         let times = [Time::Past, Time::Present, Time::Future, Time::Hypothetical];
         Judgement {
@@ -53,6 +59,7 @@ impl Opinion {
             // Words that say when are surer than the model.
             time: match judgement.time {
                 Time::Past => Time::Past,
+                read if !sees_it => read,
                 _ => times[likeliest(time)],
             },
             rule: if by_itself { "encoder" } else { judgement.rule },
@@ -137,6 +144,18 @@ mod tests {
             voice: [1.0, 0.0, 0.0],
             time: [0.0, 1.0, 0.0, 0.0],
         })
+    }
+
+    #[test]
+    fn who_sees_no_attitude_cannot_say_when_it_holds_or_how_strong_it_is() {
+        let judged = Judgement { score: -1.0, rule: "object", ..Judgement::unsure() };
+        for (probabilities, time, score) in
+            [([0.8, 0.1, 0.1], Time::Hypothetical, -0.875), ([0.1, 0.8, 0.1], Time::Present, -1.0)]
+        {
+            let heard = Opinion(Stance { time: [0.0, 0.2, 0.0, 0.8], ..opinion(probabilities).0 });
+            let completed = heard.complete(judged);
+            assert_eq!((completed.time, completed.score), (time, score), "{probabilities:?}");
+        }
     }
 
     #[test]
