@@ -236,6 +236,8 @@ const listen = () => {
   });
 };
 document.addEventListener("visibilitychange", listen);
+// A rate goes on when nothing comes, and what waits grows older.
+if (location.pathname === "/health") setInterval(() => document.hidden || refresh(["#health"]), 10_000);
 addEventListener("pagehide", () => events?.close());
 
 one("#help-button")?.removeAttribute("hidden");

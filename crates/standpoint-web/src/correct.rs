@@ -122,6 +122,10 @@ enum Refusal {
     Verdict(String),
     #[error("found `{0}`, expected a score of -1 (opposed) to 1 (supportive)")]
     Score(String),
+    #[error(
+        "nobody is called `{found}`: did you mean `{known}`? An id such as `{id}` names somebody new"
+    )]
+    Misspelt { found: String, known: String, id: String },
     #[error("found {found} characters in `{field}`, expected at most {most}")]
     Long { field: &'static str, found: usize, most: usize },
     #[error(transparent)]
@@ -238,7 +242,10 @@ fn said(
     }
     let mut said = Vec::new();
     if let Some(called) = sent.filled("holder") {
-        let holder = holder(store, called)?;
+        let holder = match holder(store, called)? {
+            Ok(holder) => holder,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         if holder.id != passage.who {
             said.push(match sent.get("scope") {
                 Some("document") => Correction::Actor(Some(holder)),
@@ -264,15 +271,39 @@ fn number(typed: &str) -> Option<f64> {
     (-1.0..=1.0).contains(&number).then_some(number)
 }
 
+/// How alike a name must be to another, 0 to 1, to be taken for a slip of the pen.
+const ALIKE: f64 = 0.8;
+
+/// The most names that one is compared with.
+const MOST_NAMES: usize = 1000;
+
 /// Who is meant: somebody whom the store knows by this id or name, else somebody new of this name.
-fn holder(store: &Store, called: &str) -> Result<Holder, standpoint_store::Error> {
+fn holder(store: &Store, called: &str) -> Result<Result<Holder, Refusal>, standpoint_store::Error> {
     if let Some(id) = figures::actor_called(store, called)? {
-        return Ok(Holder { id, name: None });
+        return Ok(Ok(Holder { id, name: None }));
     }
     // An id as stages make them stands for itself.
-    let is_id = called.contains(':') && !called.contains(char::is_whitespace);
-    let id = if is_id { called.to_owned() } else { format!("name:{}", called.to_lowercase()) };
-    Ok(Holder { id, name: (!is_id).then(|| called.to_owned()) })
+    if called.contains(':') && !called.contains(char::is_whitespace) {
+        return Ok(Ok(Holder { id: called.to_owned(), name: None }));
+    }
+    let small = called.to_lowercase();
+    let likeness =
+        |name: &str| strsim::normalized_damerau_levenshtein(&small, &name.to_lowercase());
+    let known = figures::actors(store, MOST_NAMES)?.into_iter().map(|(_, name)| name);
+    let nearest = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let id = format!("name:{}", slug(&small));
+    if let Some(known) = nearest.filter(|name| ALIKE <= likeness(name)) {
+        return Ok(Err(Refusal::Misspelt { found: called.to_owned(), known, id }));
+    }
+    Ok(Ok(Holder { id, name: Some(called.to_owned()) }))
+}
+
+/// A name as it stands in an id, as the stage that finds names makes it: "the harbour master" is
+/// `the-harbour-master`. A name without a letter stands for itself.
+fn slug(name: &str) -> String {
+    let words = name.split(|letter: char| !letter.is_alphanumeric());
+    let slug = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+    if slug.is_empty() { name.to_owned() } else { slug }
 }
 
 /// The ids that a correction speaks of: who the pipeline said, and whom a person named.
@@ -305,6 +336,18 @@ pub(crate) fn told(correction: &KeptCorrection, name: impl Fn(&str) -> String) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_becomes_an_id_as_stages_make_it() {
+        for (name, expected) in [
+            ("the harbour master", "the-harbour-master"),
+            ("  o'neill & sons ", "o-neill-sons"),
+            ("\u{4e2d}\u{56fd}", "\u{4e2d}\u{56fd}"),
+            ("!!", "!!"),
+        ] {
+            assert_eq!(slug(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_form_leads_back_to_a_page_of_ours_only() {

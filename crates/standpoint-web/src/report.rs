@@ -106,7 +106,11 @@ pub fn write(
             (lede(&extent, in_all, filter, &overview))
         }
         main {
-            section #ranking { h2 { "Who stands where" } (parts::ranking(&overview, &target, &links)) }
+            section #ranking {
+                h2 { "Who stands where" }
+                (parts::ranking(&overview, &target, &links))
+                @if overview.others > 0 { p.faint { "`--actors` asks for more of them." } }
+            }
             section #time { h2 { "Over time" } (parts::over_time(&overview, &links)) }
             section #evidence {
                 h2 { "What shows it" }

@@ -18,13 +18,14 @@ use standpoint_web::site::{Daemon, Site};
 const BOUND: Duration = Duration::from_millis(100);
 
 /// Every page that reads the store, and its twins for programs.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "/",
     "/evidence",
     "/documents",
     "/shifts",
     "/documents/d77",
     "/corrections",
+    "/api/v1/actors",
     "/api/v1/figures",
     "/api/v1/evidence",
     "/api/v1/documents",
@@ -139,7 +140,8 @@ fn times(store: PathBuf) -> Vec<(Duration, String)> {
     let site = Arc::new(Site::new(store, keys, Arc::new(Idle)));
     let mut times = Vec::new();
     for page in PAGES {
-        let takes_filters = !page.contains("d77") && page != "/corrections";
+        let takes_filters =
+            !page.contains("d77") && !["/corrections", "/api/v1/actors"].contains(&page);
         for filter in FILTERS.iter().take(if takes_filters { FILTERS.len() } else { 1 }) {
             times.push((least(&site, page, filter), format!("{page}?{filter}")));
         }

@@ -66,7 +66,7 @@ fn a_form_names_another_holder_and_takes_it_back() {
     for (case, called, scope, expected) in [
         ("an id in a passage", "ALD", "passage", "ALD"),
         ("an id in the whole document", "ALD", "document", "ALD"),
-        ("somebody new", "The Harbour Master", "passage", "name:the harbour master"),
+        ("somebody new", "The Harbour Master", "passage", "name:the-harbour-master"),
         ("an id that is new", "name:acme", "document", "name:acme"),
     ] {
         let page = "/documents/b?target=RUS";
@@ -95,6 +95,24 @@ fn a_name_is_known_however_it_is_written() {
     let form = Form::on(&served, "/documents/b").with("holder", &name);
     assert_eq!(form.send(&served).0, 303);
     assert_eq!(served.json("/api/v1/evidence?who=ALD")["rows"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_slip_of_the_pen_makes_nobody_new() {
+    let served = Served::new();
+    let before = standing(&served);
+    let right = Form::on(&served, "/documents/b").with("holder", "Kazakhstan");
+    assert_eq!(right.send(&served).0, 303, "somebody new");
+    let wrong = Form::on(&served, "/documents/c").with("holder", "Kazkhstan");
+    let (code, _, said) = wrong.send(&served);
+    assert_eq!(code, 422);
+    assert!(said.contains("did you mean `Kazakhstan`?"), "{said}");
+    let meant = Form::on(&served, "/documents/c").with("holder", "name:kazkhstan");
+    assert_eq!(meant.send(&served).0, 303, "who insists has it");
+    for page in ["/documents/b", "/documents/c"] {
+        assert_eq!(Form::on(&served, page).with("undo", "yes").send(&served).0, 303);
+    }
+    assert_eq!(standing(&served), before);
 }
 
 #[test]
