@@ -31,6 +31,10 @@ const ATTEMPTS: u32 = 4;
 /// How long to wait before the second attempt; twice as long before each further one.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// The longest pause that an address may ask for: the other shifts wait meanwhile, and the next look
+/// at the store tries again.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
 /// How many shifts are remembered, the latest ones: there are no more actors of note.
 const MOST_TOLD: usize = 10_000;
 
@@ -40,8 +44,16 @@ pub(crate) struct Alerts {
     webhook: Option<Client>,
     store: Place,
     told_in: PathBuf,
+    state: State,
+}
+
+/// What people were told, in the data folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// What everybody was told.
     told: Told,
-    /// What stands in the file and the webhook has not taken yet.
+    /// What stands in the file, also where the webhook has not taken it yet.
     filed: Told,
 }
 
@@ -84,6 +96,13 @@ impl Told {
             self.0.pop_last();
         }
     }
+}
+
+impl State {
+    fn prune(&mut self, found: &[Shift], most: usize) {
+        self.told.prune(found, most);
+        self.filed.prune(found, most);
+    }
 
     fn read(path: &Path) -> Self {
         let json = match fs::read(path) {
@@ -95,10 +114,18 @@ impl Told {
                 return Self::default();
             }
         };
-        serde_json::from_slice(&json).unwrap_or_else(|error| {
-            warn!(path = %path.display(), %error, "what was told is damaged; it is told again");
-            Self::default()
-        })
+        serde_json::from_slice(&json)
+            .or_else(|error| Self::of_before(&json).ok_or(error))
+            .unwrap_or_else(|error| {
+                warn!(path = %path.display(), %error, "what was told is damaged; it is told again");
+                Self::default()
+            })
+    }
+
+    /// A version before kept what was told and nothing else.
+    fn of_before(json: &[u8]) -> Option<Self> {
+        let told: Told = serde_json::from_slice(json).ok()?;
+        Some(Self { filed: told.clone(), told })
     }
 
     /// Writes beside the file and renames, so that there is a whole one at any moment.
@@ -124,8 +151,8 @@ impl Alerts {
         }
         let webhook = settings.webhook.as_ref().map(|url| webhook(url, &settings)).transpose()?;
         let told_in = data_dir.join(TOLD);
-        let told = Told::read(&told_in);
-        Ok(Self { settings, webhook, store, told_in, told, filed: Told::default() })
+        let state = State::read(&told_in);
+        Ok(Self { settings, webhook, store, told_in, state })
     }
 
     /// Looks at the store again and again; ends when it is dropped.
@@ -143,11 +170,10 @@ impl Alerts {
     async fn look(&mut self) -> Result<()> {
         let (store, days) = (self.store.clone(), self.settings.window_days.get());
         let found = spawn_blocking(move || found(&store, days)).await??;
-        self.told.prune(&found, MOST_TOLD);
-        self.filed.prune(&found, MOST_TOLD);
+        self.state.prune(&found, MOST_TOLD);
         let mut outcome = Ok(());
-        for shift in found.iter().filter(|shift| !self.told.has(shift)).cloned().collect::<Vec<_>>()
-        {
+        let told = &self.state.told;
+        for shift in found.iter().filter(|shift| !told.has(shift)).cloned().collect::<Vec<_>>() {
             // Who cannot be told of one may be told of the next.
             outcome = outcome.and(self.tell(&shift).await);
         }
@@ -156,13 +182,15 @@ impl Alerts {
 
     async fn tell(&mut self, shift: &Shift) -> Result<()> {
         let line = serde_json::to_string(shift)?;
-        if let Some(path) = self.settings.file.clone().filter(|_| !self.filed.has(shift)) {
+        if let Some(path) = self.settings.file.clone().filter(|_| !self.state.filed.has(shift)) {
             let line = line.clone();
             let shown = path.display().to_string();
             spawn_blocking(move || append(&path, &line))
                 .await?
                 .with_context(|| format!("cannot write to {shown}"))?;
-            self.filed.note(shift);
+            self.state.filed.note(shift);
+            // Also a restart must not write it again while the address is away.
+            self.keep().await?;
         }
         if let Some(client) = &mut self.webhook {
             post(client, line).await?;
@@ -174,9 +202,13 @@ impl Alerts {
             now = shift.now,
             "a stance moved"
         );
-        self.told.note(shift);
-        let (told, path) = (self.told.clone(), self.told_in.clone());
-        spawn_blocking(move || told.write(&path))
+        self.state.told.note(shift);
+        self.keep().await
+    }
+
+    async fn keep(&self) -> Result<()> {
+        let (state, path) = (self.state.clone(), self.told_in.clone());
+        spawn_blocking(move || state.write(&path))
             .await?
             .with_context(|| format!("cannot write to {}", self.told_in.display()))
     }
@@ -229,12 +261,20 @@ async fn post(client: &mut Client, line: String) -> Result<()> {
             }
             Err(not_now) => {
                 debug!(error = %not_now.error, attempt, "a shift is sent again");
-                sleep(not_now.retry_after.unwrap_or(pause)).await;
+                sleep(pause_of(not_now.retry_after, pause)).await;
                 pause *= 2;
             }
         }
     }
     Ok(())
+}
+
+/// How long to wait before the next attempt.
+///
+/// - `asked`: what the address asked for, which may be days;
+/// - `own`: what it is else.
+fn pause_of(asked: Option<Duration>, own: Duration) -> Duration {
+    asked.map_or(own, |asked| asked.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
@@ -280,26 +320,47 @@ mod tests {
     fn what_was_told_is_bounded_and_survives_a_crash_at_any_moment() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("alerts.json");
-        let mut told = Told::default();
+        let mut state = State::default();
         for (who, day) in [("KAZ", "2024-03-30"), ("BLR", "2024-05-30"), ("ARM", "2024-06-01")] {
-            told.note(&Shift { who: who.into(), ..shift("2024-01-01", day, -0.5) });
+            let shift = Shift { who: who.into(), ..shift("2024-01-01", day, -0.5) };
+            state.told.note(&shift);
+            state.filed.note(&shift);
         }
         // Only what a window of now can overlap is kept, and nothing is forgotten without one.
-        told.prune(&[], 9);
-        assert_eq!(told.0.len(), 3);
-        told.prune(&[shift("2024-05-02", "2024-05-31", 0.5)], 9);
-        assert_eq!(told.0.len(), 2);
-        told.prune(&[], 1);
-        assert_eq!(told.0.keys().collect::<Vec<_>>(), ["RUS away ARM"]);
+        state.prune(&[], 9);
+        assert_eq!((state.told.0.len(), state.filed.0.len()), (3, 3));
+        state.prune(&[shift("2024-05-02", "2024-05-31", 0.5)], 9);
+        assert_eq!((state.told.0.len(), state.filed.0.len()), (2, 2));
+        state.prune(&[], 1);
+        assert_eq!(state.told.0.keys().collect::<Vec<_>>(), ["RUS away ARM"]);
+        assert_eq!(state.filed, state.told);
 
-        told.write(&path).unwrap();
+        state.write(&path).unwrap();
         let before = fs::metadata(&path).unwrap();
-        told.write(&path).unwrap();
+        state.write(&path).unwrap();
         let after = fs::metadata(&path).unwrap();
-        assert_eq!(Told::read(&path), told);
+        assert_eq!(State::read(&path), state);
         assert_ne!(before.ino(), after.ino(), "it was written over in place");
         fs::write(&path, "{\"half").unwrap();
-        assert_eq!(Told::read(&path), Told::default());
+        assert_eq!(State::read(&path), State::default());
+        // As a version before wrote it.
+        fs::write(&path, serde_json::to_vec(&state.told).unwrap()).unwrap();
+        assert_eq!(State::read(&path), state);
+    }
+
+    #[test]
+    fn an_address_may_ask_for_a_pause_but_not_for_days() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_mins(1));
+        let cases = [
+            (None, second),
+            (Some(Duration::ZERO), Duration::ZERO),
+            (Some(30 * second), 30 * second),
+            (Some(60 * 24 * 60 * minute), minute),
+            (Some(Duration::MAX), minute),
+        ];
+        for (asked, expected) in cases {
+            assert_eq!(pause_of(asked, second), expected, "{asked:?}");
+        }
     }
 
     /// A store in which Kazakhstan turns away in the last month.
@@ -345,6 +406,30 @@ mod tests {
         assert!(line.before > 0.5 && line.now < -0.5, "{line:?}");
     }
 
+    #[tokio::test]
+    async fn a_line_in_the_file_is_not_written_again_after_a_restart_while_the_address_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, file) = (folder.path().join("store.db"), folder.path().join("told.jsonl"));
+        turned_away(&store);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/shifts", listener.local_addr().unwrap());
+        let settings = serde_json::json!({ "file": file, "webhook": url, "window_days": 30 });
+        let start = || {
+            let settings: AlertSettings = serde_json::from_value(settings.clone()).unwrap();
+            Alerts::new(settings, store.clone().into(), folder.path()).unwrap()
+        };
+        let away = ["500 No\r\nretry-after: 0"; ATTEMPTS as usize];
+        for (answers, is_told) in [(&away[..], false), (&away, false), (&["204 No Content"], true)]
+        {
+            let mut alerts = start();
+            let (asked, looked) = tokio::join!(serve(&listener, answers), alerts.look());
+            assert_eq!((looked.is_ok(), asked.len()), (is_told, answers.len()), "{looked:?}");
+            let lines = fs::read_to_string(&file).unwrap();
+            assert_eq!(lines.lines().count(), 1, "{lines}");
+            assert!(asked.iter().all(|asked| asked.ends_with(lines.trim())), "{asked:?}");
+        }
+    }
+
     #[test]
     fn an_address_that_cannot_be_called_is_refused() {
         let settings = |url: &str| {
@@ -359,12 +444,12 @@ mod tests {
     }
 
     /// Answers one request after the other, each with the next of `answers`; gives what was asked.
-    async fn serve(listener: TcpListener, answers: &[&str]) -> Vec<String> {
+    async fn serve(listener: &TcpListener, answers: &[&str]) -> Vec<String> {
         let mut all = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut asked = String::new();
-            while !asked.ends_with("{\"a\":1}") {
+            while !asked.ends_with('}') {
                 let mut bytes = [0; 1024];
                 let read = stream.read(&mut bytes).await.unwrap();
                 assert!(read > 0, "{asked}");
@@ -395,7 +480,7 @@ mod tests {
             let settings: AlertSettings = serde_json::from_value(settings).unwrap();
             let mut client = webhook(&url, &settings).unwrap();
             let line = "{\"a\":1}".to_owned();
-            let (asked, told) = tokio::join!(serve(listener, answers), post(&mut client, line));
+            let (asked, told) = tokio::join!(serve(&listener, answers), post(&mut client, line));
             assert_eq!(told.is_ok(), is_fine, "{answers:?}: {told:?}");
             let mut keys = std::collections::BTreeSet::new();
             for asked in &asked {
