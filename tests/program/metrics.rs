@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::{Child, Stdio};
 
+use rustix::process::Signal;
+
+use crate::daemon::signal;
 use crate::harness::{self, Folder, RESULTS, ask, becomes_true, command, pipeline, run};
+use crate::server::Served;
 
 /// A page of metrics, read as strictly as the text format 0.0.4 is written.
 #[derive(Debug, Default)]
@@ -233,4 +237,22 @@ fn every_metric_of_the_documents_is_there_with_its_type_and_help() {
         .collect();
     assert_eq!(missing, [""; 0]);
     assert!(documented.len() > 15, "{documented:?}");
+}
+
+#[test]
+fn a_record_that_is_known_is_counted_also_when_it_says_something_else() {
+    let daemon = Served::start("", "");
+    daemon.drop_in("a.jsonl", "{\"id\":1,\"text\":\"Kazakhstan condemned Russia.\"}\n");
+    assert!(becomes_true(|| fs::exists(daemon.folder.at("archive/a.jsonl")).unwrap()));
+    let lines = "{\"id\":1,\"text\":\"Kazakhstan praised Russia.\"}\n\
+                 {\"id\":2,\"text\":\"Belarus praised Russia.\"}\n";
+    daemon.drop_in("a.jsonl", lines);
+    let counted = "standpoint_inbox_documents_known_total{source=\"news\"} 1\n";
+    let is_counted = || daemon.get("/metrics").1.contains(counted);
+    assert!(becomes_true(is_counted), "{}", daemon.get("/metrics").1);
+    signal(&daemon.child, Signal::TERM);
+    let (folder, ran) = daemon.finish();
+    assert!(ran.stderr.contains("`dedupe: content` reads what changed"), "{}", ran.stderr);
+    let results = fs::read_to_string(folder.at("out/results.jsonl")).unwrap();
+    assert_eq!(results.lines().count(), 2, "{results}");
 }

@@ -164,7 +164,8 @@ impl Default for Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dedupe {
-    /// When its id is known: the same name with the same content.
+    /// When its id is known: the same name with the same content; of a record that brings an id, the
+    /// same name and that id, whatever it says now.
     #[default]
     Id,
     /// When its content is known, under whatever name.

@@ -23,6 +23,8 @@ pub enum Meter {
     FilesGone,
     /// Files of an inbox that were settled after more than one attempt.
     FilesTriedAgain,
+    /// Documents that were not processed again, because what they are recognised by was known.
+    DocumentsKnown,
     /// Torn ends that were cut off, by the file of an output or the folder of a part of the ledger.
     TornTails,
     /// 1 while the system tells of changes in an inbox, 0 while it is only looked through.
@@ -49,6 +51,11 @@ pub(crate) fn count(meter: Meter, of: &str) {
         }
         _ => {}
     }
+}
+
+/// Counts so many.
+pub(crate) fn add(meter: Meter, of: &str, more: u64) {
+    change(&mut lock(), meter, of, |value| value + more);
 }
 
 fn change(values: &mut Values, meter: Meter, of: &str, to: impl Fn(u64) -> u64) {

@@ -105,6 +105,14 @@ fn inbox(page: &mut Page, inbox: &Inbox) {
     for (source, value) in &inbox.tried_again {
         page.sample(&[("source", source)], value);
     }
+    page.family(
+        "inbox_documents_known_total",
+        Kind::Counter,
+        "Documents that were not processed again, because they were known.",
+    );
+    for (source, value) in &inbox.documents_known {
+        page.sample(&[("source", source)], value);
+    }
     page.family("inbox_files_waiting", Kind::Gauge, "Files that are there and not taken yet.");
     for (source, value) in &inbox.waiting {
         page.sample(&[("source", source)], value);

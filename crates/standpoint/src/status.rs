@@ -260,6 +260,9 @@ pub(crate) struct Inbox {
     pub(crate) gone: BTreeMap<String, u64>,
     /// Settled after more than one attempt.
     pub(crate) tried_again: BTreeMap<String, u64>,
+    /// Documents that were not processed again, because what they are recognised by was known.
+    #[serde(default)]
+    pub(crate) documents_known: BTreeMap<String, u64>,
     /// Files that are in the inbox and not taken yet, and since when the oldest of them has been there.
     #[serde(default)]
     pub(crate) waiting: BTreeMap<String, u64>,
@@ -281,6 +284,7 @@ impl Inbox {
                 Meter::FilesQuarantined => &mut own.quarantined,
                 Meter::FilesReturned => &mut own.returned,
                 Meter::FilesTriedAgain => &mut own.tried_again,
+                Meter::DocumentsKnown => &mut own.documents_known,
                 Meter::Watched => &mut own.watched,
             };
             values.insert(of, value);

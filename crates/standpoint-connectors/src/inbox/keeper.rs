@@ -367,6 +367,7 @@ struct Tally {
     failed: u64,
     returned: u64,
     known: u64,
+    known_by_own_id: u64,
     /// The first of the failures, each with the number of its record.
     failures: Vec<(u64, String)>,
     /// Whether what failed is the file and not a record.
@@ -422,10 +423,13 @@ impl Pending {
     }
 
     /// Counts a document that was done before.
-    pub(super) fn pass_over(&self) {
+    ///
+    /// - `has_own_id`: whether it is recognised by an id that it brings, whatever its text is now.
+    pub(super) fn pass_over(&self, has_own_id: bool) {
         let mut tally = lock(&self.0.tally);
         tally.documents += 1;
         tally.known += 1;
+        tally.known_by_own_id += u64::from(has_own_id);
     }
 
     /// Waits until every document that went out is settled.
@@ -465,7 +469,19 @@ impl Drop for PendingFile {
         let tally = std::mem::take(self.tally.get_mut().unwrap_or_else(PoisonError::into_inner));
         if tally.known > 0 {
             let (path, known) = (&self.claim.relative, tally.known);
-            info!(?path, known, "documents that were done before are not processed again");
+            let own_ids = tally.known_by_own_id;
+            meters::add(Meter::DocumentsKnown, &self.keeper.name, known);
+            if own_ids > 0 {
+                info!(
+                    ?path,
+                    known,
+                    own_ids,
+                    "documents that were done before are not processed again; those with an id of \
+                     their own whatever they say now: `dedupe: content` reads what changed"
+                );
+            } else {
+                info!(?path, known, "documents that were done before are not processed again");
+            }
         }
         let decided = self.decide(tally);
         let mut state = self.keeper.lock();

@@ -429,7 +429,8 @@ impl Worker {
                 }
                 if id.is_some_and(|id| self.keeper.has_seen(&id)) {
                     id.inspect(|id| self.keeper.end(id));
-                    file.pass_over();
+                    let is_given = document.metadata().source.id.is_some();
+                    file.pass_over(is_given && self.recognise == Recognise::Id);
                     return Ok(());
                 }
                 Delivery::new(document, file.receipt(number, id))
