@@ -138,6 +138,25 @@ test("filters stand in the address, and the address makes the page", async () =>
   await page.close();
 });
 
+test("a verdict on what is not there any more is not kept, and what is there is shown", async () => {
+  const page = await open("/evidence");
+  await page.keyboard.press("j");
+  const first = await page.evaluate(() => document.activeElement.id);
+  // As on a page of before its document came again.
+  const carried = `#${first} .verdicts input[name=passage]`;
+  await page.evaluate((carried) => { document.querySelector(carried).value = "another"; }, carried);
+  await page.keyboard.press("r");
+  await page.waitForFunction(() => document.querySelector("#live").textContent.includes("load the page again"));
+  await page.waitForFunction((carried) => document.querySelector(carried).value !== "another", carried);
+  assert.equal(await page.locator(`#${first}.rejected`).count(), 0);
+  await page.locator(`#${first}`).focus();
+  await page.keyboard.press("r");
+  await page.waitForSelector(`#${first}.rejected`);
+  await page.keyboard.press("x");
+  await page.waitForSelector(`#${first}.open`);
+  await page.close();
+});
+
 test("keys walk the feed, and a verdict sticks and moves the figures", async () => {
   const page = await open("/evidence");
   const chosen = () => page.evaluate(() => document.activeElement.id);

@@ -152,6 +152,84 @@ fn other_versions_of_the_stages_are_told_and_what_people_said_stays() {
 }
 
 #[test]
+fn what_is_not_read_again_is_told_and_what_cannot_be_read_is_named() {
+    let folder = Folder::new();
+    let (pipeline, path) = kept(&folder, "Kazakhstan condemned Russia.");
+    let passed_over = "1 passed over: these versions of the stages have read them";
+    let same = run(&["reprocess", "-c", &pipeline]).expect(0).stdout;
+    assert!(same.contains(&format!("{passed_over}\n")), "{same}");
+    // Other settings of the same stages.
+    let text = fs::read_to_string(&pipeline).unwrap();
+    let other = text
+        .replace(STAGES, "[tokenise, entity, sentiment, { use: stance, with: { target: China } }]");
+    assert_ne!(other, text);
+    fs::write(&pipeline, other).unwrap();
+    let told = run(&["reprocess", "-c", &pipeline]).expect(0).stdout;
+    let hint = ", 1 of them under another pipeline file, whose settings may differ; `--all` reads";
+    assert!(told.contains(&format!("{passed_over}{hint}")), "{told}");
+    let json = run(&["reprocess", "-c", &pipeline, "--format", "json"]).expect(0).results();
+    let counted = (&json[0]["documents"], &json[0]["passed_over"], &json[0]["of_other_settings"]);
+    assert_eq!(counted, (&0.into(), &1.into(), &1.into()));
+    let all = run(&["reprocess", "-c", &pipeline, "--all"]).expect(0).stdout;
+    assert!(all.contains("1 documents read again, 1 changed"), "{all}");
+    assert!(!all.contains("passed over"), "{all}");
+
+    // A damaged text, which is no text.
+    let store = Connection::open(&path).unwrap();
+    store.execute("UPDATE document SET text = CAST(x'4bff' AS TEXT)", []).unwrap();
+    let id: String = store.query_row("SELECT id FROM document", [], |row| row.get(0)).unwrap();
+    let ran = run(&["reprocess", "-c", &pipeline]).expect(3);
+    assert!(
+        ran.stdout.contains("1 cannot be read from the store and stay as they are"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr.contains(&id) && ran.stderr.contains("cannot be read from the store"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn records_that_name_their_outlet_are_found_by_it() {
+    let folder = Folder::new();
+    let store = "results: { type: jsonl, path: ./out/results.jsonl }
+  store: { type: sqlite, path: ./out/standpoint.db }";
+    let pipeline = folder.write("p.yaml", pipeline(STAGES, store, ""));
+    let lines = [
+        "{\"text\": \"Kazakhstan condemned Russia.\", \"source\": \"The Daily\"}",
+        "{\"text\": \"Belarus praised Russia.\", \"source\": {\"id\": null, \"name\": \"The Wire\"}}",
+        "{\"text\": \"Ukraine condemned Russia.\"}\n",
+    ];
+    folder.write("inbox/a.jsonl", lines.join("\n"));
+    folder.write("inbox/b.csv", "text,source\nChina praised Russia.,The Weekly\n");
+    run(&["daemon", "--once", "-c", &pipeline]).expect(0);
+    let results = fs::read_to_string(folder.at("out/results.jsonl")).unwrap();
+    for line in results.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["source"]["name"], "news", "{line}");
+    }
+    assert!(results.contains("\"attributes\":{\"source\":\"The Weekly\"}"), "{results}");
+    let store = Connection::open(folder.at("out/standpoint.db")).unwrap();
+    let sources = || -> String {
+        let sql = "SELECT group_concat(actor_id || ' ' || source, ', ')
+            FROM (SELECT * FROM actor_stance ORDER BY source)";
+        store.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let expected = "KAZ The Daily, CHN The Weekly, BLR The Wire, UKR news";
+    assert_eq!(sources(), expected);
+    run(&["reprocess", "-c", &pipeline, "--all"]).expect(0);
+    assert_eq!(sources(), expected);
+    let sql = "SELECT DISTINCT read_from FROM document";
+    let read_from: String = store.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(read_from, "news");
+    // A report of the lines knows them, too.
+    let report = run(&["report", &folder.at("out/results.jsonl")]).expect(0).stdout;
+    assert!(report.contains("The Weekly"), "{report}");
+}
+
+#[test]
 fn without_a_store_there_is_nothing_to_read_again() {
     let folder = Folder::new();
     let pipeline = folder.write(

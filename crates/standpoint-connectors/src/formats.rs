@@ -61,6 +61,8 @@ pub struct Content {
     pub published: Option<String>,
     /// ISO 639-1 code.
     pub language: Option<String>,
+    /// The outlet that it says it is from.
+    pub outlet: Option<String>,
     /// The text.
     pub text: String,
 }

@@ -165,7 +165,7 @@ pub fn forget(settings: &PostgresSettings, id: &str) -> Result<bool, PostgresErr
     let place = settings.place()?;
     let mut store = place.open(true)?;
     let fail = |source| StoreError::Forget { store: place.to_string(), source };
-    Ok(store.forget(id).map_err(fail)?)
+    Ok(store.forget(id).map_err(fail)?.was_there)
 }
 
 /// The connection, for the next group, and what the store says to each document.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use standpoint_document::{Document, Metadata, SourceRef};
+use standpoint_store::record::OUTLET;
 
 use crate::encoding;
 use crate::formats::{
@@ -181,6 +182,9 @@ fn too_many_records(limits: &ReadLimits, found: u64) -> ReadError {
     ReadError::Limit { limit: "max_records_per_file", allowed, found, at_least: false, line: None }
 }
 
+/// The longest name of an outlet that is kept, in characters.
+const MOST_OF_OUTLET: usize = 200;
+
 fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'static>, ReadError> {
     if content.text.trim().is_empty() {
         return Err(ReadError::Empty { bytes: content.text.len() });
@@ -199,6 +203,11 @@ fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'s
         document.add_note(format!(
             "the date `{date}` is not read: expected one such as 2024-05-01 or 1 May 2024"
         ));
+    }
+    if let Some(outlet) = content.outlet {
+        // Read like the rest, not written by a stage.
+        let outlet: String = outlet.trim().chars().take(MOST_OF_OUTLET).collect();
+        document.lend_attribute(OUTLET, outlet.into());
     }
     Ok(document.with_metadata(Metadata {
         source: SourceRef {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use standpoint_document::Document;
 use standpoint_engine::{Sink, SinkError};
-use standpoint_store::write::PutError;
+use standpoint_store::write::{Forgotten, Log, PutError};
 use standpoint_store::{Record, Store, StoreError};
 use tokio::task;
 
@@ -49,14 +49,14 @@ impl SqliteSink {
     }
 }
 
-/// Deletes a document and all that was found in it from a store; whether it was there.
+/// Deletes a document and all that was found in it from a store.
 ///
 /// # Errors
 ///
 /// [`StoreError`] as for [`SqliteSink::open`].
-pub fn forget(path: &Path, id: &str) -> Result<bool, StoreError> {
+pub fn forget(path: &Path, id: &str) -> Result<Forgotten, StoreError> {
     if !path.exists() {
-        return Ok(false);
+        return Ok(Forgotten { was_there: false, log: Log::Empty });
     }
     let mut store = Store::open(path, true)?;
     store
@@ -254,7 +254,7 @@ mod tests {
         insta::assert_snapshot!(messages.join("\n"), @r"
         DIR/store.db is not a store of Standpoint (not a SQLite database); name another file, or move this one away
         DIR/store.db is not a store of Standpoint (a SQLite database of another program); name another file, or move this one away
-        DIR/store.db has store version 99 and this program writes version 3; use the newer program
+        DIR/store.db has store version 99 and this program writes version 4; use the newer program
         DIR/store.db is empty, but its write-ahead log DIR/store.db-wal is not: the database was lost; restore it, or move the log away to begin anew
         ");
     }

@@ -395,10 +395,11 @@ impl Base {
         Ok(connection.execute(merge, []).map(drop)?)
     }
 
-    pub(crate) fn forget_log(&self) -> Result<()> {
-        let Some(connection) = self.sqlite() else { return Ok(()) };
-        let truncate = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0).map(drop);
-        Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], truncate)?)
+    /// Empties the log; whether it could. Another program that reads the store keeps it from that.
+    pub(crate) fn forget_log(&self) -> Result<bool> {
+        let Some(connection) = self.sqlite() else { return Ok(true) };
+        let is_done = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)? == 0);
+        Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_done)?)
     }
 
     /// Whether its planner has to be told which rows to look at first.

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::base::{self, Base, Value, values};
 use crate::days;
+use crate::feed::Saying;
 use crate::figures::{degree, label};
 use crate::schema::Store;
 use crate::write::promote;
@@ -124,6 +125,14 @@ pub enum CorrectionError {
         /// Which was named.
         key: i64,
     },
+    /// Another passage has the row that the person's passage had.
+    #[error(
+        "passage {key} is not what was shown, because its document has come again since: load it again and judge what stands there now"
+    )]
+    Changed {
+        /// Which was named.
+        key: i64,
+    },
     /// A value off its scale.
     #[error("found {found}, expected {expected}")]
     Value {
@@ -141,7 +150,8 @@ impl Store {
     /// Keeps what a person says of a passage, and lets the figures follow, in the document and in
     /// the copies of its story.
     ///
-    /// - `passage`: the row's key, as [`feed`](crate::feed) gives it.
+    /// - `passage`: the row's key, as [`feed`](crate::feed) gives it;
+    /// - `shown`: the fingerprint that came with it; `None` trusts that no document has come since.
     ///
     /// # Errors
     ///
@@ -149,6 +159,7 @@ impl Store {
     pub fn correct(
         &mut self,
         passage: i64,
+        shown: Option<&str>,
         correction: &Correction,
         person: Option<&str>,
         note: Option<&str>,
@@ -157,6 +168,9 @@ impl Store {
         let base = &self.base;
         let transaction = base.begin()?;
         let place = place_of(base, passage)?.ok_or(CorrectionError::NoPassage { key: passage })?;
+        if shown.is_some_and(|shown| shown != place.saying().fingerprint()) {
+            return Err(CorrectionError::Changed { key: passage });
+        }
         keep(base, &place, correction, person, note)?;
         for document in documents_of(base, place.story)? {
             apply(base, document)?;
@@ -193,15 +207,29 @@ struct Place {
     start: i64,
     end: i64,
     text: String,
+    score: Option<f64>,
+}
+
+impl Place {
+    fn saying(&self) -> Saying<'_> {
+        Saying {
+            document_id: &self.document_id,
+            target_id: &self.target_id,
+            who: &self.who,
+            start: self.start,
+            end: self.end,
+            text: &self.text,
+            score: self.score,
+        }
+    }
 }
 
 fn place_of(base: &Base, key: i64) -> base::Result<Option<Place>> {
     // A holder that a person corrected has a row of its own; the passage remembers the first.
-    let sql = "SELECT d.id, d.story, s.target_id, coalesce(b.who, s.who), e.start_offset,
-            e.end_offset, e.text
+    let sql = "SELECT d.id, d.story, s.target_id, s.who, e.start_offset, e.end_offset, e.text,
+            e.said_score
         FROM evidence_row AS e JOIN stance AS s ON s.key = e.said_stance
         JOIN document AS d ON d.key = s.document
-        LEFT JOIN stance AS b ON b.key = e.said_stance
         WHERE e.key = ?";
     base.row(sql, &values![key], |row| {
         Ok(Place {
@@ -212,6 +240,7 @@ fn place_of(base: &Base, key: i64) -> base::Result<Option<Place>> {
             start: row.get(4)?,
             end: row.get(5)?,
             text: row.get(6)?,
+            score: row.get(7)?,
         })
     })
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::{self, Row, values};
-use crate::filter::{Conditions, Filter, MOST_MATCHES};
+use crate::filter::{Conditions, Filter};
 use crate::record::{Mention, Sentence, StageRun, Tone};
 use crate::schema::Store;
 
@@ -171,6 +171,15 @@ fn listed(row: &Row<'_>) -> base::Result<Listed> {
     })
 }
 
+/// Whether the filter lets more than `most` documents through.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn are_more_than(store: &Store, filter: &Filter, most: usize) -> base::Result<bool> {
+    Ok(usize::try_from(count(store, filter)?).is_ok_and(|found| found > most))
+}
+
 /// How many documents the filter lets through.
 ///
 /// # Errors
@@ -183,15 +192,14 @@ pub fn count(store: &Store, filter: &Filter) -> base::Result<i64> {
     store.base.number(&sql, &conditions.values)
 }
 
-/// Whether so many documents hold the filter's words that only the latest [`MOST_MATCHES`] of them
-/// are looked at.
+/// Whether more documents hold the filter's words than the latest
+/// [`MOST_MATCHES`](crate::filter::MOST_MATCHES), which are looked at.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
 pub fn are_words_too_common(store: &Store, filter: &Filter) -> base::Result<bool> {
-    let filter = filter.looked_up(store)?;
-    Ok(filter.found.as_ref().is_some_and(|found| found.len() >= MOST_MATCHES))
+    Ok(filter.looked_up(store)?.is_cut)
 }
 
 /// Somebody's stance in a document, looked for in one document after the other.
@@ -233,9 +241,11 @@ pub struct Kept {
     pub id: String,
     /// Its title.
     pub title: Option<String>,
-    /// Its source.
+    /// Its source: the outlet that it names, else the source that it was read from.
     pub source: String,
-    /// The path below the source.
+    /// The source of the pipeline that it was read from.
+    pub read_from: String,
+    /// The path below that.
     pub path: Option<String>,
     /// The id that the input gave.
     pub source_id: Option<String>,
@@ -322,7 +332,7 @@ pub fn document(store: &Store, id: &str) -> base::Result<Option<Kept>> {
     let sql = "SELECT d.key, d.id, d.title, d.source, d.path, d.source_id, d.published, d.author,
             d.language, d.status, d.notes, d.attributes, d.text, d.sentiment_label,
             d.sentiment_score, d.sentiment_confidence, d.standpoint, d.pipeline, d.stages,
-            d.stored_at, l.sentences, l.mentions, d.story
+            d.stored_at, l.sentences, l.mentions, d.story, coalesce(d.read_from, d.source)
          FROM document AS d LEFT JOIN document_layer AS l ON l.document = d.key WHERE d.id = ?";
     store.base.row(sql, &values![id], |row| kept(store, row))
 }
@@ -339,6 +349,7 @@ fn kept(store: &Store, row: &Row<'_>) -> base::Result<Kept> {
     Ok(Kept {
         title: row.get(2)?,
         source: row.get(3)?,
+        read_from: row.get(23)?,
         path: row.get(4)?,
         source_id: row.get(5)?,
         published: row.get(6)?,

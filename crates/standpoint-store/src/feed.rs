@@ -64,6 +64,9 @@ pub struct Passage {
     pub said_name: Option<String>,
     /// How many documents are copies of this one's story, itself among them.
     pub copies: i64,
+    /// What the pipeline said and where, in short. A correction carries it back, so that it meets
+    /// what the person saw: a key may be another passage's once the document has come again.
+    pub fingerprint: String,
     /// Where the next page begins behind this passage.
     pub cursor: String,
 }
@@ -132,6 +135,18 @@ pub fn each(
     )
 }
 
+/// Whether the filter lets more than `most` passages through.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn are_more_than(store: &Store, filter: &Filter, most: usize) -> base::Result<bool> {
+    let limit = most.saturating_add(1);
+    let (rows, values) = rows_where(store, filter, limit, ("TRUE", &[]))?;
+    let sql = format!("SELECT count(*) FROM (SELECT 1 {rows} LIMIT {limit}) AS few");
+    Ok(usize::try_from(store.base.number(&sql, &values)?).is_ok_and(|found| found > most))
+}
+
 /// Gives passages for which `place` holds, too; whether `take` wants more than there are.
 fn each_where(
     store: &Store,
@@ -140,6 +155,21 @@ fn each_where(
     place: (&str, &[Value<'static>]),
     take: &mut dyn FnMut(Passage) -> bool,
 ) -> base::Result<bool> {
+    let (rows, values) = rows_where(store, filter, most, place)?;
+    let sql = format!(
+        "{COLUMNS} {rows} ORDER BY s.day DESC NULLS LAST, s.key DESC, e.key DESC LIMIT {most}"
+    );
+    store.base.each(&sql, &values, |row| Ok(take(passage(row)?)))
+}
+
+/// The tables and conditions of the passages that the filter lets through, with the values for their
+/// marks.
+fn rows_where(
+    store: &Store,
+    filter: &Filter,
+    most: usize,
+    place: (&str, &[Value<'static>]),
+) -> base::Result<(String, Vec<Value<'static>>)> {
     let filter = &*filter.looked_up(store)?;
     let mut stances = filter.conditions();
     if filter.is_of_whole_sources() {
@@ -173,13 +203,12 @@ fn each_where(
         stances
     };
     conditions.add_all(&passages.sql(), &passages.values);
-    let sql = format!(
-        "{COLUMNS} FROM {tables} CROSS JOIN document AS d ON d.key = s.document
-         LEFT JOIN actor AS a ON a.who = s.who
-         WHERE {} ORDER BY s.day DESC NULLS LAST, s.key DESC, e.key DESC LIMIT {most}",
+    let rows = format!(
+        "FROM {tables} CROSS JOIN document AS d ON d.key = s.document
+         LEFT JOIN actor AS a ON a.who = s.who WHERE {}",
         conditions.sql()
     );
-    store.base.each(&sql, &conditions.values, |row| Ok(take(passage(row)?)))
+    Ok((rows, conditions.values))
 }
 
 fn add_voice(filter: &Filter, passages: &mut Conditions) {
@@ -303,7 +332,8 @@ const COLUMNS: &str = "SELECT e.key, d.id, d.title, s.source, s.day, s.target_id
         (SELECT b.who FROM stance AS b WHERE b.key = e.said_stance) END,
     CASE WHEN e.said_stance <> e.stance THEN
         (SELECT coalesce(n.name, b.actor_name, b.who) FROM stance AS b
-         LEFT JOIN actor AS n ON n.who = b.who WHERE b.key = e.said_stance) END";
+         LEFT JOIN actor AS n ON n.who = b.who WHERE b.key = e.said_stance) END,
+    e.said_score";
 
 fn passage(row: &Row<'_>) -> base::Result<Passage> {
     let stretch = |start: usize| -> base::Result<Option<Stretch>> {
@@ -312,19 +342,33 @@ fn passage(row: &Row<'_>) -> base::Result<Passage> {
     };
     let (key, day): (i64, Option<String>) = (row.get(0)?, row.get(4)?);
     let stance: i64 = row.get(27)?;
+    let (document_id, target_id): (String, String) = (row.get(1)?, row.get(5)?);
+    let (who, text): (String, String) = (row.get(7)?, row.get(12)?);
+    let (start, end) = (row.offset(10)?.unwrap_or_default(), row.offset(11)?.unwrap_or_default());
+    let said_who: Option<String> = row.get(28)?;
+    let said = Saying {
+        document_id: &document_id,
+        target_id: &target_id,
+        who: said_who.as_ref().unwrap_or(&who),
+        start: start.into(),
+        end: end.into(),
+        text: &text,
+        score: row.get(30)?,
+    };
     Ok(Passage {
         key,
-        document_id: row.get(1)?,
+        fingerprint: said.fingerprint(),
+        document_id,
         title: row.get(2)?,
         source: row.get(3)?,
-        target_id: row.get(5)?,
+        target_id,
         target_name: row.get(6)?,
-        who: row.get(7)?,
+        who,
         name: row.get(8)?,
         is_counter: row.get(9)?,
-        start: row.offset(10)?.unwrap_or_default(),
-        end: row.offset(11)?.unwrap_or_default(),
-        text: row.get(12)?,
+        start,
+        end,
+        text,
         score: row.get(13)?,
         confidence: row.get(14)?,
         voice: row.get(15)?,
@@ -335,12 +379,39 @@ fn passage(row: &Row<'_>) -> base::Result<Passage> {
         rule: row.get(23)?,
         verdict: row.get(24)?,
         said_score: row.get(25)?,
-        said_who: row.get(28)?,
+        said_who,
         said_name: row.get(29)?,
         copies: row.get(26)?,
         cursor: format!("{}~{stance}~{key}", day.as_deref().unwrap_or_default()),
         day,
     })
+}
+
+/// What the pipeline said at a place of a document, whatever people said of it since.
+pub(crate) struct Saying<'p> {
+    pub(crate) document_id: &'p str,
+    pub(crate) target_id: &'p str,
+    pub(crate) who: &'p str,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) text: &'p str,
+    pub(crate) score: Option<f64>,
+}
+
+impl Saying<'_> {
+    /// The same for the same saying, also after its document came again, and another for any other.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for text in [self.document_id, self.target_id, self.who, self.text] {
+            // Their lengths keep two texts from being read as two others.
+            hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+        for number in [self.start, self.end] {
+            hash.update(&number.to_le_bytes());
+        }
+        hash.update(&self.score.unwrap_or_default().to_le_bytes());
+        hash.finalize().to_hex()[..16].to_owned()
+    }
 }
 
 fn read_cursor(cursor: &str) -> Option<(String, i64, i64)> {

@@ -36,6 +36,9 @@ pub struct Filter {
     /// changes words, days or sources of a filter takes them away.
     #[serde(skip)]
     pub found: Option<Arc<[i64]>>,
+    /// Whether more documents hold the words than are looked at.
+    #[serde(skip)]
+    pub is_cut: bool,
 }
 
 /// Whose stances are looked at.
@@ -138,10 +141,13 @@ impl Filter {
         among.values.insert(0, words.into());
         let sql = format!(
             "SELECT rowid FROM document_text WHERE document_text MATCH ? {within}
-             ORDER BY rowid DESC LIMIT {MOST_MATCHES}"
+             ORDER BY rowid DESC LIMIT {}",
+            MOST_MATCHES + 1
         );
-        let found = store.base.rows(&sql, &among.values, |row| row.get(0))?;
-        Ok(Cow::Owned(Self { found: Some(found.into()), ..self.clone() }))
+        let mut found: Vec<i64> = store.base.rows(&sql, &among.values, |row| row.get(0))?;
+        let is_cut = found.len() > MOST_MATCHES;
+        found.truncate(MOST_MATCHES);
+        Ok(Cow::Owned(Self { found: Some(found.into()), is_cut, ..self.clone() }))
     }
 
     /// What holds of a row of `document` by its day and source.

@@ -46,6 +46,9 @@ pub struct Record {
     pub provenance: Provenance,
 }
 
+/// The attribute in which a document names the outlet that it is from.
+pub const OUTLET: &str = "source";
+
 /// Where a document was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
@@ -284,6 +287,13 @@ impl Record {
                     .collect(),
             },
         }
+    }
+
+    /// Whose document it is: the outlet that it names, else the source that it was read from.
+    #[must_use]
+    pub fn outlet(&self) -> &str {
+        let named = self.attributes.get(OUTLET).and_then(Value::as_str);
+        named.filter(|name| !name.trim().is_empty()).unwrap_or(&self.source.name)
     }
 
     /// Reads a result line.

@@ -15,8 +15,12 @@ use crate::server::{self, Opened, Server, ServerError};
 use crate::story;
 
 /// What brings a store from one version to the next; its version is how many were applied.
-const MIGRATIONS: &[&str] =
-    &[include_str!("sql/v1.sql"), include_str!("sql/v2.sql"), include_str!("sql/v3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sql/v1.sql"),
+    include_str!("sql/v2.sql"),
+    include_str!("sql/v3.sql"),
+    include_str!("sql/v4.sql"),
+];
 
 /// The version since which stories are told apart.
 const STORIES_SINCE: i64 = 2;
@@ -319,6 +323,11 @@ impl Store {
         }
     }
 
+    /// Whether anything stands in the write-ahead log of a store in a file.
+    pub(crate) fn has_log(&self) -> bool {
+        self.identity.is_some() && length(&log_of(&self.path)) > 0
+    }
+
     /// Whether the file that was opened is still at its path.
     pub(crate) fn is_in_place(&self) -> bool {
         self.identity.is_none_or(|opened| identity(&self.path).is_ok_and(|now| now == opened))
@@ -358,14 +367,24 @@ fn refusal(path: &Path, source: rusqlite::Error) -> StoreError {
 
 /// `SQLite` would delete the log of a database that is gone, and what was in it with it.
 fn refuse_lost(path: &Path) -> Result<(), StoreError> {
-    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = PathBuf::from(log);
+    let log = log_of(path);
     if length(path) == 0 && length(&log) > 0 {
         return Err(StoreError::Lost { path: path.to_owned(), log });
     }
     Ok(())
+}
+
+/// The write-ahead log of the database at a path.
+#[must_use]
+pub fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    PathBuf::from(log)
+}
+
+/// How many bytes a file has; 0 where there is none.
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 /// Refuses what is not a store, before anything is written into it.

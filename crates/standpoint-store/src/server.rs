@@ -217,8 +217,11 @@ mod connected {
     use crate::base::{Base, values};
 
     /// The versions that `SQLite`'s store has had, from the one on which Postgres' begins.
-    const MIGRATIONS: &[(i64, &str)] =
-        &[(2, include_str!("sql/postgres_v2.sql")), (3, include_str!("sql/postgres_v3.sql"))];
+    const MIGRATIONS: &[(i64, &str)] = &[
+        (2, include_str!("sql/postgres_v2.sql")),
+        (3, include_str!("sql/postgres_v3.sql")),
+        (4, include_str!("sql/postgres_v4.sql")),
+    ];
 
     fn newest() -> i64 {
         MIGRATIONS.last().map_or(0, |(version, _)| *version)

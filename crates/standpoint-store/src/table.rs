@@ -48,6 +48,12 @@ impl<'c> From<&'c Option<String>> for Cell<'c> {
     }
 }
 
+impl From<Option<u32>> for Cell<'_> {
+    fn from(count: Option<u32>) -> Self {
+        count.map_or(Self::None, |count| Self::Count(count.into()))
+    }
+}
+
 impl From<Option<f64>> for Cell<'_> {
     fn from(number: Option<f64>) -> Self {
         number.map_or(Self::None, Self::Number)

@@ -13,8 +13,8 @@ use crate::{corrections, story};
 const PUT_DOCUMENT: &str = "
     INSERT INTO document (id, source, path, source_id, title, language, published, author, status,
         notes, attributes, text, sentiment_label, sentiment_score, sentiment_confidence, pipeline,
-        standpoint, stages, stored_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        standpoint, stages, stored_at, read_from)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
         source = excluded.source, path = excluded.path, source_id = excluded.source_id,
         title = excluded.title, language = excluded.language, published = excluded.published,
@@ -23,7 +23,7 @@ const PUT_DOCUMENT: &str = "
         sentiment_label = excluded.sentiment_label, sentiment_score = excluded.sentiment_score,
         sentiment_confidence = excluded.sentiment_confidence, pipeline = excluded.pipeline,
         standpoint = excluded.standpoint, stages = excluded.stages,
-        stored_at = excluded.stored_at
+        stored_at = excluded.stored_at, read_from = excluded.read_from
     RETURNING key";
 
 const PUT_STANCE: &str = "
@@ -74,6 +74,36 @@ impl Store {
     ///
     /// [`PutError`] when nothing of the group was kept.
     pub fn put(&mut self, records: &[Record]) -> Result<Vec<Result<(), String>>, PutError> {
+        self.put_with(records, |_, _| Ok(()))
+    }
+
+    /// Keeps a record that other stages made, and with it what they changed: both or neither.
+    ///
+    /// - `before`: the stages that had made what was kept;
+    /// - `changes`: what `standpoint reprocess` tells of it.
+    ///
+    /// # Errors
+    ///
+    /// [`PutError`] when nothing was kept. The answer says why the store refuses the record, if it
+    /// does.
+    pub fn put_revised(
+        &mut self,
+        record: &Record,
+        before: &[StageRun],
+        changes: &impl serde::Serialize,
+    ) -> Result<Result<(), String>, PutError> {
+        let mut answers = self.put_with(std::slice::from_ref(record), |base, record| {
+            put_revision(base, record, before, changes)
+        })?;
+        Ok(answers.pop().unwrap_or(Ok(())))
+    }
+
+    /// - `then`: what else is written for a record, which stays or goes with it.
+    fn put_with(
+        &mut self,
+        records: &[Record],
+        then: impl Fn(&Base, &Record) -> base::Result<()>,
+    ) -> Result<Vec<Result<(), String>>, PutError> {
         if !self.is_in_place() {
             return Err(PutError::Replaced);
         }
@@ -82,7 +112,8 @@ impl Store {
         let mut answers = Vec::with_capacity(records.len());
         for record in records {
             let savepoint = base.savepoint()?;
-            match put(base, &self.fitting(record)) {
+            let record = self.fitting(record);
+            match put(base, &record).and_then(|()| then(base, &record)) {
                 Ok(()) => {
                     savepoint.commit()?;
                     answers.push(Ok(()));
@@ -113,8 +144,7 @@ impl Store {
         Cow::Owned(record)
     }
 
-    /// Deletes a document, all that was found in it and all that people said of it; whether it was
-    /// there.
+    /// Deletes a document, all that was found in it and all that people said of it.
     ///
     /// What people said of it goes from the copies of its story, too: a word that nobody can see or
     /// take back any more must not move figures. What was said of a copy itself stays.
@@ -122,8 +152,9 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be written.
-    pub fn forget(&mut self, document_id: &str) -> base::Result<bool> {
+    pub fn forget(&mut self, document_id: &str) -> base::Result<Forgotten> {
         let base = &self.base;
+        let had_log = self.has_log();
         base.forget_for_good()?;
         let transaction = base.begin()?;
         for table in ["correction", "revision"] {
@@ -149,29 +180,45 @@ impl Store {
         }
         base.count_change()?;
         transaction.commit()?;
-        base.forget_log()?;
-        Ok(found.is_some())
+        let log = match base.forget_log()? {
+            false => Log::Held,
+            true if had_log => Log::Emptied,
+            true => Log::Empty,
+        };
+        Ok(Forgotten { was_there: found.is_some(), log })
     }
+}
 
-    /// Keeps what another version of the stages changed in a document.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be written.
-    pub fn put_revision(
-        &self,
-        document_id: &str,
-        before: &[StageRun],
-        after: &[StageRun],
-        changes: &impl serde::Serialize,
-    ) -> base::Result<()> {
-        let sql =
-            "INSERT INTO revision (document_id, stages_before, stages_after, changes, made_at)
-                   VALUES (?, ?, ?, ?, ?)";
-        let (before, after) = (stages(before)?, stages(after)?);
-        let values = values![document_id, before, after, json(changes)?, days::now()];
-        self.base.run(sql, &values).map(drop)
-    }
+/// What became of a document that was to be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Whether the store held it.
+    pub was_there: bool,
+    /// What is left of it beside the database.
+    pub log: Log,
+}
+
+/// The write-ahead log of a store in a file, in which what was deleted stands until it is emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// Nothing stands in it, and nothing did; or there is none, as on a server.
+    Empty,
+    /// What an earlier call had to leave in it is gone, too.
+    Emptied,
+    /// It still holds what was deleted, because another program reads the store.
+    Held,
+}
+
+fn put_revision(
+    base: &Base,
+    record: &Record,
+    before: &[StageRun],
+    changes: &impl serde::Serialize,
+) -> base::Result<()> {
+    let sql = "INSERT INTO revision (document_id, stages_before, stages_after, changes, made_at)
+               VALUES (?, ?, ?, ?, ?)";
+    let (before, after) = (stages(before)?, stages(&record.provenance.stages)?);
+    base.run(sql, &values![&record.id, before, after, json(changes)?, days::now()]).map(drop)
 }
 
 fn put(base: &Base, record: &Record) -> base::Result<()> {
@@ -230,7 +277,7 @@ fn put_document(base: &Base, record: &Record) -> base::Result<i64> {
     let sentiment = record.sentiment.as_ref();
     let values = values![
         &record.id,
-        &record.source.name,
+        record.outlet(),
         &record.source.path,
         &record.source.id,
         &record.title,
@@ -248,6 +295,7 @@ fn put_document(base: &Base, record: &Record) -> base::Result<i64> {
         &record.provenance.standpoint,
         stages(&record.provenance.stages)?,
         days::now(),
+        &record.source.name,
     ];
     // A statement that puts a row gives it back, or fails.
     Ok(base.row(PUT_DOCUMENT, &values, |row| row.get(0))?.unwrap_or_default())
@@ -326,7 +374,7 @@ fn put_stance<'r>(
         &position.degree,
         position.score,
         position.confidence,
-        &record.source.name,
+        record.outlet(),
         &who,
         place.story,
         i64::try_from(position.evidence.len()).unwrap_or(i64::MAX),

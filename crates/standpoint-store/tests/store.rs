@@ -7,6 +7,7 @@ mod promises;
 use std::path::Path;
 
 use standpoint_store::feed::{self, Passage};
+use standpoint_store::write::Log;
 use standpoint_store::{Filter, Store, documents, figures, filter};
 
 use self::promises::{record, toward_russia, words};
@@ -128,6 +129,10 @@ fn passages_are_the_same_whichever_way_they_are_looked_for() {
         let expected = keys(&mut among.iter().filter(|passage| holds(passage)));
         assert!(!expected.is_empty() && expected.len() < among.len(), "{case}");
         assert_eq!(keys(&mut all(&store, &filter).iter()), expected, "{case}");
+        for (most, are_more) in [(expected.len(), false), (expected.len() - 1, true)] {
+            let found = feed::are_more_than(&store, &filter, most).unwrap();
+            assert_eq!(found, are_more, "{case}: more than {most}");
+        }
     }
 }
 
@@ -140,6 +145,8 @@ fn words_that_many_hold_are_looked_up_in_the_days_and_sources_that_are_asked_for
     assert!(number(&store, hold) > many);
     let words = Filter { words: Some("talks".to_owned()), ..toward_russia() };
     assert_eq!(documents::count(&store, &words).unwrap(), many);
+    assert!(documents::are_words_too_common(&store, &words).unwrap());
+    assert!(feed::are_more_than(&store, &words, 100).unwrap());
     let old = Filter { to: Some("2016-12-31".to_owned()), ..words.clone() };
     let of_source = Filter { sources: vec!["source1".to_owned()], ..words };
     for (filter, fits) in [(old, "day <= '2016-12-31'"), (of_source, "source = 'source1'")] {
@@ -148,6 +155,34 @@ fn words_that_many_hold_are_looked_up_in_the_days_and_sources_that_are_asked_for
         assert_eq!(documents::count(&store, &filter).unwrap(), expected, "{fits}");
         assert!(!documents::are_words_too_common(&store, &filter).unwrap(), "{fits}");
     }
+}
+
+#[test]
+fn a_log_that_a_reader_holds_is_told_of_and_emptied_by_the_next_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut store = Store::open(&path, false).unwrap();
+    let text = "Pelikanstrasse is named nowhere else.";
+    store.put(&[record("a", "wire", "2024-05-02", text, &[("KAZ", -0.6)])]).unwrap();
+    let holds = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(14).any(|bytes| bytes == b"Pelikanstrasse")
+    };
+    // Somebody looks at the store and does not end.
+    let reader = Store::read(&path).unwrap();
+    let reader = reader.sqlite().unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM document").unwrap();
+    store.sqlite().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
+    let forgotten = store.forget("a").unwrap();
+    assert_eq!((forgotten.was_there, forgotten.log), (true, Log::Held));
+    let log = standpoint_store::schema::log_of(&path);
+    assert!(holds(&log), "the log is as it was");
+    assert_eq!(store.forget("a").unwrap().log, Log::Held);
+    reader.execute_batch("COMMIT").unwrap();
+    let forgotten = store.forget("a").unwrap();
+    assert_eq!((forgotten.was_there, forgotten.log), (false, Log::Emptied));
+    assert!(!holds(&log) && !holds(&path));
+    assert_eq!(store.forget("a").unwrap().log, Log::Empty);
 }
 
 #[test]

@@ -93,7 +93,10 @@ const send = async (form, button) => {
     const why = answer ? (await answer.json().catch(() => ({}))).error : "the daemon does not answer";
     const told = `Not kept: ${why ?? answer.status}`;
     if (!isVerdict) complain(form, told);
-    return say(told);
+    say(told);
+    // What was shown is not there any more, so what is there is shown; what was typed stays.
+    if (isVerdict && answer?.status === 409) await refresh([...FIGURES, "#evidence"], false);
+    return;
   }
   if (isVerdict) say(button.value ? `Passage ${button.value}.` : "Verdict taken back.");
   else say(button?.name === "undo" ? "Correction taken back." : "Correction kept.");

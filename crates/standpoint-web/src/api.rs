@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode, header};
+use http::{HeaderName, Method, StatusCode, header};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpoint_store::corrections::{self, Correction, CorrectionError};
-use standpoint_store::{Store, documents, feed, figures, shifts};
+use standpoint_store::filter::MOST_MATCHES;
+use standpoint_store::{Filter, Store, documents, feed, figures, shifts};
 
-use crate::address::{self, KNOWN, Known, MOST_ROWS, decoded};
+use crate::address::{self, KNOWN, Known, MOST_ROWS, Query, decoded};
 use crate::export::{self, Format};
 use crate::login;
 use crate::openapi;
@@ -25,6 +27,38 @@ struct Page<T> {
     rows: Vec<T>,
     /// What `after` must be to get the next rows; null at the end.
     next: Option<String>,
+    /// Whether more documents hold the words than are looked at.
+    truncated: bool,
+}
+
+/// An overview, and whether it is of all that was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Figures {
+    #[serde(flatten)]
+    overview: Overview,
+    /// Whether more documents hold the words than are looked at.
+    truncated: bool,
+}
+
+/// Says what an answer lacks of what was asked for: `words=2500` where more documents hold the words
+/// than are looked at, `rows=1000000` where there are more rows than one answer has, or both with a
+/// comma between them.
+pub(crate) const TRUNCATED: &str = "x-standpoint-truncated";
+
+/// What an answer lacks; see [`TRUNCATED`].
+fn lacks(are_words: bool, rows: Option<usize>) -> Option<String> {
+    let words = are_words.then(|| format!("words={MOST_MATCHES}"));
+    let parts: Vec<_> = words.into_iter().chain(rows.map(|rows| format!("rows={rows}"))).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+impl Reply {
+    fn lacking(self, what: Option<String>) -> Self {
+        match what {
+            Some(what) => self.with(HeaderName::from_static(TRUNCATED), what),
+            None => self,
+        }
+    }
 }
 
 /// An actor to choose.
@@ -39,6 +73,8 @@ pub(crate) struct Named {
 struct Said {
     #[serde(flatten)]
     correction: Correction,
+    /// The one that came with the passage.
+    fingerprint: Option<String>,
     person: Option<String>,
     note: Option<String>,
 }
@@ -92,25 +128,32 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         })?,
         "/extent" => shown(site, figures::extent)?,
         "/makers" => shown(site, figures::makers)?,
-        "/corrections" => shown(site, |store| corrections::corrections(store, MOST_ROWS))?,
-        "/figures" => shown(site, |store| overview(store, query))?,
-        "/shifts" => shown(site, |store| {
-            let query = Site::query(store, query)?;
+        "/corrections" => {
+            let mut rows = site.reading(|store| corrections::corrections(store, MOST_ROWS + 1))?;
+            let is_cut = rows.len() > MOST_ROWS;
+            rows.truncate(MOST_ROWS);
+            let rows = Reply::json(StatusCode::OK, &rows);
+            rows.lacking(lacks(false, is_cut.then_some(MOST_ROWS)))
+        }
+        "/figures" => filtered(site, query, |store, query| {
+            let ranking = figures::ranking(store, &query.filter)?;
+            let overview = Overview::of(ranking, query.actors);
+            Ok(Figures { overview, truncated: query.filter.is_cut })
+        })?,
+        "/shifts" => filtered(site, query, |store, query| {
             shifts::shifts(store, &query.filter, query.window)
         })?,
-        "/evidence" => shown(site, |store| {
-            let query = Site::query(store, query)?;
+        "/evidence" => filtered(site, query, |store, query| {
             let limit = rows(query.limit);
             let rows = feed::passages(store, &query.filter, query.after.as_deref(), limit)?;
             let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.cursor.clone());
-            Ok(Page { rows, next })
+            Ok(Page { rows, next, truncated: query.filter.is_cut })
         })?,
-        "/documents" => shown(site, |store| {
-            let query = Site::query(store, query)?;
+        "/documents" => filtered(site, query, |store, query| {
             let limit = rows(query.limit);
             let rows = documents::documents(store, &query.filter, query.after.as_deref(), limit)?;
             let next = rows.last().filter(|_| rows.len() == limit).map(|last| last.cursor.clone());
-            Ok(Page { rows, next })
+            Ok(Page { rows, next, truncated: query.filter.is_cut })
         })?,
         _ => not_found(),
     };
@@ -137,7 +180,7 @@ pub(crate) fn known_at(path: &str) -> Vec<Known> {
 const PASSAGE_CURSOR: &str = "2024-05-01~17~2";
 
 /// What takes a filter, as rows and as files.
-const FILTERED: [&str; 4] = ["/figures", "/evidence", "/documents", "/shifts"];
+pub(crate) const FILTERED: [&str; 4] = ["/figures", "/evidence", "/documents", "/shifts"];
 
 fn shown<T: Serialize>(
     site: &Site,
@@ -146,9 +189,32 @@ fn shown<T: Serialize>(
     Ok(Reply::json(StatusCode::OK, &site.reading(read)?))
 }
 
-fn overview(store: &Store, query: &str) -> Result<Overview, standpoint_store::Error> {
-    let query = Site::query(store, query)?;
-    Ok(Overview::of(figures::ranking(store, &query.filter)?, query.actors))
+/// What a filter lets through, with a header that says whether that is all.
+fn filtered<T: Serialize>(
+    site: &Site,
+    query: &str,
+    read: impl FnOnce(&Store, &Query) -> Result<T, standpoint_store::Error>,
+) -> Result<Reply, SiteError> {
+    let (found, is_cut) = site.reading(|store| {
+        let query = Site::query(store, query)?;
+        Ok((read(store, &query)?, query.filter.is_cut))
+    })?;
+    Ok(Reply::json(StatusCode::OK, &found).lacking(lacks(is_cut, None)))
+}
+
+/// How many rows a file ends at although the filter lets more through.
+fn cut_at(
+    store: &Store,
+    name: &str,
+    filter: &Filter,
+    most: usize,
+) -> Result<Option<usize>, standpoint_store::Error> {
+    let is_cut = match name {
+        "/evidence" => feed::are_more_than(store, filter, most)?,
+        "/documents" => documents::are_more_than(store, filter, most)?,
+        _ => false,
+    };
+    Ok(is_cut.then_some(most))
 }
 
 fn not_found() -> Reply {
@@ -168,7 +234,12 @@ fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result
         return Ok(Reply::refusal(StatusCode::NOT_IMPLEMENTED, export::NO_PARQUET));
     }
     // Found out before the first byte is sent.
-    let query = site.reading(|store| Site::query(store, query))?;
+    let most = site.most_rows();
+    let (query, lacking) = site.reading(|store| {
+        let query = Site::query(store, query)?;
+        let lacking = lacks(query.filter.is_cut, cut_at(store, name, &query.filter, most)?);
+        Ok((query, lacking))
+    })?;
     let (site, name) = (Arc::clone(site), name.to_owned());
     let file =
         format!("attachment; filename=\"{}.{}\"", name.trim_start_matches('/'), format.ending());
@@ -176,8 +247,8 @@ fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result
         let filter = &query.filter;
         let done = site.reading(|store| {
             Ok(match name.as_str() {
-                "/evidence" => export::passages(store, filter, format, out),
-                "/documents" => export::documents(store, filter, format, out),
+                "/evidence" => export::passages(store, filter, most, format, out),
+                "/documents" => export::documents(store, filter, most, format, out),
                 "/figures" => {
                     let all = Overview::of(figures::ranking(store, filter)?, usize::MAX);
                     export::figures(&all, format, out)
@@ -192,7 +263,8 @@ fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result
     };
     let reply = Reply::new(StatusCode::OK, format.media_type(), "");
     Ok(Reply { body: Body::Written(Box::new(write)), ..reply }
-        .with(header::CONTENT_DISPOSITION, file))
+        .with(header::CONTENT_DISPOSITION, file)
+        .lacking(lacking))
 }
 
 fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError> {
@@ -229,9 +301,14 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         Ok(said) => said,
         Err(error) => return Ok(wrong(error)),
     };
-    let done = site.writing(|store| {
-        store.correct(key, &said.correction, said.person.as_deref(), said.note.as_deref())
-    })?;
+    let Some(shown) = said.fingerprint.as_deref() else {
+        let why = "expected `fingerprint`: send the one that came with the passage, so that nothing \
+                   is said of another one";
+        return Ok(Reply::refusal(StatusCode::PRECONDITION_REQUIRED, why));
+    };
+    let (person, note) = (said.person.as_deref(), said.note.as_deref());
+    let done =
+        site.writing(|store| store.correct(key, Some(shown), &said.correction, person, note))?;
     Ok(match done {
         Ok(()) => {
             let changed = site.reading(|store| feed::one(store, key))?;
@@ -239,6 +316,9 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         }
         Err(error @ CorrectionError::NoPassage { .. }) => {
             Reply::refusal(StatusCode::NOT_FOUND, &error.to_string())
+        }
+        Err(error @ CorrectionError::Changed { .. }) => {
+            Reply::refusal(StatusCode::CONFLICT, &error.to_string())
         }
         Err(error @ CorrectionError::Value { .. }) => {
             Reply::refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())

@@ -37,7 +37,7 @@ pub(crate) fn forms(passage: &Passage, forms: Forms<'_>) -> Markup {
     let carried = html! {
         input type="hidden" name="mark" value=(forms.mark);
         input type="hidden" name="back" value=(forms.back);
-        input type="hidden" name="passage" value=(identity(passage));
+        input type="hidden" name="passage" value=(passage.fingerprint);
     };
     let is_corrected = passage.said_who.is_some() || passage.said_score.is_some();
     let name = line(&passage.name);
@@ -72,14 +72,6 @@ pub(crate) fn forms(passage: &Passage, forms: Forms<'_>) -> Markup {
 
 fn rounded(score: f64) -> f64 {
     (score * 1000.0).round() / 1000.0
-}
-
-/// Which passage a form is about, beside its row: rows are numbered anew when a document comes
-/// again, and what a person said must not fall on another passage.
-fn identity(passage: &Passage) -> String {
-    let Passage { document_id, target_id, start, end, text, .. } = passage;
-    let said = serde_json::json!([document_id, target_id, start, end, text]).to_string();
-    blake3::hash(said.as_bytes()).to_hex()[..20].to_owned()
 }
 
 /// The row that a form's path names.
@@ -136,7 +128,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
-            Self::Gone | Self::Kept(CorrectionError::NoPassage { .. }) => StatusCode::CONFLICT,
+            Self::Gone => StatusCode::CONFLICT,
             Self::Kept(CorrectionError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
@@ -192,12 +184,12 @@ fn is_own(address: &str) -> bool {
 }
 
 fn keep(site: &Site, sent: &Sent, key: i64) -> Result<Result<Passage, Refusal>, SiteError> {
-    let read = site.reading(|store| {
-        let Some(passage) = feed::one(store, key)? else { return Ok(Err(Refusal::Gone)) };
-        if sent.get("passage").is_some_and(|shown| shown != identity(&passage)) {
-            return Ok(Err(Refusal::Gone));
-        }
-        said(store, sent, &passage)
+    // Rows are numbered anew when a document comes again, and what a person said must not fall on
+    // another passage.
+    let Some(shown) = sent.filled("passage") else { return Ok(Err(Refusal::Gone)) };
+    let read = site.reading(|store| match feed::one(store, key)? {
+        Some(passage) if passage.fingerprint == shown => said(store, sent, &passage),
+        _ => Ok(Err(Refusal::Gone)),
     })?;
     let said = match read {
         Ok(said) => said,
@@ -211,11 +203,17 @@ fn keep(site: &Site, sent: &Sent, key: i64) -> Result<Result<Passage, Refusal>, 
     }
     let done = site.writing(|store| {
         said.iter().try_for_each(|correction| {
-            store.correct(key, correction, sent.filled("person"), sent.filled("note"))
+            // Looked at again where it is written: the document may come in between.
+            let (person, note) = (sent.filled("person"), sent.filled("note"));
+            store.correct(key, Some(shown), correction, person, note)
         })
     })?;
-    if let Err(error) = done {
-        return Ok(Err(error.into()));
+    match done {
+        Ok(()) => {}
+        Err(CorrectionError::NoPassage { .. } | CorrectionError::Changed { .. }) => {
+            return Ok(Err(Refusal::Gone));
+        }
+        Err(error) => return Ok(Err(error.into())),
     }
     let passage = site.reading(|store| feed::one(store, key))?;
     Ok(passage.ok_or(Refusal::Gone))

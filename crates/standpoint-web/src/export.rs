@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use serde::Serialize;
 use standpoint_store::documents::{self, Listed};
 use standpoint_store::feed::{self, Passage};
+use standpoint_store::record::Stretch;
 use standpoint_store::table::{Cell, Column, Kind};
 use standpoint_store::{Filter, Store};
 
 use crate::overview::Overview;
 
-/// The most rows of one export: a page's link must not copy a store for ever.
+/// The most rows of one export, unless a site says otherwise: a page's link must not copy a store for
+/// ever.
 pub const MOST_ROWS: usize = 1_000_000;
 
 /// How rows are written.
@@ -60,7 +62,8 @@ impl Format {
     }
 }
 
-/// A row that knows its columns.
+/// A row that knows its columns. They are those of its lines of JSON but for the cursor, which is for
+/// turning pages; a stretch of text has a column for either end.
 trait Row: Serialize {
     const COLUMNS: &'static [Column];
     fn cells(&self) -> Vec<Cell<'_>>;
@@ -90,9 +93,23 @@ impl Row for Passage {
         column("text", Kind::Text),
         column("rule", Kind::Text),
         column("copies", Kind::Count),
+        column("key", Kind::Count),
+        column("fingerprint", Kind::Text),
+        column("target_name", Kind::Text),
+        column("said_score", Kind::Number),
+        column("said_who", Kind::Text),
+        column("said_name", Kind::Text),
+        column("holder_start", Kind::Count),
+        column("holder_end", Kind::Count),
+        column("target_start", Kind::Count),
+        column("target_end", Kind::Count),
+        column("cue_start", Kind::Count),
+        column("cue_end", Kind::Count),
     ];
 
     fn cells(&self) -> Vec<Cell<'_>> {
+        let start = |stretch: Option<Stretch>| Cell::from(stretch.map(|stretch| stretch.start));
+        let end = |stretch: Option<Stretch>| Cell::from(stretch.map(|stretch| stretch.end));
         vec![
             Cell::Text(&self.document_id),
             (&self.title).into(),
@@ -112,6 +129,18 @@ impl Row for Passage {
             Cell::Text(&self.text),
             (&self.rule).into(),
             Cell::Count(self.copies),
+            Cell::Count(self.key),
+            Cell::Text(&self.fingerprint),
+            Cell::Text(&self.target_name),
+            self.said_score.into(),
+            (&self.said_who).into(),
+            (&self.said_name).into(),
+            start(self.holder),
+            end(self.holder),
+            start(self.target),
+            end(self.target),
+            start(self.cue),
+            end(self.cue),
         ]
     }
 }
@@ -148,7 +177,7 @@ impl Row for Listed {
     }
 }
 
-/// Writes the passages that the filter lets through.
+/// Writes the passages that the filter lets through, at most so many.
 ///
 /// # Errors
 ///
@@ -156,13 +185,14 @@ impl Row for Listed {
 pub fn passages(
     store: &Store,
     filter: &Filter,
+    most: usize,
     format: Format,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    rows(format, out, |take| feed::each(store, filter, None, MOST_ROWS, take))
+    rows(format, out, |take| feed::each(store, filter, None, most, take))
 }
 
-/// Writes the documents that the filter lets through.
+/// Writes the documents that the filter lets through, at most so many.
 ///
 /// # Errors
 ///
@@ -170,10 +200,11 @@ pub fn passages(
 pub fn documents(
     store: &Store,
     filter: &Filter,
+    most: usize,
     format: Format,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    rows(format, out, |take| documents::each(store, filter, None, MOST_ROWS, take))
+    rows(format, out, |take| documents::each(store, filter, None, most, take))
 }
 
 /// Writes the figures of an overview, a row for each period.

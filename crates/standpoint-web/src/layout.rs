@@ -7,6 +7,7 @@ use crate::address::Query;
 use crate::correct::Forms;
 use crate::export::WRITES_PARQUET;
 use crate::parts::{self, Links};
+use crate::text::counted;
 
 /// - `here`: the path of the page that is shown, or of the list that it is part of.
 pub(crate) fn navigation(here: &str, query: Option<&Query>) -> Markup {
@@ -58,11 +59,18 @@ pub(crate) fn more(path: &str, query: &Query, cursor: Option<&str>) -> Markup {
     }
 }
 
-pub(crate) fn exports(path: &str, query: &Query) -> Markup {
+/// Links to what is listed as files.
+///
+/// - `most`: where these end, for lists that can be so long.
+pub(crate) fn exports(path: &str, query: &Query, most: Option<usize>) -> Markup {
+    let what = match most {
+        Some(most) => format!("These rows, at most {} of them", counted(most as i64)),
+        None => "These rows".to_owned(),
+    };
     let address = query.address();
     html! {
         p.exports {
-            "These rows: "
+            (what) ": "
             a href=(format!("{path}.csv{address}")) download { "CSV" } ", "
             a href=(format!("{path}.jsonl{address}")) download { "JSONL" } ", "
             @if WRITES_PARQUET {

@@ -9,9 +9,9 @@ use standpoint_store::feed::Passage;
 use standpoint_store::figures::{Extent, Maker, TargetCount};
 use standpoint_store::shifts::Shift;
 
-use crate::api::{Named, known_at};
+use crate::api::{FILTERED, Figures, Named, TRUNCATED, known_at};
 use crate::export::WRITES_PARQUET;
-use crate::overview::{ActorFigure, Overview};
+use crate::overview::ActorFigure;
 
 /// What a path answers with.
 enum Answer {
@@ -38,7 +38,10 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
             "type": "object",
             "properties": {
                 "rows": { "type": "array", "items": row },
-                "next": { "type": ["string", "null"] },
+                "next": { "type": ["string", "null"],
+                    "description": "What `after` must be to get the next rows; null at the end" },
+                "truncated": { "type": "boolean",
+                    "description": "Whether more documents hold the words than are looked at" },
             },
         })
     };
@@ -50,7 +53,7 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     add("/actors", "Actors to choose from, states first", list::<Named>(generator));
     add("/extent", "What the store holds in all", one::<Extent>(generator));
     add("/makers", "Who made the records: programs, pipelines, stages", list::<Maker>(generator));
-    add("/figures", "Who stands where, over all and in time", one::<Overview>(generator));
+    add("/figures", "Who stands where, over all and in time", one::<Figures>(generator));
     add("/figures.jsonl", "The same, an actor a line", rows::<ActorFigure>(generator));
     add("/figures.csv", "The same, an actor and period a line", Answer::Rows);
     let passage = reference::<Passage>(generator);
@@ -142,12 +145,20 @@ pub fn description() -> Value {
             "parameters": [{ "name": "key", "in": "path", "required": true, "schema": { "type": "integer" } }],
             "requestBody": body(json!({ "allOf": [correction, {
                 "type": "object",
-                "properties": { "person": { "type": "string" }, "note": { "type": "string" } },
+                "required": ["fingerprint"],
+                "properties": {
+                    "fingerprint": { "type": "string",
+                        "description": "The one that came with the passage, which may be another one by now" },
+                    "person": { "type": "string" },
+                    "note": { "type": "string" },
+                },
             }] })),
             "responses": {
                 "200": { "description": "The passage as it stands now",
                     "content": { "application/json": { "schema": passage } } },
-                "403": refused, "404": refused, "422": refused,
+                "403": refused, "404": refused, "422": refused, "428": refused,
+                "409": { "description": "The passage is not what was shown, because its document has come \
+                                         again since: read it again and judge what stands there now" },
             },
         } }),
     );
@@ -209,11 +220,21 @@ fn read(route: &Route) -> Value {
         Answer::Rows => json!({ "application/x-ndjson": text }),
         Answer::Events => json!({ "text/event-stream": text }),
     };
+    let mut done = json!({ "description": route.summary, "content": content });
+    let name = route.path.split('.').next().unwrap_or_default();
+    if FILTERED.contains(&name) || route.path == "/corrections" {
+        done["headers"] = json!({ TRUNCATED: {
+            "description": "There where the answer lacks some of what was asked for: `words=2500` where \
+                            more documents hold the words than are looked at, `rows=1000000` where a file \
+                            or list ends before the rows do, or both with a comma between them",
+            "schema": { "type": "string" },
+        } });
+    }
     json!({
         "summary": route.summary,
         "parameters": parameters,
         "responses": {
-            "200": { "description": route.summary, "content": content },
+            "200": done,
             "400": { "description": "The query says what is not known, or what cannot be; `error` names it" },
             "401": { "description": "Not logged in" },
         },

@@ -24,6 +24,9 @@ use crate::text::{line, many};
 const FEW: usize = 20;
 const MANY: usize = 50;
 
+/// How many corrections a page shows.
+const MOST_CORRECTIONS: usize = 500;
+
 impl Site {
     pub(crate) fn page(&self, request: &Request) -> Result<Reply, SiteError> {
         if !login::is_reading(&request.method) {
@@ -87,7 +90,7 @@ impl Site {
                     @if let Some(overview) = &overview {
                         (section("ranking", "Who stands where", &html! {
                             (parts::ranking(overview, &target, &links))
-                            (exports("/api/v1/figures", &query))
+                            (exports("/api/v1/figures", &query, None))
                         }))
                         (section("time", "Over time", &parts::over_time(overview, &links)))
                     }
@@ -96,7 +99,7 @@ impl Site {
                         (placed(View::Evidence, "evidence", "What shows it", &html! {
                             (feed(&passages, &links, forms))
                             (more("/evidence", &query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
-                            (exports("/api/v1/evidence", &query))
+                            (exports("/api/v1/evidence", &query, Some(self.most_rows())))
                         }))
                     }
                     @if view.shows(View::Documents) {
@@ -105,7 +108,7 @@ impl Site {
                             p.faint { (many(documents::count(store, filter)?, "document")) " let through." }
                             (parts::documents(&listed, &links))
                             (more("/documents", &query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
-                            (exports("/api/v1/documents", &query))
+                            (exports("/api/v1/documents", &query, Some(self.most_rows())))
                         }))
                     }
                     @if view.shows(View::Shifts) {
@@ -171,8 +174,9 @@ impl Site {
     }
 
     fn corrections_page(&self) -> Result<Reply, SiteError> {
-        let (kept, names, targets) = self.reading(|store| {
-            let kept = standpoint_store::corrections::corrections(store, 500)?;
+        let (mut kept, names, targets) = self.reading(|store| {
+            let most = MOST_CORRECTIONS + 1;
+            let kept = standpoint_store::corrections::corrections(store, most)?;
             let mut names = HashMap::new();
             for correction in &kept {
                 for who in correct::named(correction) {
@@ -187,6 +191,8 @@ impl Site {
                 targets.map(|target| (target.id, target.name)).collect();
             Ok((kept, names, targets))
         })?;
+        let is_cut = kept.len() > MOST_CORRECTIONS;
+        kept.truncate(MOST_CORRECTIONS);
         let name = |who: &str| names.get(who).cloned().unwrap_or_else(|| who.to_owned());
         let body = html! {
             (navigation("/corrections", None))
@@ -219,6 +225,9 @@ impl Site {
                         }
                     }
                     p.faint { "A passage\u{2019}s own page takes back what was said of it: Undo for a verdict, Correct and Take back for all else." }
+                    @if is_cut {
+                        p.faint { "These are the latest " (MOST_CORRECTIONS) "; the file holds all." }
+                    }
                     p.exports {
                         "As labelled data: " a href="/api/v1/corrections.jsonl" download { "JSONL" }
                     }

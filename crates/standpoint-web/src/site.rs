@@ -9,6 +9,7 @@ use serde_json::Value;
 use standpoint_store::{Place, Store, StoreError, figures};
 
 use crate::address::Query;
+use crate::export::MOST_ROWS;
 use crate::frame;
 use crate::login::{self, Keys, Visitor};
 use crate::reply::{Reply, Request};
@@ -46,6 +47,7 @@ pub struct Site {
     writer: Mutex<Option<Store>>,
     keys: Keys,
     daemon: Arc<dyn Daemon>,
+    most_rows: usize,
 }
 
 impl std::fmt::Debug for Site {
@@ -76,7 +78,18 @@ impl Site {
             writer: Mutex::default(),
             keys,
             daemon,
+            most_rows: MOST_ROWS,
         }
+    }
+
+    /// The same with other bounds of an export.
+    #[must_use]
+    pub fn with_most_rows(self, most_rows: usize) -> Self {
+        Self { most_rows, ..self }
+    }
+
+    pub(crate) const fn most_rows(&self) -> usize {
+        self.most_rows
     }
 
     /// The key of the address that logs a browser in.

@@ -1,6 +1,7 @@
 //! `forget`: a document and everything that was found in it, deleted wherever it stands.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use standpoint_config::PipelineFile;
@@ -9,6 +10,8 @@ use standpoint_connectors::forget::{self, Forgotten};
 use standpoint_connectors::inbox::OnSuccess;
 use standpoint_connectors::instance::{Instance, InstanceError};
 use standpoint_connectors::{postgres, sqlite};
+use standpoint_store::schema::log_of;
+use standpoint_store::write;
 
 use crate::cli;
 use crate::exit::{self, Exit};
@@ -72,9 +75,7 @@ fn in_outputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
         }
     }
     for (_, path) in paths_of(file, "sqlite") {
-        if sqlite::forget(&path, id)? {
-            told.say(&format!("{}: its rows are deleted", path.display()));
-        }
+        told.note_store(&path, sqlite::forget(&path, id)?);
     }
     for (name, settings) in servers_of(file)? {
         if postgres::forget(&settings, id)? {
@@ -89,6 +90,8 @@ fn in_outputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
 struct Told {
     text: String,
     has_found: bool,
+    /// Whether what an earlier call had to leave is gone now.
+    has_finished: bool,
     is_left: bool,
 }
 
@@ -109,18 +112,84 @@ impl Told {
         }
     }
 
+    fn note_store(&mut self, path: &Path, forgotten: write::Forgotten) {
+        let (store, log) = (path.display(), log_of(path));
+        if forgotten.was_there {
+            self.say(&format!("{store}: its rows are deleted"));
+        }
+        match forgotten.log {
+            write::Log::Empty => {}
+            write::Log::Emptied if forgotten.was_there => {}
+            write::Log::Emptied => {
+                self.has_finished = true;
+                self.tell(&format!("{}: emptied of what was deleted before", log.display()));
+            }
+            write::Log::Held => {
+                self.is_left = true;
+                self.say(&format!(
+                    "{}: LEFT, for another program reads the store: what was deleted, its text too, \
+                     stands in there until that program ends; end it and give this command again",
+                    log.display()
+                ));
+            }
+        }
+    }
+
     fn say(&mut self, line: &str) {
         self.has_found = true;
+        self.tell(line);
+    }
+
+    fn tell(&mut self, line: &str) {
         // Infallible: a String takes whatever is written.
         let _ = writeln!(self.text, "{}", harmless(line));
     }
 
     fn verdict(mut self) -> (String, Exit) {
         if !self.has_found {
-            self.say("no such document is known");
-            return (self.text, Exit::Failed);
+            self.tell("no such document is known");
+            let exit = if self.has_finished { Exit::Done } else { Exit::Failed };
+            return (self.text, exit);
         }
         let exit = if self.is_left { Exit::Failed } else { Exit::Done };
         (self.text, exit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use standpoint_store::write::{Forgotten, Log};
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_still_holds_a_text_is_named_until_it_is_emptied() {
+        let cases = [
+            ("an unknown id", false, Log::Empty, Exit::Failed, "no such document is known\n"),
+            ("deleted", true, Log::Empty, Exit::Done, "s.db: its rows are deleted\n"),
+            (
+                "the log of others too",
+                true,
+                Log::Emptied,
+                Exit::Done,
+                "s.db: its rows are deleted\n",
+            ),
+            (
+                "somebody reads",
+                true,
+                Log::Held,
+                Exit::Failed,
+                "s.db-wal: LEFT, for another program",
+            ),
+            ("and reads on", false, Log::Held, Exit::Failed, "end it and give this command again"),
+            ("who read is gone", false, Log::Emptied, Exit::Done, "s.db-wal: emptied"),
+        ];
+        for (case, was_there, log, exit, expected) in cases {
+            let mut told = Told::default();
+            told.note_store(Path::new("s.db"), Forgotten { was_there, log });
+            let (text, found) = told.verdict();
+            assert_eq!(found, exit, "{case}: {text}");
+            assert!(text.contains(expected), "{case}: {text}");
+        }
     }
 }

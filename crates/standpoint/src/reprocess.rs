@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -15,9 +15,10 @@ use standpoint_connectors::jsonl::Maker;
 use standpoint_document::{Document, Metadata, SourceRef};
 use standpoint_engine::{Sink, SinkError, StageStep};
 use standpoint_store::documents::{self, Kept, Standing};
-use standpoint_store::record::{Position, StageRun};
+use standpoint_store::record::{OUTLET, Position, StageRun};
 use standpoint_store::{Record, Store};
 use tokio::task::block_in_place;
+use tracing::error;
 
 use crate::assemble::Assembly;
 use crate::cli::{self, PipelineChoice, ReportFormat};
@@ -45,27 +46,36 @@ pub(crate) fn run(arguments: &cli::Reprocess) -> Result<Exit> {
     })?;
     let refuse = |error| exit::usage(with_causes(&error));
     let stages = assembly.stages(&[])?;
-    let now = Chain::of(&stages);
+    let chain = Chain::of(&stages);
     let writer = place.open(true).map_err(refuse)?;
     let reader = place.read().map_err(refuse)?;
     let ids = documents::ids(&reader)?;
-    let again = again(reader, ids, now, arguments.all);
     let tally = Arc::new(Mutex::new(Tally::default()));
+    let maker = assembly.maker();
+    let reading = Reading {
+        store: reader,
+        chain,
+        pipeline: maker.pipeline.clone(),
+        all: arguments.all,
+        tally: Arc::clone(&tally),
+    };
+    let again: Documents = Box::new(ids.into_iter().filter_map(move |id| reading.document(&id)));
     let sink = Revising {
         store: writer,
-        maker: assembly.maker(),
+        maker,
         keeps: !arguments.dry_run,
         format: arguments.format,
         tally: Arc::clone(&tally),
     };
     let summary = run::send(again, stages, assembly.sink_step("store", Box::new(sink)), &assembly)?;
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let tally = lock(&tally);
     let told = match arguments.format {
         ReportFormat::Json => format!("{}\n", serde_json::to_string(&*tally)?),
         ReportFormat::Text => tally.text(arguments.dry_run),
     };
     io::stdout().write_all(told.as_bytes())?;
-    Ok(if summary.counts.failed > 0 { Exit::SomeFailed } else { Exit::Done })
+    let is_whole = summary.counts.failed == 0 && tally.unreadable == 0;
+    Ok(if is_whole { Exit::Done } else { Exit::SomeFailed })
 }
 
 /// The stages as they are now.
@@ -97,15 +107,34 @@ impl Chain {
     }
 }
 
-/// The documents that are to be read again, one by one. One that cannot be read now is left out and
-/// stays as it is.
-fn again(store: Store, ids: Vec<String>, chain: Chain, all: bool) -> Documents {
-    Box::new(ids.into_iter().filter_map(move |id| {
-        let kept = documents::document(&store, &id).ok()??;
-        if !all && chain.has_read(&kept) {
+/// Reads the documents that are to go through the stages again.
+struct Reading {
+    store: Store,
+    chain: Chain,
+    /// The pipeline file as it is now, by its name and hash.
+    pipeline: String,
+    all: bool,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Reading {
+    /// A document as it was archived; `None` for one that the stages as they are have read, and for
+    /// one that cannot be read any more, which is named and stays as it is.
+    fn document(&self, id: &str) -> Option<Document<'static>> {
+        let kept = match documents::document(&self.store, id) {
+            Ok(Some(kept)) => kept,
+            // Somebody had it forgotten meanwhile.
+            Ok(None) => return None,
+            Err(error) => return self.give_up(id, &with_causes(&error)),
+        };
+        if !self.all && self.chain.has_read(&kept) {
+            let mut tally = lock(&self.tally);
+            tally.passed_over += 1;
+            tally.of_other_settings += u64::from(kept.pipeline != self.pipeline);
             return None;
         }
-        let source = SourceRef { name: kept.source, path: kept.path, id: kept.source_id };
+        let source = SourceRef { name: kept.read_from, path: kept.path, id: kept.source_id };
+        let outlet = kept.attributes.get(OUTLET).filter(|name| name.is_string()).cloned();
         let metadata = Metadata {
             source,
             title: kept.title,
@@ -114,8 +143,28 @@ fn again(store: Store, ids: Vec<String>, chain: Chain, all: bool) -> Documents {
             // Whether the input gave it or a stage found it is not known; either would again.
             language: kept.language,
         };
-        Document::new(id, kept.text).ok().map(|document| document.with_metadata(metadata))
-    }))
+        match Document::new(id.to_owned(), kept.text) {
+            Ok(document) => {
+                let mut document = document.with_metadata(metadata);
+                if let Some(outlet) = outlet {
+                    document.lend_attribute(OUTLET, outlet);
+                }
+                Some(document)
+            }
+            Err(error) => self.give_up(id, &with_causes(&error)),
+        }
+    }
+
+    fn give_up(&self, id: &str, why: &str) -> Option<Document<'static>> {
+        error!(id, "cannot be read from the store and stays as it is: {why}");
+        lock(&self.tally).unreadable += 1;
+        None
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    // Nothing that can panic runs under the lock.
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What changed in all.
@@ -131,16 +180,47 @@ struct Tally {
     relabelled: u64,
     /// Stances with the same label and another score.
     moved: u64,
+    /// Documents that were not read again, because these versions of the stages had read them.
+    passed_over: u64,
+    /// Those of them that were read under another pipeline file, whose settings may differ.
+    of_other_settings: u64,
+    /// Documents that cannot be read from the store.
+    unreadable: u64,
 }
 
 impl Tally {
     fn text(&self, is_dry: bool) -> String {
         let kept = if is_dry { "; nothing was kept" } else { "" };
-        format!(
+        let mut told = format!(
             "{} documents read again, {} changed: {} stances appeared, {} vanished, {} have another \
              label, {} moved{kept}\n",
             self.documents, self.changed, self.appeared, self.vanished, self.relabelled, self.moved
-        )
+        );
+        // Infallible: a String takes whatever is written.
+        if self.passed_over > 0 {
+            let _ = write!(
+                told,
+                "{} passed over: these versions of the stages have read them",
+                self.passed_over
+            );
+            let others = self.of_other_settings;
+            let _ = match others {
+                0 => writeln!(told),
+                _ => writeln!(
+                    told,
+                    ", {others} of them under another pipeline file, whose settings may differ; \
+                     `--all` reads them again, too"
+                ),
+            };
+        }
+        if self.unreadable > 0 {
+            let _ = writeln!(
+                told,
+                "{} cannot be read from the store and stay as they are; the log names them",
+                self.unreadable
+            );
+        }
+        told
     }
 }
 
@@ -217,28 +297,37 @@ impl Revising {
             after: &record.provenance.stages,
             changes,
         };
-        self.count(&told.changes);
+        if self.keeps
+            && let Err(refused) = self.keep(&record, &told)?
+        {
+            return Ok(Err(refused));
+        }
+        // Only now: what could not be kept is tried again and would be told and counted twice.
         if !told.changes.is_empty() {
             tell(&told, self.format)
                 .map_err(|error| SinkError::fatal("cannot print").caused_by(error))?;
         }
-        if !self.keeps {
-            return Ok(Ok(()));
-        }
-        let put = self.store.put(std::slice::from_ref(&record));
-        let answer =
-            put.map_err(|error| SinkError::transient("cannot write the store").caused_by(error))?;
-        if !told.changes.is_empty() {
-            self.store
-                .put_revision(told.id, told.before, told.after, &told.changes)
-                .map_err(fail)?;
-        }
-        Ok(answer.into_iter().next().unwrap_or(Ok(())))
+        self.count(&told.changes);
+        Ok(Ok(()))
+    }
+
+    fn keep(
+        &mut self,
+        record: &Record,
+        told: &Revised<'_>,
+    ) -> Result<Result<(), String>, SinkError> {
+        let put = if told.changes.is_empty() {
+            let put = self.store.put(std::slice::from_ref(record));
+            put.map(|answers| answers.into_iter().next().unwrap_or(Ok(())))
+        } else {
+            self.store.put_revised(record, told.before, &told.changes)
+        };
+        put.map_err(|error| SinkError::transient("cannot write the store").caused_by(error))
     }
 
     fn count(&self, changes: &[Change]) {
         let degree = standpoint_store::figures::degree;
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = lock(&self.tally);
         tally.documents += 1;
         tally.changed += u64::from(!changes.is_empty());
         for change in changes {
@@ -310,4 +399,34 @@ fn changes(before: &[Standing], record: &Record) -> Vec<Change> {
         }
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_document_that_is_tried_again_is_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, away) = (folder.path().join("store.db"), folder.path().join("away.db"));
+        let document = Document::new("a", "Short.").unwrap();
+        let mut store = Store::open(&path, false).unwrap();
+        let record = Record::of(&document, "p@1", "0.1.0");
+        store.put(&[record]).unwrap()[0].clone().unwrap();
+        let tally = Arc::new(Mutex::new(Tally::default()));
+        let mut sink = Revising {
+            store,
+            maker: Maker { pipeline: "p@2".to_owned(), version: "0.1.0".to_owned() },
+            keeps: true,
+            format: ReportFormat::Text,
+            tally: Arc::clone(&tally),
+        };
+        fs::rename(&path, &away).unwrap();
+        assert!(sink.revise(&document).is_err(), "the store is not in its place");
+        fs::rename(&away, &path).unwrap();
+        assert_eq!(sink.revise(&document).unwrap(), Ok(()));
+        assert_eq!(lock(&tally).documents, 1);
+    }
 }

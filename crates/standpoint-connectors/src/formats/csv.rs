@@ -16,13 +16,14 @@ use crate::refusal::ReadError;
 const DELIMITERS: [u8; 3] = *b",;\t";
 
 /// What a row can say, with the names that its column may have.
-const COLUMNS: [(&str, &[&str]); 6] = [
+const COLUMNS: [(&str, &[&str]); 7] = [
     ("text", &["text", "body", "content"]),
     ("id", &["id"]),
     ("title", &["title", "headline"]),
     ("author", &["author", "speaker"]),
     ("published", &["published", "date"]),
     ("language", &["language", "lang"]),
+    ("source", &["source"]),
 ];
 
 /// The rows of a table.
@@ -75,7 +76,7 @@ impl Rows {
                 .map_err(|binary| ReadError::Binary { control_percent: binary.control_percent })?;
             Ok(Some(decoded.text).filter(|text| !text.trim().is_empty()))
         };
-        let [text, id, title, author, published, language] = self.places.map(field);
+        let [text, id, title, author, published, language, outlet] = self.places.map(field);
         let content = Content {
             text: text?.unwrap_or_default(),
             id: id?,
@@ -83,6 +84,7 @@ impl Rows {
             author: author?,
             published: published?,
             language: language?,
+            outlet: outlet?,
         };
         // Unit separators keep the fields apart.
         let bytes = row.iter().collect::<Vec<_>>().join(&0x1F);

@@ -337,7 +337,7 @@ mod tests {
         let entries = read(text).unwrap().into_iter().map(|Raw { content, bytes }| {
             assert!(text.as_bytes().windows(bytes.len()).any(|window| window == bytes));
             let part = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
-            let Content { id, title, author, published, language, text } = content;
+            let Content { id, title, author, published, language, text, .. } = content;
             let parts = [id, published, author, language, title].map(part);
             format!("{} {:?}", parts.join(" | "), text)
         });

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{Content, Each};
@@ -22,7 +23,21 @@ pub struct Record {
     published: Option<String>,
     #[serde(alias = "lang")]
     language: Option<String>,
+    /// The outlet.
+    source: Option<Outlet>,
     text: String,
+}
+
+/// An outlet is a name in some collections and an object with a name in others.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Outlet {
+    Name(String),
+    Named {
+        name: String,
+    },
+    /// Something else of the same name, which is no reason to refuse the record.
+    Other(IgnoredAny),
 }
 
 /// Ids are words in some collections and numbers in others.
@@ -46,6 +61,10 @@ impl From<Record> for Content {
             author: some(record.author),
             published: some(record.published),
             language: some(record.language),
+            outlet: some(record.source.and_then(|source| match source {
+                Outlet::Name(name) | Outlet::Named { name } => Some(name),
+                Outlet::Other(_) => None,
+            })),
             text: record.text,
         }
     }
@@ -208,9 +227,28 @@ mod tests {
             author: Some("KAZ".into()),
             published: Some("2015".into()),
             language: Some("en".into()),
+            outlet: None,
             text: "We.".into(),
         };
         assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn a_record_may_name_its_outlet_as_corpora_do() {
+        let cases = [
+            ("\"The Daily\"", Some("The Daily")),
+            ("{\"id\": \"daily\", \"name\": \"The Daily\"}", Some("The Daily")),
+            ("\" \"", None),
+            ("null", None),
+            ("7", None),
+            ("[\"a\", {\"name\": \"b\"}]", None),
+            ("{\"name\": null}", None),
+        ];
+        for (source, expected) in cases {
+            let json = format!("{{\"source\": {source}, \"text\": \"We.\"}}");
+            let content = read_record(&json, 1, 64).unwrap();
+            assert_eq!(content.outlet.as_deref(), expected, "{source}");
+        }
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Content, ReadError> {
         author: from.and_then(|from| from.name().or(from.address())).map(str::to_owned),
         published: mail.date().map(DateTime::to_rfc3339),
         language: None,
+        outlet: None,
         text,
     })
 }

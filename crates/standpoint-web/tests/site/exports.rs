@@ -1,10 +1,9 @@
 //! Exports hold what the page shows, in every format.
 
-use serde_json::Value;
-#[cfg(feature = "parquet")]
-use serde_json::json;
+use serde_json::{Value, json};
+use standpoint_web::openapi;
 
-use crate::Served;
+use crate::{Served, record};
 
 /// The cells of a table of comma-separated values, line by line.
 fn cells(table: &str) -> Vec<Vec<String>> {
@@ -102,6 +101,97 @@ fn exports_hold_exactly_the_rows_that_are_let_through() {
     assert_eq!(served.get(&format!("/api/v1/documents?after={}", next.as_str().unwrap())).0, 400);
 }
 
+/// What the column of a table holds in a line of JSON, where either end of a stretch is in it.
+fn in_line<'l>(line: &'l Value, column: &str) -> &'l Value {
+    let stretches = ["holder", "target", "cue"];
+    match column.rsplit_once('_') {
+        Some((stretch, end)) if stretches.contains(&stretch) && line[column].is_null() => {
+            &line[stretch][end]
+        }
+        _ => &line[column],
+    }
+}
+
+#[test]
+fn a_table_has_every_field_of_the_lines() {
+    let served = Served::new();
+    for name in ["evidence", "documents"] {
+        let line = served.get(&format!("/api/v1/{name}.jsonl")).1;
+        let line: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+        let table = cells(&served.get(&format!("/api/v1/{name}.csv")).1);
+        let mut expected: Vec<String> = Vec::new();
+        // The cursor is for turning pages.
+        for (field, value) in line.as_object().unwrap().iter().filter(|(name, _)| *name != "cursor")
+        {
+            match value {
+                Value::Object(_) => {
+                    expected.extend(["start", "end"].map(|end| format!("{field}_{end}")));
+                }
+                _ => expected.push(field.clone()),
+            }
+        }
+        let mut header = table[0].clone();
+        for (column, cell) in header.iter().zip(&table[1]) {
+            let value = in_line(&line, column);
+            if value.is_number() || value.is_boolean() {
+                assert_eq!(*cell, value.to_string(), "{name}: {column}");
+            }
+        }
+        header.sort();
+        expected.sort();
+        assert_eq!(header, expected, "{name}");
+    }
+}
+
+#[test]
+fn what_an_answer_lacks_is_said() {
+    // One more of them than words are looked up in.
+    let common: Vec<_> = (0..=standpoint_store::filter::MOST_MATCHES)
+        .map(|number| record(&format!("d{number}"), "2023-05-01", "Eord said common.", "EOR", 0.2))
+        .collect();
+    let served = Served::with(&common, 2);
+    let paths = ["evidence", "documents", "figures", "shifts"];
+    for name in paths {
+        let of = |query: &str| served.lacks(&format!("/api/v1/{name}{query}"));
+        assert_eq!(of("?words=common"), Some("words=2500".to_owned()), "{name}");
+        assert_eq!(of("?words=gladly"), None, "{name}");
+        assert_eq!(of(""), None, "{name}: a page says where the next one begins");
+    }
+    for name in &paths[..3] {
+        let found =
+            |query: &str| served.json(&format!("/api/v1/{name}{query}"))["truncated"].clone();
+        assert_eq!((found("?words=common"), found("")), (json!(true), json!(false)), "{name}");
+    }
+    for (name, formats) in [("evidence", ["jsonl", "csv"]), ("documents", ["jsonl", "csv"])] {
+        for format in formats {
+            let path = format!("/api/v1/{name}.{format}");
+            let cases = [
+                ("", Some("rows=2")),
+                ("?from=2024-06", None),
+                ("?words=common", Some("words=2500, rows=2")),
+            ];
+            for (query, expected) in cases {
+                let path = format!("{path}{query}");
+                assert_eq!(served.lacks(&path).as_deref(), expected, "{path}");
+                let lines = served.get(&path).1.lines().count();
+                assert_eq!(lines - usize::from(format == "csv"), 2, "{path}");
+            }
+        }
+    }
+    let lines = served.lacks("/api/v1/figures.jsonl?words=common");
+    assert_eq!(lines.as_deref(), Some("words=2500"));
+    let (_, page) = served.get("/evidence?words=common");
+    assert!(page.contains("at most 2 of them") && page.contains("Many documents of these days"));
+    let description = openapi::description();
+    for path in ["/evidence", "/evidence.csv", "/figures.jsonl", "/shifts", "/corrections"] {
+        let headers = &description["paths"][path]["get"]["responses"]["200"]["headers"];
+        assert!(headers["x-standpoint-truncated"].is_object(), "{path}");
+    }
+    let page = &description["paths"]["/evidence"]["get"]["responses"]["200"]["content"];
+    let page = &page["application/json"]["schema"]["properties"];
+    assert_eq!(page["truncated"]["type"], "boolean");
+}
+
 #[cfg(not(feature = "parquet"))]
 #[test]
 fn without_parquet_its_address_says_what_to_do() {
@@ -139,7 +229,7 @@ fn a_table_of_parquet_holds_what_the_lines_hold() {
         .collect()
     };
     for query in ["", "?who=ALD", "?from=2024-06", "?words=gladly", "?words=nothing"] {
-        for (path, columns) in [("evidence", 18), ("documents", 11)] {
+        for (path, columns) in [("evidence", 30), ("documents", 11)] {
             let lines = served.get(&format!("/api/v1/{path}.jsonl{query}")).1;
             let lines: Vec<Value> =
                 lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -148,7 +238,7 @@ fn a_table_of_parquet_holds_what_the_lines_hold() {
             for (row, line) in rows.iter().zip(&lines) {
                 assert_eq!(row.len(), columns, "{path}");
                 for (name, value) in row {
-                    assert_eq!(value, &line[name], "{path}{query}: {name}");
+                    assert_eq!(value, in_line(line, name), "{path}{query}: {name}");
                 }
             }
         }

@@ -18,7 +18,7 @@ use standpoint_web::login::Keys;
 use standpoint_web::reply::{Body, Reply, Request};
 use standpoint_web::report::Contents;
 use standpoint_web::site::{Daemon, Site};
-use standpoint_web::{frame, openapi};
+use standpoint_web::{export, frame, openapi};
 
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u{202e}";
 
@@ -104,12 +104,20 @@ fn store(path: &std::path::Path) -> Store {
 
 impl Served {
     fn new() -> Self {
+        Self::with(&[], export::MOST_ROWS)
+    }
+
+    /// With further documents, and with files that end after so many rows.
+    fn with(records: &[Record], most_rows: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        drop(store(&path));
+        for answer in store(&path).put(records).unwrap() {
+            answer.unwrap();
+        }
         let keys = Keys::new([1; 32], [2; 32], "a-token-of-this-test", 8686);
         let daemon = Arc::new(Fake::default());
-        let site = Arc::new(Site::new(path, keys, Arc::clone(&daemon) as Arc<dyn Daemon>));
+        let site = Site::new(path, keys, Arc::clone(&daemon) as Arc<dyn Daemon>);
+        let site = Arc::new(site.with_most_rows(most_rows));
         let login = site.login().to_owned();
         let mut served = Self { site, daemon, folder, login, cookie: String::new() };
         let own = [("host", "h:1"), ("origin", "http://h:1"), ("x-standpoint", "1")];
@@ -144,6 +152,14 @@ impl Served {
     fn get(&self, path: &str) -> (u16, String) {
         let reply = self.ask(Method::GET, path, &[("cookie", &self.cookie)], "");
         (reply.status.as_u16(), text(reply))
+    }
+
+    /// What an answer says that it lacks.
+    fn lacks(&self, path: &str) -> Option<String> {
+        let reply = self.ask(Method::GET, path, &[("cookie", &self.cookie)], "");
+        assert_eq!(reply.status, 200, "{path}");
+        let mut headers = reply.headers.into_iter();
+        headers.find(|(name, _)| *name == "x-standpoint-truncated").map(|(_, what)| what)
     }
 
     fn get_bytes(&self, path: &str) -> (u16, Vec<u8>) {
@@ -205,10 +221,12 @@ const PAGES: [&str; 8] = [
 #[test]
 fn what_documents_say_is_text_on_every_page() {
     let served = Served::new();
-    let key = served.json("/api/v1/evidence")["rows"][2]["key"].clone();
-    let path = format!("/api/v1/evidence/{key}/correction");
-    let said =
-        json!({ "field": "verdict", "value": "accepted", "person": HOSTILE, "note": HOSTILE });
+    let passage = served.json("/api/v1/evidence")["rows"][2].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let said = json!({
+        "field": "verdict", "value": "accepted", "fingerprint": passage["fingerprint"],
+        "person": HOSTILE, "note": HOSTILE,
+    });
     assert_eq!(served.post(&path, &said).0, 200);
     for page in PAGES {
         let (code, page_text) = served.get(page);
@@ -272,9 +290,11 @@ type Case<'a> = (&'a str, &'a [(&'static str, &'a str)], u16);
 #[test]
 fn only_a_page_of_ours_or_a_program_changes_anything() {
     let served = Served::new();
-    let key = served.json("/api/v1/evidence")["rows"][0]["key"].clone();
-    let path = format!("/api/v1/evidence/{key}/correction");
-    let body = json!({ "field": "verdict", "value": "rejected" }).to_string();
+    let passage = served.json("/api/v1/evidence")["rows"][0].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let fingerprint = &passage["fingerprint"];
+    let body = json!({ "field": "verdict", "value": "rejected", "fingerprint": fingerprint });
+    let body = body.to_string();
     let cookie = ("cookie", served.cookie.as_str());
     let (host, origin, header) = (("host", "h:1"), ("origin", "http://h:1"), ("x-standpoint", "1"));
     let kind = ("content-type", "application/json");
@@ -318,9 +338,11 @@ fn a_verdict_moves_the_figures_and_can_be_taken_back() {
         actors.map(|actor| actor["who"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
-    let rows = served.json("/api/v1/evidence?who=BOR");
-    let path = format!("/api/v1/evidence/{}/correction", rows["rows"][0]["key"]);
-    let (code, passage) = served.post(&path, &json!({ "field": "verdict", "value": "rejected" }));
+    let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let fingerprint = passage["fingerprint"].clone();
+    let said = |field: &str, value: Value| json!({ "field": field, "value": value, "fingerprint": fingerprint });
+    let (code, passage) = served.post(&path, &said("verdict", json!("rejected")));
     assert_eq!((code, &passage["verdict"]), (200, &json!("rejected")));
     assert_eq!(who(&served), ["COR", "ALD"]);
     let labelled = served.get("/api/v1/corrections.jsonl").1;
@@ -329,23 +351,53 @@ fn a_verdict_moves_the_figures_and_can_be_taken_back() {
         (&row["holder"], &row["label"], &row["said"]["score"]),
         (&json!("BOR"), &json!("neutral"), &json!(0.8))
     );
-    assert_eq!(served.post(&path, &json!({ "field": "verdict", "value": null })).0, 200);
+    assert_eq!(served.post(&path, &said("verdict", Value::Null)).0, 200);
     assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
     for (body, expected) in [
-        (json!({ "field": "score", "value": 7 }), 422),
-        (json!({ "field": "verdict", "value": "loud" }), 400),
-        (json!({ "field": "holder", "value": { "id": "" } }), 422),
+        (said("score", json!(7)), 422),
+        (said("verdict", json!("loud")), 400),
+        (said("holder", json!({ "id": "" })), 422),
+        (json!({ "field": "verdict", "value": "rejected" }), 428),
         (json!({}), 400),
     ] {
         let (code, answer) = served.post(&path, &body);
         assert_eq!(code, expected, "{body}: {answer}");
     }
-    assert_eq!(
-        served
-            .post("/api/v1/evidence/999/correction", &json!({ "field": "verdict", "value": null }))
-            .0,
-        404
-    );
+    let nowhere = "/api/v1/evidence/999/correction";
+    assert_eq!(served.post(nowhere, &said("verdict", Value::Null)).0, 404);
+}
+
+#[test]
+fn a_verdict_from_a_page_of_before_meets_no_other_passage() {
+    let served = Served::new();
+    let (_, page) = served.get("/evidence?who=COR");
+    let shown = |mark: &str| page.split(mark).nth(1).unwrap().split('"').next().unwrap();
+    let (key, fingerprint) = (shown("data-key=\""), shown("name=\"passage\" value=\""));
+    // The document comes again and says something of somebody else, in the row that is free now.
+    let never = "Dord said never, and that was that.";
+    let mut store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
+    store.put(&[record("c", "2024-07-01", never, "DOR", -0.9)]).unwrap()[0].clone().unwrap();
+    let rows = served.json("/api/v1/evidence?who=DOR");
+    assert_eq!(rows["rows"][0]["key"].to_string(), key, "it has the key of the one of before");
+    let path = format!("/api/v1/evidence/{key}/correction");
+    let said = json!({ "field": "verdict", "value": "rejected", "fingerprint": fingerprint });
+    let (code, answer) = served.post(&path, &said);
+    let error = answer["error"].as_str().unwrap();
+    assert!(code == 409 && error.contains("load it again"), "{code} {error}");
+    // As a form sends it, too.
+    let own = [
+        ("cookie", served.cookie.as_str()),
+        ("host", "h:1"),
+        ("origin", "http://h:1"),
+        ("x-standpoint", "1"),
+    ];
+    let path = format!("/evidence/{key}/correction");
+    for body in [format!("passage={fingerprint}&verdict=rejected"), "verdict=rejected".to_owned()] {
+        let reply = served.ask(Method::POST, &path, &own, &body);
+        assert_eq!(reply.status, 409, "{body}");
+        assert!(text(reply).contains("load the page again"), "{body}");
+    }
+    assert_eq!(served.json("/api/v1/evidence?who=DOR"), rows, "nothing is said of it");
 }
 
 #[test]
