@@ -17,11 +17,14 @@ before(async () => {
   const page = watch(await context.newPage());
   await page.goto(daemon.login);
   await page.waitForSelector("#ranking");
-  // Until everything that was in the inbox is there.
+  // Until everything that was in the inbox is there: all that is known of, and nothing new for a while.
   await page.waitForFunction(async (wired) => {
-    const status = await (await fetch("/api/v1/status")).json();
-    return status.documents.done >= 40 + wired && status.documents.in_flight === 0;
-  }, WIRED, { timeout: 300_000, polling: 500 });
+    const { documents, inbox } = await (await fetch("/api/v1/status")).json();
+    const { read, done, failed, in_flight } = documents;
+    const isStill = window.counted === read;
+    window.counted = read;
+    return isStill && done >= 40 + wired && done + failed === read && in_flight === 0 && inbox.waiting.news === 0;
+  }, WIRED, { timeout: 300_000, polling: 1500 });
   const id = await page.evaluate(async () => (await (await fetch("/api/v1/documents?words=Tashkent+Compass")).json()).rows[0].id);
   views = [...VIEWS, `/documents/${encodeURIComponent(id)}`];
   await page.close();
