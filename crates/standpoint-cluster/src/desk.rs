@@ -4,13 +4,13 @@
 //! it is held the server is told so, however long the stages take. Then it is acknowledged, given
 //! back, or buried among the dead letters.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::message::{Acker, PublishMessage};
 use async_nats::jetstream::{self, AckKind};
-use async_nats::{HeaderMap, Message};
+use async_nats::{HeaderMap, HeaderValue, Message};
 use standpoint_connectors::files::with_causes;
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_document::Document;
@@ -21,6 +21,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::connect::is_connected;
+use crate::known::Known;
 use crate::letters::{ATTEMPTS_HEADER, REASON_HEADER, STAGE_HEADER};
 use crate::meters;
 use crate::queue::Queue;
@@ -29,9 +30,6 @@ use crate::settings::NatsSettings;
 
 /// From which delivery on a document is treated as one that may end its worker.
 const SUSPICIOUS: i64 = 3;
-
-/// How many ids are remembered that were done.
-const MOST_KNOWN: usize = 1 << 16;
 
 /// How long a word to the server may take to be sent.
 const WORD: Duration = Duration::from_secs(1);
@@ -79,37 +77,6 @@ struct Held {
     /// Dropped when it is not held any more, for whoever waits for that.
     leaves: Option<oneshot::Sender<()>>,
     _permit: OwnedSemaphorePermit,
-}
-
-/// Ids that are done, the oldest forgotten first.
-#[derive(Default)]
-struct Known {
-    ids: HashSet<u128>,
-    in_order: VecDeque<u128>,
-}
-
-impl Known {
-    fn add(&mut self, id: &str) {
-        let digest = digest(id);
-        if self.ids.insert(digest) {
-            self.in_order.push_back(digest);
-        }
-        while self.in_order.len() > MOST_KNOWN {
-            if let Some(oldest) = self.in_order.pop_front() {
-                self.ids.remove(&oldest);
-            }
-        }
-    }
-
-    fn has(&self, id: &str) -> bool {
-        self.ids.contains(&digest(id))
-    }
-}
-
-fn digest(id: &str) -> u128 {
-    let mut first = [0; 16];
-    first.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
-    u128::from_le_bytes(first)
 }
 
 /// How a message is taken.
@@ -312,7 +279,10 @@ impl Desk {
             None => message.payload.clone(),
         };
         let (headers, subject) = (message.headers.as_ref(), message.subject.as_str());
-        let document = decode(headers, &payload, &self.queue.name, subject, &self.limits);
+        let version = headers.and_then(|headers| headers.get(RECORD_HEADER));
+        let known = headers.and_then(message_id);
+        let (version, known) = (version.map(HeaderValue::as_str), known.map(HeaderValue::as_str));
+        let document = decode(version, known, &payload, &self.queue.name, subject, &self.limits);
         Ok(document.map_err(|error| with_causes(&error)))
     }
 
@@ -534,17 +504,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_recognised_and_the_oldest_forgotten() {
-        let mut known = Known::default();
-        for number in 0..=MOST_KNOWN {
-            known.add(&number.to_string());
-        }
-        known.add("7");
-        assert!(!known.has("0") && known.has("1") && known.has("7"));
-        assert_eq!((known.ids.len(), known.in_order.len()), (MOST_KNOWN, MOST_KNOWN));
-    }
 
     #[test]
     fn a_header_holds_one_line() {

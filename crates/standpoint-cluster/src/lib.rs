@@ -1,4 +1,5 @@
-//! How many daemons share one stream of documents: a queue of NATS (`JetStream`) in and out.
+//! How many daemons share one stream of documents: a queue of NATS (`JetStream`) in and out, or, with
+//! the feature `kafka`, a topic of Kafka.
 //!
 //! A worker takes documents from a work queue on the server, sends them through its pipeline and
 //! acknowledges each when the engine has settled it: what the claim of a file is to an inbox, an
@@ -17,20 +18,33 @@
 //! | none yet | `Progress`, again and again | it stays with this worker |
 //! | none, for the worker is gone | nothing | another gets it after `ack_wait`, or with the lease |
 //!
-//! Modules in reading order: [`settings`]; `connect`, `record` (a document as a message) and
-//! `partition`; `queue` (what there is on the server); [`source`], with `desk` (what is held),
-//! `lane` (how it is read), `leases` and `watch`; [`letters`] (what was given up); [`sink`]; [`meters`].
+//! Modules in reading order: [`settings`]; `record` (a document as a message), `partition` and
+//! `known`; then of NATS `connect`; `queue` (what there is on the server); `source`, with `desk` (what
+//! is held), `lane` (how it is read), `leases` and `watch`; `letters` (what was given up); `sink`; then
+//! `kafka`, which tells its own story; [`meters`].
 
+#[cfg(feature = "nats")]
 mod connect;
+#[cfg(feature = "nats")]
 mod desk;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+mod known;
+#[cfg(feature = "nats")]
 mod lane;
+#[cfg(feature = "nats")]
 mod leases;
+#[cfg(feature = "nats")]
 pub mod letters;
 pub mod meters;
 mod partition;
+#[cfg(feature = "nats")]
 mod queue;
 mod record;
 pub mod settings;
+#[cfg(feature = "nats")]
 pub mod sink;
+#[cfg(feature = "nats")]
 pub mod source;
+#[cfg(feature = "nats")]
 mod watch;

@@ -4,10 +4,11 @@ use standpoint_document::Document;
 
 use crate::settings::PartitionBy;
 
-/// The partition of a document.
+/// The partition of a document, where we divide them.
 ///
 /// - `partitions`: how many there are, at least 1;
 /// - returns: from 0 to below `partitions`.
+#[cfg(feature = "nats")]
 pub(crate) fn partition_of(document: &Document<'_>, by: PartitionBy, partitions: u32) -> u32 {
     let metadata = document.metadata();
     let source = metadata.source.name.as_str();
@@ -23,7 +24,26 @@ pub(crate) fn partition_of(document: &Document<'_>, by: PartitionBy, partitions:
     }
 }
 
+/// The key of a document, where those who keep messages divide them by keys: documents of one
+/// partition have one key. The key of `id` is the id itself.
+#[cfg(feature = "kafka")]
+pub(crate) fn key_of(document: &Document<'_>, by: PartitionBy) -> String {
+    let metadata = document.metadata();
+    let source = metadata.source.name.as_str();
+    match by {
+        PartitionBy::Source => source.to_owned(),
+        PartitionBy::Folder => {
+            let path = metadata.source.path.as_deref().unwrap_or_default();
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{source}/{folder}")
+        }
+        PartitionBy::Author => metadata.author.clone().unwrap_or_default(),
+        PartitionBy::Id => document.id().to_owned(),
+    }
+}
+
 /// BLAKE3 over the parts, each with its length before it; its first eight bytes, modulo.
+#[cfg(feature = "nats")]
 fn hash(parts: &[&str], partitions: u32) -> u32 {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
@@ -48,6 +68,16 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "kafka")]
+    fn a_key_says_what_documents_have_in_common() {
+        let one = document("d1", "news", "kz/a.txt", "KAZ");
+        let keys = [PartitionBy::Source, PartitionBy::Folder, PartitionBy::Author, PartitionBy::Id]
+            .map(|by| key_of(&one, by));
+        assert_eq!(keys, ["news", "news/kz", "KAZ", "d1"]);
+    }
+
+    #[test]
+    #[cfg(feature = "nats")]
     fn a_document_stays_in_its_partition_whoever_computes_it() {
         // Written down: another value here would tear streams apart that exist.
         let one = document("d1", "news", "kz/a.txt", "KAZ");
@@ -59,6 +89,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "nats")]
     fn what_documents_have_in_common_decides() {
         let one = document("d1", "news", "kz/a.txt", "KAZ");
         let other = document("d2", "news", "by/b.txt", "BLR");
@@ -69,6 +100,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "nats")]
     fn ids_are_spread_evenly() {
         let mut counts = [0_u32; 8];
         for number in 0..8000 {

@@ -4,7 +4,9 @@
 //! stage. A message without that header is somebody else's: a JSON object with `text`, and `id`,
 //! `title`, `author`, `published` and `language` where it has them, like a line of an inbox's JSONL.
 
+#[cfg(feature = "nats")]
 use async_nats::header::NATS_MESSAGE_ID;
+#[cfg(feature = "nats")]
 use async_nats::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use standpoint_connectors::formats::json;
@@ -19,15 +21,24 @@ pub(crate) const RECORD_HEADER: &str = "Standpoint-Record";
 /// The version that this build writes.
 pub(crate) const RECORD_VERSION: &str = "1";
 
+/// Says that a message is a result line of ours, and of which version.
+pub(crate) const RESULT_HEADER: &str = "Standpoint-Result";
+
+/// The version that this build writes.
+pub(crate) const RESULT_VERSION: &str = "1";
+
 /// The object that holds a document that is too large for a message.
+#[cfg(feature = "nats")]
 pub(crate) const OBJECT_HEADER: &str = "Standpoint-Object";
 
 /// The id that a message was published with first, where it was published again: the server would
 /// take it for a repetition under that id.
+#[cfg(feature = "nats")]
 pub(crate) const MESSAGE_ID_HEADER: &str = "Standpoint-Message-Id";
 
 /// Says that somebody had a dead letter tried again, and which: what became of its document before
 /// says nothing of it now.
+#[cfg(feature = "nats")]
 pub(crate) const REPLAY_HEADER: &str = "Standpoint-Replay";
 
 /// The longest id that is taken from a message.
@@ -102,14 +113,17 @@ pub(crate) fn encode(document: &Document<'_>) -> Vec<u8> {
 
 /// Reads a document.
 ///
-/// - `headers`, `payload`: of the message, the payload from the object store where it lies there;
+/// - `version`: what the message's header says of it, if it is one of ours;
+/// - `known`: what the message is known by, if it says so in a header of its engine;
+/// - `payload`: of the message, from the object store where it lies there;
 /// - `stream`, `subject`: where a foreign message was found, which its id is made of.
 ///
 /// # Errors
 ///
 /// [`RecordError`]: it will never be a document.
 pub(crate) fn decode(
-    headers: Option<&HeaderMap>,
+    version: Option<&str>,
+    known: Option<&str>,
     payload: &[u8],
     stream: &str,
     subject: &str,
@@ -121,8 +135,7 @@ pub(crate) fn decode(
     }
     let form = |reason: String| RecordError::Form { reason };
     let text = std::str::from_utf8(payload).map_err(|error| form(error.to_string()))?;
-    let version = headers.and_then(|headers| headers.get(RECORD_HEADER));
-    let document = match version.map(HeaderValue::as_str) {
+    let document = match version {
         Some(RECORD_VERSION) => ours(text)?,
         Some(other) => {
             return Err(RecordError::Version { found: other.chars().take(20).collect() });
@@ -130,8 +143,7 @@ pub(crate) fn decode(
         None => {
             let content = json::read_record(text, 1, limits.max_json_depth)
                 .map_err(|error| form(error.to_string()))?;
-            let known = headers.and_then(message_id);
-            let given = content.id.as_deref().or(known.map(HeaderValue::as_str));
+            let given = content.id.as_deref().or(known);
             let id = RecordIds::new(stream, subject).next(given, payload);
             let source = SourceRef {
                 name: stream.to_owned(),
@@ -158,6 +170,7 @@ pub(crate) fn decode(
 }
 
 /// The id that a message was published with first.
+#[cfg(feature = "nats")]
 pub(crate) fn message_id(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(MESSAGE_ID_HEADER).or_else(|| headers.get(NATS_MESSAGE_ID))
 }
@@ -196,15 +209,9 @@ mod tests {
 
     use super::*;
 
-    fn headers() -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(RECORD_HEADER, RECORD_VERSION);
-        headers
-    }
-
-    fn read(headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Document<'static>, String> {
+    fn read(version: Option<&str>, payload: &[u8]) -> Result<Document<'static>, String> {
         let limits = ReadLimits { max_document_bytes: 100, ..ReadLimits::default() };
-        decode(headers, payload, "DOCS", "docs.3", &limits).map_err(|error| error.to_string())
+        decode(version, None, payload, "DOCS", "docs.3", &limits).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -215,41 +222,42 @@ mod tests {
         assert_eq!(one.metadata().source.id.as_deref(), Some("7"));
         assert_eq!(one.language(), Some("en"));
         assert_eq!(one.id(), read(None, br#"{"id": "7", "text": "Other."}"#).unwrap().id());
-        let mut known = HeaderMap::new();
-        known.insert(NATS_MESSAGE_ID, "m-1");
         let plain = br#"{"text": "Minsk agreed."}"#;
-        assert_ne!(read(Some(&known), plain).unwrap().id(), read(None, plain).unwrap().id());
-        // Published again under another id, it is the document that it was.
-        let mut again = HeaderMap::new();
-        again.insert(NATS_MESSAGE_ID, "letter 3");
-        again.insert(MESSAGE_ID_HEADER, "m-1");
-        assert_eq!(
-            read(Some(&known), plain).unwrap().id(),
-            read(Some(&again), plain).unwrap().id()
-        );
+        let limits = ReadLimits::default();
+        let known = decode(None, Some("m-1"), plain, "DOCS", "docs.3", &limits).unwrap();
+        assert_ne!(known.id(), read(None, plain).unwrap().id());
+    }
+
+    #[test]
+    #[cfg(feature = "nats")]
+    fn what_is_published_again_is_known_by_its_first_id() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(message_id(&headers), None);
+        headers.insert(NATS_MESSAGE_ID, "letter 3");
+        assert_eq!(message_id(&headers).unwrap().as_str(), "letter 3");
+        headers.insert(MESSAGE_ID_HEADER, "m-1");
+        assert_eq!(message_id(&headers).unwrap().as_str(), "m-1");
     }
 
     #[test]
     fn what_is_no_document_says_why() {
-        let ours = headers();
-        let mut newer = HeaderMap::new();
-        newer.insert(RECORD_HEADER, "2");
+        let ours = Some(RECORD_VERSION);
         let large = format!(r#"{{"text": "{}"}}"#, "x".repeat(150));
-        let cases: [(Option<&HeaderMap>, &[u8], &str); 7] = [
+        let cases: [(Option<&str>, &[u8], &str); 7] = [
             (None, b"rubbish", "the message is no document: line 1"),
             (None, b"\xff", "the message is no document: invalid utf-8"),
             (None, br#"{"text": "  "}"#, "the message is no document: it holds no text"),
             (None, large.as_bytes(), "max_document_bytes is 100 and this has 150"),
-            (Some(&ours), br#"{"text": "x"}"#, "the message is no document: missing field `id`"),
+            (ours, br#"{"text": "x"}"#, "the message is no document: missing field `id`"),
             (
-                Some(&ours),
+                ours,
                 br#"{"id":"","source":{"name":"n"},"text":"x"}"#,
                 "the message is no document: its id has 0 bytes",
             ),
-            (Some(&newer), b"{}", "the message is a record of version \"2\""),
+            (Some("2"), b"{}", "the message is a record of version \"2\""),
         ];
-        for (headers, payload, expected) in cases {
-            let told = read(headers, payload).unwrap_err();
+        for (version, payload, expected) in cases {
+            let told = read(version, payload).unwrap_err();
             assert!(told.starts_with(expected), "{told}");
         }
     }
@@ -269,7 +277,7 @@ mod tests {
             let document = Document::new("id", text).unwrap().with_metadata(metadata);
             let bytes = encode(&document);
             prop_assume!(bytes.len() <= 2000);
-            let back = decode(Some(&headers()), &bytes, "S", "s", &limits).unwrap();
+            let back = decode(Some(RECORD_VERSION), None, &bytes, "S", "s", &limits).unwrap();
             prop_assert_eq!(back.id(), document.id());
             prop_assert_eq!(back.text(), document.text());
             prop_assert_eq!(back.metadata(), document.metadata());
@@ -277,8 +285,7 @@ mod tests {
 
         #[test]
         fn no_bytes_bring_the_reader_down(bytes in any::<Vec<u8>>(), is_ours in any::<bool>()) {
-            let headers = headers();
-            let _ = read(is_ours.then_some(&headers), &bytes);
+            let _ = read(is_ours.then_some(RECORD_VERSION), &bytes);
         }
     }
 }

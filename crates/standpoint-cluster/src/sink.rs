@@ -13,10 +13,8 @@ use standpoint_engine::{Sink, SinkError};
 
 use crate::connect::{Address, ConnectError};
 use crate::queue::{self, Queue, QueueError, most_bytes, prefix};
+use crate::record::{RESULT_HEADER, RESULT_VERSION};
 use crate::settings::{NatsSettings, NatsSinkSettings, Publish, SettingsError};
-
-/// The version of result lines, as a header.
-const RESULT_HEADER: &str = "Standpoint-Result";
 
 /// Publishes documents, or what was found in them.
 ///
@@ -169,7 +167,7 @@ impl NatsSink {
                         ))
                     } else {
                         let mut headers = HeaderMap::new();
-                        headers.insert(RESULT_HEADER, "1");
+                        headers.insert(RESULT_HEADER, RESULT_VERSION);
                         let (objects, subject) = (objects.as_ref(), subject.clone());
                         let id = document.id();
                         Ok(queue::publish(context, objects, subject, id, headers, line.into())

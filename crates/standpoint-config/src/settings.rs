@@ -493,7 +493,7 @@ pub(crate) struct FileSettings {
     pub(crate) tests: Vec<PipelineTest>,
 
     /// Makes the daemon one of many workers that share a stream of documents; the sources are not
-    /// used then. One entry, which says how they share it: `nats`.
+    /// used then. One entry, which says how they share it: `nats` or `kafka`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cluster: Option<BTreeMap<String, Value>>,
 }

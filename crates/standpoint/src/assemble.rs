@@ -199,10 +199,10 @@ impl Assembly {
     ///
     /// Why one cannot start.
     pub(crate) fn sources(&self, opening: &Opening) -> Result<Vec<SourceStep>> {
-        if let Some(settings) = cluster_settings(&self.file)? {
+        if let Some((kind, settings)) = cluster_settings(&self.file)? {
             let (limits, name) = (read_limits(&self.file), &opening.instance);
             let (source, keeps_order) =
-                cluster::source(settings, limits, name, opening.until_drained)?;
+                cluster::source(&kind, settings, limits, name, opening.until_drained)?;
             let step = SourceStep::new(cluster::SOURCE, source);
             return Ok(vec![SourceStep { keeps_order, ..step }]);
         }
@@ -215,13 +215,13 @@ impl Assembly {
     ///
     /// When the file has none, or its server does not answer.
     pub(crate) fn feed(&self) -> Result<Box<dyn standpoint_engine::Sink>> {
-        let settings = cluster_settings(&self.file)?.ok_or_else(|| {
+        let (kind, settings) = cluster_settings(&self.file)?.ok_or_else(|| {
             exit::usage(
                 "the pipeline file has no `cluster`: write how its daemons share their work, such \
                  as `cluster: { nats: { url: nats://127.0.0.1:4222 } }`",
             )
         })?;
-        cluster::feed(settings)
+        cluster::feed(&kind, settings)
     }
 
     fn source(&self, source: &SourceSettings, opening: &Opening) -> Result<SourceStep> {
@@ -380,7 +380,9 @@ impl Assembly {
                 objects::sink(&sink.name, settings, self.maker(), sync, ledger, data_dir)
                     .with_context(fail)?
             }
-            "nats" => cluster::sink(settings, self.maker(), &self.file.name).with_context(fail)?,
+            kind if cluster::SINKS.contains(&kind) => {
+                cluster::sink(kind, settings, self.maker(), &self.file.name).with_context(fail)?
+            }
             other => return Err(anyhow!("sink type `{other}` has no implementation")),
         };
         let mut step = self.sink_step(&sink.name, made);

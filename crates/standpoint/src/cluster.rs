@@ -1,21 +1,32 @@
 //! Daemons that share a stream of documents: what this build can do of that, and what it tells of
 //! it.
 //!
-//! Without the feature `nats` there is nothing to share over, and a pipeline file that asks for it
-//! is refused with the name of the feature.
+//! Without the features `nats` and `kafka` there is nothing to share over, and a pipeline file that
+//! asks for it is refused with the name of the feature.
 
-use std::collections::BTreeMap;
+#[cfg(any(feature = "nats", feature = "kafka"))]
+mod engines;
+#[cfg(not(any(feature = "nats", feature = "kafka")))]
+#[path = "cluster/none.rs"]
+mod engines;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "nats")]
+mod nats;
+
 use std::fmt::Write as _;
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use standpoint_connectors::jsonl::Maker;
-use standpoint_connectors::limits::ReadLimits;
-use standpoint_engine::{Sink, Source};
+
+pub(crate) use self::engines::{
+    dead_letters, feed, mistake, own, schemas, sink, sink_mistake, sink_schemas, source,
+};
 
 /// The name of the source that stands in place of the file's own.
 pub(crate) const SOURCE: &str = "cluster";
+
+/// The sinks that belong to one.
+pub(crate) const SINKS: [&str; 2] = ["kafka", "nats"];
 
 /// A mistake in settings, with the key that it is about.
 pub(crate) type Mistake = (String, String);
@@ -89,150 +100,3 @@ impl Cluster {
         text
     }
 }
-
-#[cfg(feature = "nats")]
-mod nats {
-    use anyhow::Context;
-    use standpoint_cluster::settings::{NatsSettings, NatsSinkSettings};
-    use standpoint_cluster::sink::NatsSink;
-    use standpoint_cluster::source::NatsSource;
-    use standpoint_cluster::{meters, settings::SettingsError};
-
-    use super::{BTreeMap, Cluster, Maker, Mistake, ReadLimits, Result, Sink, Source, Value};
-    use crate::exit;
-    pub(crate) use crate::letters::answer as dead_letters;
-
-    /// What a cluster can share its work over, with the schema of its settings.
-    pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
-        BTreeMap::from([("nats", schemars::schema_for!(NatsSettings).to_value())])
-    }
-
-    /// Sinks that come with it.
-    pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
-        BTreeMap::from([("nats", schemars::schema_for!(NatsSinkSettings).to_value())])
-    }
-
-    /// What a schema cannot say of the settings of a cluster.
-    pub(crate) fn mistake(settings: &Value) -> Option<Mistake> {
-        let settings: NatsSettings = serde_json::from_value(settings.clone()).ok()?;
-        settings.check().err().map(told)
-    }
-
-    /// The same for a sink.
-    pub(crate) fn sink_mistake(settings: &Value) -> Option<Mistake> {
-        let settings: NatsSinkSettings = serde_json::from_value(settings.clone()).ok()?;
-        settings.check().err().map(told)
-    }
-
-    fn told(error: SettingsError) -> Mistake {
-        (error.key.to_owned(), error.problem)
-    }
-
-    /// The source of a worker.
-    pub(crate) fn source(
-        settings: Value,
-        limits: ReadLimits,
-        instance: &str,
-        until_drained: bool,
-    ) -> Result<(Box<dyn Source>, bool)> {
-        let settings: NatsSettings = serde_json::from_value(settings)?;
-        let keeps_order = settings.ordering == standpoint_cluster::settings::Ordering::PerSource;
-        let source = NatsSource::new(&settings, limits, instance, until_drained);
-        Ok((Box::new(source.map_err(|error| exit::usage(error.to_string()))?), keeps_order))
-    }
-
-    /// A sink of a pipeline file.
-    pub(crate) fn sink(settings: Value, maker: Maker, instance: &str) -> Result<Box<dyn Sink>> {
-        let settings: NatsSinkSettings = serde_json::from_value(settings)?;
-        let sink = NatsSink::new(&settings, maker, instance);
-        Ok(Box::new(sink.map_err(|error| exit::usage(error.to_string()))?))
-    }
-
-    /// A sink that feeds the stream, once its server has answered.
-    pub(crate) fn feed(settings: Value) -> Result<Box<dyn Sink>> {
-        let settings: NatsSettings = serde_json::from_value(settings)?;
-        let sink = NatsSink::feeding(&settings).map_err(|error| exit::usage(error.to_string()))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(sink.probe()).context("the stream cannot be used")?;
-        Ok(Box::new(sink))
-    }
-
-    /// What this process says; `None` if it is no worker.
-    pub(crate) fn own() -> Option<Cluster> {
-        let reading = meters::reading()?;
-        Some(Cluster {
-            stream: reading.stream,
-            connected: reading.is_connected,
-            problem: reading.problem,
-            pending: reading.pending,
-            oldest_ms: u64::try_from(reading.oldest.as_millis()).unwrap_or(u64::MAX),
-            in_flight: reading.in_flight,
-            redelivered: reading.redelivered,
-            held: reading.held,
-            partitions: reading.partitions.into_iter().collect(),
-            acknowledged: reading.acknowledged,
-            recognised: reading.recognised,
-            retried: reading.retried,
-            dead_lettered: reading.dead_lettered,
-            disconnects: reading.disconnects,
-            reopened: reading.reopened,
-            put_again: reading.put_again,
-        })
-    }
-}
-
-#[cfg(not(feature = "nats"))]
-mod nats {
-    use super::{BTreeMap, Cluster, Maker, Mistake, ReadLimits, Result, Sink, Source, Value};
-    use crate::cli::QuarantineCommand;
-    use crate::exit::{self, Exit};
-
-    pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
-        BTreeMap::new()
-    }
-
-    pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
-        BTreeMap::new()
-    }
-
-    pub(crate) fn mistake(_: &Value) -> Option<Mistake> {
-        None
-    }
-
-    pub(crate) fn sink_mistake(_: &Value) -> Option<Mistake> {
-        None
-    }
-
-    pub(crate) fn source(
-        _: Value,
-        _: ReadLimits,
-        _: &str,
-        _: bool,
-    ) -> Result<(Box<dyn Source>, bool)> {
-        Err(lacking())
-    }
-
-    pub(crate) fn sink(_: Value, _: Maker, _: &str) -> Result<Box<dyn Sink>> {
-        Err(lacking())
-    }
-
-    pub(crate) fn feed(_: Value) -> Result<Box<dyn Sink>> {
-        Err(lacking())
-    }
-
-    pub(crate) fn own() -> Option<Cluster> {
-        None
-    }
-
-    pub(crate) fn dead_letters(_: Value, _: u64, _: &QuarantineCommand) -> Result<(String, Exit)> {
-        Err(lacking())
-    }
-
-    fn lacking() -> anyhow::Error {
-        exit::usage("this build speaks no NATS: build the program with `--features nats`")
-    }
-}
-
-pub(crate) use nats::{
-    dead_letters, feed, mistake, own, schemas, sink, sink_mistake, sink_schemas, source,
-};

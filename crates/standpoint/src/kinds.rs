@@ -48,6 +48,8 @@ pub(crate) fn catalogue<'p>(
 
 /// Types of sources, sinks and clusters that come with a feature of the program.
 const FEATURES: &[(&str, &str)] = &[
+    ("sink type kafka", "kafka"),
+    ("kind of cluster kafka", "kafka"),
     ("sink type nats", "nats"),
     ("kind of cluster nats", "nats"),
     ("sink type objects", "objects"),

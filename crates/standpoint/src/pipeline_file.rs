@@ -101,25 +101,26 @@ pub(crate) fn sink_settings(sink: &SinkSettings) -> Result<Value> {
     checked.map_err(|findings| exit::usage(findings.render(false)))
 }
 
-/// The settings of the cluster, if there is one.
-pub(crate) fn cluster_settings(file: &PipelineFile) -> Result<Option<Value>> {
+/// Over what the cluster shares its work, and the settings of that, if there is one.
+pub(crate) fn cluster_settings(file: &PipelineFile) -> Result<Option<(String, Value)>> {
     let Some(cluster) = &file.cluster else { return Ok(None) };
     let schema = cluster::schemas().remove(cluster.kind.as_str()).unwrap_or_default();
     let checked = cluster.settings.conform(&schema);
-    checked.map(Some).map_err(|findings| exit::usage(findings.render(false)))
+    let settings = checked.map_err(|findings| exit::usage(findings.render(false)))?;
+    Ok(Some((cluster.kind.clone(), settings)))
 }
 
 /// What no schema can say of a cluster and of sinks that belong to one.
 pub(crate) fn cluster_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
-    if let (Some(cluster), Ok(Some(settings))) = (&file.cluster, cluster_settings(file))
-        && let Some((key, problem)) = cluster::mistake(&settings)
+    if let (Some(cluster), Ok(Some((kind, settings)))) = (&file.cluster, cluster_settings(file))
+        && let Some((key, problem)) = cluster::mistake(&kind, &settings)
     {
         mistakes.push(cluster.settings.diagnostic(&key, problem, None));
     }
-    for sink in file.sinks.iter().filter(|sink| sink.kind == "nats") {
+    for sink in file.sinks.iter().filter(|sink| cluster::SINKS.contains(&sink.kind.as_str())) {
         if let Ok(settings) = sink_settings(sink)
-            && let Some((key, problem)) = cluster::sink_mistake(&settings)
+            && let Some((key, problem)) = cluster::sink_mistake(&sink.kind, &settings)
         {
             mistakes.push(sink.settings.diagnostic(&key, problem, None));
         }

@@ -26,8 +26,8 @@ pub(crate) fn answer(command: &QuarantineCommand) -> Result<(String, Exit)> {
     | QuarantineCommand::Replay { of, .. }
     | QuarantineCommand::Purge { of, .. }) = command;
     let file = pipeline_file(&of.config)?;
-    if let Some(settings) = cluster_settings(&file)? {
-        return cluster::dead_letters(settings, file.limits.max_document_bytes, command);
+    if let Some((kind, settings)) = cluster_settings(&file)? {
+        return cluster::dead_letters(&kind, settings, file.limits.max_document_bytes, command);
     }
     match command {
         QuarantineCommand::List { format, .. } => Ok((list(&entries(&file)?, *format), Exit::Done)),

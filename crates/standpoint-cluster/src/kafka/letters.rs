@@ -1,0 +1,105 @@
+//! Dead letters: documents that failed for the last time, in a topic of their own.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Message, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::FutureProducer;
+use rdkafka::producer::future_producer::FutureRecord;
+use standpoint_engine::Failure;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::client::{Teller, is_unknown, producer, with_header};
+use super::settings::KafkaSettings;
+use crate::meters;
+
+/// The longest pause before a letter is sent again.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// The longest reason of a letter, in characters.
+const MOST_REASON: usize = 1000;
+
+/// Sends letters, each until the brokers have it.
+#[derive(Clone)]
+pub(super) struct Letters {
+    producer: FutureProducer<Teller>,
+    topic: String,
+    pause: Duration,
+    stop: watch::Receiver<bool>,
+}
+
+impl Letters {
+    /// # Errors
+    ///
+    /// When an option cannot be.
+    pub(super) fn new(settings: &KafkaSettings, stop: watch::Receiver<bool>) -> KafkaResult<Self> {
+        let mut options = settings.options.clone();
+        // What the brokers had of others they are to take back, however large it is.
+        options.0.entry("message.max.bytes".to_owned()).or_insert("1000000000".to_owned());
+        let producer = producer(&settings.brokers, &options, "standpoint dead letters")?;
+        let (topic, pause) = (settings.dead_topic(), settings.retry_delay);
+        Ok(Self { producer, topic, pause, stop })
+    }
+
+    /// Sends a message and the reason why it is here; tries again until it is there, or until a stop.
+    ///
+    /// - returns: whether it is there.
+    pub(super) async fn send(self, message: OwnedMessage, failure: Failure, attempts: u32) -> bool {
+        let reason: String = failure.reason.chars().take(MOST_REASON).collect();
+        let place = format!("{} {} {}", message.topic(), message.partition(), message.offset());
+        let mut has_payload = true;
+        let mut pause = self.pause;
+        loop {
+            let headers = message.headers().cloned().unwrap_or_else(OwnedHeaders::new);
+            let headers = with_header(headers, "Standpoint-Stage", &failure.stage);
+            let headers = with_header(headers, "Standpoint-Reason", &reason);
+            let headers = with_header(headers, "Standpoint-Attempts", &attempts.to_string());
+            let headers = with_header(headers, "Standpoint-From", &place);
+            let mut record = FutureRecord::to(&self.topic).headers(headers);
+            if let Some(key) = message.key() {
+                record = record.key(key);
+            }
+            if let Some(payload) = message.payload().filter(|_| has_payload) {
+                record = record.payload(payload);
+            }
+            let sent = match self.producer.send_result::<[u8], [u8]>(record) {
+                Ok(sent) => match sent.await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err((error, _))) => Err(error),
+                    Err(_) => Err(KafkaError::Canceled),
+                },
+                Err((error, _)) => Err(error),
+            };
+            let Err(error) = sent else {
+                warn!(place, stage = failure.stage, reason, "a document went to the dead letters");
+                return true;
+            };
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+                && has_payload
+            {
+                // Where it was is said, and there it stays as long as the topic keeps it.
+                has_payload = false;
+                continue;
+            }
+            let lacking = is_unknown(&error);
+            if lacking {
+                let problem =
+                    format!("topic `{}` for dead letters is not there: make it", self.topic);
+                meters::problem(Some(problem));
+            }
+            warn!(place, %error, "a dead letter is sent again later");
+            if *self.stop.borrow() {
+                // The document stays in its topic, and fails again there.
+                return false;
+            }
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                stopped = stop.wait_for(|stop| *stop) => drop(stopped),
+                () = sleep(pause) => {}
+            }
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Workers killed and stopped at random, and the brokers away for a while: nothing is lost, and what
+//! stands among the results twice has one id.
+
+use std::time::Instant;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::field::{Dice, Field};
+use crate::harness;
+
+const DOCUMENTS: usize = 2000;
+const WORKERS: usize = 3;
+const MISHAPS: usize = 4;
+
+#[test]
+#[ignore = "two minutes, most of which members of the group wait for each other"]
+fn nothing_is_lost_when_workers_die_and_brokers_are_away() {
+    let mut field = Field::new(&json!({ "partition_by": "id" }), &json!({}));
+    let texts: Vec<String> =
+        (0..DOCUMENTS).map(|number| format!("Wait 3 then document {number} is here.")).collect();
+    field.publish_texts(texts.iter());
+    assert_eq!(field.brokers.count("docs"), DOCUMENTS as i64);
+    let start = Instant::now();
+    for _ in 0..WORKERS {
+        field.start();
+    }
+    let mut dice = Dice(31);
+    let (mut killed, mut stopped, mut away) = (0, 0, 0);
+    let mut asleep = None;
+    for mishap in 0..MISHAPS {
+        // As often as so much of the work is done.
+        field.comes_to(((mishap + 1) * DOCUMENTS / (MISHAPS + 2)) as i64);
+        if let Some(number) = asleep.take() {
+            field.signal(number, Signal::CONT);
+        }
+        let number = dice.roll(WORKERS);
+        match mishap % 3 {
+            0 => {
+                field.kill(number);
+                field.restart(number);
+                killed += 1;
+            }
+            1 => {
+                field.signal(number, Signal::STOP);
+                asleep = Some(number);
+                stopped += 1;
+            }
+            _ => {
+                field.brokers.be_away(true);
+                // Every worker says so, and is not ready.
+                let is_told = |number| {
+                    let status = field.status(number);
+                    status.is_some_and(|status| status["cluster"]["connected"] == false)
+                };
+                let are_told = || (0..WORKERS).all(is_told);
+                assert!(harness::becomes_true(are_told), "{}", field.log());
+                field.brokers.be_away(false);
+                away += 1;
+            }
+        }
+    }
+    if let Some(number) = asleep.take() {
+        field.signal(number, Signal::CONT);
+    }
+    field.drained();
+    let elapsed = start.elapsed();
+    for number in 0..WORKERS {
+        field.signal(number, Signal::TERM);
+        assert_eq!(field.wait(number), Some(0), "{}", field.log());
+    }
+    let doubled = field.check(&texts);
+    assert_eq!(field.brokers.count("docs.dead"), 0, "{}", field.log());
+    assert!(killed > 0 && stopped > 0 && away > 0);
+    println!(
+        "{DOCUMENTS} documents, {WORKERS} workers, {killed} killed, {stopped} stopped, brokers away \
+         {away} times: lost 0, {doubled} results again under the same id, in {elapsed:.1?}"
+    );
+}
+
+#[test]
+fn a_worker_that_is_told_to_go_leaves_nothing_behind() {
+    let mut field = Field::new(&json!({ "partition_by": "id" }), &json!({}));
+    let texts: Vec<String> =
+        (0..200).map(|number| format!("Wait 5 then document {number} is here.")).collect();
+    field.publish_texts(texts.iter());
+    field.start();
+    field.comes_to(20);
+    // Another comes, and gets a part of the partitions.
+    let other = field.start();
+    field.has_partitions(other);
+    field.signal(0, Signal::TERM);
+    assert_eq!(field.wait(0), Some(0), "{}", field.log());
+    field.drained();
+    // The one that is left waits at the end of every partition, so that no reader is counted there.
+    let is_at_rest = || field.brokers.left().1.iter().all(String::is_empty);
+    assert!(harness::becomes_true(is_at_rest), "{:?}", field.brokers.left());
+    field.check(&texts);
+    let status = field.status(other).unwrap();
+    assert_eq!(status["cluster"]["stream"], "docs");
+    assert_eq!(status["cluster"]["connected"], true);
+}
+
+#[test]
+fn partitions_that_come_back_to_a_worker_are_read_on() {
+    let mut field = Field::new(&json!({ "partition_by": "id" }), &json!({}));
+    // So many wait that the worker has fetching paused when it lets partitions go.
+    let texts: Vec<String> =
+        (0..600).map(|number| format!("Wait 20 then document {number} is here.")).collect();
+    field.publish_texts(texts.iter());
+    field.start();
+    field.comes_to(10);
+    let other = field.start();
+    field.has_partitions(other);
+    field.signal(other, Signal::TERM);
+    assert_eq!(field.wait(other), Some(0), "{}", field.log());
+    field.drained();
+    // While the group divides its partitions anew, brokers refuse offsets: some may come again.
+    field.check(&texts);
+}
+
+#[test]
+fn one_that_is_to_empty_the_topic_ends_when_it_is() {
+    let mut field = Field::new(&json!({}), &json!({}));
+    let texts: Vec<String> = (0..50).map(|number| format!("Document {number}.")).collect();
+    field.publish_texts(texts.iter());
+    let number = field.start_with(&["--once"]);
+    assert_eq!(field.wait(number), Some(0), "{}", field.log());
+    assert_eq!(field.brokers.left().0, 0);
+    assert_eq!(field.check(&texts), 0);
+}

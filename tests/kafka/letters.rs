@@ -1,0 +1,62 @@
+//! Documents that fail, that end their workers, and that are no documents.
+
+use serde_json::json;
+
+use crate::field::Field;
+use crate::harness;
+
+#[test]
+fn a_document_that_fails_goes_to_the_dead_letters_with_its_reason() {
+    let mut field = Field::new(&json!({ "max_attempts": 2 }), &json!({}));
+    let good: Vec<String> = (0..20).map(|number| format!("Document {number}.")).collect();
+    field.publish_texts(good.iter().chain([&"Panic now.".to_owned()]));
+    // What somebody else publishes is read, too, if it is a document.
+    field.brokers.put(r#"{"text": "From elsewhere.", "id": 7}"#);
+    field.brokers.put("rubbish");
+    field.start();
+    field.drained();
+    let letters = field.brokers.read("docs.dead");
+    assert_eq!(letters.len(), 2, "{letters:?}");
+    let panicked = letters.iter().find(|letter| letter.value["text"] == "Panic now.").unwrap();
+    assert_eq!(panicked.headers["Standpoint-Stage"], "mischief");
+    assert!(panicked.headers["Standpoint-Reason"].contains("asked to panic"));
+    assert_eq!(panicked.headers["Standpoint-Attempts"], "2");
+    assert_eq!(panicked.headers["Standpoint-Record"], "1", "it can be published again as it is");
+    assert_eq!(panicked.key, "publish");
+    let rubbish = letters.iter().find(|letter| letter.value.is_null()).unwrap();
+    assert!(rubbish.headers["Standpoint-Reason"].contains("no document"));
+    assert!(rubbish.headers["Standpoint-From"].starts_with("docs "));
+    let mut texts = good;
+    texts.push("From elsewhere.".to_owned());
+    assert_eq!(field.check(&texts), 0);
+    let status = field.status(0).unwrap();
+    assert_eq!(status["cluster"]["dead_lettered"], 2, "{status}");
+    assert_eq!(status["cluster"]["retried"], 1, "{status}");
+}
+
+#[test]
+fn a_document_that_ends_its_workers_is_set_aside_and_the_others_go_on() {
+    let mut field = Field::new(&json!({ "max_attempts": 2, "partition_by": "id" }), &json!({}));
+    let good: Vec<String> = (0..30).map(|number| format!("Document {number}.")).collect();
+    let (before, after) = good.split_at(15);
+    field.publish_texts(before.iter().chain([&"Abort now.".to_owned()]).chain(after));
+    field.start();
+    let mut deaths = 0;
+    let is_drained = || {
+        if field.brokers.left().0 == 0 {
+            return true;
+        }
+        if field.has_ended(0) {
+            deaths += 1;
+            field.restart(0);
+        }
+        false
+    };
+    assert!(harness::becomes_true(is_drained), "{}", field.log());
+    let letters = field.brokers.read("docs.dead");
+    let texts: Vec<_> = letters.iter().map(|letter| &letter.value["text"]).collect();
+    assert_eq!(texts, ["Abort now."]);
+    assert!(letters[0].headers["Standpoint-Reason"].contains("its worker ended"));
+    assert!((2..=6).contains(&deaths), "{deaths} deaths");
+    field.check(&good);
+}
