@@ -78,7 +78,7 @@ impl StageDefinition for StanceStage {
         ],
         writes: &[layers::STANCE, pairs::ANSWERED],
     };
-    const MODEL: Option<&'static str> = Some("stance-linear-1");
+    const MODEL: Option<&'static str> = Some("stance-linear/2");
     type Settings = StanceSettings;
 
     fn start(settings: StanceSettings, context: &StartContext) -> Result<Self, StageError> {
