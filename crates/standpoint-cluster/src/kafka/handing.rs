@@ -53,6 +53,9 @@ pub(super) fn next(
     room: Room,
     last: i32,
 ) -> Option<Next> {
+    if partitions.values().any(Partition::is_alone_out) {
+        return None;
+    }
     let is_careful = |number: &i32| partitions.get(number).is_some_and(|one| one.alone > 0);
     let mut due = resting.iter().take_while(|(when, _)| *when <= now).map(|(_, ticket)| *ticket);
     let again = due.clone().find(|ticket| is_careful(&ticket.partition));
@@ -149,8 +152,13 @@ mod tests {
         assert_eq!(next(&some, &resting, now, FREE, 1), Some(Next::Alone(1)));
         // Not before the others are done.
         assert_eq!(next(&some, &resting, now, Room { out: 1, most: 2 }, 1), None);
+        // Nor does another go out beside it.
+        let careful = some.get_mut(&1).unwrap();
+        careful.goes_alone();
+        hold_next(careful, State::Out);
+        assert_eq!(next(&some, &resting, now, Room { out: 1, most: 2 }, 1), None);
+        some.get_mut(&1).unwrap().held(0).unwrap().state = State::Resting;
         // While its document rests, the others go on.
-        hold_next(some.get_mut(&1).unwrap(), State::Resting);
         assert_eq!(next(&some, &resting, now, FREE, 1), Some(Next::Of(0)));
     }
 

@@ -18,6 +18,9 @@ use crate::meters;
 /// The longest pause before a letter is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
+/// The shortest, whatever `retry_delay` is: nobody knows for how long a topic is missing.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
 /// The longest reason of a letter, in characters.
 const MOST_REASON: usize = 1000;
 
@@ -49,19 +52,20 @@ impl Letters {
     pub(super) async fn send(self, message: OwnedMessage, failure: Failure, attempts: u32) -> bool {
         let reason: String = failure.reason.chars().take(MOST_REASON).collect();
         let place = format!("{} {} {}", message.topic(), message.partition(), message.offset());
-        let mut has_payload = true;
-        let mut pause = self.pause;
+        let (mut is_small, mut is_lacking) = (false, false);
+        let mut pause = self.pause.max(LEAST_PAUSE);
         loop {
-            let headers = message.headers().cloned().unwrap_or_else(OwnedHeaders::new);
+            let headers = message.headers().filter(|_| !is_small).cloned();
+            let headers = headers.unwrap_or_else(OwnedHeaders::new);
             let headers = with_header(headers, "Standpoint-Stage", &failure.stage);
             let headers = with_header(headers, "Standpoint-Reason", &reason);
             let headers = with_header(headers, "Standpoint-Attempts", &attempts.to_string());
             let headers = with_header(headers, "Standpoint-From", &place);
             let mut record = FutureRecord::to(&self.topic).headers(headers);
-            if let Some(key) = message.key() {
+            if let Some(key) = message.key().filter(|_| !is_small) {
                 record = record.key(key);
             }
-            if let Some(payload) = message.payload().filter(|_| has_payload) {
+            if let Some(payload) = message.payload().filter(|_| !is_small) {
                 record = record.payload(payload);
             }
             let sent = match self.producer.send_result::<[u8], [u8]>(record) {
@@ -73,18 +77,21 @@ impl Letters {
                 Err((error, _)) => Err(error),
             };
             let Err(error) = sent else {
+                if is_lacking {
+                    meters::problem(None);
+                }
                 warn!(place, stage = failure.stage, reason, "a document went to the dead letters");
                 return true;
             };
             if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-                && has_payload
+                && !is_small
             {
                 // Where it was is said, and there it stays as long as the topic keeps it.
-                has_payload = false;
+                is_small = true;
                 continue;
             }
-            let lacking = is_unknown(&error);
-            if lacking {
+            if is_unknown(&error) {
+                is_lacking = true;
                 let problem =
                     format!("topic `{}` for dead letters is not there: make it", self.topic);
                 meters::problem(Some(problem));

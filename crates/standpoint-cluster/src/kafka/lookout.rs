@@ -48,17 +48,25 @@ impl Lookout {
     pub(super) async fn look_out(self, pending: watch::Sender<Option<u64>>) {
         let Self { consumer, topic, every } = self;
         let mut was_connected = None;
+        let mut is_lacking = false;
         loop {
             let (asking, of) = (Arc::clone(&consumer), topic.clone());
             let asked = spawn_blocking(move || waiting(&asking, &of)).await;
             let is_connected = match asked {
                 Ok(Ok(count)) => {
+                    if std::mem::take(&mut is_lacking) {
+                        meters::problem(None);
+                    }
                     meters::change(|reading| reading.pending = count);
                     let _ = pending.send(Some(count));
                     true
                 }
                 Ok(Err(error)) if is_unknown(&error) => {
-                    meters::problem(Some(format!("topic `{topic}` is not there: make it")));
+                    let problem = format!("topic `{topic}` is not there: make it");
+                    if !std::mem::replace(&mut is_lacking, true) {
+                        warn!("{problem}");
+                    }
+                    meters::problem(Some(problem));
                     true
                 }
                 Ok(Err(error)) => {

@@ -128,6 +128,12 @@ impl Partition {
         self.open.remove(&offset)
     }
 
+    /// Whether its document that goes alone is with the engine now.
+    pub(super) fn is_alone_out(&self) -> bool {
+        let alone = self.alone_offset.and_then(|offset| self.open.get(&offset));
+        alone.is_some_and(|held| held.state == State::Out)
+    }
+
     /// The offset from which another reader would begin: behind the longest run of settled
     /// documents.
     pub(super) fn floor(&self) -> i64 {

@@ -148,6 +148,10 @@ impl KafkaSettings {
     pub fn check(&self) -> Result<(), SettingsError> {
         check_brokers(&self.brokers)?;
         check_topic(&self.topic, MOST_TOPIC - DEAD.len())?;
+        if self.max_in_flight.get() > MOST_IN_FLIGHT {
+            let problem = format!("found {}, at most {MOST_IN_FLIGHT}", self.max_in_flight);
+            return Err(refuse("max_in_flight", problem));
+        }
         if self.group.is_empty() || self.group.chars().any(char::is_control) {
             let problem = format!("found {:?}, expected a name", self.group);
             return Err(refuse("group", problem));
@@ -200,6 +204,16 @@ impl Options {
                 return Err(refuse("options", problem));
             }
         }
+        let says_sasl = |name: &String, value: &String| {
+            name == "security.protocol" && value.to_lowercase().contains("sasl")
+        };
+        let names = |name: &str| self.0.contains_key(name);
+        if self.0.iter().any(|(name, value)| says_sasl(name, value))
+            && !(names("sasl.mechanisms") || names("sasl.mechanism"))
+        {
+            let problem = "`security.protocol` wants `sasl.mechanisms: PLAIN` beside it".to_owned();
+            return Err(refuse("options", problem));
+        }
         // Asked of the library itself, which connects to nobody for that.
         let mut config = ClientConfig::new();
         self.put_into(&mut config);
@@ -221,6 +235,9 @@ impl Options {
         }
     }
 }
+
+/// More documents than this are under way in no worker.
+const MOST_IN_FLIGHT: usize = 65_536;
 
 /// What the topic of dead letters has behind the topic's name.
 const DEAD: &str = ".dead";
@@ -300,6 +317,7 @@ mod tests {
             (r#"{"brokers":"a","topic":"a b"}"#, "`topic`: found \"a b\""),
             (r#"{"brokers":"a","topic":".."}"#, "`topic`: found"),
             (r#"{"brokers":"a","group":""}"#, "`group`: found"),
+            (r#"{"brokers":"a","max_in_flight":4611686018427387904}"#, "`max_in_flight`: found 46"),
         ];
         for (text, expected) in cases {
             let settings: KafkaSettings = serde_json::from_str(text).unwrap();
@@ -334,6 +352,7 @@ mod tests {
             ("ssl.ca.location", "./ca.pem", "speaks no TLS"),
             ("security.protocol", "SASL_SSL", "speaks no TLS"),
             ("sasl.mechanisms", "SCRAM-SHA-256", "knows PLAIN alone"),
+            ("security.protocol", "SASL_PLAINTEXT", "`sasl.mechanisms: PLAIN` beside it"),
             ("no.such.thing", "1", "No such configuration property"),
             ("session.timeout.ms", "soon", "see librdkafka's CONFIGURATION.md"),
         ];
@@ -347,7 +366,7 @@ mod tests {
             ("session.timeout.ms", "10000"),
             ("compression.type", "gzip"),
             ("sasl.mechanisms", "PLAIN"),
-            ("security.protocol", "SASL_PLAINTEXT"),
+            ("security.protocol", "PLAINTEXT"),
             ("message.max.bytes", "8000000"),
         ] {
             let options = Options(BTreeMap::from([(name.to_owned(), value.to_owned())]));

@@ -406,7 +406,9 @@ impl Worker {
         self.last = number;
         let partition = self.partitions.get(&number)?;
         let epoch = partition.epoch;
-        if is_alone && partition.condemned.is_none() {
+        let is_condemned =
+            partition.condemned.is_some_and(|(offset, _)| offset == partition.floor());
+        if is_alone && !is_condemned {
             let mark = partition.alone_word();
             if let Err(error) = self.commit_now(&[(number, mark)]).await {
                 debug!(%error, "what is not counted is not tried");
@@ -529,9 +531,8 @@ impl Worker {
             return;
         }
         if is_there {
-            if let Some(held) = partition.settle(ticket.offset) {
-                self.known.add(&held.id);
-            }
+            // Its id is not known: a letter that is published again is to be tried again.
+            partition.settle(ticket.offset);
             self.owes_word |= partition.alone_offset == Some(ticket.offset);
         } else if let Some(held) = partition.held(ticket.offset) {
             held.state = State::Left;
