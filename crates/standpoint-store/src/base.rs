@@ -381,13 +381,6 @@ impl Base {
         }
     }
 
-    /// From now on what is deleted is written over, in the file and, by
-    /// [`forget_log`](Self::forget_log), in the log. A server does so when it vacuums.
-    pub(crate) fn forget_for_good(&self) -> Result<()> {
-        let Some(connection) = self.sqlite() else { return Ok(()) };
-        Ok(connection.pragma_update(None, "secure_delete", true)?)
-    }
-
     /// Words of a text stand in the index until its parts are merged.
     pub(crate) fn forget_words(&self) -> Result<()> {
         let Some(connection) = self.sqlite() else { return Ok(()) };

@@ -155,7 +155,6 @@ impl Store {
     pub fn forget(&mut self, document_id: &str) -> base::Result<Forgotten> {
         let base = &self.base;
         let had_log = self.has_log();
-        base.forget_for_good()?;
         let transaction = base.begin()?;
         for table in ["correction", "revision"] {
             let sql = format!("DELETE FROM {table} WHERE document_id = ?");

@@ -157,6 +157,32 @@ fn words_that_many_hold_are_looked_up_in_the_days_and_sources_that_are_asked_for
     }
 }
 
+/// Whether a file holds the word.
+fn holds(path: &Path, word: &str) -> bool {
+    let bytes = std::fs::read(path).unwrap();
+    bytes.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+}
+
+#[test]
+fn a_text_that_came_in_several_forms_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut store = Store::open(&path, false).unwrap();
+    let put = |store: &mut Store, id: &str, text: &str| {
+        store.put(&[record(id, "wire", "2024-05-02", text, &[("KAZ", -0.6)])]).unwrap();
+    };
+    // Long ones lie on pages of their own.
+    for length in [600, 3, 20] {
+        put(&mut store, "a", &"Pelikanstrasse leads to the harbour. ".repeat(length));
+        put(&mut store, "b", &"Nobody lives by the river any more. ".repeat(length));
+    }
+    drop(store);
+    let mut store = Store::open(&path, false).unwrap();
+    assert!(store.forget("a").unwrap().was_there);
+    drop(store);
+    assert!(!holds(&path, "elikanstrasse") && holds(&path, "river"));
+}
+
 #[test]
 fn a_log_that_a_reader_holds_is_told_of_and_emptied_by_the_next_call() {
     let folder = tempfile::tempdir().unwrap();
@@ -164,10 +190,7 @@ fn a_log_that_a_reader_holds_is_told_of_and_emptied_by_the_next_call() {
     let mut store = Store::open(&path, false).unwrap();
     let text = "Pelikanstrasse is named nowhere else.";
     store.put(&[record("a", "wire", "2024-05-02", text, &[("KAZ", -0.6)])]).unwrap();
-    let holds = |path: &Path| {
-        let bytes = std::fs::read(path).unwrap();
-        bytes.windows(14).any(|bytes| bytes == b"Pelikanstrasse")
-    };
+    let holds = |path: &Path| holds(path, "Pelikanstrasse");
     // Somebody looks at the store and does not end.
     let reader = Store::read(&path).unwrap();
     let reader = reader.sqlite().unwrap();
