@@ -109,7 +109,7 @@ pub fn write(
             section #ranking {
                 h2 { "Who stands where" }
                 (parts::ranking(&overview, &target, &links))
-                @if overview.others > 0 { p.faint { "`--actors` asks for more of them." } }
+                @if overview.others > 0 { p.faint { code { "--actors" } " asks for more of them." } }
             }
             section #time { h2 { "Over time" } (parts::over_time(&overview, &links)) }
             section #evidence {
