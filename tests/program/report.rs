@@ -134,7 +134,7 @@ fn other_versions_of_the_stages_are_told_and_what_people_said_stays() {
     let dry = run(&["reprocess", "-c", &pipeline, "--dry-run"]).expect(0).stdout;
     assert!(dry.contains("Kazakhstan → Russia: leaning +0.40 →"), "{dry}");
     assert!(
-        dry.contains("1 documents read again, 1 changed") && dry.contains("nothing was kept"),
+        dry.contains("1 document read again, 1 changed") && dry.contains("nothing was kept"),
         "{dry}"
     );
     assert_eq!(scores(), before);
@@ -171,7 +171,7 @@ fn what_is_not_read_again_is_told_and_what_cannot_be_read_is_named() {
     let counted = (&json[0]["documents"], &json[0]["passed_over"], &json[0]["of_other_settings"]);
     assert_eq!(counted, (&0.into(), &1.into(), &1.into()));
     let all = run(&["reprocess", "-c", &pipeline, "--all"]).expect(0).stdout;
-    assert!(all.contains("1 documents read again, 1 changed"), "{all}");
+    assert!(all.contains("1 document read again, 1 changed"), "{all}");
     assert!(!all.contains("passed over"), "{all}");
 
     // A damaged text, which is no text.

@@ -23,6 +23,12 @@ use crate::shutdown::Shutdown;
 use crate::stats::{SinkCounters, StageCounters, count};
 use crate::tap::Tap;
 
+/// The note on a document that a stage's condition kept from it, by which others know it.
+#[must_use]
+pub fn skipped_note(stage: &str) -> String {
+    format!("stage {stage} skipped by `when`")
+}
+
 /// The stages, joined to the queues of the sinks.
 pub(crate) struct Chain {
     /// The pipeline's name, for the provenance.
@@ -192,7 +198,7 @@ impl Chain {
         match is_wanted(step.when.as_ref(), &document) {
             Ok(true) => {}
             Ok(false) => {
-                document.add_note(format!("stage {} skipped by `when`", step.id));
+                document.add_note(skipped_note(&step.id));
                 count(&counters.skipped);
                 return Ok(document);
             }

@@ -121,6 +121,7 @@ mod stats;
 mod tap;
 mod watchdog;
 
+pub use chain::skipped_note;
 pub use engine::{Engine, RunError, Summary};
 pub use pipeline::{
     Backoff, Compute, Condition, Group, Limits, OnError, Pipeline, Retry, SinkStep, SourceStep,

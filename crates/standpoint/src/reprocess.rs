@@ -101,7 +101,10 @@ impl Chain {
         };
         let has_run = |id: &str| {
             kept.stages.iter().any(|run| run.name == id)
-                || kept.notes.iter().any(|note| note.starts_with(&format!("{id}:")))
+                || kept.notes.iter().any(|note| {
+                    note.starts_with(&format!("{id}:"))
+                        || *note == standpoint_engine::skipped_note(id)
+                })
         };
         kept.stages.iter().all(is_known) && self.0.iter().all(|(id, ..)| has_run(id))
     }
@@ -192,9 +195,14 @@ impl Tally {
     fn text(&self, is_dry: bool) -> String {
         let kept = if is_dry { "; nothing was kept" } else { "" };
         let mut told = format!(
-            "{} documents read again, {} changed: {} stances appeared, {} vanished, {} have another \
-             label, {} moved{kept}\n",
-            self.documents, self.changed, self.appeared, self.vanished, self.relabelled, self.moved
+            "{} read again, {} changed: {} appeared, {} vanished, {} with another label, {} \
+             moved{kept}\n",
+            many(self.documents, "document"),
+            self.changed,
+            many(self.appeared, "stance"),
+            self.vanished,
+            self.relabelled,
+            self.moved
         );
         // Infallible: a String takes whatever is written.
         if self.passed_over > 0 {
@@ -222,6 +230,11 @@ impl Tally {
         }
         told
     }
+}
+
+/// So many of something, whose plural ends in an s.
+fn many(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What changed in a document.
@@ -406,6 +419,27 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_document_that_a_condition_kept_from_a_stage_was_read_by_it() {
+        let mut document = Document::new("a", "Kurz.").unwrap();
+        document.add_note(standpoint_engine::skipped_note("stance"));
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("store.db"), false).unwrap();
+        let record = Record::of(&document, "p@1", "0.1.0");
+        store.put(&[record]).unwrap()[0].clone().unwrap();
+        let kept = documents::document(&store, "a").unwrap().unwrap();
+        for (stage, expected) in [("stance", true), ("stan", false), ("entity", false)] {
+            let chain = Chain(vec![(stage.to_owned(), "0.1.0".to_owned(), None)]);
+            assert_eq!(chain.has_read(&kept), expected, "{stage}");
+        }
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        let tally = Tally { documents: 1, changed: 1, appeared: 1, ..Tally::default() };
+        insta::assert_snapshot!(tally.text(false), @"1 document read again, 1 changed: 1 stance appeared, 0 vanished, 0 with another label, 0 moved");
+    }
 
     #[test]
     fn a_document_that_is_tried_again_is_counted_once() {
