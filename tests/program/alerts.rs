@@ -48,7 +48,7 @@ fn who_moved_is_told_in_the_file_and_at_the_address_once() {
     let address = listener.local_addr().unwrap();
     let alerts = format!(
         ", alerts: {{ file: ./out/shifts.jsonl, webhook: \"http://{address}/shifts\", \
-         token_file: ./token, window_days: 30, every: 50ms }}"
+         token_file: ./token, window_days: 28, every: 50ms }}"
     );
     let daemon = Served::start(&alerts, "  store: { type: sqlite, path: ./out/store.db }\n");
     // Busy at first.
@@ -68,6 +68,17 @@ fn who_moved_is_told_in_the_file_and_at_the_address_once() {
     assert_eq!((&first, key(&first_head)), (&told, key(&head)), "the same is sent again");
     assert_eq!((&told["who"], &told["target"]), (&json!("KAZ"), &json!("RUS")));
     assert!(told["before"].as_f64() > Some(0.0) && told["now"].as_f64() < Some(0.0), "{told}");
+    // The page and programs are told the same.
+    let token = fs::read_to_string(daemon.folder.at("state/server.token")).unwrap();
+    let shown = |path: &str| {
+        daemon.ask(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+            token.trim()
+        ))
+    };
+    let (_, page) = shown("/shifts");
+    assert!(page.contains("from 2024-03-30 to 2024-04-26 (28 days)"), "{page}");
+    assert!(shown("/api/v1/shifts").1.contains("\"from\":\"2024-03-30\",\"to\":\"2024-04-26\""));
     let state = daemon.folder.at("state/alerts.json");
     let is_kept = || fs::read_to_string(&state).is_ok_and(|text| text.contains("\"told\":{\"RUS"));
     assert!(becomes_true(is_kept));

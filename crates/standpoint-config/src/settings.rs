@@ -404,7 +404,7 @@ pub struct AlertSettings {
     #[schemars(schema_with = "duration_text::schema")]
     pub every: Duration,
 
-    /// Days that are compared with the three times as many before.
+    /// Days that are compared with the three times as many before, here and on the page of shifts.
     #[serde(default = "default_window_days")]
     pub window_days: NonZeroU32,
 }

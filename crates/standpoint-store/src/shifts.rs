@@ -46,6 +46,32 @@ pub struct Shift {
     pub to: String,
 }
 
+/// The days that are compared with those before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period {
+    /// The first.
+    pub from: String,
+    /// The last.
+    pub to: String,
+    /// How many.
+    pub days: u32,
+    /// How many before are compared with them.
+    pub days_before: u32,
+}
+
+/// The days in which [`shifts`] looks; `None` where nothing toward the target has a date.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn period(store: &Store, filter: &Filter, days: u32) -> base::Result<Option<Period>> {
+    let Some(to) = last_day(store, filter)? else { return Ok(None) };
+    let Some(last) = days::number(&to) else { return Ok(None) };
+    let days = days.clamp(1, 36_500);
+    let from = days::text(last - i64::from(days - 1));
+    Ok(Some(Period { from, to, days, days_before: BEFORE * days }))
+}
+
 /// Who moved within the last `days` before the filter's last day, else before the last day that
 /// anything toward the target was published on, compared with the three times as many days before;
 /// the clearest first.
@@ -54,11 +80,12 @@ pub struct Shift {
 ///
 /// When the store cannot be read.
 pub fn shifts(store: &Store, filter: &Filter, days: u32) -> base::Result<Vec<Shift>> {
-    let Some(to) = last_day(store, filter)? else { return Ok(Vec::new()) };
+    let Some(Period { from, to, days, days_before }) = period(store, filter, days)? else {
+        return Ok(Vec::new());
+    };
     let Some(last) = days::number(&to) else { return Ok(Vec::new()) };
     let back = |days: u32| days::text(last - i64::from(days));
-    let days = days.clamp(1, 36_500);
-    let (from, start) = (back(days - 1), back((BEFORE + 1) * days - 1));
+    let start = back(days + days_before - 1);
     let (now, before) =
         (sums(store, filter, &from, &to)?, sums(store, filter, &start, &back(days))?);
     let mut found = Vec::new();

@@ -12,13 +12,13 @@ pub struct Query {
     pub after: Option<String>,
     /// How many rows.
     pub limit: Option<usize>,
-    /// Days of the window that shifts are looked for in.
-    pub window: u32,
+    /// Days of the window that shifts are looked for in; the site's own if left out.
+    pub window: Option<u32>,
     /// How many actors.
     pub actors: usize,
 }
 
-/// Days that shifts are looked for in, unless told otherwise.
+/// Days that shifts are looked for in, unless the address or the site says otherwise.
 pub const WINDOW: u32 = 30;
 
 /// Actors that are shown, unless told otherwise.
@@ -49,7 +49,11 @@ pub const KNOWN: [Known; 14] = [
     ("voice", "`author`, `quoted` or `reported`; of passages.", "quoted"),
     ("time", "`past`, `present`, `future` or `hypothetical`; of passages.", "present"),
     ("verdict", "`accepted`, `rejected` or `none`; of passages.", "none"),
-    ("window", "Days that shifts are looked for in.", "90"),
+    (
+        "window",
+        "Days that shifts are looked for in; those of the alerts, else 30, if left out.",
+        "90",
+    ),
     ("actors", "How many actors, those with the most stories.", "10"),
     ("after", "The cursor of the last row that was seen.", "2024-05-01~17"),
     ("limit", "How many rows, at most 1000.", "50"),
@@ -161,7 +165,7 @@ const TIMES: [&str; 4] = ["past", "present", "future", "hypothetical"];
 const VERDICTS: [&str; 3] = ["accepted", "rejected", "none"];
 
 /// The longest window, in days: a century.
-const MOST_DAYS: u32 = 36_500;
+pub(crate) const MOST_DAYS: u32 = 36_500;
 
 /// The most actors that are shown.
 pub(crate) const MOST_ACTORS: usize = 500;
@@ -177,13 +181,8 @@ impl Query {
     #[must_use]
     pub fn read(query: &str, target: &str) -> Self {
         let mut filter = Filter::toward(target);
-        let mut read = Self {
-            filter: filter.clone(),
-            after: None,
-            limit: None,
-            window: WINDOW,
-            actors: ACTORS,
-        };
+        let mut read =
+            Self { filter: filter.clone(), after: None, limit: None, window: None, actors: ACTORS };
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             let value = value.trim().to_owned();
             if value.is_empty() || value.len() > MOST_BYTES {
@@ -209,7 +208,9 @@ impl Query {
                 "verdict" => filter.verdict = one_of(&VERDICTS),
                 "after" => read.after = Some(value),
                 "limit" => read.limit = value.parse().ok(),
-                "window" => read.window = value.parse().unwrap_or(WINDOW).clamp(1, MOST_DAYS),
+                "window" => {
+                    read.window = value.parse().ok().map(|days: u32| days.clamp(1, MOST_DAYS));
+                }
                 "actors" => read.actors = value.parse().unwrap_or(ACTORS).clamp(1, MOST_ACTORS),
                 _ => {}
             }
@@ -232,7 +233,7 @@ impl Query {
             Holders::Authors => Some("authors"),
             Holders::All => Some("all"),
         };
-        let window = (self.window != WINDOW).then(|| self.window.to_string());
+        let window = self.window.map(|days| days.to_string());
         let actors = (self.actors != ACTORS).then(|| self.actors.to_string());
         let mut pairs = vec![
             ("target", Some(filter.target.as_str())),

@@ -141,7 +141,7 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
             Ok(Figures { overview, truncated: query.filter.is_cut })
         })?,
         "/shifts" => filtered(site, query, |store, query| {
-            shifts::shifts(store, &query.filter, query.window)
+            shifts::shifts(store, &query.filter, site.window(query))
         })?,
         "/evidence" => filtered(site, query, |store, query| {
             let limit = rows(query.limit);
@@ -196,7 +196,7 @@ fn filtered<T: Serialize>(
     read: impl FnOnce(&Store, &Query) -> Result<T, standpoint_store::Error>,
 ) -> Result<Reply, SiteError> {
     let (found, is_cut) = site.reading(|store| {
-        let query = Site::query(store, query)?;
+        let query = site.query(store, query)?;
         Ok((read(store, &query)?, query.filter.is_cut))
     })?;
     Ok(Reply::json(StatusCode::OK, &found).lacking(lacks(is_cut, None)))
@@ -236,7 +236,7 @@ fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result
     // Found out before the first byte is sent.
     let most = site.most_rows();
     let (query, lacking) = site.reading(|store| {
-        let query = Site::query(store, query)?;
+        let query = site.query(store, query)?;
         let lacking = lacks(query.filter.is_cut, cut_at(store, name, &query.filter, most)?);
         Ok((query, lacking))
     })?;

@@ -5,7 +5,7 @@ use standpoint_store::figures::{self, Extent};
 use standpoint_store::filter::{Filter, MOST_MATCHES};
 use standpoint_store::{Store, documents};
 
-use crate::address::{self, KNOWN, Query, WINDOW};
+use crate::address::{self, KNOWN, Query};
 use crate::text::{counted, line};
 
 /// The most sources to choose from by ticking them; a longer list is asked for by the address.
@@ -14,7 +14,8 @@ const MOST_SOURCES: usize = 60;
 /// The form, filled in with what is looked at now.
 ///
 /// - `address`: what stands behind the page's question mark, of which the query may lack a part;
-/// - `path`: the page that it leads to.
+/// - `path`: the page that it leads to;
+/// - `window`: days that shifts are looked for in unless the query says otherwise.
 ///
 /// # Errors
 ///
@@ -24,6 +25,7 @@ pub fn form(
     query: &Query,
     address: &str,
     path: &str,
+    window: u32,
 ) -> Result<Markup, standpoint_store::Error> {
     let filter = &query.filter;
     let targets = figures::targets(store)?;
@@ -40,7 +42,7 @@ pub fn form(
         filter.voice.is_some(),
         filter.time.is_some(),
         filter.verdict.is_some(),
-        query.window != WINDOW,
+        query.window.is_some(),
         !filter.sources.is_empty(),
     ]
     .into_iter()
@@ -115,7 +117,7 @@ pub fn form(
                     ]))
                     div.field {
                         label for="f-window" { "Shifts within days" }
-                        input #f-window name="window" type="number" min="1" max="36500" value=(query.window);
+                        input #f-window name="window" type="number" min="1" max="36500" value=(query.window.unwrap_or(window));
                     }
                 }
                 (sources(filter, &extent))

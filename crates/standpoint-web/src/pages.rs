@@ -66,7 +66,7 @@ impl Site {
             .then(|| crate::health::section(self.daemon(), view == View::Health));
         let address = query;
         let (title, body) = self.reading(|store| {
-            let query = Self::query(store, address)?;
+            let query = self.query(store, address)?;
             let filter = &query.filter;
             let target = target_name(store, &filter.target)?;
             let links = Served { query: &query };
@@ -85,7 +85,7 @@ impl Site {
                 (navigation(view.path(), Some(&query)))
                 main #main {
                     h1 #heading { (title) }
-                    @if view != View::Health { (crate::filters::form(store, &query, address, view.path())?) }
+                    @if view != View::Health { (crate::filters::form(store, &query, address, view.path(), self.usual_window())?) }
                     p #live role="status" aria-live="polite" {}
                     @if let Some(overview) = &overview {
                         (section("ranking", "Who stands where", &html! {
@@ -112,8 +112,11 @@ impl Site {
                         }))
                     }
                     @if view.shows(View::Shifts) {
+                        @let days = self.window(&query);
                         (placed(View::Shifts, "shifts", "Who moved", &parts::shifts(
-                            &shifts::shifts(store, filter, query.window)?, query.window, &links
+                            &shifts::shifts(store, filter, days)?,
+                            shifts::period(store, filter, days)?.as_ref(),
+                            &links,
                         )))
                     }
                     @if let Some(health) = &health { (placed(View::Health, "health", "How the pipeline is", &html! { (health) })) }
@@ -137,7 +140,7 @@ impl Site {
         let found = self.reading(|store| {
             let Some(kept) = documents::document(store, id)? else { return Ok(None) };
             let passages = feed::of_document(store, id)?;
-            let query = Self::query(store, query)?;
+            let query = self.query(store, query)?;
             let links = Served { query: &query };
             let title = parts::title(kept.title.as_deref(), kept.path.as_deref().unwrap_or(id));
             let anchor = Anchor { prefix: "" };

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use standpoint_store::documents::Listed;
 use standpoint_store::feed::Passage;
-use standpoint_store::shifts::Shift;
+use standpoint_store::shifts::{Period, Shift};
 
 use crate::charts;
 use crate::correct::{self, Forms};
@@ -270,14 +270,20 @@ pub fn documents(documents: &[Listed], links: &dyn Links) -> Markup {
 }
 
 /// Who moved.
+///
+/// - `period`: the days that were looked at; none where nothing has a date.
 #[must_use]
-pub fn shifts(shifts: &[Shift], window: u32, links: &dyn Links) -> Markup {
+pub fn shifts(shifts: &[Shift], period: Option<&Period>, links: &dyn Links) -> Markup {
+    let Some(period) = period else {
+        return html! { p.empty { "Nothing that is looked at has a date." } };
+    };
+    let days = html! {
+        "from " (period.from) " to " (period.to) " (" (many(period.days.into(), "day"))
+        "), compared with the " (many(period.days_before.into(), "day")) " before."
+    };
     html! {
         @if shifts.is_empty() {
-            p.empty {
-                "Nobody moved by more than chance within the last " (window)
-                " days, compared with the " (window.saturating_mul(3)) " before."
-            }
+            p.empty { "Nobody moved by more than chance " (days) }
         } @else {
             div.wide tabindex="0" role="region" aria-label="Shifts" {
                 table.shifts {
@@ -312,9 +318,7 @@ pub fn shifts(shifts: &[Shift], window: u32, links: &dyn Links) -> Markup {
                     }
                 }
             }
-            @if let Some(shift) = shifts.first() {
-                p.faint { "From " (shift.from) " to " (shift.to) ", compared with the time before." }
-            }
+            p.faint { "Who moved " (days) }
         }
     }
 }

@@ -8,7 +8,7 @@ use maud::html;
 use serde_json::Value;
 use standpoint_store::{Place, Store, StoreError, figures};
 
-use crate::address::Query;
+use crate::address::{MOST_DAYS, Query, WINDOW};
 use crate::export::MOST_ROWS;
 use crate::frame;
 use crate::login::{self, Keys, Visitor};
@@ -48,6 +48,7 @@ pub struct Site {
     keys: Keys,
     daemon: Arc<dyn Daemon>,
     most_rows: usize,
+    window: u32,
 }
 
 impl std::fmt::Debug for Site {
@@ -79,6 +80,7 @@ impl Site {
             keys,
             daemon,
             most_rows: MOST_ROWS,
+            window: WINDOW,
         }
     }
 
@@ -86,6 +88,22 @@ impl Site {
     #[must_use]
     pub fn with_most_rows(self, most_rows: usize) -> Self {
         Self { most_rows, ..self }
+    }
+
+    /// The same that looks for shifts in other days, as alerts do, unless an address says otherwise.
+    #[must_use]
+    pub fn with_window(self, days: u32) -> Self {
+        Self { window: days.clamp(1, MOST_DAYS), ..self }
+    }
+
+    /// Days that shifts are looked for in unless an address says otherwise.
+    pub(crate) const fn usual_window(&self) -> u32 {
+        self.window
+    }
+
+    /// Days that shifts are looked for in.
+    pub(crate) fn window(&self, query: &Query) -> u32 {
+        query.window.unwrap_or(self.window)
     }
 
     pub(crate) const fn most_rows(&self) -> usize {
@@ -211,8 +229,14 @@ impl Site {
     }
 
     /// Reads the query; the target is the one with the most stances where it does not say.
-    pub(crate) fn query(store: &Store, query: &str) -> Result<Query, standpoint_store::Error> {
+    pub(crate) fn query(
+        &self,
+        store: &Store,
+        query: &str,
+    ) -> Result<Query, standpoint_store::Error> {
         let mut read = Query::read(query, "");
+        // The form sends its days, too, where nobody chose them.
+        read.window = read.window.filter(|days| *days != self.window);
         if read.filter.target.is_empty() {
             let first = figures::targets(store)?.into_iter().next();
             read.filter.target = first.map(|target| target.id).unwrap_or_default();

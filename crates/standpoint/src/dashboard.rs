@@ -78,8 +78,15 @@ impl Dashboard {
             address if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
             address => address.to_string(),
         };
+        let alerts = self.file.server.as_ref().and_then(|server| server.alerts.as_ref());
+        let window = alerts.map(|alerts| alerts.window_days.get());
         let running = Running { view: Arc::clone(view), file: self.file };
-        let site = Arc::new(Site::new(self.store, self.keys, Arc::new(running)));
+        let site = Site::new(self.store, self.keys, Arc::new(running));
+        // Of what an alert tells the page must not say otherwise.
+        let site = Arc::new(match window {
+            Some(days) => site.with_window(days),
+            None => site,
+        });
         invite(&address, site.login());
         (site, self.alerts)
     }

@@ -544,3 +544,7 @@ fn who_moved_is_told_from_who_wavered() {
     assert_eq!(told, [("KAZ", "2024-04-24")]);
     assert!(shifts[0].before < 0.0 && shifts[0].now > 0.0 && shifts[0].errors > 2.5);
 }
+    let period = shifts::period(&store, &toward_russia(), 30).unwrap().unwrap();
+    assert_eq!((period.from.as_str(), period.to.as_str()), ("2024-03-26", "2024-04-24"));
+    assert_eq!((period.days, period.days_before), (30, 90));
+    assert_eq!((&shifts[0].from, &shifts[0].to), (&period.from, &period.to));

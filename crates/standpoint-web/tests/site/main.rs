@@ -433,6 +433,32 @@ fn a_program_that_misspells_a_filter_is_not_given_everything() {
 }
 
 #[test]
+fn shifts_are_looked_for_in_the_days_of_the_alerts_and_say_which() {
+    let mut served = Served::new();
+    let thirty = "from 2024-06-02 to 2024-07-01 (30 days), compared with the 90 days before.";
+    assert!(served.get("/shifts").1.contains(thirty));
+    let keys = Keys::new([1; 32], [2; 32], "a-token-of-this-test", 8686);
+    let site =
+        Site::new(served.folder.path().join("store.db"), keys, Arc::clone(&served.daemon) as _);
+    served.site = Arc::new(site.with_window(7));
+    let seven = "from 2024-06-25 to 2024-07-01 (7 days), compared with the 21 days before.";
+    let cases = [
+        ("/shifts", seven, false),
+        // As the form sends it where nobody chose them.
+        ("/shifts?target=RUS&window=7", seven, false),
+        ("/shifts?window=1", "(1 day), compared with the 3 days before.", true),
+        ("/shifts?window=30", thirty, true),
+        ("/shifts?target=nobody", "Nothing that is looked at has a date.", false),
+    ];
+    for (path, expected, is_set) in cases {
+        let page = served.get(path).1;
+        assert!(page.contains(expected), "{path}: {page}");
+        assert_eq!(page.contains("(1 set)"), is_set, "{path}");
+    }
+    assert!(served.get("/shifts").1.contains("max=\"36500\" value=\"7\""));
+}
+
+#[test]
 fn every_page_says_which_it_is() {
     let served = Served::new();
     let mut headings: Vec<String> = Vec::new();
