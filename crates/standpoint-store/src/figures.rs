@@ -385,6 +385,27 @@ pub fn actor_called(store: &Store, called: &str) -> base::Result<Option<String>>
     store.base.row(sql, &values![called, called.to_lowercase()], |row| row.get(0))
 }
 
+/// Who is named in a document: each an id and the name to show.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn named_in(store: &Store, document_id: &str) -> base::Result<Vec<(String, String)>> {
+    let sql = "SELECT e.entity_id, e.name FROM document AS d JOIN entity AS e ON e.document = d.key
+        WHERE d.id = ? ORDER BY e.entity_id";
+    store.base.rows(sql, &values![document_id], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// How somebody is called whom documents name by this id; `None` where none does.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn named_by(store: &Store, id: &str) -> base::Result<Option<String>> {
+    let sql = "SELECT name FROM entity WHERE entity_id = ? LIMIT 1";
+    store.base.row(sql, &values![id], |row| row.get(0))
+}
+
 /// Who made what a store holds: programs, pipelines and stages, with their documents.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use standpoint_store::filter::MOST_MATCHES;
 use standpoint_store::{Filter, Store, documents, feed, figures, shifts};
 
 use crate::address::{self, KNOWN, Known, MOST_ROWS, Query, decoded};
+use crate::correct;
 use crate::export::{self, Format};
 use crate::login;
 use crate::openapi;
@@ -307,8 +308,12 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         return Ok(Reply::refusal(StatusCode::PRECONDITION_REQUIRED, why));
     };
     let (person, note) = (said.person.as_deref(), said.note.as_deref());
-    let done =
-        site.writing(|store| store.correct(key, Some(shown), &said.correction, person, note))?;
+    let correction =
+        match site.reading(|store| correct::meant(store, key, shown, said.correction))? {
+            Ok(correction) => correction,
+            Err(refusal) => return Ok(Reply::refusal(refusal.status(), &refusal.to_string())),
+        };
+    let done = site.writing(|store| store.correct(key, Some(shown), &correction, person, note))?;
     Ok(match done {
         Ok(()) => {
             let changed = site.reading(|store| feed::one(store, key))?;

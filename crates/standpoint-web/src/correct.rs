@@ -99,7 +99,7 @@ impl Sent {
 
 /// Why a form's word is not kept.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(crate) enum Refusal {
     #[error(
         "this form was not sent from a page of this dashboard, or before the last login: load the page again"
     )]
@@ -125,7 +125,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
             Self::Gone => StatusCode::CONFLICT,
@@ -240,7 +240,8 @@ fn said(
     }
     let mut said = Vec::new();
     if let Some(called) = sent.filled("holder") {
-        let holder = match holder(store, called)? {
+        let given = Holder { id: called.to_owned(), name: None };
+        let holder = match holder(store, passage, given)? {
             Ok(holder) => holder,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -275,25 +276,104 @@ const ALIKE: f64 = 0.8;
 /// The most names that one is compared with.
 const MOST_NAMES: usize = 1000;
 
-/// Who is meant: somebody whom the store knows by this id or name, else somebody new of this name.
-fn holder(store: &Store, called: &str) -> Result<Result<Holder, Refusal>, standpoint_store::Error> {
+/// What a program says, with whoever is meant in the place of whomever it names: as a form has it.
+///
+/// - `key`: the row of the passage, and `shown` what came with it. Where it is another one by now,
+///   the store refuses what is left as it is.
+pub(crate) fn meant(
+    store: &Store,
+    key: i64,
+    shown: &str,
+    said: Correction,
+) -> Result<Result<Correction, Refusal>, standpoint_store::Error> {
+    let (given, correct): (_, fn(Option<Holder>) -> Correction) = match said {
+        Correction::Holder(Some(given)) => (given, Correction::Holder),
+        Correction::Actor(Some(given)) => (given, Correction::Actor),
+        said => return Ok(Ok(said)),
+    };
+    Ok(match feed::one(store, key)? {
+        Some(passage) if passage.fingerprint == shown => {
+            holder(store, &passage, given)?.map(|holder| correct(Some(holder)))
+        }
+        _ => Ok(correct(Some(given))),
+    })
+}
+
+/// Who is meant: somebody whom the store knows by this id or name, else somebody new.
+///
+/// - `given`: an id or a name, and in a program's words a name beside it.
+fn holder(
+    store: &Store,
+    passage: &Passage,
+    given: Holder,
+) -> Result<Result<Holder, Refusal>, standpoint_store::Error> {
+    let called = given.id.trim();
+    if called.is_empty() || MOST_NAME < called.len() {
+        // The store says what it expects.
+        return Ok(Ok(given));
+    }
+    let is_called = |name: &str| name == called || name.to_lowercase() == called.to_lowercase();
     if let Some(id) = figures::actor_called(store, called)? {
-        return Ok(Ok(Holder { id, name: None }));
+        let name = Some(figures::name_of(store, &id)?);
+        return Ok(Ok(Holder { id, name }));
+    }
+    // Who is named in the text may stand nowhere yet.
+    let mut known = figures::named_in(store, &passage.document_id)?;
+    if let Some((id, name)) = known.iter().find(|(id, name)| id == called || is_called(name)) {
+        return Ok(Ok(Holder { id: id.clone(), name: Some(name.clone()) }));
+    }
+    if let Some(name) = figures::named_by(store, called)? {
+        return Ok(Ok(Holder { id: called.to_owned(), name: Some(name) }));
     }
     // An id as stages make them stands for itself.
     if called.contains(':') && !called.contains(char::is_whitespace) {
-        return Ok(Ok(Holder { id: called.to_owned(), name: None }));
+        return Ok(Ok(Holder { id: called.to_owned(), name: given.name }));
     }
-    let small = called.to_lowercase();
+    known.extend(figures::actors(store, MOST_NAMES)?);
+    let id = format!("name:{}", slug(&called.to_lowercase()));
+    if let Some(known) = nearest(given.name.as_deref(), called, &known) {
+        return Ok(Err(Refusal::Misspelt {
+            found: called.to_owned(),
+            known: known.to_owned(),
+            id,
+        }));
+    }
+    Ok(Ok(match given.name {
+        // Who gives both means both.
+        Some(name) => Holder { id: called.to_owned(), name: Some(name) },
+        None => Holder { id, name: Some(called.to_owned()) },
+    }))
+}
+
+/// Whose name or id was meant, if what is given is a slip of the pen.
+///
+/// - `name`: the name that is given besides what is looked for.
+fn nearest<'k>(name: Option<&str>, called: &str, known: &'k [(String, String)]) -> Option<&'k str> {
+    let slip = known.iter().find(|(id, _)| name.is_none() && is_slip(called, id));
+    if let Some((id, _)) = slip {
+        return Some(id);
+    }
+    let small = name.unwrap_or(called).to_lowercase();
     let likeness =
         |name: &str| strsim::normalized_damerau_levenshtein(&small, &name.to_lowercase());
-    let known = figures::actors(store, MOST_NAMES)?.into_iter().map(|(_, name)| name);
-    let nearest = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    let id = format!("name:{}", slug(&small));
-    if let Some(known) = nearest.filter(|name| ALIKE <= likeness(name)) {
-        return Ok(Err(Refusal::Misspelt { found: called.to_owned(), known, id }));
-    }
-    Ok(Ok(Holder { id, name: Some(called.to_owned()) }))
+    let names = known.iter().map(|(_, name)| name.as_str());
+    names
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+        .filter(|name| ALIKE <= likeness(name))
+}
+
+/// Whether an id has a letter more or less than another, or two of its letters exchanged. Another
+/// letter makes another id: of Iran and Iraq only the last one differs.
+fn is_slip(called: &str, id: &str) -> bool {
+    let is_id = called.chars().all(|letter| letter.is_ascii_uppercase() || letter == '.');
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    is_id
+        && strsim::damerau_levenshtein(called, id) == 1
+        && (called.len() != id.len() || sorted(called) == sorted(id))
 }
 
 /// A name as it stands in an id, as the stage that finds names makes it: "the harbour master" is
@@ -344,6 +424,21 @@ mod tests {
             ("!!", "!!"),
         ] {
             assert_eq!(slug(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_slip_in_an_id_is_told_from_another_id() {
+        for (called, expected) in [
+            ("KAZZ", true),
+            ("KZ", true),
+            ("KZA", true),
+            ("KAS", false),
+            ("KAZ", false),
+            ("kazz", false),
+            ("KAZ.X", false),
+        ] {
+            assert_eq!(is_slip(called, "KAZ"), expected, "{called}");
         }
     }
 

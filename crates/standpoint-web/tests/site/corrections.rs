@@ -1,9 +1,10 @@
 //! What people say of passages by forms, with a script and without one.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use standpoint_web::export;
 
-use super::{Served, text};
+use super::{Served, record, text};
 
 /// The value of a page's hidden field, of the form behind `begin`.
 fn field(page: &str, begin: &str, name: &str) -> String {
@@ -113,6 +114,60 @@ fn a_slip_of_the_pen_makes_nobody_new() {
         assert_eq!(Form::on(&served, page).with("undo", "yes").send(&served).0, 303);
     }
     assert_eq!(standing(&served), before);
+}
+
+#[test]
+fn a_program_and_a_form_mean_the_same_people() {
+    // Somebody who is named and stands nowhere.
+    let mut named = record("d", "2024-07-02", "Dord said perhaps, and that was that.", "DOR", 0.3);
+    let mut other = named.entities[0].clone();
+    (other.id, other.name) = (Some("KAZ".to_owned()), Some("Kazakhstan".to_owned()));
+    named.entities.push(other);
+    let served = Served::with(&[named], export::MOST_ROWS);
+    let passage = served.json("/api/v1/evidence?who=DOR")["rows"][0].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let cases = [
+        ("KAZ", None, Ok(("KAZ", "Kazakhstan"))),
+        ("kazakhstan", None, Ok(("KAZ", "Kazakhstan"))),
+        (
+            "KAZZ",
+            None,
+            Err("nobody is called `KAZZ`: did you mean `KAZ`? An id such as `name:kazz`"),
+        ),
+        ("Kazkhstan", None, Err("did you mean `Kazakhstan`?")),
+        ("KAZZ", Some("Kazakhstan"), Err("did you mean `Kazakhstan`?")),
+        ("The Pilot", None, Ok(("name:the-pilot", "The Pilot"))),
+        ("name:acme", None, Ok(("name:acme", "name:acme"))),
+        ("UZB", Some("Uzbekistan"), Ok(("UZB", "Uzbekistan"))),
+    ];
+    for (id, name, expected) in cases {
+        let said = |holder: Value| json!({ "field": "holder", "value": holder, "fingerprint": passage["fingerprint"] });
+        let holder = match name {
+            Some(name) => json!({ "id": id, "name": name }),
+            None => json!({ "id": id }),
+        };
+        let (code, answer) = served.post(&path, &said(holder));
+        match expected {
+            Ok((who, name)) => {
+                assert_eq!(code, 200, "{id}: {answer}");
+                assert_eq!((&answer["who"], &answer["name"]), (&json!(who), &json!(name)), "{id}");
+            }
+            Err(error) => {
+                assert_eq!(code, 422, "{id}: {answer}");
+                assert!(answer["error"].as_str().unwrap().contains(error), "{id}: {answer}");
+            }
+        }
+        assert_eq!(served.post(&path, &said(Value::Null)).0, 200);
+        if name.is_none() {
+            let form = Form::on(&served, "/documents/d").with("holder", id);
+            let (code, _, page) = form.send(&served);
+            assert_eq!(code == 303, expected.is_ok(), "{id}: {page}");
+            if let Err(error) = expected {
+                assert!(page.contains(error), "{id}: {page}");
+            }
+            Form::on(&served, "/documents/d").with("undo", "yes").send(&served);
+        }
+    }
 }
 
 #[test]
