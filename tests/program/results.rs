@@ -47,6 +47,10 @@ fn check_stance(stance: &Value, text: &str) {
         _ => "supportive",
     };
     assert_eq!(stance["degree"], degree, "{stance}");
+    assert!(
+        !stance["evidence"].as_array().unwrap().is_empty(),
+        "a figure without a sentence: {stance}"
+    );
     for list in ["evidence", "counter_evidence"] {
         for piece in stance[list].as_array().unwrap() {
             assert_eq!(piece["text"], slice(text, piece));

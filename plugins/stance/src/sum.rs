@@ -17,7 +17,8 @@ pub(crate) struct Piece {
     pub(crate) target: Option<Span>,
     pub(crate) cue: Option<Span>,
     pub(crate) rule: &'static str,
-    /// The text shows the holder between the sides.
+    /// The passage speaks of balance, abstention or mediation: without a side it shows the holder
+    /// between them.
     pub(crate) weighs: bool,
 }
 
@@ -51,21 +52,12 @@ pub(crate) struct Limits {
 
 /// One stance from all pieces of a holder; `None` when the text shows none.
 pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
-    let between = pieces.iter().any(|piece| piece.weighs && piece.score == 0.0);
     let neutral = pieces.iter().filter(|piece| piece.score == 0.0).count();
+    let between: Vec<Piece> =
+        pieces.iter().filter(|piece| piece.weighs && piece.score == 0.0).cloned().collect();
     pieces.retain(|piece| piece.score != 0.0 && piece.confidence >= limits.minimum_confidence);
     // The strongest reading of a passage stands for it, and a repeated passage counts once.
-    pieces.sort_by(|left, right| {
-        right.weight().total_cmp(&left.weight()).then(left.span.start.cmp(&right.span.start))
-    });
-    let mut seen: Vec<u64> = Vec::new();
-    pieces.retain(|piece| {
-        let new = !seen.contains(&piece.words);
-        if new && seen.len() < 512 {
-            seen.push(piece.words);
-        }
-        new
-    });
+    let pieces = told_once(pieces);
     let present = pieces.iter().any(|piece| piece.time != Time::Past && piece.weight() > 0.0);
     // Where nothing else is, the past stands, marked as past.
     let weight = |piece: &Piece| {
@@ -77,7 +69,10 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let (against, with) = (mass(-1.0), mass(1.0));
     let total = against + with;
     if total <= 0.0 {
-        return between.then(|| balanced(0.5 + 0.1 * (neutral.min(4) as f32), Vec::new()));
+        let evidence = chosen(told_once(between), limits.max_evidence);
+        // A figure that no passage shows is none: what is only supposed leaves the holder out.
+        let is_shown = !evidence.is_empty();
+        return is_shown.then(|| balanced(0.5 + 0.1 * (neutral.min(4) as f32), evidence));
     }
     let sign = if with > against { 1.0 } else { -1.0 };
     let (major, minor) = (with.max(against), with.min(against));
@@ -121,6 +116,22 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
         evidence: chosen(supporting, limits.max_evidence),
         counter_evidence: chosen(counter, limits.max_evidence),
     })
+}
+
+/// The strongest first, passages with the same words once.
+fn told_once(mut pieces: Vec<Piece>) -> Vec<Piece> {
+    pieces.sort_by(|left, right| {
+        right.weight().total_cmp(&left.weight()).then(left.span.start.cmp(&right.span.start))
+    });
+    let mut seen: Vec<u64> = Vec::new();
+    pieces.retain(|piece| {
+        let new = !seen.contains(&piece.words);
+        if new && seen.len() < 512 {
+            seen.push(piece.words);
+        }
+        new
+    });
+    pieces
 }
 
 /// How sure a passage must be that stands alone and that no pattern confirms.
@@ -271,6 +282,38 @@ mod tests {
         }
         let lonely = Limits { alone_is_not_enough: true, ..LIMITS };
         assert_eq!(sum_up(vec![praise(1, 0.9, "object")], lonely), None);
+    }
+
+    #[test]
+    fn whoever_stands_between_the_sides_is_shown_by_passages() {
+        use Time::{Hypothetical, Present};
+        let weighing =
+            |words, time| Piece { weighs: true, ..piece(words, 0.0, 0.6, "weights", time) };
+        let named = piece(9, 0.0, 0.9, "weights", Present);
+        let unsure = piece(8, 0.7, 0.2, "weights", Present);
+        let cases = [
+            ("named only", vec![named.clone()], None),
+            ("one passage", vec![weighing(1, Present), named.clone(), unsure], Some(vec![1])),
+            (
+                "the same words again",
+                vec![weighing(1, Present), weighing(1, Present)],
+                Some(vec![1]),
+            ),
+            ("two", vec![weighing(2, Present), named, weighing(1, Present)], Some(vec![1, 2])),
+            ("only supposed", vec![weighing(1, Hypothetical)], None),
+        ];
+        for (case, pieces, expected) in cases {
+            let stance = sum_up(pieces, LIMITS);
+            let shown = stance.as_ref().map(|stance| {
+                assert_eq!(stance.score, Polarity::NEUTRAL, "{case}");
+                let starts = stance.evidence.iter();
+                starts.map(|piece| piece.span.start / 10).collect::<Vec<_>>()
+            });
+            assert_eq!(shown, expected, "{case}");
+        }
+        let most = Limits { max_evidence: 1, ..LIMITS };
+        let stance = sum_up(vec![weighing(1, Present), weighing(2, Present)], most).unwrap();
+        assert_eq!(stance.evidence.len(), 1, "as many as are asked for");
     }
 
     #[test]

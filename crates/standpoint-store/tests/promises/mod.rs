@@ -354,6 +354,25 @@ fn a_new_document_does_not_join_the_story_of_a_forgotten_one() {
 }
 
 #[test]
+fn who_is_between_the_sides_stands_by_passages_that_people_judge() {
+    let mut store =
+        in_memory(&[record("a", "wire", "2024-05-02", &words(1), &[("KAZ", 0.0), ("BLR", 0.8)])]);
+    let ranking = figures::ranking(&store, &toward_russia()).unwrap();
+    assert!(ranking.iter().all(|row| row.figure.pieces == 1), "{ranking:?}");
+    let passage = feed::of_document(&store, "a").unwrap().swap_remove(0);
+    let cases: [(Option<Verdict>, &[&str]); 3] = [
+        (Some(Verdict::Accepted), &["BLR 1 0.80", "KAZ 1 0.00"]),
+        (Some(Verdict::Rejected), &["BLR 1 0.80"]),
+        (None, &["BLR 1 0.80", "KAZ 1 0.00"]),
+    ];
+    for (verdict, expected) in cases {
+        let said = Correction::Verdict(verdict);
+        store.correct(passage.key, Some(&passage.fingerprint), &said, None, None).unwrap();
+        assert_eq!(told(&store, &toward_russia()), expected, "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_person_names_another_holder_and_another_score() {
     let mut store =
         in_memory(&[record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)])]);
@@ -539,12 +558,12 @@ fn who_moved_is_told_from_who_wavered() {
     // A date in the future does not move the window away.
     records.push(record("future", "wire", "2999-01-01", &words(99), &[("KAZ", 0.9)]));
     let store = in_memory(&records);
+    let period = shifts::period(&store, &toward_russia(), 30).unwrap().unwrap();
+    assert_eq!((period.from.as_str(), period.to.as_str()), ("2024-03-26", "2024-04-24"));
+    assert_eq!((period.days, period.days_before), (30, 90));
     let shifts = shifts::shifts(&store, &toward_russia(), 30).unwrap();
+    assert_eq!((&shifts[0].from, &shifts[0].to), (&period.from, &period.to));
     let told: Vec<_> = shifts.iter().map(|shift| (shift.who.as_str(), shift.to.as_str())).collect();
     assert_eq!(told, [("KAZ", "2024-04-24")]);
     assert!(shifts[0].before < 0.0 && shifts[0].now > 0.0 && shifts[0].errors > 2.5);
 }
-    let period = shifts::period(&store, &toward_russia(), 30).unwrap().unwrap();
-    assert_eq!((period.from.as_str(), period.to.as_str()), ("2024-03-26", "2024-04-24"));
-    assert_eq!((period.days, period.days_before), (30, 90));
-    assert_eq!((&shifts[0].from, &shifts[0].to), (&period.from, &period.to));

@@ -194,10 +194,10 @@ impl Measure {
 }
 
 impl EvidenceCounts {
-    /// Counts what an actor's stance shows; a neutral stance has nothing to show.
+    /// Counts what an actor's stance shows. A passage of somebody neutral need not be met: whom a
+    /// document shows on no side may be left out.
     fn count(&mut self, holder: &Holder, given: Option<&Given<'_>>) {
         let shown: Vec<Span> = given
-            .filter(|given| given.stance.label() != StanceLabel::Neutral)
             .map(|given| given.stance.evidence.iter().map(|piece| piece.span).collect())
             .unwrap_or_default();
         let meets = |one: &Span, others: &[Span]| others.iter().any(|other| other.overlaps(*one));
@@ -355,7 +355,7 @@ mod tests {
             "text":"Ödön thanked them. The bloc barred them.","target":"RUS","actors":[
             {"id":"NOR","name":"Norway","label":"opposed","evidence":[{"start":0,"end":4}]},
             {"id":null,"name":"the Baltic Club","label":"opposed","evidence":[{"start":19,"end":40}]},
-            {"id":"FIN","name":"Finland","label":"neutral"}]}"#
+            {"id":"FIN","name":"Finland","label":"neutral","evidence":[{"start":19,"end":40}]}]}"#
             .replace('\n', "");
         let mut asked = Vec::new();
         let mut stage = |mut documents: Vec<Document<'static>>, targets: Option<&[String]>| {
@@ -375,6 +375,7 @@ mod tests {
                 actor("BC", "B. C.", stance(-0.5, &[(21, 24), (0, 3)])),
                 actor("NOR.MOE", "Moe", stance(-0.5, &[])),
                 actor("SWE", "Sweden", stance(0.5, &[(0, 3)])),
+                actor("FIN", "Finland", stance(0.0, &[(21, 24)])),
             ];
             answer(document, Some(stance(0.5, &[(0, 5)])), actors);
             Ok(documents)
@@ -387,7 +388,7 @@ mod tests {
         assert_eq!((total.right, total.questions), (2, 4));
         assert_eq!(outcome.subsets[0].1[0].tally.questions, 3);
         let shares: Vec<_> = outcome.shares.iter().map(|share| (share.part, share.whole)).collect();
-        assert_eq!(shares, [(2, 4), (2, 3), (2, 2)]);
+        assert_eq!(shares, [(3, 5), (3, 4), (2, 2)]);
         let wrong: Vec<_> = outcome.wrong.iter().map(|wrong| wrong.text.as_str()).collect();
         assert_eq!(wrong, ["Ödö", "Öd"]);
     }
