@@ -14,7 +14,7 @@ use async_nats::{HeaderMap, HeaderValue, Message};
 use standpoint_connectors::files::with_causes;
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_document::Document;
-use standpoint_engine::{Delivery, Failure, Outcome, Receipt, SourceError};
+use standpoint_engine::{Delivery, Failure, Outcome, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -22,26 +22,20 @@ use tracing::{debug, warn};
 
 use crate::connect::is_connected;
 use crate::known::Known;
-use crate::letters::{ATTEMPTS_HEADER, REASON_HEADER, STAGE_HEADER};
 use crate::meters;
 use crate::queue::Queue;
-use crate::record::{OBJECT_HEADER, RECORD_HEADER, REPLAY_HEADER, decode, message_id};
+use crate::record::{
+    ATTEMPTS_HEADER, MOST_REASON, OBJECT_HEADER, REASON_HEADER, RECORD_HEADER, REPLAY_HEADER,
+    STAGE_HEADER, decode, message_id,
+};
 use crate::settings::NatsSettings;
+use crate::source::{Deliveries, LAST_TRIES, LONGEST_DELAY, becomes_true};
 
 /// From which delivery on a document is treated as one that may end its worker.
 const SUSPICIOUS: i64 = 3;
 
 /// How long a word to the server may take to be sent.
 const WORD: Duration = Duration::from_secs(1);
-
-/// How long after a stop dead letters may still be tried.
-const LAST_TRIES: Duration = Duration::from_secs(5);
-
-/// The longest pause before a failed document is tried again.
-const LONGEST_DELAY: Duration = Duration::from_mins(1);
-
-/// The longest reason of a dead letter, in characters.
-const MOST_REASON: usize = 1000;
 
 /// What a delivery became, by the sequence of its message.
 pub(crate) type Settled = (u64, Outcome);
@@ -56,7 +50,7 @@ pub(crate) struct Desk {
     pub(crate) limits: ReadLimits,
     pub(crate) until_drained: bool,
     pub(crate) stop: watch::Receiver<bool>,
-    deliveries: mpsc::Sender<Result<Delivery, SourceError>>,
+    deliveries: Deliveries,
     outcomes: mpsc::Sender<Settled>,
     suspects: mpsc::Sender<Suspect>,
     held: Mutex<HashMap<u64, Held>>,
@@ -102,7 +96,7 @@ impl Desk {
         limits: ReadLimits,
         until_drained: bool,
         most_held: usize,
-        deliveries: mpsc::Sender<Result<Delivery, SourceError>>,
+        deliveries: Deliveries,
         stop: watch::Receiver<bool>,
     ) -> (Arc<Self>, Ends) {
         let (outcomes, settled) = mpsc::channel(most_held);
@@ -325,7 +319,7 @@ impl Desk {
                 }
                 Some(_) = endings.join_next() => {}
                 _ = progress.tick() => self.speak_up().await,
-                () = closes(&mut closing), if self.held(None) == 0 => break,
+                () = becomes_true(&mut closing), if self.held(None) == 0 => break,
             }
         }
         let last = async { while endings.join_next().await.is_some() {} };
@@ -475,11 +469,6 @@ impl Desk {
     async fn clear(&self, sequence: u64) {
         self.queue.forget(&attempts_key(sequence)).await;
     }
-}
-
-async fn closes(closing: &mut watch::Receiver<bool>) {
-    // Whoever could have said so is gone.
-    if closing.wait_for(|closing| *closing).await.is_err() {}
 }
 
 fn attempts_key(sequence: u64) -> String {

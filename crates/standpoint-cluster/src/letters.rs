@@ -10,17 +10,10 @@ use thiserror::Error;
 
 use crate::connect::{Address, ConnectError};
 use crate::queue::{Queue, QueueError};
-use crate::record::{MESSAGE_ID_HEADER, OBJECT_HEADER, REPLAY_HEADER};
+use crate::record::{
+    ATTEMPTS_HEADER, MESSAGE_ID_HEADER, OBJECT_HEADER, REASON_HEADER, REPLAY_HEADER, STAGE_HEADER,
+};
 use crate::settings::{NatsSettings, SettingsError};
-
-/// Says which stage gave a document up.
-pub(crate) const STAGE_HEADER: &str = "Standpoint-Stage";
-
-/// Says why.
-pub(crate) const REASON_HEADER: &str = "Standpoint-Reason";
-
-/// Says how often the document was tried before.
-pub(crate) const ATTEMPTS_HEADER: &str = "Standpoint-Attempts";
 
 /// The dead letters of a stream.
 #[derive(Debug)]

@@ -19,9 +19,9 @@
 //! | none, for the worker is gone | nothing | another gets it after `ack_wait`, or with the lease |
 //!
 //! Modules in reading order: [`settings`]; `record` (a document as a message), `partition` and
-//! `known`; then of NATS `connect`; `queue` (what there is on the server); `source`, with `desk` (what
-//! is held), `lane` (how it is read), `leases` and `watch`; `letters` (what was given up); `sink`; then
-//! `kafka`, which tells its own story; [`meters`].
+//! `known`; [`source`], which is the engine's side of every worker; then of NATS `connect`; `queue` (what
+//! there is on the server); `worker`, with `desk` (what is held), `lane` (how it is read), `leases` and
+//! `watch`; `letters` (what was given up); `sink`; then `kafka`, which tells its own story; [`meters`].
 
 #[cfg(feature = "nats")]
 mod connect;
@@ -44,7 +44,8 @@ mod record;
 pub mod settings;
 #[cfg(feature = "nats")]
 pub mod sink;
-#[cfg(feature = "nats")]
 pub mod source;
 #[cfg(feature = "nats")]
 mod watch;
+#[cfg(feature = "nats")]
+mod worker;

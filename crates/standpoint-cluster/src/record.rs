@@ -41,6 +41,18 @@ pub(crate) const MESSAGE_ID_HEADER: &str = "Standpoint-Message-Id";
 #[cfg(feature = "nats")]
 pub(crate) const REPLAY_HEADER: &str = "Standpoint-Replay";
 
+/// Says which stage gave a document up.
+pub(crate) const STAGE_HEADER: &str = "Standpoint-Stage";
+
+/// Says why.
+pub(crate) const REASON_HEADER: &str = "Standpoint-Reason";
+
+/// Says how often the document was tried before.
+pub(crate) const ATTEMPTS_HEADER: &str = "Standpoint-Attempts";
+
+/// The longest reason of a dead letter, in characters.
+pub(crate) const MOST_REASON: usize = 1000;
+
 /// The longest id that is taken from a message.
 const MOST_ID_BYTES: usize = 256;
 

@@ -334,7 +334,7 @@ fn check_stream(name: &str) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn refuse(key: &'static str, problem: String) -> SettingsError {
+pub(crate) fn refuse(key: &'static str, problem: String) -> SettingsError {
     SettingsError { key, problem }
 }
 
@@ -346,7 +346,7 @@ const fn default_partitions() -> NonZeroU32 {
     NonZeroU32::new(64).expect("64 is not zero")
 }
 
-const fn default_max_in_flight() -> NonZeroUsize {
+pub(crate) const fn default_max_in_flight() -> NonZeroUsize {
     NonZeroUsize::new(128).expect("128 is not zero")
 }
 
@@ -354,11 +354,11 @@ const fn default_ack_wait() -> Duration {
     Duration::from_secs(30)
 }
 
-const fn default_max_attempts() -> NonZeroU32 {
+pub(crate) const fn default_max_attempts() -> NonZeroU32 {
     NonZeroU32::new(3).expect("3 is not zero")
 }
 
-const fn default_retry_delay() -> Duration {
+pub(crate) const fn default_retry_delay() -> Duration {
     Duration::from_secs(1)
 }
 

@@ -1,225 +1,92 @@
-//! The source of a worker: documents out of the shared stream.
+//! The source of a worker: documents that a task of its own takes out of what workers share.
 
-use std::sync::Arc;
+use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use standpoint_connectors::files::with_causes;
-use standpoint_connectors::limits::ReadLimits;
 use standpoint_engine::{Delivery, Outcome, Source, SourceError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
-use tracing::{info, warn};
-
-use crate::connect::Address;
-use crate::desk::Desk;
-use crate::lane::{Lane, PARTITION_WINDOW};
-use crate::leases::Leases;
-use crate::meters;
-use crate::queue::{Queue, QueueError};
-use crate::settings::{NatsSettings, Ordering, SettingsError};
-use crate::watch::watch as look_after;
 
 /// Deliveries that wait for the engine, besides those that it has.
-const READ_AHEAD: usize = 4;
+pub(crate) const READ_AHEAD: usize = 4;
 
-/// The pause after the first failure to connect; doubled up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long after a stop dead letters may still be tried.
+pub(crate) const LAST_TRIES: Duration = Duration::from_secs(5);
 
-/// How long the end of a worker may take once every document is settled.
-const FAREWELL: Duration = Duration::from_secs(15);
+/// The longest pause before a failed document is tried again.
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
-/// Delivers the documents of a shared stream, side by side with other workers.
+/// Where a worker's task puts documents for the engine.
+pub(crate) type Deliveries = mpsc::Sender<Result<Delivery, SourceError>>;
+
+/// Delivers the documents of a stream or topic, side by side with other workers.
 ///
 /// It is there before the server is: it waits for one that is away, at the start and at any time
-/// after, and says so in its [`meters`].
-#[derive(Debug)]
-pub struct NatsSource {
-    /// What it is made of, until it is asked for the first document.
-    plan: Option<Plan>,
+/// after, and says so in its [`meters`](crate::meters).
+pub struct ClusterSource {
+    /// What its task will do, until it is asked for the first document.
+    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     deliveries: mpsc::Receiver<Result<Delivery, SourceError>>,
     stop: watch::Sender<bool>,
-    worker: Option<JoinHandle<()>>,
+    task: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
-struct Plan {
-    settings: NatsSettings,
-    limits: ReadLimits,
-    instance: String,
-    until_drained: bool,
-    deliveries: mpsc::Sender<Result<Delivery, SourceError>>,
-    stop: watch::Receiver<bool>,
+impl fmt::Debug for ClusterSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ClusterSource").field("task", &self.task).finish_non_exhaustive()
+    }
 }
 
-impl NatsSource {
-    /// Takes the settings; nothing is connected before the first document is asked for.
+impl ClusterSource {
+    /// Nothing is connected before the first document is asked for.
     ///
-    /// - `instance`: the worker's name, which no two may share;
-    /// - `until_drained`: whether it ends when the stream is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingsError`] when the settings cannot work.
-    pub fn new(
-        settings: &NatsSettings,
-        limits: ReadLimits,
-        instance: &str,
-        until_drained: bool,
-    ) -> Result<Self, SettingsError> {
-        settings.check()?;
-        meters::begin(&settings.stream);
+    /// - `work`: what its task does with the place for documents, until the other becomes true.
+    pub(crate) fn new<W>(work: impl FnOnce(Deliveries, watch::Receiver<bool>) -> W) -> Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
         let (sender, deliveries) = mpsc::channel(READ_AHEAD);
         let (stop, stopping) = watch::channel(false);
-        let plan = Plan {
-            settings: settings.clone(),
-            limits,
-            instance: instance.to_owned(),
-            until_drained,
-            deliveries: sender,
-            stop: stopping,
-        };
-        Ok(Self { plan: Some(plan), deliveries, stop, worker: None })
+        Self { work: Some(Box::pin(work(sender, stopping))), deliveries, stop, task: None }
     }
 }
 
 #[async_trait]
-impl Source for NatsSource {
+impl Source for ClusterSource {
     async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
-        if let Some(plan) = self.plan.take() {
-            self.worker = Some(tokio::spawn(plan.work()));
+        if let Some(work) = self.work.take() {
+            self.task = Some(tokio::spawn(work));
         }
         self.deliveries.recv().await.transpose()
     }
 
     async fn close(&mut self) -> Result<(), SourceError> {
         let _ = self.stop.send(true);
-        self.plan = None;
-        // What waits for the engine goes back; its worker may wait for room here.
+        self.work = None;
+        // What waits for the engine goes back; the task may wait for room here.
         self.deliveries.close();
         while let Some(waiting) = self.deliveries.recv().await {
             if let Ok(delivery) = waiting {
                 delivery.receipt.settle(Outcome::Returned);
             }
         }
-        let Some(mut worker) = self.worker.take() else { return Ok(()) };
-        match (&mut worker).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(SourceError::new("the cluster's worker broke down").caused_by(error)),
-        }
+        let Some(task) = self.task.take() else { return Ok(()) };
+        task.await
+            .map_err(|error| SourceError::new("the cluster's worker broke down").caused_by(error))
     }
 }
 
-impl Drop for NatsSource {
+impl Drop for ClusterSource {
     fn drop(&mut self) {
-        if let Some(worker) = &self.worker {
-            worker.abort();
+        if let Some(task) = &self.task {
+            task.abort();
         }
     }
 }
 
-impl Plan {
-    /// Connects, reads, and ends when told to, or when the stream is empty where that ends it.
-    async fn work(self) {
-        let Some(queue) = self.open().await else { return };
-        let Self { settings, limits, instance, until_drained, deliveries, stop } = self;
-        info!(stream = settings.stream, ordering = ?settings.ordering, "works on a shared stream");
-        let partitions = queue.layout.partitions as usize;
-        let most_held = match settings.ordering {
-            Ordering::None => settings.max_in_flight.get(),
-            Ordering::PerSource => partitions * PARTITION_WINDOW,
-        };
-        let ordering = settings.ordering;
-        let (desk, ends) =
-            Desk::new(queue, settings, limits, until_drained, most_held, deliveries, stop.clone());
-        let (close, closing) = watch::channel(false);
-        let keeper = tokio::spawn(Arc::clone(&desk).keep(ends.outcomes, closing));
-        let suspects = tokio::spawn(Arc::clone(&desk).try_suspects(ends.suspects));
-        let watcher = tokio::spawn(look_after(Arc::clone(&desk)));
-        match ordering {
-            Ordering::None => {
-                Lane::Shared.run(Arc::clone(&desk), stop).await;
-                let _ = close.send(true);
-                let _ = keeper.await;
-            }
-            Ordering::PerSource => {
-                let mut leases = Leases::new(Arc::clone(&desk), &instance);
-                // Renewed until everything is settled, which can take as long as documents do.
-                leases.hold().await;
-                let _ = close.send(true);
-                let mut keeper = keeper;
-                while timeout(desk.settings.lease / 3, &mut keeper).await.is_err() {
-                    leases.renew_all().await;
-                }
-                if timeout(FAREWELL, leases.give_back()).await.is_err() {
-                    warn!("the partitions of this worker are taken when their leases run out");
-                }
-            }
-        }
-        suspects.abort();
-        watcher.abort();
-        meters::change(|reading| reading.held = 0);
-    }
-
-    /// Connects and opens the queue, however long that takes; `None` when stopped first, or when it
-    /// will never work.
-    async fn open(&self) -> Option<Queue> {
-        let address = Address {
-            url: self.settings.url.clone(),
-            auth: self.settings.auth.clone(),
-            tls: self.settings.tls.clone(),
-            name: format!("standpoint {}", self.instance),
-            is_worker: true,
-        };
-        let mut pause = FIRST_PAUSE;
-        let mut failures: u32 = 0;
-        let mut client = None;
-        loop {
-            let opened = async {
-                let connected = match client.take() {
-                    Some(client) => client,
-                    None => address.connect().await.map_err(|error| with_causes(&error))?,
-                };
-                meters::connected(true);
-                client = Some(connected.clone());
-                match Queue::open(connected, &self.settings).await {
-                    Ok(queue) => Ok(Ok(queue)),
-                    Err(error @ QueueError::Layout { .. }) => Ok(Err(error)),
-                    Err(error) => Err(with_causes(&error)),
-                }
-            };
-            let mut stop = self.stop.clone();
-            let opened: Result<Result<Queue, QueueError>, String> = tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => return None,
-                opened = opened => opened,
-            };
-            match opened {
-                Ok(Ok(queue)) => {
-                    meters::problem(None);
-                    return Some(queue);
-                }
-                Ok(Err(error)) => {
-                    let error = SourceError::new(with_causes(&error));
-                    let _ = self.deliveries.send(Err(error)).await;
-                    return None;
-                }
-                Err(reason) => {
-                    failures += 1;
-                    // The first time and whenever the count has doubled.
-                    if failures.is_power_of_two() {
-                        warn!(reason, failures, "the cluster cannot be used; trying again");
-                    }
-                    meters::problem(Some(reason));
-                }
-            }
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return None,
-                () = tokio::time::sleep(pause) => {}
-            }
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        }
-    }
+/// Waits until it is true, or whoever could have said so is gone.
+pub(crate) async fn becomes_true(word: &mut watch::Receiver<bool>) {
+    if word.wait_for(|word| *word).await.is_err() {}
 }

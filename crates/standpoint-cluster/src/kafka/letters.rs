@@ -14,15 +14,11 @@ use tracing::warn;
 use super::client::{Teller, is_unknown, producer, with_header};
 use super::settings::KafkaSettings;
 use crate::meters;
-
-/// The longest pause before a letter is sent again.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+use crate::record::{ATTEMPTS_HEADER, MOST_REASON, REASON_HEADER, STAGE_HEADER};
+use crate::source::LONGEST_DELAY;
 
 /// The shortest, whatever `retry_delay` is: nobody knows for how long a topic is missing.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest reason of a letter, in characters.
-const MOST_REASON: usize = 1000;
 
 /// Sends letters, each until the brokers have it.
 #[derive(Clone)]
@@ -57,9 +53,9 @@ impl Letters {
         loop {
             let headers = message.headers().filter(|_| !is_small).cloned();
             let headers = headers.unwrap_or_else(OwnedHeaders::new);
-            let headers = with_header(headers, "Standpoint-Stage", &failure.stage);
-            let headers = with_header(headers, "Standpoint-Reason", &reason);
-            let headers = with_header(headers, "Standpoint-Attempts", &attempts.to_string());
+            let headers = with_header(headers, STAGE_HEADER, &failure.stage);
+            let headers = with_header(headers, REASON_HEADER, &reason);
+            let headers = with_header(headers, ATTEMPTS_HEADER, &attempts.to_string());
             let headers = with_header(headers, "Standpoint-From", &place);
             let mut record = FutureRecord::to(&self.topic).headers(headers);
             if let Some(key) = message.key().filter(|_| !is_small) {
@@ -106,7 +102,7 @@ impl Letters {
                 stopped = stop.wait_for(|stop| *stop) => drop(stopped),
                 () = sleep(pause) => {}
             }
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            pause = pause.saturating_mul(2).min(LONGEST_DELAY);
         }
     }
 }

@@ -10,7 +10,10 @@ use rdkafka::error::KafkaError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::settings::{Ordering, PartitionBy, Publish, SettingsError};
+use crate::settings::{
+    Ordering, PartitionBy, Publish, SettingsError, default_max_attempts, default_max_in_flight,
+    default_retry_delay, refuse,
+};
 
 /// `cluster: { kafka: ... }`: this daemon is one of many workers that share the documents of a topic.
 /// The file's own sources are not used then.
@@ -280,28 +283,12 @@ fn check_topic(name: &str, most: usize) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn refuse(key: &'static str, problem: String) -> SettingsError {
-    SettingsError { key, problem }
-}
-
 fn default_topic() -> String {
     "documents".to_owned()
 }
 
 fn default_group() -> String {
     "standpoint".to_owned()
-}
-
-const fn default_max_in_flight() -> NonZeroUsize {
-    NonZeroUsize::new(128).expect("128 is not zero")
-}
-
-const fn default_max_attempts() -> NonZeroU32 {
-    NonZeroU32::new(3).expect("3 is not zero")
-}
-
-const fn default_retry_delay() -> Duration {
-    Duration::from_secs(1)
 }
 
 #[cfg(test)]

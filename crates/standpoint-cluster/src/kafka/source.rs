@@ -1,10 +1,8 @@
-//! The source of a worker: documents out of the topic that workers share.
+//! A worker of a topic: it joins its group, works, and leaves it.
 
-use async_trait::async_trait;
 use standpoint_connectors::limits::ReadLimits;
-use standpoint_engine::{Delivery, Outcome, Source, SourceError};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use standpoint_engine::SourceError;
+use tokio::sync::watch;
 use tracing::info;
 
 use super::lookout::Lookout;
@@ -12,35 +10,19 @@ use super::settings::KafkaSettings;
 use super::worker::Worker;
 use crate::meters;
 use crate::settings::SettingsError;
+use crate::source::{ClusterSource, Deliveries};
 
-/// Deliveries that wait for the engine, besides those that it has.
-pub(super) const READ_AHEAD: usize = 4;
-
-/// Delivers the documents of a topic, side by side with the other workers of its group.
-///
-/// It is there before the brokers are: it waits for those that are away, at the start and at any
-/// time after, and says so in its [`meters`].
-#[derive(Debug)]
-pub struct KafkaSource {
-    /// What it is made of, until it is asked for the first document.
-    plan: Option<Plan>,
-    deliveries: mpsc::Receiver<Result<Delivery, SourceError>>,
-    stop: watch::Sender<bool>,
-    worker: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) settings: KafkaSettings,
     pub(super) limits: ReadLimits,
     pub(super) instance: String,
     pub(super) until_drained: bool,
-    pub(super) deliveries: mpsc::Sender<Result<Delivery, SourceError>>,
+    pub(super) deliveries: Deliveries,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-impl KafkaSource {
-    /// Takes the settings; nothing is connected before the first document is asked for.
+impl ClusterSource {
+    /// Documents of a topic of Kafka's, side by side with the other workers of its group.
     ///
     /// - `instance`: the worker's name, for the brokers' logs;
     /// - `until_drained`: whether it ends when every document of the topic is settled.
@@ -48,7 +30,7 @@ impl KafkaSource {
     /// # Errors
     ///
     /// [`SettingsError`] when the settings cannot work.
-    pub fn new(
+    pub fn over_kafka(
         settings: &KafkaSettings,
         limits: ReadLimits,
         instance: &str,
@@ -56,51 +38,10 @@ impl KafkaSource {
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         meters::begin(&settings.topic);
-        let (sender, deliveries) = mpsc::channel(READ_AHEAD);
-        let (stop, stopping) = watch::channel(false);
-        let plan = Plan {
-            settings: settings.clone(),
-            limits,
-            instance: instance.to_owned(),
-            until_drained,
-            deliveries: sender,
-            stop: stopping,
-        };
-        Ok(Self { plan: Some(plan), deliveries, stop, worker: None })
-    }
-}
-
-#[async_trait]
-impl Source for KafkaSource {
-    async fn next(&mut self) -> Result<Option<Delivery>, SourceError> {
-        if let Some(plan) = self.plan.take() {
-            self.worker = Some(tokio::spawn(plan.work()));
-        }
-        self.deliveries.recv().await.transpose()
-    }
-
-    async fn close(&mut self) -> Result<(), SourceError> {
-        let _ = self.stop.send(true);
-        self.plan = None;
-        // What waits for the engine goes back; its worker may wait for room here.
-        self.deliveries.close();
-        while let Some(waiting) = self.deliveries.recv().await {
-            if let Ok(delivery) = waiting {
-                delivery.receipt.settle(Outcome::Returned);
-            }
-        }
-        let Some(worker) = self.worker.take() else { return Ok(()) };
-        worker
-            .await
-            .map_err(|error| SourceError::new("the cluster's worker broke down").caused_by(error))
-    }
-}
-
-impl Drop for KafkaSource {
-    fn drop(&mut self) {
-        if let Some(worker) = &self.worker {
-            worker.abort();
-        }
+        let (settings, instance) = (settings.clone(), instance.to_owned());
+        Ok(Self::new(move |deliveries, stop| {
+            Plan { settings, limits, instance, until_drained, deliveries, stop }.work()
+        }))
     }
 }
 

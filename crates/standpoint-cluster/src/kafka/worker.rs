@@ -6,6 +6,8 @@
 //! go.
 
 mod commits;
+mod partitions;
+mod settling;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,26 +15,21 @@ use std::time::Duration;
 
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message, OwnedMessage};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use standpoint_connectors::files::with_causes;
-use standpoint_engine::{Delivery, Failure, Outcome, Receipt, SourceError};
+use rdkafka::message::{BorrowedMessage, Message};
+use standpoint_engine::{Delivery, Outcome, SourceError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::client::{Change, Membership, member};
-use super::count::Count;
 use super::handing::{self, Next, Resting, Room, Ticket};
 use super::letters::Letters;
-use super::offsets::places;
 use super::partition::{Held, Mark, Partition, State};
-use super::source::{Plan, READ_AHEAD};
+use super::source::Plan;
 use crate::known::Known;
 use crate::meters;
-use crate::record::{RECORD_HEADER, decode};
-use crate::settings::Ordering;
+use crate::source::{LAST_TRIES, READ_AHEAD, becomes_true};
 
 /// How often offsets are committed.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -52,12 +49,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a partition that is to be let go is kept for what is under way of it.
 const LET_GO: Duration = Duration::from_secs(10);
-
-/// How long after a stop dead letters may still be tried.
-const LAST_TRIES: Duration = Duration::from_secs(5);
-
-/// The longest pause before a failed document is tried again.
-const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// How long a problem counts that the library has told of once.
 const PROBLEM_STAYS: Duration = Duration::from_secs(30);
@@ -196,7 +187,7 @@ impl Worker {
             tokio::select! {
                 // What makes room before what takes it.
                 biased;
-                () = stopped(&mut stop) => return Ending::Stopped,
+                () = becomes_true(&mut stop) => return Ending::Stopped,
                 Some(change) = self.changes.recv() => {
                     if let Err(error) = self.change(change).await {
                         return Ending::Broken(error);
@@ -259,127 +250,6 @@ impl Worker {
         [rested, counted, left].into_iter().flatten().filter(|when| *when > now).min()
     }
 
-    /// Acts on what the group has changed.
-    async fn change(&mut self, change: Change) -> KafkaResult<()> {
-        match change {
-            Change::Assigned(partitions) => self.begin(partitions).await?,
-            Change::Revoked { partitions, is_lost: true } => {
-                warn!(?partitions, "partitions were lost: the group has not heard of this worker");
-                meters::change(|reading| reading.reopened += 1);
-                self.unassign(&partitions)?;
-            }
-            Change::Revoked { partitions, is_lost: false } => {
-                debug!(?partitions, "partitions are let go");
-                for number in &partitions {
-                    if let Some(partition) = self.partitions.get_mut(number) {
-                        partition.close();
-                    }
-                }
-                self.resting.retain(|(_, ticket)| !partitions.contains(&ticket.partition));
-                self.leaving = Some((partitions, Instant::now() + LET_GO));
-            }
-        }
-        self.tell();
-        Ok(())
-    }
-
-    /// Begins to read partitions, this reader counted first.
-    async fn begin(&mut self, numbers: Vec<i32>) -> KafkaResult<()> {
-        debug!(partitions = ?numbers, "partitions are read");
-        self.problem(None);
-        let most = self.plan.settings.max_attempts.get();
-        let alone = self.plan.settings.max_in_flight.get() + READ_AHEAD + 1;
-        let mut list = TopicPartitionList::new();
-        let mut marks = Vec::new();
-        let places = if numbers.is_empty() { Vec::new() } else { self.places(&numbers).await };
-        for (number, place) in places {
-            self.epoch += 1;
-            let mut assigned = list.add_partition(&self.plan.settings.topic, number);
-            let (start, kept) = place.unwrap_or((-1, Count::default()));
-            if start >= 0 {
-                // An offset that is not negative is one.
-                let _ = assigned.set_offset(Offset::Offset(start));
-                marks.push((number, Mark { offset: start, count: kept.begin() }));
-            }
-            let mut partition = Partition::new(self.epoch, start, kept, alone);
-            partition.condemned = (kept.alone >= most).then_some((start, kept.alone));
-            if partition.alone > 0 {
-                warn!(partition = number, offset = start, "workers ended here: read with care");
-            }
-            self.partitions.insert(number, partition);
-        }
-        if let Err(error) = self.commit_now(&marks).await {
-            // Another reader will find one less here than there were.
-            warn!(%error, "the brokers did not keep who reads");
-        }
-        self.member.incremental_assign(&list)
-    }
-
-    /// From where partitions are to be read, and what stands there; `None` where nobody says so in
-    /// time, and the library is to find out.
-    async fn places(&self, numbers: &[i32]) -> Vec<(i32, Option<(i64, Count)>)> {
-        let topic = self.plan.settings.topic.clone();
-        for tries in 1..=TRIES {
-            let (member, topic, numbers) =
-                (Arc::clone(&self.member), topic.clone(), numbers.to_vec());
-            let asked = spawn_blocking(move || places(&member, &topic, &numbers)).await;
-            match asked {
-                Ok(Ok(places)) => {
-                    return places
-                        .into_iter()
-                        .map(|(number, place)| (number, Some(place)))
-                        .collect();
-                }
-                Ok(Err(error)) => debug!(%error, tries, "from where to read is not known"),
-                Err(error) => debug!(%error, tries, "from where to read is not known"),
-            }
-            if *self.plan.stop.borrow() {
-                break;
-            }
-            sleep(PAUSE).await;
-        }
-        numbers.iter().map(|number| (*number, None)).collect()
-    }
-
-    /// Lets partitions go once nothing of them is under way, or there is no more time.
-    async fn let_go_if_settled(&mut self) -> KafkaResult<()> {
-        let Some((numbers, until)) = &self.leaving else { return Ok(()) };
-        let is_busy = |number| self.partitions.get(number).is_some_and(Partition::is_busy);
-        if numbers.iter().any(is_busy) && Instant::now() < *until {
-            return Ok(());
-        }
-        let Some((numbers, _)) = self.leaving.take() else { return Ok(()) };
-        let marks = self.last_words(&numbers);
-        if let Err(error) = self.commit_now(&marks).await {
-            debug!(%error, "what was settled last is read again by others");
-        }
-        self.unassign(&numbers)?;
-        self.tell();
-        Ok(())
-    }
-
-    /// Forgets partitions and lets them go.
-    ///
-    /// # Errors
-    ///
-    /// When the library takes it for a mistake: it waits for ever then, and with it the group.
-    fn unassign(&mut self, numbers: &[i32]) -> KafkaResult<()> {
-        let (mut all, mut paused) = (TopicPartitionList::new(), TopicPartitionList::new());
-        for number in numbers {
-            all.add_partition(&self.plan.settings.topic, *number);
-            if self.partitions.remove(number).is_some_and(|partition| partition.is_paused) {
-                paused.add_partition(&self.plan.settings.topic, *number);
-            }
-        }
-        self.resting.retain(|(_, ticket)| !numbers.contains(&ticket.partition));
-        // The library keeps a pause beyond the assignment: a partition that came back to this worker
-        // would never be fetched.
-        if paused.count() > 0 {
-            self.member.resume(&paused)?;
-        }
-        self.member.incremental_unassign(&all)
-    }
-
     fn take(&mut self, message: &BorrowedMessage<'_>) {
         if self.problem_since.is_some() {
             self.problem(None);
@@ -440,137 +310,6 @@ impl Worker {
             return None;
         }
         Some(delivery)
-    }
-
-    /// A delivery, which counts as out from here on, and the document's id.
-    fn deliver(&mut self, ticket: Ticket, message: &OwnedMessage) -> (Delivery, String) {
-        self.out += 1;
-        let told = self.told.clone();
-        let receipt = Receipt::new(move |outcome| {
-            // There is room for as many as are out; the worker is there as long as any is.
-            let _ = told.try_send((ticket, outcome));
-        });
-        let topic = &self.plan.settings.topic;
-        let version = message.headers().and_then(|headers| {
-            let ours = headers.iter().find(|header| header.key == RECORD_HEADER)?;
-            Some(String::from_utf8_lossy(ours.value.unwrap_or_default()).into_owned())
-        });
-        let payload = message.payload().unwrap_or_default();
-        match decode(version.as_deref(), None, payload, topic, topic, &self.plan.limits) {
-            Ok(document) => {
-                let id = document.id().to_owned();
-                (Delivery::new(document, receipt), id)
-            }
-            Err(error) => {
-                // What is no document now will never be one.
-                let delivery = Delivery::unreadable(topic, with_causes(&error), receipt);
-                (delivery, String::new())
-            }
-        }
-    }
-
-    fn settle(&mut self, ticket: Ticket, outcome: Outcome) {
-        self.out = self.out.saturating_sub(1);
-        let Some(partition) = self.partitions.get_mut(&ticket.partition) else { return };
-        if partition.epoch != ticket.epoch {
-            return;
-        }
-        let is_closed = partition.is_closed();
-        let Some(held) = partition.held(ticket.offset) else { return };
-        match outcome {
-            Outcome::Done => {
-                let is_new = !self.known.has(&held.id);
-                self.known.add(&held.id);
-                partition.settle(ticket.offset);
-                self.owes_word |= partition.alone_offset == Some(ticket.offset);
-                meters::change(|reading| reading.acknowledged += u64::from(is_new));
-            }
-            // The next reader has it.
-            Outcome::Returned if is_closed => held.state = State::Left,
-            Outcome::Returned => {
-                held.state = State::Resting;
-                held.attempts = held.attempts.saturating_sub(1);
-                self.resting.insert((Instant::now() + PAUSE, ticket));
-            }
-            Outcome::Failed(failure) => {
-                let most = self.plan.settings.max_attempts.get();
-                let is_last = self.plan.settings.ordering == Ordering::PerSource
-                    || held.id.is_empty()
-                    || held.attempts >= most;
-                if is_last {
-                    held.state = State::Buried;
-                    self.bury(ticket, failure);
-                } else if is_closed {
-                    held.state = State::Left;
-                } else {
-                    held.state = State::Resting;
-                    let doublings = (held.attempts - 1).min(16);
-                    let delay = self.plan.settings.retry_delay.saturating_mul(1 << doublings);
-                    debug!(id = held.id, %failure, "a document is tried again");
-                    self.resting.insert((Instant::now() + delay.min(LONGEST_DELAY), ticket));
-                    meters::change(|reading| reading.retried += 1);
-                }
-            }
-        }
-    }
-
-    fn bury(&mut self, ticket: Ticket, failure: Failure) {
-        let partition = self.partitions.get_mut(&ticket.partition);
-        let Some(held) = partition.and_then(|one| one.held(ticket.offset)) else { return };
-        let letter = self.letters.clone().send(held.message.clone(), failure, held.attempts);
-        self.burials.spawn(async move { (ticket, letter.await) });
-    }
-
-    fn buried(&mut self, buried: Option<(Ticket, bool)>) {
-        let Some((ticket, is_there)) = buried else { return };
-        if is_there {
-            meters::change(|reading| reading.dead_lettered += 1);
-        }
-        let Some(partition) = self.partitions.get_mut(&ticket.partition) else { return };
-        if partition.epoch != ticket.epoch {
-            return;
-        }
-        if is_there {
-            // Its id is not known: a letter that is published again is to be tried again.
-            partition.settle(ticket.offset);
-            self.owes_word |= partition.alone_offset == Some(ticket.offset);
-        } else if let Some(held) = partition.held(ticket.offset) {
-            held.state = State::Left;
-        }
-    }
-
-    fn ended_workers(&self, times: u32) -> Failure {
-        Failure {
-            stage: self.plan.settings.topic.clone(),
-            reason: format!("its worker ended, or was lost, {times} times while it had it alone"),
-            attempts: times,
-        }
-    }
-
-    /// Fetches no more of partitions of which enough waits.
-    fn throttle(&mut self) {
-        let most = self.plan.settings.max_in_flight.get().max(LEAST_WAITING);
-        let topic = &self.plan.settings.topic;
-        let (mut full, mut low) = (TopicPartitionList::new(), TopicPartitionList::new());
-        for (number, partition) in &mut self.partitions {
-            if !partition.is_paused && partition.is_full(most) {
-                partition.is_paused = true;
-                full.add_partition(topic, *number);
-            } else if partition.is_paused && partition.is_low(most) {
-                partition.is_paused = false;
-                low.add_partition(topic, *number);
-            }
-        }
-        if full.count() > 0
-            && let Err(error) = self.member.pause(&full)
-        {
-            debug!(%error, "partitions that are not read any more");
-        }
-        if low.count() > 0
-            && let Err(error) = self.member.resume(&low)
-        {
-            debug!(%error, "partitions that are not read any more");
-        }
     }
 
     /// Settles what is under way, commits, and leaves the group.
@@ -661,9 +400,4 @@ impl Worker {
             reading.partitions = has;
         });
     }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // Whoever could have said so is gone.
-    if stop.wait_for(|stop| *stop).await.is_err() {}
 }
