@@ -4,23 +4,27 @@
 //! Without the features `nats` and `kafka` there is nothing to share over, and a pipeline file that
 //! asks for it is refused with the name of the feature.
 
-#[cfg(any(feature = "nats", feature = "kafka"))]
-mod engines;
-#[cfg(not(any(feature = "nats", feature = "kafka")))]
-#[path = "cluster/none.rs"]
-mod engines;
+mod engine;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(any(feature = "nats", feature = "kafka"))]
+mod kind;
 #[cfg(feature = "nats")]
 mod nats;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use standpoint_connectors::jsonl::Maker;
+use standpoint_connectors::limits::ReadLimits;
+use standpoint_engine::{Sink, Source};
 
-pub(crate) use self::engines::{
-    dead_letters, feed, mistake, own, schemas, sink, sink_mistake, sink_schemas, source,
-};
+use self::engine::{ENGINES, engine};
+use crate::cli::QuarantineCommand;
+use crate::exit::Exit;
 
 /// The name of the source that stands in place of the file's own.
 pub(crate) const SOURCE: &str = "cluster";
@@ -30,6 +34,91 @@ pub(crate) const SINKS: [&str; 2] = ["kafka", "nats"];
 
 /// A mistake in settings, with the key that it is about.
 pub(crate) type Mistake = (String, String);
+
+/// What a cluster can share its work over, with the schema of its settings.
+pub(crate) fn schemas() -> BTreeMap<&'static str, Value> {
+    ENGINES.iter().map(|(name, engine)| (*name, engine.schema())).collect()
+}
+
+/// Sinks that come with it.
+pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
+    ENGINES.iter().map(|(name, engine)| (*name, engine.sink_schema())).collect()
+}
+
+/// What a schema cannot say of the settings of a cluster.
+pub(crate) fn mistake(kind: &str, settings: &Value) -> Option<Mistake> {
+    engine(kind).ok()?.mistake(settings)
+}
+
+/// The same for a sink.
+pub(crate) fn sink_mistake(kind: &str, settings: &Value) -> Option<Mistake> {
+    engine(kind).ok()?.sink_mistake(settings)
+}
+
+/// The source of a worker, and whether it keeps an order.
+pub(crate) fn source(
+    kind: &str,
+    settings: Value,
+    limits: ReadLimits,
+    instance: &str,
+    until_drained: bool,
+) -> Result<(Box<dyn Source>, bool)> {
+    engine(kind)?.source(settings, limits, instance, until_drained)
+}
+
+/// A sink of a pipeline file.
+pub(crate) fn sink(
+    kind: &str,
+    settings: Value,
+    maker: Maker,
+    instance: &str,
+) -> Result<Box<dyn Sink>> {
+    engine(kind)?.sink(settings, maker, instance)
+}
+
+/// A sink that feeds the stream, once its server has answered.
+pub(crate) fn feed(kind: &str, settings: Value) -> Result<Box<dyn Sink>> {
+    engine(kind)?.feed(settings)
+}
+
+/// Answers `quarantine` with the dead letters of the stream.
+pub(crate) fn dead_letters(
+    kind: &str,
+    settings: Value,
+    most_bytes: u64,
+    command: &QuarantineCommand,
+) -> Result<(String, Exit)> {
+    engine(kind)?.dead_letters(settings, most_bytes, command)
+}
+
+/// What this process says; `None` if it is no worker.
+#[cfg(any(feature = "nats", feature = "kafka"))]
+pub(crate) fn own() -> Option<Cluster> {
+    let reading = standpoint_cluster::meters::reading()?;
+    Some(Cluster {
+        stream: reading.stream,
+        connected: reading.is_connected,
+        problem: reading.problem,
+        pending: reading.pending,
+        oldest_ms: u64::try_from(reading.oldest.as_millis()).unwrap_or(u64::MAX),
+        in_flight: reading.in_flight,
+        redelivered: reading.redelivered,
+        held: reading.held,
+        partitions: reading.partitions.into_iter().collect(),
+        acknowledged: reading.acknowledged,
+        recognised: reading.recognised,
+        retried: reading.retried,
+        dead_lettered: reading.dead_lettered,
+        disconnects: reading.disconnects,
+        reopened: reading.reopened,
+        put_again: reading.put_again,
+    })
+}
+
+#[cfg(not(any(feature = "nats", feature = "kafka")))]
+pub(crate) const fn own() -> Option<Cluster> {
+    None
+}
 
 /// What a worker says of the stream that it shares.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

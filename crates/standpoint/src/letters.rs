@@ -24,12 +24,11 @@ use crate::style::harmless;
 ///
 /// When the server does not answer, or no such letter is there.
 pub(crate) fn answer(
-    settings: Value,
+    settings: &NatsSettings,
     most_bytes: u64,
     command: &QuarantineCommand,
 ) -> Result<(String, Exit)> {
-    let settings: NatsSettings = serde_json::from_value(settings)?;
-    let desk = Desk::open(&settings)?;
+    let desk = Desk::open(settings)?;
     match command {
         QuarantineCommand::List { format, .. } => Ok((list(&desk.all()?, *format), Exit::Done)),
         QuarantineCommand::Show { name, .. } => {

@@ -1,81 +1,75 @@
 //! A cluster over Kafka.
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 use standpoint_cluster::kafka::settings::{KafkaSettings, KafkaSinkSettings};
 use standpoint_cluster::kafka::sink::KafkaSink;
-use standpoint_cluster::kafka::source::KafkaSource;
 use standpoint_cluster::settings::{Ordering, SettingsError};
+use standpoint_cluster::source::ClusterSource;
 use standpoint_connectors::jsonl::Maker;
 use standpoint_connectors::limits::ReadLimits;
-use standpoint_engine::{Sink, Source};
+use standpoint_engine::SinkError;
 
+use super::kind::Kind;
 use crate::cli::QuarantineCommand;
 use crate::exit::{self, Exit};
 
-/// The schema of `cluster.kafka`.
-pub(super) fn schema() -> Value {
-    schemars::schema_for!(KafkaSettings).to_value()
-}
+pub(super) struct Kafka;
 
-/// The schema of the sink.
-pub(super) fn sink_schema() -> Value {
-    schemars::schema_for!(KafkaSinkSettings).to_value()
-}
+impl Kind for Kafka {
+    const SHARED: &'static str = "topic";
+    type Settings = KafkaSettings;
+    type SinkSettings = KafkaSinkSettings;
+    type Sink = KafkaSink;
 
-/// What a schema cannot say of the settings of a cluster.
-pub(super) fn mistake(settings: &Value) -> Option<SettingsError> {
-    let settings: KafkaSettings = serde_json::from_value(settings.clone()).ok()?;
-    settings.check().err()
-}
+    fn check(settings: &KafkaSettings) -> Result<(), SettingsError> {
+        settings.check()
+    }
 
-/// The same for the sink.
-pub(super) fn sink_mistake(settings: &Value) -> Option<SettingsError> {
-    let settings: KafkaSinkSettings = serde_json::from_value(settings.clone()).ok()?;
-    settings.check().err()
-}
+    fn check_sink(settings: &KafkaSinkSettings) -> Result<(), SettingsError> {
+        settings.check()
+    }
 
-/// The source of a worker, and whether it keeps an order.
-pub(super) fn source(
-    settings: Value,
-    limits: ReadLimits,
-    instance: &str,
-    until_drained: bool,
-) -> Result<(Box<dyn Source>, bool)> {
-    let settings: KafkaSettings = serde_json::from_value(settings)?;
-    let keeps_order = settings.ordering == Ordering::PerSource;
-    let source = KafkaSource::new(&settings, limits, instance, until_drained);
-    Ok((Box::new(source.map_err(|error| exit::usage(error.to_string()))?), keeps_order))
-}
+    fn keeps_order(settings: &KafkaSettings) -> bool {
+        settings.ordering == Ordering::PerSource
+    }
 
-/// A sink of a pipeline file.
-pub(super) fn sink(settings: Value, maker: Maker, instance: &str) -> Result<Box<dyn Sink>> {
-    let settings: KafkaSinkSettings = serde_json::from_value(settings)?;
-    let sink = KafkaSink::new(&settings, maker, instance);
-    Ok(Box::new(sink.map_err(|error| exit::usage(error.to_string()))?))
-}
+    fn source(
+        settings: &KafkaSettings,
+        limits: ReadLimits,
+        instance: &str,
+        until_drained: bool,
+    ) -> Result<ClusterSource, SettingsError> {
+        ClusterSource::over_kafka(settings, limits, instance, until_drained)
+    }
 
-/// A sink that feeds the stream, once its server has answered.
-pub(super) fn feed(settings: Value) -> Result<Box<dyn Sink>> {
-    let settings: KafkaSettings = serde_json::from_value(settings)?;
-    let sink = KafkaSink::feeding(&settings).map_err(|error| exit::usage(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(sink.probe()).context("the topic cannot be used")?;
-    Ok(Box::new(sink))
-}
+    fn sink(
+        settings: &KafkaSinkSettings,
+        maker: Maker,
+        instance: &str,
+    ) -> Result<KafkaSink, SettingsError> {
+        KafkaSink::new(settings, maker, instance)
+    }
 
-/// Refuses to be asked for dead letters, and says where they are: Kafka's own tools read a topic.
-pub(super) fn dead_letters(
-    settings: Value,
-    _: u64,
-    _: &QuarantineCommand,
-) -> Result<(String, Exit)> {
-    let settings: KafkaSettings = serde_json::from_value(settings)?;
-    Err(exit::usage(format!(
-        "dead letters are in topic `{}` of {}: read them with a consumer of Kafka's; one that is \
-         published to `{}` as it is, is tried again",
-        settings.dead_topic(),
-        settings.brokers,
-        settings.topic,
-    )))
+    fn feeding(settings: &KafkaSettings) -> Result<KafkaSink, SettingsError> {
+        KafkaSink::feeding(settings)
+    }
+
+    async fn probe(sink: &KafkaSink) -> Result<(), SinkError> {
+        sink.probe().await
+    }
+
+    /// Refuses, and says where they are: Kafka's own tools read a topic.
+    fn dead_letters(
+        settings: &KafkaSettings,
+        _: u64,
+        _: &QuarantineCommand,
+    ) -> Result<(String, Exit)> {
+        Err(exit::usage(format!(
+            "dead letters are in topic `{}` of {}: read them with a consumer of Kafka's; one that is \
+             published to `{}` as it is, is tried again",
+            settings.dead_topic(),
+            settings.brokers,
+            settings.topic,
+        )))
+    }
 }
