@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::field::{Dice, Field};
+use crate::field::Field;
 use crate::server::is_installed;
+use crate::workers::Dice;
 
 /// What happened, for the figures.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ fn storm(count: usize, workers: usize, mishaps: u32, every: Duration, seed: u64)
         for number in stopped.drain(..) {
             field.signal(number, Signal::CONT);
         }
-        let number = usize::try_from(dice.roll(workers as u64)).unwrap();
+        let number = dice.choose(workers);
         // In turns, so that each kind comes to pass however few there are.
         match mishap % 3 {
             0 => {

@@ -1,9 +1,9 @@
 //! A server, the workers on it, and the account of what came out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,13 +11,14 @@ use tempfile::TempDir;
 
 use crate::harness;
 use crate::server::Server;
+use crate::workers::{Workers, merge};
 
 /// A server and its workers; all of them end with the value.
 pub(crate) struct Field {
-    root: TempDir,
+    /// First, so that they end before what they speak to does.
+    pub(crate) workers: Workers,
     pub(crate) server: Server,
-    workers: Vec<Child>,
-    started: usize,
+    _root: TempDir,
 }
 
 /// What came out of the stream of results.
@@ -43,13 +44,10 @@ impl Field {
     ) -> Self {
         let root = tempfile::tempdir().unwrap();
         let server = start(root.path(), "");
-        let field = Self { root, server, workers: Vec::new(), started: 0 };
+        let workers = Workers::new(root.path());
+        let field = Self { workers, server, _root: root };
         field.write_pipeline("worker.yaml", cluster, pipeline);
         field
-    }
-
-    pub(crate) fn at(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
     }
 
     /// Writes the workers' pipeline file: YAML takes JSON.
@@ -71,91 +69,6 @@ impl Field {
         });
         merge(&mut whole, pipeline);
         fs::write(self.at(name), whole.to_string()).unwrap();
-    }
-
-    /// Publishes files by their paths and contents, as `standpoint publish` does.
-    pub(crate) fn publish(&self, files: &[(String, String)]) {
-        let folder = self.at("input");
-        let _ = fs::remove_dir_all(&folder);
-        for (path, content) in files {
-            let path = folder.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-        let pipeline = self.at("worker.yaml");
-        let arguments = ["publish", "-c", pipeline.to_str().unwrap(), folder.to_str().unwrap()];
-        harness::run(&arguments).expect(0);
-    }
-
-    /// Publishes texts, each a record of one file.
-    pub(crate) fn publish_texts<'t>(&self, texts: impl Iterator<Item = &'t String>) {
-        let lines: String = texts.map(|text| format!("{}\n", json!({ "text": text }))).collect();
-        self.publish(&[("all.jsonl".to_owned(), lines)]);
-    }
-
-    /// Starts a worker and gives its number.
-    pub(crate) fn start(&mut self) -> usize {
-        self.start_with(&[])
-    }
-
-    pub(crate) fn start_with(&mut self, arguments: &[&str]) -> usize {
-        self.started += 1;
-        let child = self.worker(&format!("state-{}", self.started), arguments);
-        self.workers.push(child);
-        self.workers.len() - 1
-    }
-
-    /// Starts a worker in place of one that is gone, in its folder.
-    pub(crate) fn restart(&mut self, number: usize) {
-        self.workers[number] = self.worker(&format!("state-{}", number + 1), &[]);
-    }
-
-    fn worker(&self, state: &str, arguments: &[&str]) -> Child {
-        let pipeline = self.at("worker.yaml");
-        let data = format!("data_dir={}", self.at(state).display());
-        let mut all = vec!["daemon", "-c", pipeline.to_str().unwrap(), "--set", &data];
-        all.extend(arguments);
-        let mut command = harness::command(&all);
-        let log = File::options().create(true).append(true).open(self.at("log")).unwrap();
-        command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
-    }
-
-    pub(crate) fn pid(&self, number: usize) -> u32 {
-        self.workers[number].id()
-    }
-
-    pub(crate) fn kill(&mut self, number: usize) {
-        self.workers[number].kill().unwrap();
-        self.workers[number].wait().unwrap();
-    }
-
-    /// Sends a signal to a worker.
-    pub(crate) fn signal(&self, number: usize, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.pid(number)).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    /// Waits for a worker that was told to end, or ends by itself; its exit code.
-    pub(crate) fn wait(&mut self, number: usize) -> Option<i32> {
-        harness::wait(&mut self.workers[number]).code()
-    }
-
-    /// Whether a worker has ended by itself.
-    pub(crate) fn has_ended(&mut self, number: usize) -> bool {
-        self.workers[number].try_wait().unwrap().is_some()
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.at("log")).unwrap_or_default()
-    }
-
-    /// What `standpoint status` says of a worker.
-    pub(crate) fn status(&self, number: usize) -> Option<Value> {
-        let state = self.at(&format!("state-{}", number + 1));
-        let arguments = ["status", "--data-dir", state.to_str().unwrap(), "--format", "json"];
-        let ran = harness::run(&arguments);
-        (ran.code == Some(0)).then(|| serde_json::from_str(&ran.stdout).unwrap())
     }
 
     /// Waits until the stream is empty.
@@ -202,42 +115,16 @@ impl Field {
     }
 }
 
-impl Drop for Field {
-    fn drop(&mut self) {
-        for worker in &mut self.workers {
-            // One that is stopped ends, too.
-            let _ = worker.kill();
-            let _ = worker.wait();
-        }
+impl Deref for Field {
+    type Target = Workers;
+
+    fn deref(&self) -> &Workers {
+        &self.workers
     }
 }
 
-/// Puts `over` over `under`, map by map; null takes a key away.
-fn merge(under: &mut Value, over: &Value) {
-    match (under, over) {
-        (Value::Object(under), Value::Object(over)) => {
-            for (key, value) in over {
-                if value.is_null() {
-                    under.remove(key);
-                    continue;
-                }
-                merge(under.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (under, over) => *under = over.clone(),
-    }
-}
-
-/// Numbers that look random and are the same each time.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    /// From 0 to below `sides`.
-    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
-        // Xorshift: Marsaglia, "Xorshift RNGs", 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
+impl DerefMut for Field {
+    fn deref_mut(&mut self) -> &mut Workers {
+        &mut self.workers
     }
 }

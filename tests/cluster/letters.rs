@@ -144,18 +144,7 @@ fn a_document_that_ends_its_workers_is_set_aside_and_the_others_go_on() {
         let (before, after) = good.split_at(15);
         field.publish_texts(before.iter().chain([&"Abort now.".to_owned()]).chain(after));
         field.start();
-        let mut deaths = 0;
-        let is_drained = || {
-            if field.server.is_empty("DOCS") {
-                return true;
-            }
-            if field.has_ended(0) {
-                deaths += 1;
-                field.restart(0);
-            }
-            false
-        };
-        assert!(crate::harness::becomes_true(is_drained), "{ordering}: {}", field.log());
+        let deaths = field.workers.restart_until(0, || field.server.is_empty("DOCS"));
         let letters = field.server.read("DOCS_DEAD");
         let texts: Vec<_> = letters.iter().map(|(_, letter)| &letter["text"]).collect();
         assert_eq!(texts, ["Abort now."], "{ordering}");

@@ -39,3 +39,5 @@ mod partition;
 mod scaling;
 mod server;
 mod wire;
+#[path = "../program/workers.rs"]
+mod workers;

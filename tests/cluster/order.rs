@@ -7,8 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::field::{Dice, Field};
+use crate::field::Field;
 use crate::server::is_installed;
+use crate::workers::Dice;
 
 /// `feeds` feeds of `each` documents over `workers` workers, which are killed, stopped and told to
 /// go in turns.
@@ -23,7 +24,7 @@ fn storm(feeds: usize, each: usize, workers: usize, mishaps: u32, seed: u64) {
             (format!("feed-{feed}/all.jsonl"), lines.collect::<Vec<_>>().join("\n"))
         })
         .collect();
-    field.publish(&files);
+    field.publish(&files).expect(0);
     for _ in 0..workers {
         field.start();
     }
@@ -34,7 +35,7 @@ fn storm(feeds: usize, each: usize, workers: usize, mishaps: u32, seed: u64) {
         if field.server.is_empty("DOCS") {
             break;
         }
-        let number = usize::try_from(dice.roll(workers as u64)).unwrap();
+        let number = dice.choose(workers);
         counts[mishap as usize % 4] += 1;
         match mishap % 4 {
             0 => {

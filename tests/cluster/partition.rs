@@ -43,7 +43,7 @@ impl Divided {
                 (format!("feed-{feed}/all.jsonl"), lines.collect::<Vec<_>>().join("\n"))
             })
             .collect();
-        field.publish(&files);
+        field.publish(&files).expect(0);
         let texts = (0..FEEDS).flat_map(|feed| (0..each).map(move |number| text(feed, number)));
         let texts = texts.collect();
         let mut cables = Vec::new();

@@ -6,35 +6,44 @@ use std::time::Instant;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::field::{Dice, Field};
+use crate::field::Field;
 use crate::harness;
+use crate::workers::Dice;
 
-const DOCUMENTS: usize = 2000;
 const WORKERS: usize = 3;
-const MISHAPS: usize = 4;
 
 #[test]
-#[ignore = "two minutes, most of which members of the group wait for each other"]
-fn nothing_is_lost_when_workers_die_and_brokers_are_away() {
+fn nothing_is_lost_in_a_short_storm() {
+    storm(200, 2, 31);
+}
+
+#[test]
+#[ignore = "long form"]
+fn nothing_is_lost_in_a_long_storm() {
+    storm(2000, 4, 31);
+}
+
+/// Lets so many mishaps befall workers and brokers while they work on documents.
+fn storm(documents: usize, mishaps: usize, seed: u64) {
     let mut field = Field::new(&json!({ "partition_by": "id" }), &json!({}));
     let texts: Vec<String> =
-        (0..DOCUMENTS).map(|number| format!("Wait 3 then document {number} is here.")).collect();
+        (0..documents).map(|number| format!("Wait 3 then document {number} is here.")).collect();
     field.publish_texts(texts.iter());
-    assert_eq!(field.brokers.count("docs"), DOCUMENTS as i64);
+    assert_eq!(field.brokers.count("docs"), documents as i64);
     let start = Instant::now();
     for _ in 0..WORKERS {
         field.start();
     }
-    let mut dice = Dice(31);
+    let mut dice = Dice(seed);
     let (mut killed, mut stopped, mut away) = (0, 0, 0);
     let mut asleep = None;
-    for mishap in 0..MISHAPS {
+    for mishap in 0..mishaps {
         // As often as so much of the work is done.
-        field.comes_to(((mishap + 1) * DOCUMENTS / (MISHAPS + 2)) as i64);
+        field.comes_to(((mishap + 1) * documents / (mishaps + 2)) as i64);
         if let Some(number) = asleep.take() {
             field.signal(number, Signal::CONT);
         }
-        let number = dice.roll(WORKERS);
+        let number = dice.choose(WORKERS);
         match mishap % 3 {
             0 => {
                 field.kill(number);
@@ -72,7 +81,7 @@ fn nothing_is_lost_when_workers_die_and_brokers_are_away() {
     let doubled = field.check(&texts);
     assert_eq!(field.brokers.count("docs.dead"), 0, "{}", field.log());
     println!(
-        "{DOCUMENTS} documents, {WORKERS} workers, {killed} killed, {stopped} stopped, brokers away \
+        "{documents} documents, {WORKERS} workers, {killed} killed, {stopped} stopped, brokers away \
          {away} times: lost 0, {doubled} results again under the same id, in {elapsed:.1?}"
     );
 }

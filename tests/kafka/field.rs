@@ -1,22 +1,22 @@
 //! Brokers, the workers on them, and the account of what came out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::fs;
+use std::ops::{Deref, DerefMut};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::brokers::Brokers;
 use crate::harness;
+use crate::workers::{Workers, merge};
 
 /// Brokers and their workers; all of them end with the value.
 pub(crate) struct Field {
-    root: TempDir,
+    /// First, so that they end before what they speak to does.
+    pub(crate) workers: Workers,
     pub(crate) brokers: Brokers,
-    workers: Vec<Child>,
-    started: usize,
+    _root: TempDir,
 }
 
 impl Field {
@@ -24,7 +24,8 @@ impl Field {
     pub(crate) fn new(cluster: &Value, sink: &Value) -> Self {
         let root = tempfile::tempdir().unwrap();
         let brokers = Brokers::start();
-        let field = Self { root, brokers, workers: Vec::new(), started: 0 };
+        let workers = Workers::new(root.path());
+        let field = Self { workers, brokers, _root: root };
         let mut kafka = json!({
             "brokers": field.brokers.addresses(), "topic": "docs", "retry_delay": "50ms",
             "max_in_flight": 16,
@@ -47,89 +48,6 @@ impl Field {
         });
         fs::write(field.at("worker.yaml"), whole.to_string()).unwrap();
         field
-    }
-
-    pub(crate) fn at(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
-    }
-
-    /// Publishes files by their paths and contents.
-    pub(crate) fn publish(&self, files: &[(String, String)]) -> harness::Ran {
-        let folder = self.at("input");
-        let _ = fs::remove_dir_all(&folder);
-        for (path, content) in files {
-            let path = folder.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-        let pipeline = self.at("worker.yaml");
-        harness::run(&["publish", "-c", pipeline.to_str().unwrap(), folder.to_str().unwrap()])
-    }
-
-    /// Publishes texts, each a record of one file.
-    pub(crate) fn publish_texts<'t>(&self, texts: impl Iterator<Item = &'t String>) {
-        let lines: String = texts.map(|text| format!("{}\n", json!({ "text": text }))).collect();
-        self.publish(&[("all.jsonl".to_owned(), lines)]).expect(0);
-    }
-
-    /// Starts a worker and gives its number.
-    pub(crate) fn start(&mut self) -> usize {
-        self.start_with(&[])
-    }
-
-    pub(crate) fn start_with(&mut self, arguments: &[&str]) -> usize {
-        self.started += 1;
-        let child = self.worker(self.started, arguments);
-        self.workers.push(child);
-        self.workers.len() - 1
-    }
-
-    /// Starts a worker in place of one that is gone, in its folder.
-    pub(crate) fn restart(&mut self, number: usize) {
-        self.workers[number] = self.worker(number + 1, &[]);
-    }
-
-    fn worker(&self, state: usize, arguments: &[&str]) -> Child {
-        let pipeline = self.at("worker.yaml");
-        let data = format!("data_dir={}", self.at(&format!("state-{state}")).display());
-        let mut all = vec!["daemon", "-c", pipeline.to_str().unwrap(), "--set", &data];
-        all.extend(arguments);
-        let log = File::options().create(true).append(true).open(self.at("log")).unwrap();
-        harness::command(&all).stdout(Stdio::null()).stderr(log).spawn().unwrap()
-    }
-
-    pub(crate) fn kill(&mut self, number: usize) {
-        self.workers[number].kill().unwrap();
-        self.workers[number].wait().unwrap();
-    }
-
-    /// Sends a signal to a worker.
-    pub(crate) fn signal(&self, number: usize, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.workers[number].id()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal)
-            .unwrap();
-    }
-
-    /// Waits for a worker that was told to end, or ends by itself; its exit code.
-    pub(crate) fn wait(&mut self, number: usize) -> Option<i32> {
-        harness::wait(&mut self.workers[number]).code()
-    }
-
-    /// Whether a worker has ended by itself.
-    pub(crate) fn has_ended(&mut self, number: usize) -> bool {
-        self.workers[number].try_wait().unwrap().is_some()
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.at("log")).unwrap_or_default()
-    }
-
-    /// What `standpoint status` says of a worker.
-    pub(crate) fn status(&self, number: usize) -> Option<Value> {
-        let state = self.at(&format!("state-{}", number + 1));
-        let arguments = ["status", "--data-dir", state.to_str().unwrap(), "--format", "json"];
-        let ran = harness::run(&arguments);
-        (ran.code == Some(0)).then(|| serde_json::from_str(&ran.stdout).unwrap())
     }
 
     /// Waits until so many results are there, some of them twice, or every document is settled.
@@ -180,38 +98,16 @@ impl Field {
     }
 }
 
-impl Drop for Field {
-    fn drop(&mut self) {
-        for worker in &mut self.workers {
-            // One that is stopped ends, too.
-            let _ = worker.kill();
-            let _ = worker.wait();
-        }
+impl Deref for Field {
+    type Target = Workers;
+
+    fn deref(&self) -> &Workers {
+        &self.workers
     }
 }
 
-/// Puts `over` over `under`, map by map.
-fn merge(under: &mut Value, over: &Value) {
-    match (under, over) {
-        (Value::Object(under), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(under.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (under, over) => *under = over.clone(),
-    }
-}
-
-/// Numbers that look random and are the same each time.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    /// From 0 to below `sides`.
-    pub(crate) fn roll(&mut self, sides: usize) -> usize {
-        // Xorshift: Marsaglia, "Xorshift RNGs", 2003.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
+impl DerefMut for Field {
+    fn deref_mut(&mut self) -> &mut Workers {
+        &mut self.workers
     }
 }

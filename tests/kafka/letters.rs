@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::field::Field;
-use crate::harness;
 
 #[test]
 fn a_document_that_fails_goes_to_the_dead_letters_with_its_reason() {
@@ -47,18 +46,7 @@ fn a_document_that_ends_its_workers_is_set_aside_and_the_others_go_on() {
     let (before, after) = good.split_at(15);
     field.publish_texts(before.iter().chain([&"Abort now.".to_owned()]).chain(after));
     field.start();
-    let mut deaths = 0;
-    let is_drained = || {
-        if field.brokers.left().0 == 0 {
-            return true;
-        }
-        if field.has_ended(0) {
-            deaths += 1;
-            field.restart(0);
-        }
-        false
-    };
-    assert!(harness::becomes_true(is_drained), "{}", field.log());
+    let deaths = field.workers.restart_until(0, || field.brokers.left().0 == 0);
     let letters = field.brokers.read("docs.dead");
     let texts: Vec<_> = letters.iter().map(|letter| &letter.value["text"]).collect();
     assert_eq!(texts, ["Abort now."]);

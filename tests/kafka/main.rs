@@ -11,7 +11,7 @@
 //! cargo test -p standpoint --features kafka --test kafka
 //! ```
 //!
-//! The storm is passed over unless `-- --include-ignored` asks for it.
+//! The long storm, which prints figures, wants `-- --ignored --nocapture` behind the second.
 //!
 //! Modules: `brokers` plays them, `field` is brokers with their workers and the account of what came
 //! out; the others break something each.
@@ -32,3 +32,5 @@ mod field;
 mod harness;
 mod letters;
 mod order;
+#[path = "../program/workers.rs"]
+mod workers;

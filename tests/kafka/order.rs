@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::field::{Dice, Field};
+use crate::field::Field;
+use crate::workers::Dice;
 
 #[test]
 fn results_of_a_feed_keep_their_order_when_workers_die() {
@@ -30,7 +31,7 @@ fn results_of_a_feed_keep_their_order_when_workers_die() {
     let mut dice = Dice(41);
     for mishap in 0..4 {
         field.comes_to(((mishap + 1) * FEEDS * EACH / 6) as i64);
-        let number = dice.roll(WORKERS);
+        let number = dice.choose(WORKERS);
         if mishap % 2 == 1 {
             field.signal(number, Signal::TERM);
             assert_eq!(field.wait(number), Some(0), "{}", field.log());
