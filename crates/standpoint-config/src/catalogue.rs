@@ -53,7 +53,7 @@ pub(crate) fn check(
                 OwnSettings::without(&entry.value, common, path, origin).check(&schema, findings);
             } else {
                 let fault = lacking(what, &kind.1, catalogue)
-                    .unwrap_or_else(|| unknown(what, &kind.1, known));
+                    .unwrap_or_else(|| unknown(what, &kind.1, known, catalogue));
                 findings.push(origin.diagnostic(kind.0, &join(&path, "type"), fault));
             }
         }
@@ -65,7 +65,7 @@ pub(crate) fn check(
         } else {
             let what = "kind of cluster";
             let fault = lacking(what, &entry.key, catalogue)
-                .unwrap_or_else(|| unknown(what, &entry.key, &catalogue.clusters));
+                .unwrap_or_else(|| unknown(what, &entry.key, &catalogue.clusters, catalogue));
             findings.push(origin.diagnostic(&entry.place, &path, fault));
         }
     }
@@ -83,7 +83,7 @@ pub(crate) fn check(
             }
             (None, PluginReference::Path(_) | PluginReference::Command(_)) => {}
             (None, PluginReference::Name(name)) => {
-                let fault = unknown("plugin", name, &catalogue.plugins);
+                let fault = unknown("plugin", name, &catalogue.plugins, catalogue);
                 findings.push(origin.diagnostic(
                     &used.place,
                     &format!("stages[{index}].use"),
@@ -104,18 +104,36 @@ fn name_at<'t>(node: &'t Node, key: &str) -> Option<(&'t Place, String)> {
 
 /// What to say of a type that another build of the program has.
 fn lacking(what: &str, name: &str, catalogue: &Catalogue) -> Option<Fault> {
-    let feature = catalogue.features.get(&format!("{what} {name}"))?;
-    let fault = Fault::new(format!("this build has no {what} {}", quoted(name)));
-    Some(fault.help(format!("build the program with `--features {feature}`")))
+    let help = how_to_have(what, name, catalogue)?;
+    Some(Fault::new(format!("this build has no {what} {}", quoted(name))).help(help))
 }
 
-fn unknown(what: &str, name: &str, known: &BTreeMap<String, Value>) -> Fault {
+fn how_to_have(what: &str, name: &str, catalogue: &Catalogue) -> Option<String> {
+    let feature = catalogue.features.get(&format!("{what} {name}"))?;
+    Some(format!("build the program with `--features {feature}`"))
+}
+
+fn unknown(
+    what: &str,
+    name: &str,
+    known: &BTreeMap<String, Value>,
+    catalogue: &Catalogue,
+) -> Fault {
     let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    let prefix = format!("{what} ");
+    let elsewhere = catalogue.features.keys().filter_map(|key| key.strip_prefix(&prefix));
+    let meant = nearest(name, names.iter().copied().chain(elsewhere));
     let message = format!("unknown {what} {}", quoted(name));
-    match nearest(name, names.iter().copied()) {
-        Some(meant) => Fault::new(format!("{message}; did you mean {}?", quoted(meant))),
-        None if names.is_empty() => Fault::new(message).help("none is installed"),
-        None => Fault::new(message).help(format!("installed: {}", listed(&names, "and"))),
+    let Some(meant) = meant else {
+        return Fault::new(message).help(match &names[..] {
+            [] => "none is installed".to_owned(),
+            names => format!("installed: {}", listed(names, "and")),
+        });
+    };
+    let fault = Fault::new(format!("{message}; did you mean {}?", quoted(meant)));
+    match how_to_have(what, meant, catalogue).filter(|_| !names.contains(&meant)) {
+        Some(help) => fault.help(help),
+        None => fault,
     }
 }
 

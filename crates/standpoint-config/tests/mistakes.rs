@@ -424,6 +424,8 @@ fn a_cluster_is_of_one_kind_that_this_build_has() {
         ("{ nats: { } }", "the key `url` is missing"),
         ("{ natz: { url: a } }", "unknown kind of cluster `natz`; did you mean `nats`?"),
         ("{ kafka: { url: a } }", "build the program with `--features kafka`"),
+        ("{ kafak: { url: a } }", "did you mean `kafka`?"),
+        ("{ kafak: { url: a } }", "build the program with `--features kafka`"),
     ];
     for (cluster, expected) in cases {
         let told = told(cluster);

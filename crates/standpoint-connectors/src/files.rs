@@ -425,7 +425,7 @@ mod tests {
         read b.txt
         read sub/c.jsonl
         failed broken.txt: No such file or directory (os error 2)
-        failed empty.txt: it holds no text, only 0 bytes of white space
+        failed empty.txt: it is empty
         failed pipe.txt: it is a pipe, socket or device, not a regular file
         passed over LICENCE.txt: it is about the folder, not a document
         passed over README.md: it is about the folder, not a document

@@ -35,9 +35,9 @@ pub enum ReadError {
     },
 
     /// Nothing to read.
-    #[error("it holds no text, only {bytes} bytes of white space")]
+    #[error("{}", nothing(*bytes))]
     Empty {
-        /// How many.
+        /// How many bytes of white space there are.
         bytes: usize,
     },
 
@@ -103,5 +103,13 @@ impl ReadError {
     pub(crate) fn is_of_the_file(&self) -> bool {
         let is_cut_off = matches!(self, Self::Io { .. } | Self::Row { .. });
         is_cut_off || matches!(self, Self::Limit { limit: "max_records_per_file", .. })
+    }
+}
+
+fn nothing(bytes: usize) -> String {
+    match bytes {
+        0 => "it is empty".to_owned(),
+        1 => "it holds no text, only a byte of white space".to_owned(),
+        _ => format!("it holds no text, only {bytes} bytes of white space"),
     }
 }

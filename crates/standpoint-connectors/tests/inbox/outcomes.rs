@@ -75,7 +75,7 @@ async fn what_fails_is_quarantined_with_its_reason_and_the_others_go_on() {
     assert_eq!(house.reason("bad.txt")["reason"], "stance: it broke");
     assert_eq!(house.reason("bad.txt")["attempts"], 1);
     let empty = house.reason("empty.txt")["reason"].as_str().unwrap().to_owned();
-    assert_eq!(empty, "news: it holds no text, only 1 bytes of white space");
+    assert_eq!(empty, "news: it holds no text, only a byte of white space");
 }
 
 #[tokio::test]
