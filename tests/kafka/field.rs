@@ -57,12 +57,12 @@ impl Field {
         assert!(harness::becomes_true(is_there), "{}", self.log());
     }
 
-    /// Waits until a worker has partitions.
+    /// Waits until a worker has at least so many partitions.
     #[track_caller]
-    pub(crate) fn has_partitions(&self, number: usize) {
+    pub(crate) fn has_partitions(&self, number: usize, least: usize) {
         let has_some = || {
             let status = self.status(number);
-            status.is_some_and(|it| it["cluster"]["partitions"].get(0).is_some())
+            status.is_some_and(|it| it["cluster"]["partitions"].get(least - 1).is_some())
         };
         assert!(harness::becomes_true(has_some), "{}", self.log());
     }

@@ -40,6 +40,9 @@ pub(super) struct Room {
 /// How many times more may rest, or be on their way to the dead letters, than are with the engine.
 const MOST_UNSETTLED: usize = 4;
 
+/// With how many bytes of them no more is handed out.
+const MOST_UNSETTLED_BYTES: usize = 64 << 20;
+
 /// Chooses.
 ///
 /// One that failed comes before new ones, and partitions take turns. A partition that is read with
@@ -74,7 +77,8 @@ pub(super) fn next(
         return Some(Next::Again(ticket));
     }
     let unsettled: usize = partitions.values().map(Partition::open).sum();
-    if unsettled >= room.most.saturating_mul(MOST_UNSETTLED) {
+    let bytes: usize = partitions.values().map(Partition::open_bytes).sum();
+    if unsettled >= room.most.saturating_mul(MOST_UNSETTLED) || bytes >= MOST_UNSETTLED_BYTES {
         return None;
     }
     let after = partitions.range(last.saturating_add(1)..);
@@ -169,5 +173,23 @@ mod tests {
             hold_next(some.get_mut(&0).unwrap(), State::Buried);
         }
         assert_eq!(next(&some, &Resting::new(), Instant::now(), FREE, 0), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_large_ones_are_enough() {
+        let mut some = BTreeMap::from([(0, partition(Count::default(), 0))]);
+        let one = some.get_mut(&0).unwrap();
+        let timestamp = Timestamp::NotAvailable;
+        let large = Some(vec![b' '; MOST_UNSETTLED_BYTES]);
+        one.take(OwnedMessage::new(large, None, "t".to_owned(), timestamp, 0, 0, None));
+        one.take(message(1));
+        let choose = |some: &BTreeMap<i32, Partition>| {
+            next(some, &Resting::new(), Instant::now(), Room { out: 0, most: 9 }, 0)
+        };
+        assert_eq!(choose(&some), Some(Next::Of(0)), "however large it is");
+        hold_next(some.get_mut(&0).unwrap(), State::Buried);
+        assert_eq!(choose(&some), None);
+        some.get_mut(&0).unwrap().settle(0);
+        assert_eq!(choose(&some), Some(Next::Of(0)));
     }
 }

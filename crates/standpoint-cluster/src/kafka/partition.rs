@@ -21,6 +21,7 @@ pub(super) struct Partition {
     waiting_bytes: usize,
     /// Handed out and not settled, by offset.
     open: BTreeMap<i64, Held>,
+    open_bytes: usize,
     /// The offset behind the last message that was read, or where reading began.
     position: i64,
     /// What the group has, as far as is known.
@@ -84,6 +85,7 @@ impl Partition {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             open: BTreeMap::new(),
+            open_bytes: 0,
             position: start,
             committed: start,
             kept: (start, kept),
@@ -116,6 +118,7 @@ impl Partition {
     }
 
     pub(super) fn hold(&mut self, held: Held) {
+        self.open_bytes += size(&held.message);
         self.open.insert(held.message.offset(), held);
     }
 
@@ -125,7 +128,14 @@ impl Partition {
 
     /// Its message is done with.
     pub(super) fn settle(&mut self, offset: i64) -> Option<Held> {
-        self.open.remove(&offset)
+        let held = self.open.remove(&offset)?;
+        self.open_bytes -= size(&held.message);
+        Some(held)
+    }
+
+    /// How many bytes of messages are handed out and not settled.
+    pub(super) const fn open_bytes(&self) -> usize {
+        self.open_bytes
     }
 
     /// Whether its document that goes alone is with the engine now.
