@@ -7,6 +7,7 @@
 mod nested;
 mod noun;
 mod object;
+mod shared;
 mod speech;
 mod time;
 mod verdict;
@@ -60,7 +61,8 @@ pub(crate) const REFRAINS: &str = "refrains from an act against the target";
 /// The rule of whoever fights an act against the target.
 pub(crate) const RESISTS: &str = "resists an act against the target";
 
-/// The rule of whose attitude somebody else's is likened to: "an understanding, like Peru's, of X".
+/// The rule of whoever shares an attitude that is said of somebody else: "an understanding, like
+/// Peru's, of X", "and so did Peru".
 pub(crate) const LIKENED: &str = "likened";
 
 /// The target of an attitude toward what the sentence does not name.
@@ -94,6 +96,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     finder.of_free_nouns();
     finder.of_nested();
     finder.of_aid();
+    finder.of_shared();
     let Finder { mut list, nameless, .. } = finder;
     list.truncate(MAX_EDGES);
     Edges { list, nameless, speaker, groups }

@@ -375,9 +375,11 @@ pub(crate) enum Ground {
     Hypothesis,
     /// On a pattern that is clear by itself.
     Pattern,
-    /// On arms or help that are given, on what is set against what was or is likened, or on a phrase
-    /// of several words.
+    /// On arms or help that are given, on what is set against what was, or on a phrase of several
+    /// words.
     Deed,
+    /// On an attitude that is said of somebody else, and shared.
+    Shared,
     /// On somebody else who acts while the holder is only named.
     Bystander,
     /// On a claim that the sentence rejects, a place between the sides, or an act about another act,
@@ -451,7 +453,8 @@ fn with_pattern(
         // A phrase of several words hardly means anything else.
         let idiom = edge.cue.1 - edge.cue.0 >= 3 && matches!(edge.rule, "object" | "pronoun");
         let ground = match edge.kind {
-            _ if changes || idiom || edge.rule == LIKENED => Ground::Deed,
+            _ if edge.rule == LIKENED => Ground::Shared,
+            _ if changes || idiom => Ground::Deed,
             Kind::Aid if edge.score >= 1.5 => Ground::Deed,
             _ => Ground::Pattern,
         };

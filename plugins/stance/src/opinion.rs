@@ -21,7 +21,7 @@ const fn share(ground: Ground) -> f32 {
         Ground::Hypothesis => 0.6,
         Ground::Pattern => 0.8,
         Ground::Deed | Ground::Bystander => 1.2,
-        Ground::Denial => 1.6,
+        Ground::Denial | Ground::Shared => 1.6,
     }
 }
 
@@ -72,9 +72,11 @@ impl Opinion {
 const LEAST: f32 = 1e-4;
 
 /// What the encoder leaves of a class at least: more where the words of an act are there and do not
-/// mean it, for they make it surer than it may be.
+/// mean it, for they make it surer than it may be; most where they stand beside somebody else, for
+/// it looks around the name alone.
 const fn least(ground: Ground) -> f32 {
     match ground {
+        Ground::Shared => 0.1,
         Ground::Denial | Ground::Deed | Ground::Bystander => 0.03,
         _ => LEAST,
     }

@@ -190,6 +190,43 @@ fn whoever_shares_a_predicate_has_it() {
 }
 
 #[test]
+fn an_attitude_is_shared_by_whoever_is_likened_to_its_holder() {
+    // The first name has it anyway, and the third shares it or not.
+    let cases = [
+        ("like", "[Kenya] , like [Togo] , condemned [Spain] .", -1.0),
+        ("like, first", "Like [Togo] and [Chad] , [Kenya] supports [Spain] .", 1.0),
+        ("together", "[Kenya] , together with [Togo] , imposed sanctions on [Spain] .", -1.0),
+        ("so did", "[Kenya] condemned [Spain] , and so did [Togo] .", -1.0),
+        ("as did", "[Kenya] gave [Spain] its full support , as did [Togo] .", 1.0),
+        ("as B did", "[Kenya] condemned [Spain] , as [Togo] did in spring .", -1.0),
+        ("nor has", "[Kenya] has never supported [Spain] , nor has [Togo] .", -1.0),
+        ("did too", "[Kenya] condemned [Spain] , and [Togo] did too .", -1.0),
+        ("goal too", "[Kenya] condemned [Spain] , and [Togo] too .", 0.0),
+        ("the same", "[Kenya] condemned [Spain] and [Togo] did the same .", -1.0),
+        ("suit", "[Kenya] condemned [Spain] , and [Togo] followed suit .", -1.0),
+        ("echoing", "[Kenya] 's criticism of [Spain] , echoing [Togo] 's , was sharp .", -1.0),
+        ("shared by", "[Kenya] praised [Spain] , a view shared by [Togo] .", 1.0),
+        ("joined", "[Kenya] joined [Togo] in condemning [Spain] .", -1.0),
+        ("unlike", "[Kenya] , unlike [Togo] , supports [Spain] .", 0.0),
+        ("habit", "[Kenya] condemned [Spain] , as is [Togo] 's habit .", 0.0),
+        ("for example", "[Kenya] condemned [Spain] in towns like [Togo] .", 0.0),
+        ("its own verb", "[Kenya] condemned [Spain] , as [Togo] has long praised it .", 1.0),
+        ("joined a club", "[Kenya] joined [Togo] in the final and beat [Spain] .", 0.0),
+        ("less", "[Kenya] trusts [Spain] more than [Togo] does .", 0.0),
+    ];
+    for (case, marked, expected) in cases {
+        let place = |name: &str| {
+            let before = &marked[..marked.find(name).unwrap()];
+            before.matches('[').count()
+        };
+        let (holder, target) = (place("[Togo]"), place("[Spain]"));
+        let (score, rule) = patterns_between(marked, holder as u16, target as u16);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+#[test]
 fn arms_are_help_for_whoever_gets_them() {
     let cases = [
         ("two objects", "[Kenya] gave [Spain] two thousand bombs .", 1.0),
