@@ -113,7 +113,7 @@ test("who moved is told, in the page and for programs", async () => {
   assert.equal(rows.length, 1, rows.join("; "));
   assert.match(rows[0], /^Kazakhstan.*away/);
   const told = await page.evaluate(async () => (await fetch("/api/v1/shifts?window=60")).json());
-  assert.deepEqual(told.map(({ who }) => who), ["KAZ"]);
+  assert.deepEqual(told.rows.map(({ who }) => who), ["KAZ"]);
   await page.close();
 });
 
@@ -340,7 +340,7 @@ test("a file in quarantine is tried again, and comes out as a result", async () 
   const page = await open("/health");
   await page.waitForFunction(async () => {
     const files = await (await fetch("/api/v1/quarantine")).json();
-    return files.some(({ file }) => file === "late.txt");
+    return files.rows.some(({ file }) => file === "late.txt");
   }, null, { timeout: 180_000, polling: 500 });
   await page.reload();
   // Put right, as an engineer would, and tried again.

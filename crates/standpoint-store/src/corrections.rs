@@ -52,6 +52,10 @@ pub struct Holder {
 /// A correction that is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptCorrection {
+    /// The row, by which it is taken back.
+    pub key: i64,
+    /// The row of the passage that it is said of; null where the store has none such any more.
+    pub evidence: Option<i64>,
     /// The document's id.
     pub document_id: String,
     /// Toward whom, an id.
@@ -172,14 +176,42 @@ impl Store {
             return Err(CorrectionError::Changed { key: passage });
         }
         keep(base, &place, correction, person, note)?;
-        for document in documents_of(base, place.story)? {
-            apply(base, document)?;
-        }
-        promote(base, place.story)?;
-        base.count_change()?;
+        follow(base, place.story)?;
         transaction.commit()?;
         Ok(())
     }
+
+    /// Takes back one thing that a person said, also of a passage that is there no more; whether it
+    /// was there.
+    ///
+    /// - `key`, `made_at`: as [`corrections`] gives them. The key alone may be another word's by now.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses; nothing is changed then.
+    pub fn take_back(&mut self, key: i64, made_at: &str) -> base::Result<bool> {
+        let base = &self.base;
+        let transaction = base.begin()?;
+        let sql = "DELETE FROM correction WHERE key = ? AND made_at = ? RETURNING document_id";
+        let document: Option<String> = base.row(sql, &values![key, made_at], |row| row.get(0))?;
+        let Some(document) = document else { return Ok(false) };
+        let sql = "SELECT story FROM document WHERE id = ?";
+        match base.row(sql, &values![document], |row| row.get(0))? {
+            Some(story) => follow(base, story)?,
+            None => base.count_change()?,
+        }
+        transaction.commit()?;
+        Ok(true)
+    }
+}
+
+/// Lets the rows and figures of a story follow what people said.
+fn follow(base: &Base, story: i64) -> base::Result<()> {
+    for document in documents_of(base, story)? {
+        apply(base, document)?;
+    }
+    promote(base, story)?;
+    base.count_change()
 }
 
 fn check(correction: &Correction) -> Result<(), CorrectionError> {
@@ -560,8 +592,17 @@ fn relabel(base: &Base, document: i64) -> base::Result<()> {
 ///
 /// When the store cannot be read.
 pub fn corrections(store: &Store, most: usize) -> base::Result<Vec<KeptCorrection>> {
-    let sql = "SELECT document_id, target_id, who, start_offset, end_offset, field, value, passage,
-        person, note, made_at FROM correction ORDER BY key DESC LIMIT ?";
+    // What is said of an actor is said at one of the passages, which its words find again.
+    let sql = "SELECT c.document_id, c.target_id, c.who, c.start_offset, c.end_offset, c.field,
+            c.value, c.passage, c.person, c.note, c.made_at, c.key,
+            (SELECT e.key FROM document AS d
+                JOIN stance AS s ON s.document = d.key AND s.target_id = c.target_id
+                JOIN evidence_row AS e ON e.stance = s.key
+                JOIN stance AS b ON b.key = e.said_stance AND b.who = c.who
+             WHERE d.id = c.document_id AND (e.text = c.passage
+                OR e.start_offset = c.start_offset AND e.end_offset = c.end_offset)
+             ORDER BY e.start_offset = c.start_offset DESC, e.key LIMIT 1)
+        FROM correction AS c ORDER BY c.key DESC LIMIT ?";
     store.base.rows(sql, &values![i64::try_from(most).unwrap_or(i64::MAX)], |row| {
         Ok(KeptCorrection {
             document_id: row.get(0)?,
@@ -575,6 +616,8 @@ pub fn corrections(store: &Store, most: usize) -> base::Result<Vec<KeptCorrectio
             person: row.get(8)?,
             note: row.get(9)?,
             made_at: row.get(10)?,
+            key: row.get(11)?,
+            evidence: row.get(12)?,
         })
     })
 }

@@ -406,15 +406,18 @@ pub fn named_by(store: &Store, id: &str) -> base::Result<Option<String>> {
     store.base.row(sql, &values![id], |row| row.get(0))
 }
 
-/// Who made what a store holds: programs, pipelines and stages, with their documents.
+/// Who made what a store holds: programs, pipelines and stages, with their documents, the most first.
+///
+/// - `most`: how many.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn makers(store: &Store) -> base::Result<Vec<Maker>> {
+pub fn makers(store: &Store, most: usize) -> base::Result<Vec<Maker>> {
     let sql = "SELECT standpoint, pipeline, stages, documents FROM maker
-        ORDER BY documents DESC, standpoint, pipeline, stages LIMIT 20";
-    store.base.rows(sql, &[], |row| {
+        ORDER BY documents DESC, standpoint, pipeline, stages LIMIT ?";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    store.base.rows(sql, &values![most], |row| {
         let stages: String = row.get(2)?;
         Ok(Maker {
             standpoint: row.get(0)?,

@@ -215,7 +215,7 @@ fn who_made_the_documents_is_counted_whatever_is_done() {
     store.put(&[record("a"), record("b"), record("c")]).unwrap();
     store.put(&[record("a")]).unwrap();
     let made = |store: &Store| -> Vec<(String, i64)> {
-        let makers = figures::makers(store).unwrap();
+        let makers = figures::makers(store, 9).unwrap();
         makers.into_iter().map(|maker| (maker.pipeline, maker.documents)).collect()
     };
     assert_eq!(made(&store), [("p@1".to_owned(), 3)]);

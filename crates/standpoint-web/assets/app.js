@@ -145,7 +145,7 @@ document.addEventListener("toggle", async (event) => {
   if (!answer?.ok) { named = false; return; }
   const list = document.createElement("datalist");
   list.id = "actors";
-  for (const { id, name } of await answer.json()) {
+  for (const { id, name } of (await answer.json()).rows) {
     const option = document.createElement("option");
     option.value = name;
     option.label = id;

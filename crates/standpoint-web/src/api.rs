@@ -32,6 +32,28 @@ struct Page<T> {
     truncated: bool,
 }
 
+/// A list that has no next page.
+#[derive(Debug, Serialize)]
+struct List<T> {
+    rows: Vec<T>,
+    /// Whether there is more: more rows than one answer has, or more documents that hold the words
+    /// than are looked at.
+    truncated: bool,
+}
+
+/// A list as an answer, cut where it is longer than one has.
+///
+/// - `are_words_cut`: whether more documents hold the words than are looked at.
+fn list<T: Serialize>(mut rows: Vec<T>, are_words_cut: bool) -> Reply {
+    let is_cut = rows.len() > MOST_ROWS;
+    rows.truncate(MOST_ROWS);
+    let list = List { rows, truncated: is_cut || are_words_cut };
+    Reply::json(StatusCode::OK, &list).lacking(lacks(are_words_cut, is_cut.then_some(MOST_ROWS)))
+}
+
+/// One row more than a list has, so that it is seen to be cut.
+const ONE_MORE: usize = MOST_ROWS + 1;
+
 /// An overview, and whether it is of all that was asked for.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Figures {
@@ -80,6 +102,13 @@ struct Said {
     note: Option<String>,
 }
 
+/// What is taken back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Undone {
+    made_at: String,
+}
+
 /// Which file is tried again.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,31 +148,32 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         }
         "/status" => Reply::json(StatusCode::OK, &site.daemon().status()),
         "/quarantine" => match site.daemon().quarantine() {
-            Ok(files) => Reply::json(StatusCode::OK, &files),
+            Ok(files) => list(files, false),
             Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
         },
-        "/targets" => shown(site, figures::targets)?,
-        "/actors" => shown(site, |store| {
-            let actors = figures::actors(store, MOST_ROWS)?;
-            Ok(actors.into_iter().map(|(id, name)| Named { id, name }).collect::<Vec<_>>())
-        })?,
-        "/extent" => shown(site, figures::extent)?,
-        "/makers" => shown(site, figures::makers)?,
+        "/targets" => list(site.reading(figures::targets)?, false),
+        "/actors" => {
+            let actors = site.reading(|store| figures::actors(store, ONE_MORE))?.into_iter();
+            list(actors.map(|(id, name)| Named { id, name }).collect(), false)
+        }
+        "/extent" => Reply::json(StatusCode::OK, &site.reading(figures::extent)?),
+        "/makers" => list(site.reading(|store| figures::makers(store, ONE_MORE))?, false),
         "/corrections" => {
-            let mut rows = site.reading(|store| corrections::corrections(store, MOST_ROWS + 1))?;
-            let is_cut = rows.len() > MOST_ROWS;
-            rows.truncate(MOST_ROWS);
-            let rows = Reply::json(StatusCode::OK, &rows);
-            rows.lacking(lacks(false, is_cut.then_some(MOST_ROWS)))
+            list(site.reading(|store| corrections::corrections(store, ONE_MORE))?, false)
         }
         "/figures" => filtered(site, query, |store, query| {
             let ranking = figures::ranking(store, &query.filter)?;
             let overview = Overview::of(ranking, query.actors);
             Ok(Figures { overview, truncated: query.filter.is_cut })
         })?,
-        "/shifts" => filtered(site, query, |store, query| {
-            shifts::shifts(store, &query.filter, site.window(query))
-        })?,
+        "/shifts" => {
+            let (rows, are_words_cut) = site.reading(|store| {
+                let query = site.query(store, query)?;
+                let rows = shifts::shifts(store, &query.filter, site.window(&query))?;
+                Ok((rows, query.filter.is_cut))
+            })?;
+            list(rows, are_words_cut)
+        }
         "/evidence" => filtered(site, query, |store, query| {
             let limit = rows(query.limit);
             let rows = feed::passages(store, &query.filter, query.after.as_deref(), limit)?;
@@ -182,13 +212,6 @@ const PASSAGE_CURSOR: &str = "2024-05-01~17~2";
 
 /// What takes a filter, as rows and as files.
 pub(crate) const FILTERED: [&str; 4] = ["/figures", "/evidence", "/documents", "/shifts"];
-
-fn shown<T: Serialize>(
-    site: &Site,
-    read: impl FnOnce(&Store) -> Result<T, standpoint_store::Error>,
-) -> Result<Reply, SiteError> {
-    Ok(Reply::json(StatusCode::OK, &site.reading(read)?))
-}
 
 /// What a filter lets through, with a header that says whether that is all.
 fn filtered<T: Serialize>(
@@ -294,6 +317,16 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         return Ok(match site.daemon().replay(&again.file) {
             Ok(()) => Reply::json(StatusCode::OK, &json!({ "file": again.file, "replayed": true })),
             Err(error) => Reply::refusal(StatusCode::CONFLICT, &error),
+        });
+    }
+    if let Some(key) = correct::undone_of(path) {
+        let undone: Undone = match serde_json::from_slice(&request.body) {
+            Ok(undone) => undone,
+            Err(error) => return Ok(wrong(error)),
+        };
+        return Ok(match correct::undo(site, key, &undone.made_at)? {
+            Ok(()) => Reply::json(StatusCode::OK, &json!({ "key": key, "undone": true })),
+            Err(refusal) => Reply::refusal(refusal.status(), &refusal.to_string()),
         });
     }
     let key = path.strip_prefix("/evidence/").and_then(|rest| rest.strip_suffix("/correction"));

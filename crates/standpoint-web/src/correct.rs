@@ -79,6 +79,22 @@ pub(crate) fn key_of(path: &str) -> Option<i64> {
     path.strip_prefix("/evidence/")?.strip_suffix("/correction")?.parse().ok()
 }
 
+/// The row of the correction that a path takes back.
+pub(crate) fn undone_of(path: &str) -> Option<i64> {
+    path.strip_prefix("/corrections/")?.strip_suffix("/undo")?.parse().ok()
+}
+
+/// The form that takes one correction back, in the list of all.
+pub(crate) fn undoing(correction: &KeptCorrection, mark: &str) -> Markup {
+    html! {
+        form method="post" action=(format!("/corrections/{}/undo", correction.key)) {
+            input type="hidden" name="mark" value=(mark);
+            input type="hidden" name="made_at" value=(correction.made_at);
+            button { "Take back" }
+        }
+    }
+}
+
 /// What a form says, its fields as they came.
 struct Sent(Vec<(String, String)>);
 
@@ -108,6 +124,8 @@ pub(crate) enum Refusal {
         "this passage is there no more, for its document came again since: load the page again"
     )]
     Gone,
+    #[error("this was taken back or said anew since the page was shown: load the page again")]
+    Undone,
     #[error("nothing was changed: name another holder or another score")]
     Nothing,
     #[error("found the verdict `{0}`, expected `accepted`, `rejected` or nothing")]
@@ -128,7 +146,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Stranger => StatusCode::FORBIDDEN,
-            Self::Gone => StatusCode::CONFLICT,
+            Self::Gone | Self::Undone => StatusCode::CONFLICT,
             Self::Kept(CorrectionError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         }
@@ -161,18 +179,56 @@ pub(crate) fn receive(
         Ok(_) => Reply::new(StatusCode::SEE_OTHER, "text/plain", "")
             .with(header::LOCATION, format!("{back}#p{key}")),
         Err(refusal) if is_scripted => Reply::refusal(refusal.status(), &refusal.to_string()),
-        Err(refusal) => {
-            let body = html! {
-                (navigation("", None))
-                main #main {
-                    h1 { "Not kept" }
-                    p.complaint role="alert" { (line(&refusal.to_string())) "." }
-                    p { a href=(back) { "Back to the passages" } }
-                }
-            };
-            Reply::page(refusal.status(), "Not kept \u{2013} Standpoint", &body)
-        }
+        Err(refusal) => not_kept(&refusal, back, "Back to the passages"),
     })
+}
+
+/// Takes back what a form of the list of corrections names, and shows the list again.
+///
+/// - `key`: the row of the correction.
+///
+/// # Errors
+///
+/// When the store cannot be written.
+pub(crate) fn receive_undo(
+    site: &Site,
+    request: &Request,
+    visitor: Visitor,
+    key: i64,
+) -> Result<Reply, SiteError> {
+    let sent = Sent::of(request);
+    let done = if visitor.may_write() || site.is_marked(request, sent.get("mark")) {
+        undo(site, key, sent.get("made_at").unwrap_or_default())?
+    } else {
+        Err(Refusal::Stranger)
+    };
+    Ok(match done {
+        Ok(()) => Reply::new(StatusCode::SEE_OTHER, "text/plain", "")
+            .with(header::LOCATION, "/corrections".to_owned()),
+        Err(refusal) => not_kept(&refusal, "/corrections", "Back to the corrections"),
+    })
+}
+
+/// Takes back one correction.
+pub(crate) fn undo(site: &Site, key: i64, made_at: &str) -> Result<Result<(), Refusal>, SiteError> {
+    Ok(match site.writing(|store| store.take_back(key, made_at))? {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refusal::Undone),
+        Err(error) => Err(Refusal::Kept(CorrectionError::Store(error))),
+    })
+}
+
+/// - `back`: the page that leads on, and `called` the words of its link.
+fn not_kept(refusal: &Refusal, back: &str, called: &str) -> Reply {
+    let body = html! {
+        (navigation("", None))
+        main #main {
+            h1 { "Not kept" }
+            p.complaint role="alert" { (line(&refusal.to_string())) "." }
+            p { a href=(back) { (called) } }
+        }
+    };
+    Reply::page(refusal.status(), "Not kept \u{2013} Standpoint", &body)
 }
 
 /// Whether an address is a page of ours, and nothing that a browser would take for another server.

@@ -9,6 +9,7 @@ use standpoint_store::feed::Passage;
 use standpoint_store::figures::{Extent, Maker, TargetCount};
 use standpoint_store::shifts::Shift;
 
+use crate::address::MOST_ROWS;
 use crate::api::{FILTERED, Figures, Named, TRUNCATED, known_at};
 use crate::export::WRITES_PARQUET;
 use crate::overview::ActorFigure;
@@ -32,10 +33,10 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     let mut add = |path, summary, answer| {
         routes.push(Route { path, summary, answer });
     };
-    let page = |generator: &mut SchemaGenerator, row: Value| {
-        let _ = generator;
+    let page = |row: Value| {
         json!({
             "type": "object",
+            "required": ["rows", "next", "truncated"],
             "properties": {
                 "rows": { "type": "array", "items": row },
                 "next": { "type": ["string", "null"],
@@ -45,27 +46,22 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
             },
         })
     };
-    add(
-        "/targets",
-        "The targets, the one with the most stances first",
-        list::<TargetCount>(generator),
-    );
-    add("/actors", "Actors to choose from, states first", list::<Named>(generator));
+    let targets = reference::<TargetCount>(generator);
+    add("/targets", "The targets, the one with the most stances first", list(&targets));
+    let named = reference::<Named>(generator);
+    add("/actors", "Actors to choose from, states first", list(&named));
     add("/extent", "What the store holds in all", one::<Extent>(generator));
-    add("/makers", "Who made the records: programs, pipelines, stages", list::<Maker>(generator));
+    let maker = reference::<Maker>(generator);
+    add("/makers", "Who made the records: programs, pipelines, stages", list(&maker));
     add("/figures", "Who stands where, over all and in time", one::<Figures>(generator));
     add("/figures.jsonl", "The same, an actor a line", rows::<ActorFigure>(generator));
     add("/figures.csv", "The same, an actor and period a line", Answer::Rows);
     let passage = reference::<Passage>(generator);
-    add(
-        "/evidence",
-        "Passages that show stances, the latest first",
-        Answer::Json(page(generator, passage)),
-    );
+    add("/evidence", "Passages that show stances, the latest first", Answer::Json(page(passage)));
     add("/evidence.jsonl", "All of them, one a line", rows::<Passage>(generator));
     add("/evidence.csv", "The same as a table", Answer::Rows);
     let listed = reference::<Listed>(generator);
-    add("/documents", "Documents, the latest first", Answer::Json(page(generator, listed)));
+    add("/documents", "Documents, the latest first", Answer::Json(page(listed)));
     add("/documents.jsonl", "All of them, one a line", rows::<Listed>(generator));
     add("/documents.csv", "The same as a table", Answer::Rows);
     let (document, passage) = (reference::<Kept>(generator), reference::<Passage>(generator));
@@ -74,12 +70,12 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
         "properties": { "document": document, "passages": { "type": "array", "items": passage } },
     });
     add("/documents/{id}", "A document with its text and passages", Answer::Json(whole));
-    add("/shifts", "Who moved by more than chance", list::<Shift>(generator));
-    add("/corrections", "What people said, the latest first", list::<KeptCorrection>(generator));
+    add("/shifts", "Who moved by more than chance", list(&reference::<Shift>(generator)));
+    let correction = reference::<KeptCorrection>(generator);
+    add("/corrections", "What people said, the latest first", list(&correction));
     add("/corrections.jsonl", "The same as labelled data", rows::<Labelled>(generator));
     add("/status", "What the daemon says of itself", Answer::Json(json!({ "type": "object" })));
-    let files = json!({ "type": "array", "items": { "type": "object" } });
-    add("/quarantine", "The files in quarantine", Answer::Json(files));
+    add("/quarantine", "The files in quarantine", list(&json!({ "type": "object" })));
     if WRITES_PARQUET {
         for path in ["/figures.parquet", "/evidence.parquet", "/documents.parquet"] {
             add(path, "The table as Parquet, with typed columns", Answer::Rows);
@@ -105,8 +101,19 @@ fn one<T: JsonSchema>(generator: &mut SchemaGenerator) -> Answer {
     Answer::Json(reference::<T>(generator))
 }
 
-fn list<T: JsonSchema>(generator: &mut SchemaGenerator) -> Answer {
-    Answer::Json(json!({ "type": "array", "items": reference::<T>(generator) }))
+/// A list that has no next page.
+fn list(row: &Value) -> Answer {
+    Answer::Json(json!({
+        "type": "object",
+        "required": ["rows", "truncated"],
+        "properties": {
+            "rows": { "type": "array", "items": row },
+            "truncated": { "type": "boolean",
+                "description": format!(
+                    "Whether there is more: more than the {MOST_ROWS} rows that one answer has, or more \
+                     documents that hold the words than are looked at") },
+        },
+    }))
 }
 
 /// Rows whose form is among the schemas.
@@ -163,6 +170,17 @@ pub fn description() -> Value {
         } }),
     );
     let file = json!({ "type": "object", "required": ["file"], "properties": { "file": { "type": "string" } } });
+    let made_at = json!({ "type": "object", "required": ["made_at"], "properties": {
+        "made_at": { "type": "string", "description": "The one that came with the correction" } } });
+    paths.insert(
+        "/corrections/{key}/undo".to_owned(),
+        json!({ "post": {
+            "summary": "Take back what a person said; figures follow",
+            "parameters": [{ "name": "key", "in": "path", "required": true, "schema": { "type": "integer" } }],
+            "requestBody": body(made_at),
+            "responses": { "200": { "description": "Done" }, "403": refused, "409": refused },
+        } }),
+    );
     paths.insert(
         "/quarantine/replay".to_owned(),
         json!({ "post": {
@@ -222,7 +240,8 @@ fn read(route: &Route) -> Value {
     };
     let mut done = json!({ "description": route.summary, "content": content });
     let name = route.path.split('.').next().unwrap_or_default();
-    if FILTERED.contains(&name) || route.path == "/corrections" {
+    let is_list = ["/targets", "/actors", "/makers", "/corrections", "/quarantine"];
+    if FILTERED.contains(&name) || is_list.contains(&route.path) {
         done["headers"] = json!({ TRUNCATED: {
             "description": "There where the answer lacks some of what was asked for: `words=2500` where \
                             more documents hold the words than are looked at, `rows=1000000` where a file \

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use http::{StatusCode, header};
 use maud::{Markup, html};
+use standpoint_store::corrections::KeptCorrection;
 use standpoint_store::feed::{self, Passage};
 use standpoint_store::{documents, figures, shifts};
 
@@ -41,7 +42,7 @@ impl Site {
             return self.document_page(&id, query, forms);
         }
         if path == "/corrections" {
-            return self.corrections_page();
+            return self.corrections_page(forms.mark);
         }
         let view = match path.as_str() {
             "/" => View::All,
@@ -122,7 +123,7 @@ impl Site {
                     @if let Some(health) = &health { (placed(View::Health, "health", "How the pipeline is", &html! { (health) })) }
                 }
                 footer.provenance {
-                    (parts::makers(&figures::makers(store)?))
+                    (parts::makers(&figures::makers(store, parts::MOST_MAKERS + 1)?))
                     p {
                         a href="/api/v1" { "All of this for programs" } " (JSON, described by "
                         a href="/api/v1/openapi.json" { "OpenAPI" } "). "
@@ -176,7 +177,8 @@ impl Site {
         }))
     }
 
-    fn corrections_page(&self) -> Result<Reply, SiteError> {
+    /// - `mark`: what the forms of this page carry.
+    fn corrections_page(&self, mark: &str) -> Result<Reply, SiteError> {
         let (mut kept, names, targets) = self.reading(|store| {
             let most = MOST_CORRECTIONS + 1;
             let kept = standpoint_store::corrections::corrections(store, most)?;
@@ -208,12 +210,16 @@ impl Site {
                             thead { tr {
                                 th scope="col" { "Passage" } th scope="col" { "Who, as the pipeline said" }
                                 th scope="col" { "What" } th scope="col" { "By whom" } th scope="col" { "When" }
+                                th scope="col" { "Undo" }
                             } }
                             tbody {
                                 @for correction in &kept {
                                     tr {
                                         td.passage-cell dir="auto" {
-                                            a href=(format!("/documents/{}", encoded(&correction.document_id))) { (line(&correction.passage)) }
+                                            @match place_of(correction) {
+                                                Some(place) => a href=(place) { (line(&correction.passage)) },
+                                                None => { (line(&correction.passage)) " " span.faint { "(not in the store any more)" } }
+                                            }
                                         }
                                         td {
                                             bdi { (line(&name(&correction.who))) } " toward "
@@ -222,12 +228,12 @@ impl Site {
                                         td { (correct::told(correction, name)) @if let Some(note) = &correction.note { ": " span.faint { (line(note)) } } }
                                         td { (line(correction.person.as_deref().unwrap_or("\u{2013}"))) }
                                         td.day { (correction.made_at.get(..16).unwrap_or_default().replace('T', " ")) }
+                                        td { (correct::undoing(correction, mark)) }
                                     }
                                 }
                             }
                         }
                     }
-                    p.faint { "A passage\u{2019}s own page takes back what was said of it: Undo for a verdict, Correct and Take back for all else." }
                     @if is_cut {
                         p.faint { "These are the latest " (MOST_CORRECTIONS) "; the file holds all." }
                     }
@@ -239,6 +245,13 @@ impl Site {
         };
         Ok(Reply::page(StatusCode::OK, "What people corrected \u{2013} Standpoint", &body))
     }
+}
+
+/// Where the passage stands in its document.
+fn place_of(correction: &KeptCorrection) -> Option<String> {
+    let query = Query::read("", &correction.target_id).address();
+    let document = encoded(&correction.document_id);
+    correction.evidence.map(|key| format!("/documents/{document}{query}#e{key}"))
 }
 
 /// Which part of the dashboard.

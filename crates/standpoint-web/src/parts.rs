@@ -323,11 +323,16 @@ pub fn shifts(shifts: &[Shift], period: Option<&Period>, links: &dyn Links) -> M
     }
 }
 
+/// How many makers the foot of a page names.
+pub const MOST_MAKERS: usize = 20;
+
 /// Who made the figures, for the foot of a page.
+///
+/// - `makers`: one more than [`MOST_MAKERS`] where there are more.
 #[must_use]
 pub fn makers(makers: &[standpoint_store::figures::Maker]) -> Markup {
     html! {
-        @for maker in makers {
+        @for maker in makers.iter().take(MOST_MAKERS) {
             p {
                 (many(maker.documents, "document")) " by Standpoint " (line(&maker.standpoint))
                 ", pipeline " code { (line(&maker.pipeline)) }
@@ -342,5 +347,6 @@ pub fn makers(makers: &[standpoint_store::figures::Maker]) -> Markup {
                 "."
             }
         }
+        @if makers.len() > MOST_MAKERS { p { "And others, for fewer documents each." } }
     }
 }

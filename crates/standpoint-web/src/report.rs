@@ -136,7 +136,7 @@ pub fn write(
         }
         footer.provenance {
             h2 { "How this was made" }
-            (parts::makers(&figures::makers(store)?))
+            (parts::makers(&figures::makers(store, parts::MOST_MAKERS + 1)?))
             p {
                 "A score is the mean over stories, each weighed by its confidence; a story printed "
                 "several times counts once. Intervals are of 95%, and wide where stories are few. "

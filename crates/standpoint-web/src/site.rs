@@ -159,6 +159,10 @@ impl Site {
             && request.method == Method::POST
         {
             correct::receive(self, request, visitor, key)
+        } else if let Some(key) = correct::undone_of(&request.path)
+            && request.method == Method::POST
+        {
+            correct::receive_undo(self, request, visitor, key)
         } else if !login::is_reading(&request.method) && !visitor.may_write() {
             let why = "a change needs this page's own request: same origin, and the header \
                        `X-Standpoint`; programs send `Authorization: Bearer TOKEN`";

@@ -315,6 +315,48 @@ fn what_a_person_rejects_counts_no_more_also_when_the_document_comes_again() {
 }
 
 #[test]
+fn a_word_is_taken_back_by_itself_also_where_its_passage_is_gone() {
+    let first = record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]);
+    let mut store = in_memory(std::slice::from_ref(&first));
+    let reject = Correction::Verdict(Some(Verdict::Rejected));
+    let uzbekistan = Some(Holder { id: "UZB".to_owned(), name: None });
+    for (who, correction) in [
+        ("KAZ", Correction::Score(Some(-0.2))),
+        ("KAZ", Correction::Actor(uzbekistan)),
+        ("BLR", reject),
+    ] {
+        store.correct(key_of(&store, "a", who), None, &correction, None, None).unwrap();
+    }
+    let kept = |store: &Store| corrections::corrections(store, 9).unwrap();
+    let passages = feed::of_document(&store, "a").unwrap();
+    for correction in kept(&store) {
+        let passage = passages.iter().find(|passage| Some(passage.key) == correction.evidence);
+        let passage = passage.unwrap();
+        let said = passage.said_who.as_ref().unwrap_or(&passage.who);
+        assert_eq!((said, &passage.text), (&correction.who, &correction.passage));
+    }
+    let of = |field: &str, kept: &[corrections::KeptCorrection]| {
+        kept.iter().find(|correction| correction.field == field).unwrap().clone()
+    };
+    let actor = of("actor", &kept(&store));
+    assert!(!store.take_back(actor.key, "2024-05-02T00:00:00.000Z").unwrap(), "another word");
+    assert_eq!(told(&store, &toward_russia()), ["UZB 1 -0.20"]);
+    assert!(store.take_back(actor.key, &actor.made_at).unwrap());
+    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.20"], "the others stand");
+    assert!(!store.take_back(actor.key, &actor.made_at).unwrap(), "it is gone");
+    // The document comes again and says nothing of Belarus any more.
+    store.put(&[record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6)])]).unwrap();
+    let verdict = of("verdict", &kept(&store));
+    assert_eq!(verdict.evidence, None);
+    assert!(store.take_back(verdict.key, &verdict.made_at).unwrap());
+    let other = of("score", &kept(&store));
+    assert!(store.take_back(other.key, &other.made_at).unwrap());
+    assert_eq!(told(&store, &toward_russia()), ["KAZ 1 -0.60"]);
+    store.put(&[first]).unwrap();
+    assert_eq!(told(&store, &toward_russia()), ["BLR 1 0.80", "KAZ 1 -0.60"]);
+}
+
+#[test]
 fn what_was_said_of_a_forgotten_document_is_forgotten_in_its_copies() {
     let print = |id: &str| record(id, id, "2024-05-02", &words(1), &[("KAZ", -0.6), ("BLR", 0.8)]);
     let mut store = in_memory(&[print("a"), print("b"), print("c")]);

@@ -92,7 +92,7 @@ fn a_form_names_another_holder_and_takes_it_back() {
 #[test]
 fn a_name_is_known_however_it_is_written() {
     let served = Served::new();
-    let name = served.json("/api/v1/actors")[0]["name"].as_str().unwrap().to_uppercase();
+    let name = served.json("/api/v1/actors")["rows"][0]["name"].as_str().unwrap().to_uppercase();
     let form = Form::on(&served, "/documents/b").with("holder", &name);
     assert_eq!(form.send(&served).0, 303);
     assert_eq!(served.json("/api/v1/evidence?who=ALD")["rows"].as_array().unwrap().len(), 2);
@@ -251,4 +251,42 @@ fn a_form_is_taken_from_a_page_of_ours_only() {
     let page = served.ask(Method::GET, "/documents/b", &[cookie], "");
     let policy = page.headers.iter().find(|(name, _)| *name == "referrer-policy").unwrap();
     assert_eq!(policy.1, "same-origin", "else a browser says nothing of where a form comes from");
+}
+
+#[test]
+fn a_word_is_taken_back_where_all_words_are_listed() {
+    let served = Served::new();
+    let before = standing(&served);
+    let key = served.json("/api/v1/evidence?who=BOR")["rows"][0]["key"].clone();
+    let said = Form::on(&served, "/documents/b").with("score", "-0.5").with("person", "Ada");
+    assert_eq!(said.send(&served).0, 303);
+    let listed = served.get("/corrections").1;
+    assert!(listed.contains(&format!("href=\"/documents/b?target=RUS#e{key}\"")), "{listed}");
+    assert!(served.get("/documents/b?target=RUS").1.contains(&format!("id=\"e{key}\"")));
+    let path = listed.split("action=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let named = |name| (name, field(&listed, "action=\"/corrections/", name));
+    let undo = || Form { path: path.clone(), fields: vec![named("mark"), named("made_at")] };
+    for (name, value, expected) in [("mark", "0000", 403), ("made_at", "2024-05-01", 409)] {
+        let (code, _, page) = undo().with(name, value).send(&served);
+        assert_eq!(code, expected, "{name}: {page}");
+        assert!(page.contains("href=\"/corrections\""), "{page}");
+    }
+    let (code, place, _) = undo().send(&served);
+    assert_eq!((code, place.as_str()), (303, "/corrections"));
+    assert_eq!(standing(&served), before);
+    assert!(served.get("/corrections").1.contains("Nothing yet."));
+    assert_eq!(undo().send(&served).0, 409, "once is enough");
+}
+
+#[test]
+fn a_program_takes_a_word_back() {
+    let served = Served::new();
+    let before = standing(&served);
+    let said = Form::on(&served, "/documents/b").with("verdict", "rejected");
+    assert_eq!(said.send(&served).0, 303);
+    let row = served.json("/api/v1/corrections")["rows"][0].take();
+    let path = format!("/api/v1/corrections/{}/undo", row["key"]);
+    assert_eq!(served.post(&path, &json!({ "made_at": "never" })).0, 409);
+    assert_eq!(served.post(&path, &json!({ "made_at": row["made_at"] })).0, 200);
+    assert_eq!(standing(&served), before);
 }

@@ -1,6 +1,7 @@
 //! Exports hold what the page shows, in every format.
 
 use serde_json::{Value, json};
+use standpoint_store::Store;
 use standpoint_web::openapi;
 
 use crate::{Served, record};
@@ -157,7 +158,7 @@ fn what_an_answer_lacks_is_said() {
         assert_eq!(of("?words=gladly"), None, "{name}");
         assert_eq!(of(""), None, "{name}: a page says where the next one begins");
     }
-    for name in &paths[..3] {
+    for name in paths {
         let found =
             |query: &str| served.json(&format!("/api/v1/{name}{query}"))["truncated"].clone();
         assert_eq!((found("?words=common"), found("")), (json!(true), json!(false)), "{name}");
@@ -190,6 +191,46 @@ fn what_an_answer_lacks_is_said() {
     let page = &description["paths"]["/evidence"]["get"]["responses"]["200"]["content"];
     let page = &page["application/json"]["schema"]["properties"];
     assert_eq!(page["truncated"]["type"], "boolean");
+}
+
+#[test]
+fn every_list_says_in_its_body_whether_it_is_all() {
+    let served = Served::new();
+    let description = openapi::description();
+    let lists = ["targets", "actors", "makers", "shifts", "corrections", "quarantine"];
+    let lists = lists.map(|name| format!("/{name}"));
+    for path in &lists {
+        let list = served.json(&format!("/api/v1{path}"));
+        assert_eq!((list["rows"].is_array(), &list["truncated"]), (true, &json!(false)), "{path}");
+        let answer = &description["paths"][path]["get"]["responses"]["200"];
+        let form = &answer["content"]["application/json"]["schema"];
+        assert_eq!(form["required"], json!(["rows", "truncated"]), "{path}");
+        assert!(answer["headers"]["x-standpoint-truncated"].is_object(), "{path}");
+    }
+    // A list that says so by its form only would be one that was forgotten.
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        let answer = &methods["get"]["responses"]["200"]["content"]["application/json"];
+        assert_ne!(answer["schema"]["type"], "array", "{path}");
+    }
+    let store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
+    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)";
+    for row in [
+        "INSERT INTO actor SELECT 'name:' || i, i, 'other', NULL FROM n",
+        "INSERT INTO target SELECT 'name:' || i, i FROM n",
+        "INSERT INTO correction (document_id, target_id, who, start_offset, end_offset, field, value,
+            passage) SELECT i, 'RUS', 'BOR', 0, 1, 'verdict', 'accepted', '' FROM n",
+    ] {
+        let (table, rows) = row.split_once(" SELECT").unwrap();
+        let sql = format!("{table} {fill} SELECT{rows}");
+        store.sqlite().unwrap().execute(&sql, []).unwrap();
+    }
+    for path in ["actors", "targets", "corrections"] {
+        let path = format!("/api/v1/{path}");
+        let list = served.json(&path);
+        let count = list["rows"].as_array().unwrap().len();
+        assert_eq!((count, &list["truncated"]), (1000, &json!(true)), "{path}");
+        assert_eq!(served.lacks(&path).as_deref(), Some("rows=1000"), "{path}");
+    }
 }
 
 #[cfg(not(feature = "parquet"))]
