@@ -36,6 +36,59 @@ fn a_worker_is_not_ready_while_the_server_is_away_and_comes_back_with_it() {
 }
 
 #[test]
+fn a_document_comes_out_of_a_cluster_as_it_does_of_one_machine() {
+    if !is_installed() {
+        return;
+    }
+    let field = Field::on(Server::start, &json!({}), &json!({ "stages": ["tokenise"] }));
+    let records = [
+        json!({ "id": 7, "title": "Talks", "author": "KAZ", "published": "5 May 2024",
+            "language": "en", "text": "Talks went on.", "source": { "name": "The Post" },
+            "url": "https://example.org/7", "section": "world" }),
+        json!({ "text": "Talks went on.", "source": "The Times", "date": "some day" }),
+        json!({ "text": "Nothing is known of this." }),
+    ];
+    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+    let files = [
+        ("wire/all.jsonl".to_owned(), lines),
+        ("post/page.html".to_owned(), PAGE.to_owned()),
+        ("post/plain.txt".to_owned(), "A title\n\nAnd what it says.\n".to_owned()),
+    ];
+    field.publish(&files).expect(0);
+    let mut field = field;
+    let number = field.start_with(&["--once"]);
+    assert_eq!(field.wait(number), Some(0), "{}", field.log());
+    let input = field.at("input");
+    let pipeline = field.at("worker.yaml");
+    let (input, pipeline) = (input.to_str().unwrap(), pipeline.to_str().unwrap());
+    let mut alone = harness::run(&["run", input, "-c", pipeline]).expect(0).results();
+    let mut shared: Vec<Value> =
+        field.server.read("RESULTS").into_iter().map(|(_, result)| result).collect();
+    for results in [&mut alone, &mut shared] {
+        for result in results.iter_mut() {
+            result.as_object_mut().unwrap().remove("provenance").unwrap();
+            // The source's name is the command's, and ids are made of it.
+            result.as_object_mut().unwrap().remove("id").unwrap();
+            result["source"].as_object_mut().unwrap().remove("name").unwrap();
+        }
+        results.sort_by_key(Value::to_string);
+    }
+    assert_eq!(alone.len(), 5);
+    assert_eq!(shared, alone);
+    let named = shared.iter().filter(|result| result["attributes"]["source"].is_string());
+    assert_eq!(named.count(), 2);
+    let noted = shared.iter().filter(|result| result["status"] == "partial");
+    assert_eq!(noted.count(), 1, "a date that nobody can read is told");
+}
+
+/// A page with all that a page says of itself.
+const PAGE: &str = "<html lang=\"en\"><head><title>Talks</title>\
+    <meta name=\"author\" content=\"Ada\">\
+    <meta property=\"article:published_time\" content=\"2024-05-06T10:00:00Z\"></head>\
+    <body><article><h1>Talks</h1><p>Talks went on in the old town hall, and nobody minded that they \
+    were long. They end tomorrow.</p></article></body></html>";
+
+#[test]
 fn a_worker_may_start_before_its_server() {
     if !is_installed() {
         return;

@@ -2,7 +2,8 @@
 //!
 //! Ours carry the header `Standpoint-Record: 1` and everything that a document has before the first
 //! stage. A message without that header is somebody else's: a JSON object with `text`, and `id`,
-//! `title`, `author`, `published` and `language` where it has them, like a line of an inbox's JSONL.
+//! `title`, `author`, `published`, `language` and `source` where it has them, like a line of an inbox's
+//! JSONL.
 
 #[cfg(feature = "nats")]
 use async_nats::header::NATS_MESSAGE_ID;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use standpoint_connectors::formats::json;
 use standpoint_connectors::identity::RecordIds;
 use standpoint_connectors::limits::ReadLimits;
+use standpoint_connectors::read::{self, Origin, lend_outlet, outlet};
+use standpoint_connectors::refusal::ReadError;
 use standpoint_document::{Document, Metadata, SourceRef};
 use thiserror::Error;
 
@@ -56,7 +59,12 @@ pub(crate) const MOST_REASON: usize = 1000;
 /// The longest id that is taken from a message.
 const MOST_ID_BYTES: usize = 256;
 
+/// The most notes that are taken from a message, and characters of one: a reader has few to make.
+const MOST_NOTES: usize = 16;
+const MOST_OF_NOTE: usize = 1000;
+
 /// A document before the first stage.
+// What builds before this one do not know, they pass over; what they do not write may be left out.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record<'r> {
     id: std::borrow::Cow<'r, str>,
@@ -65,6 +73,10 @@ struct Record<'r> {
     author: Option<std::borrow::Cow<'r, str>>,
     published: Option<std::borrow::Cow<'r, str>>,
     language: Option<std::borrow::Cow<'r, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outlet: Option<std::borrow::Cow<'r, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<std::borrow::Cow<'r, str>>,
     text: std::borrow::Cow<'r, str>,
 }
 
@@ -118,6 +130,13 @@ pub(crate) fn encode(document: &Document<'_>) -> Vec<u8> {
         author: some(&metadata.author),
         published: some(&metadata.published),
         language: some(&metadata.language),
+        outlet: outlet(document).map(Into::into),
+        // Those of stages are made again by whoever runs them.
+        notes: if document.stages().is_empty() {
+            document.notes().iter().map(|note| note.as_str().into()).collect()
+        } else {
+            Vec::new()
+        },
         text: document.text().into(),
     };
     serde_json::to_vec(&record).expect("a record is text and nothing else")
@@ -157,22 +176,16 @@ pub(crate) fn decode(
                 .map_err(|error| form(error.to_string()))?;
             let given = content.id.as_deref().or(known);
             let id = RecordIds::new(stream, subject).next(given, payload);
-            let source = SourceRef {
-                name: stream.to_owned(),
-                path: Some(subject.to_owned()),
-                id: content.id,
-            };
-            made(id, content.text)?.with_metadata(Metadata {
-                source,
-                title: content.title,
-                author: content.author,
-                published: content.published,
-                language: content.language,
-            })
+            let origin = Origin { source: stream.to_owned(), path: subject.to_owned() };
+            let found = content.text.len() as u64;
+            read::document(id, content, &origin).map_err(|error| match error {
+                ReadError::Empty { .. } => form(NO_TEXT.to_owned()),
+                _ => RecordError::Large { allowed: Document::MAX_BYTES as u64, found },
+            })?
         }
     };
     if document.text().trim().is_empty() {
-        return Err(form("it holds no text".to_owned()));
+        return Err(form(NO_TEXT.to_owned()));
     }
     let found = document.text().len() as u64;
     if found > limits.max_document_bytes {
@@ -180,6 +193,8 @@ pub(crate) fn decode(
     }
     Ok(document)
 }
+
+const NO_TEXT: &str = "it holds no text";
 
 /// The id that a message was published with first.
 #[cfg(feature = "nats")]
@@ -206,13 +221,18 @@ fn ours(text: &str) -> Result<Document<'static>, RecordError> {
         published: some(record.published),
         language: some(record.language),
     };
-    Ok(made(record.id.into_owned(), record.text.into_owned())?.with_metadata(metadata))
-}
-
-fn made(id: String, text: String) -> Result<Document<'static>, RecordError> {
-    let found = text.len() as u64;
+    let found = record.text.len() as u64;
     let allowed = Document::MAX_BYTES as u64;
-    Document::new(id, text).map_err(|_| RecordError::Large { allowed, found })
+    let mut document = Document::new(record.id.into_owned(), record.text.into_owned())
+        .map_err(|_| RecordError::Large { allowed, found })?
+        .with_metadata(metadata);
+    if let Some(outlet) = record.outlet {
+        lend_outlet(&mut document, &outlet);
+    }
+    for note in record.notes.iter().take(MOST_NOTES) {
+        document.add_note(note.chars().take(MOST_OF_NOTE).collect::<String>());
+    }
+    Ok(document)
 }
 
 #[cfg(test)]
@@ -238,6 +258,27 @@ mod tests {
         let limits = ReadLimits::default();
         let known = decode(None, Some("m-1"), plain, "DOCS", "docs.3", &limits).unwrap();
         assert_ne!(known.id(), read(None, plain).unwrap().id());
+    }
+
+    #[test]
+    fn a_message_of_somebody_else_is_read_as_a_line_of_an_inbox_is() {
+        let payload = br#"{"text": "Minsk agreed.", "source": " The Post ", "date": "5 May 2024"}"#;
+        let document = read(None, payload).unwrap();
+        assert_eq!(outlet(&document), Some("The Post"));
+        assert_eq!(document.metadata().published.as_deref(), Some("2024-05-05"));
+        let unread = br#"{"text": "Minsk agreed.", "published": "some day"}"#;
+        let document = read(None, unread).unwrap();
+        assert_eq!(document.metadata().published, None);
+        assert!(document.notes()[0].starts_with("the date `some day` is not read"));
+    }
+
+    #[test]
+    fn a_record_of_a_build_that_knew_no_outlet_is_read() {
+        let payload = br#"{"id":"7","source":{"name":"news","path":null,"id":null},"title":null,
+            "author":null,"published":null,"language":null,"text":"Minsk agreed."}"#;
+        let document = read(Some(RECORD_VERSION), payload).unwrap();
+        assert_eq!((document.id(), outlet(&document)), ("7", None));
+        assert!(document.notes().is_empty());
     }
 
     #[test]
@@ -278,6 +319,7 @@ mod tests {
         #[test]
         fn a_document_comes_out_as_it_went_in(
             text in "\\PC{1,90}", title in any::<Option<String>>(), path in any::<Option<String>>(),
+            named in proptest::option::of("\\PC{0,90}"), note in proptest::option::of("\\PC{0,90}"),
         ) {
             prop_assume!(!text.trim().is_empty() && text.len() <= 100);
             let limits = ReadLimits { max_document_bytes: 1000, ..ReadLimits::default() };
@@ -286,13 +328,21 @@ mod tests {
                 title,
                 ..Metadata::default()
             };
-            let document = Document::new("id", text).unwrap().with_metadata(metadata);
+            let mut document = Document::new("id", text).unwrap().with_metadata(metadata);
+            if let Some(named) = named {
+                lend_outlet(&mut document, &named);
+            }
+            if let Some(note) = note {
+                document.add_note(note);
+            }
             let bytes = encode(&document);
             prop_assume!(bytes.len() <= 2000);
             let back = decode(Some(RECORD_VERSION), None, &bytes, "S", "s", &limits).unwrap();
             prop_assert_eq!(back.id(), document.id());
             prop_assert_eq!(back.text(), document.text());
             prop_assert_eq!(back.metadata(), document.metadata());
+            prop_assert_eq!(back.attributes(), document.attributes());
+            prop_assert_eq!(back.notes(), document.notes());
         }
 
         #[test]

@@ -185,7 +185,29 @@ fn too_many_records(limits: &ReadLimits, found: u64) -> ReadError {
 /// The longest name of an outlet that is kept, in characters.
 const MOST_OF_OUTLET: usize = 200;
 
-fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'static>, ReadError> {
+/// Whose document it is, where its record named an outlet.
+#[must_use]
+pub fn outlet<'d>(document: &'d Document<'_>) -> Option<&'d str> {
+    document.attribute(OUTLET).and_then(serde_json::Value::as_str)
+}
+
+/// Says whose document it is: read like the rest, not written by a stage.
+pub fn lend_outlet(document: &mut Document<'_>, outlet: &str) {
+    let outlet: String = outlet.trim().chars().take(MOST_OF_OUTLET).collect();
+    document.lend_attribute(OUTLET, outlet.into());
+}
+
+/// A document of what a record holds.
+///
+/// # Errors
+///
+/// [`ReadError::Empty`] where it holds no text, [`ReadError::Limit`] where it holds more than a
+/// document can.
+pub fn document(
+    id: String,
+    content: Content,
+    origin: &Origin,
+) -> Result<Document<'static>, ReadError> {
     if content.text.trim().is_empty() {
         return Err(ReadError::Empty { bytes: content.text.len() });
     }
@@ -205,9 +227,7 @@ fn document(id: String, content: Content, origin: &Origin) -> Result<Document<'s
         ));
     }
     if let Some(outlet) = content.outlet {
-        // Read like the rest, not written by a stage.
-        let outlet: String = outlet.trim().chars().take(MOST_OF_OUTLET).collect();
-        document.lend_attribute(OUTLET, outlet.into());
+        lend_outlet(&mut document, &outlet);
     }
     Ok(document.with_metadata(Metadata {
         source: SourceRef {

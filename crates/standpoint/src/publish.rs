@@ -29,7 +29,8 @@ pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
         limits: assembly.limits(),
     };
     let summary = execute(pipeline, &progress, None)?;
-    progress.say(&format!("{} documents published", summary.counts.done));
+    let done = summary.counts.done;
+    progress.say(&format!("{done} document{} published", if done == 1 { "" } else { "s" }));
     Ok(match ending(&summary, &progress, |_| false) {
         Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
         exit => exit,
