@@ -2,7 +2,8 @@
 //! tell.
 //!
 //! English is told by its function words, which costs almost nothing; only what lacks them is
-//! given to the trigram and script profiles of `whatlang`.
+//! given to the trigram and script profiles of `whatlang`. Only words of prose are looked at: names,
+//! links and markup are thick in short texts, and say nothing of the language that they stand in.
 
 use standpoint_document::Span;
 
@@ -11,7 +12,9 @@ const SAMPLE_BYTES: usize = 2_000;
 /// Fewer words than this say nothing about a language.
 const MIN_WORDS: usize = 6;
 /// Fewer letters than this say nothing either, in a script that several languages share.
-const MIN_LETTERS: usize = 40;
+const MIN_LETTERS: usize = 30;
+/// A tag is no longer than this, in bytes.
+const MOST_OF_TAG: usize = 1_000;
 /// The share of function words from which a text is English: running prose has 0.3 to 0.5.
 const ENGLISH_SHARE: f32 = 0.2;
 /// The share below which a text may be in another language.
@@ -31,7 +34,10 @@ pub fn language_of_text(text: &str, tokens: &[Span]) -> Option<&'static str> {
     if evidence.english_share() >= ENGLISH_SHARE {
         return Some("en");
     }
-    profile(text, tokens, SURE)
+    profile(text, tokens, SURE).or_else(|| {
+        // Names may add to what little English there is, but they make no text foreign.
+        detected(&sample(prose(text, tokens)), SURE).filter(|found| *found == "en")
+    })
 }
 
 /// The language of a paragraph, when it is surely not that of its document.
@@ -72,8 +78,7 @@ struct Evidence {
 impl Evidence {
     fn of(text: &str, tokens: &[Span]) -> Self {
         let (mut words, mut lower, mut english, mut wide) = (0, 0, 0, 0);
-        for token in tokens {
-            let word = &text.as_bytes()[token.range()];
+        for word in prose(text, tokens) {
             match word[0] {
                 b'a'..=b'z' => lower += 1,
                 b'A'..=b'Z' => {}
@@ -89,6 +94,38 @@ impl Evidence {
     fn english_share(&self) -> f32 {
         self.english as f32 / self.words.max(1) as f32
     }
+}
+
+/// The words that are written as words are, without those of addresses, tags and handles.
+fn prose<'t>(text: &'t str, tokens: &'t [Span]) -> impl Iterator<Item = &'t [u8]> {
+    let bytes = text.as_bytes();
+    let mut end_of_tag = 0;
+    tokens.iter().filter_map(move |token| {
+        let range = token.range();
+        if range.start < end_of_tag {
+            return None;
+        }
+        let word = &bytes[range.clone()];
+        if word[0] == b'<' {
+            end_of_tag = range.start + tag_length(&bytes[range.start..]);
+            return None;
+        }
+        let is_handle = 0 < range.start && matches!(bytes[range.start - 1], b'#' | b'@');
+        (!is_handle && word.iter().all(|byte| is_letter(*byte))).then_some(word)
+    })
+}
+
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || 0x80 <= byte || matches!(byte, b'\'' | b'-')
+}
+
+/// The bytes of the tag that a text begins with; 0 where it begins with none.
+fn tag_length(text: &[u8]) -> usize {
+    if !text.get(1).is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'/' | b'!')) {
+        return 0;
+    }
+    let end = text.iter().take(MOST_OF_TAG).position(|byte| *byte == b'>');
+    end.map_or(0, |end| end + 1)
 }
 
 /// Whether `word` is a function word of English and of no other language we know of. ("in",
@@ -147,10 +184,26 @@ fn is_english_word(word: &[u8]) -> bool {
 ///
 /// - `confidence`: from 0 to 1, what the answer must reach.
 fn profile(text: &str, tokens: &[Span], confidence: f64) -> Option<&'static str> {
-    let (first, last) = tokens.first().zip(tokens.last())?;
-    let start = first.start as usize;
-    let end = text.floor_char_boundary((last.end as usize).min(start + SAMPLE_BYTES));
-    let sample = &text[start..end];
+    // Who is named says less than nothing: "Robert Gibbs en route" is not French.
+    let words = prose(text, tokens).filter(|word| !word[0].is_ascii_uppercase());
+    detected(&sample(words), confidence)
+}
+
+/// The first of these words, with spaces between them.
+fn sample<'t>(words: impl Iterator<Item = &'t [u8]>) -> String {
+    let mut sample = String::new();
+    for word in words {
+        if sample.len() + word.len() > SAMPLE_BYTES {
+            break;
+        }
+        // Tokens end at the ends of characters.
+        sample.push_str(std::str::from_utf8(word).unwrap_or_default());
+        sample.push(' ');
+    }
+    sample
+}
+
+fn detected(sample: &str, confidence: f64) -> Option<&'static str> {
     let info = whatlang::detect(sample)?;
     let letters = sample.chars().filter(|character| character.is_alphabetic()).take(MIN_LETTERS);
     let is_enough = letters.count() == MIN_LETTERS || info.script() != whatlang::Script::Latin;
@@ -267,6 +320,19 @@ mod tests {
             (None, ""),
             (None, "Yes."),
             (None, "Xi Jinping"),
+            // Names, links and marks are no language.
+            (None, "Robert Gibbs en route, Troy, New York: \u{201c}Air Force One\u{201d}"),
+            (
+                None,
+                "# Panama travel | [Link](https://www.example.it/politica/la-nazione/articolo.html) \
+                 **Antony J.** <a href=\"https://t.co/abc\">pic.example.com/della</a> @nazione #crisi",
+            ),
+            (
+                Some("en"),
+                "<div class=\"articolo\"><a href=\"/della/cosa\">The talks go on</a> della <b>and they \
+                 would not end</b></div><span id=\"nazione\"></span>",
+            ),
+            (None, "a < b, c < d, e < f, g < h, i < j, k < l"),
             (None, "1 2 3 4 5 6 7 8 9"),
         ];
         for (expected, text) in cases {
