@@ -7,6 +7,7 @@
 mod nested;
 mod noun;
 mod object;
+mod received;
 mod shared;
 mod speech;
 mod time;
@@ -65,6 +66,12 @@ pub(crate) const RESISTS: &str = "resists an act against the target";
 /// Peru's, of X", "and so did Peru".
 pub(crate) const LIKENED: &str = "likened";
 
+/// The rule of an attitude toward the subject: "X drew criticism from A".
+pub(crate) const RECEIVED: &str = "received";
+
+/// The rule of whoever is named as what another has: "X's allies are A and B".
+pub(crate) const NAMED: &str = "named as one";
+
 /// The target of an attitude toward what the sentence does not name.
 pub(crate) const NAMELESS: u16 = u16::MAX;
 
@@ -86,6 +93,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     };
     for number in 0..groups.len() {
         finder.of_group(number);
+        finder.of_received(number);
     }
     for index in 0..reading.words.len() {
         if let Some(party) = reading.words[index].name() {

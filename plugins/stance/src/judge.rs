@@ -12,7 +12,9 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::bystander::stands_by;
 use crate::clause::Doer;
-use crate::edge::{BETWEEN, Edge, Edges, LIKENED, REFRAINS, REJECTED, RESISTS, edges, is_over_at};
+use crate::edge::{
+    BETWEEN, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, edges, is_over_at,
+};
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
@@ -434,6 +436,8 @@ fn with_pattern(
             | "noun of the object"
             | "joint act"
             | LIKENED
+            | RECEIVED
+            | NAMED
             | "pronoun"
             | "aid to the opponent"
             | "predicate"
@@ -453,7 +457,7 @@ fn with_pattern(
         // A phrase of several words hardly means anything else.
         let idiom = edge.cue.1 - edge.cue.0 >= 3 && matches!(edge.rule, "object" | "pronoun");
         let ground = match edge.kind {
-            _ if edge.rule == LIKENED => Ground::Shared,
+            _ if matches!(edge.rule, LIKENED | NAMED) => Ground::Shared,
             _ if changes || idiom => Ground::Deed,
             Kind::Aid if edge.score >= 1.5 => Ground::Deed,
             _ => Ground::Pattern,

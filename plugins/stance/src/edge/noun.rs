@@ -1,6 +1,6 @@
 //! What nouns say by themselves: "X's support for Y", "an alliance between X and Y", arms.
 
-use super::{Edge, Finder, LIKENED, MAX_EDGES};
+use super::{Edge, Finder, LIKENED, MAX_EDGES, NAMED};
 use crate::clause::{Doer, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Word};
@@ -18,6 +18,9 @@ impl Finder<'_, '_, '_> {
             let mut next = run.end;
             if behind.is_some_and(|word| word.part == Part::Comma) {
                 next += 1;
+            }
+            if self.of_named(cue, (at, end), run.end, party) {
+                return;
             }
             let beside = words.get(next).and_then(Word::name);
             let comma_before = index > 1
@@ -103,6 +106,27 @@ impl Finder<'_, '_, '_> {
             }
             next += 1;
         }
+    }
+
+    /// "X's allies are A and B", "X's friends, such as A", "X's enemies A and B".
+    fn of_named(&mut self, cue: Cue, at: (usize, usize), end: usize, owner: u16) -> bool {
+        let words = &self.reading.words;
+        let word = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+        let comma = usize::from(word(end) == ",");
+        let from = match (word(end + comma), word(end + comma + 1)) {
+            ("are" | "were" | "remain" | "include" | "including" | "like", _) => end + comma + 1,
+            ("such", "as") => end + comma + 2,
+            _ => end + comma,
+        };
+        let (names, _) = self.names(from);
+        let several = words[end - 1].lower.ends_with('s');
+        if !several || names.is_empty() || names.contains(&owner) {
+            return false;
+        }
+        for name in names {
+            self.push_nominal(Doer::Party(name), owner, cue.score, cue, at, NAMED);
+        }
+        true
     }
 
     /// Whoever arms a side stands against whom that side fights, where the sentence says both.

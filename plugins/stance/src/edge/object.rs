@@ -502,6 +502,21 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "A and B are at odds": the phrase "be at odds with", whose goal is among its subjects.
+    fn phrase_without_with(&self, group: &Group) -> Option<(Cue, usize, usize)> {
+        let words = &self.reading.words;
+        let entry = words[group.head].entry.filter(|_| group.copula)?;
+        entry.verbs.iter().find_map(|phrase| {
+            let (last, rest) = phrase.rest.split_last()?;
+            let end = group.head + 1 + rest.len();
+            let said = words.get(group.head + 1..end)?;
+            let is_said = said.iter().zip(rest).all(|(word, rest)| *word.lower == **rest);
+            let is_alone = words.get(end).is_none_or(|word| word.lower != **last);
+            (&**last == "with" && !rest.is_empty() && is_said && is_alone)
+                .then_some((phrase.cue, group.head, end))
+        })
+    }
+
     /// "Iran and Russia sealed a pact": each of the subjects toward each other.
     pub(super) fn of_joint_act(&mut self, group: &Group, chain: Chain) {
         if group.subjects.len() < 2 || group.subjects.len() > 6 {
@@ -518,8 +533,10 @@ impl Finder<'_, '_, '_> {
             .any(|word| matches!(&*word.lower, "other" | "mutual" | "jointly" | "mutually"));
         let verb = group.cue.filter(|cue| cue.score != 0.0 && each_other);
         let no_goal = !self.reading.words[objects].iter().any(|word| word.name().is_some());
-        let found =
-            relation.filter(|_| no_goal).or_else(|| verb.map(|cue| (cue, group.head, group.end)));
+        let found = relation
+            .filter(|_| no_goal)
+            .or_else(|| verb.map(|cue| (cue, group.head, group.end)))
+            .or_else(|| self.phrase_without_with(group));
         let Some((cue, at, end)) = found else { return };
         let carry = group.cue.map_or(Carry::Keep, |cue| cue.carry);
         let score = match carry {

@@ -71,7 +71,7 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    fn word(&self, at: usize) -> &str {
+    pub(super) fn word(&self, at: usize) -> &str {
         self.reading.words.get(at).map_or("", |word| &word.lower)
     }
 
@@ -86,7 +86,7 @@ impl Finder<'_, '_, '_> {
 
     /// The names from here on that are joined by "and" or "or", and the word behind them; a "'s"
     /// belongs to its name.
-    fn names(&self, mut at: usize) -> (Vec<u16>, usize) {
+    pub(super) fn names(&self, mut at: usize) -> (Vec<u16>, usize) {
         let words = &self.reading.words;
         let mut names = Vec::new();
         while names.len() < MOST_JOINED {

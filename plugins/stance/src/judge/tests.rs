@@ -190,6 +190,35 @@ fn whoever_shares_a_predicate_has_it() {
 }
 
 #[test]
+fn an_attitude_toward_the_subject_is_received() {
+    // The second name toward the first.
+    let cases = [
+        ("drew", "[Spain] drew sharp criticism from [Kenya] .", -1.0),
+        ("won", "[Spain] has won the backing of [Kenya] .", 1.0),
+        ("lost", "[Spain] lost the support of [Kenya] .", -1.0),
+        ("faces", "[Spain] faces the wrath of [Kenya] .", -1.0),
+        ("fire", "[Spain] came under fire from [Kenya] over the dam .", -1.0),
+        ("met", "[Spain] was met with hostility by [Kenya] .", -1.0),
+        ("count on", "[Spain] can count on [Kenya] .", 1.0),
+        ("understanding", "[Spain] has an understanding of [Kenya] .", 0.0),
+        ("anger", "[Spain] faces anger over the bombing of [Kenya] .", 0.0),
+        ("never", "[Spain] never drew criticism from [Kenya] .", 0.0),
+        ("counts on", "[Spain] counts votes in [Kenya] .", 0.0),
+        ("won a match", "[Spain] won the final from [Kenya] .", 0.0),
+        ("allies are", "[Spain] 's closest allies are [Kenya] and [Peru] .", 1.0),
+        ("among", "Among [Spain] 's allies are [Kenya] and [Peru] .", 1.0),
+        ("such as", "[Spain] 's rivals , such as [Kenya] , met .", -1.0),
+        ("allies met", "[Spain] 's allies met in [Kenya] .", 0.0),
+        ("at odds", "[Spain] and [Kenya] are at odds over the dam .", -1.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_between(marked, 1, 0);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+#[test]
 fn an_attitude_is_shared_by_whoever_is_likened_to_its_holder() {
     // The first name has it anyway, and the third shares it or not.
     let cases = [
