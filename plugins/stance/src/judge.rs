@@ -380,7 +380,8 @@ pub(crate) enum Ground {
     /// On arms or help that are given, on what is set against what was, or on a phrase of several
     /// words.
     Deed,
-    /// On an attitude that is said of somebody else, and shared.
+    /// On an attitude that is said of somebody else and shared, or stands behind its goal: the encoder
+    /// looks around the name alone.
     Shared,
     /// On somebody else who acts while the holder is only named.
     Bystander,
@@ -457,7 +458,7 @@ fn with_pattern(
         // A phrase of several words hardly means anything else.
         let idiom = edge.cue.1 - edge.cue.0 >= 3 && matches!(edge.rule, "object" | "pronoun");
         let ground = match edge.kind {
-            _ if matches!(edge.rule, LIKENED | NAMED) => Ground::Shared,
+            _ if matches!(edge.rule, LIKENED | NAMED | RECEIVED) => Ground::Shared,
             _ if changes || idiom => Ground::Deed,
             Kind::Aid if edge.score >= 1.5 => Ground::Deed,
             _ => Ground::Pattern,
