@@ -47,6 +47,43 @@ fn mentions(stage: &EntityStage, document: &Document<'_>) -> Vec<String> {
 }
 
 #[test]
+fn a_name_is_shown_with_its_accents_however_the_text_writes_it() {
+    let stage = stage();
+    for (text, id, name) in [
+        ("Yesterday Erdogan refused it.", "TUR.ERDOGAN", "Recep Tayyip Erdo\u{11f}an"),
+        ("Recep Tayyip Erdogan refused it.", "TUR.ERDOGAN", "Recep Tayyip Erdo\u{11f}an"),
+        ("Recep Tayyip Erdo\u{11f}an refused it.", "TUR.ERDOGAN", "Recep Tayyip Erdo\u{11f}an"),
+        ("Yesterday Erdo\u{11f}an refused it.", "TUR.ERDOGAN", "Recep Tayyip Erdo\u{11f}an"),
+        ("Viktor Orban refused it.", "HUN.ORBAN", "Viktor Orb\u{e1}n"),
+        ("Aleksandar Vucic refused it.", "SRB.VUCIC", "Aleksandar Vu\u{10d}i\u{107}"),
+        ("Lech Walesa refused it.", "POL.WALESA", "Lech Wa\u{142}\u{119}sa"),
+        ("Nicolas Maduro refused it.", "VEN.MADURO", "Nicol\u{e1}s Maduro"),
+    ] {
+        let document = document(text, Some("2024-05-01"));
+        let (mentions, entities) = stage.find(&document);
+        let first = mentions.first().unwrap_or_else(|| panic!("nobody in {text:?}"));
+        let entity = &entities[first.link as usize];
+        assert_eq!((entity.id.as_str(), entity.name.as_str()), (id, name), "{text}");
+        // A target that is written without them is the same.
+        let plain: String = name
+            .chars()
+            .map(|letter| match letter {
+                '\u{11f}' => 'g',
+                '\u{e1}' => 'a',
+                '\u{10d}' | '\u{107}' => 'c',
+                '\u{142}' => 'l',
+                '\u{119}' => 'e',
+                letter => letter,
+            })
+            .collect();
+        for wanted in [name, &plain] {
+            let found = standpoint_document::find_entity(wanted, &entities);
+            assert_eq!(found.map(|found| found.id.as_str()), Some(id), "{wanted}");
+        }
+    }
+}
+
+#[test]
 fn events_are_known_by_the_shape_of_their_names() {
     let stage = stage();
     let cases: &[(&str, &[&str])] = &[
