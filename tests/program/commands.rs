@@ -1,5 +1,7 @@
 //! The commands that move no documents, and how they are told.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::harness::{Folder, command, finish, repository, run};
@@ -94,6 +96,11 @@ fn explain_shows_the_text_and_what_speaks_for_a_stance() {
     assert!(coloured.contains('\u{1b}'));
     let plain = command(&["explain", &article]).env("NO_COLOR", "1").spawn().unwrap();
     assert!(!finish(plain).expect(0).stdout.contains('\u{1b}'));
+    let file = folder.at("explained.txt");
+    assert_eq!(run(&["explain", &article, "-o", &file]).expect(0).stdout, "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), told);
+    let refused = run(&["explain", &article, "-o", &article]).expect(2).stderr;
+    assert!(refused.contains("is read and would be written over"), "{refused}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use standpoint_store::documents::{Kept, Standing};
 use standpoint_store::feed::Passage;
 use standpoint_store::record::{Mention, Stretch};
 
+use crate::language::why_unread;
 use crate::parts::{self, badges};
-use crate::text::{apart, line, side, signed, slice, stretches};
+use crate::text::{apart, line, many, side, signed, slice, stretches};
 
 /// What identifies the passages of a document on a page that may show several.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,15 @@ impl Anchor<'_> {
     pub fn of(&self, key: i64) -> String {
         format!("{}e{key}", self.prefix)
     }
+}
+
+/// A stretch of text that the stages passed over.
+#[derive(Debug, Clone, Copy)]
+pub struct PassedOver {
+    /// Where it stands.
+    pub stretch: Stretch,
+    /// Whether that is for its language, and not because it is furniture of a page.
+    pub is_foreign: bool,
 }
 
 /// A run of text that passages cover, all of which overlap somehow.
@@ -51,6 +61,16 @@ fn regions(passages: &[Passage], length: u32) -> Vec<Region<'_>> {
     regions
 }
 
+/// What a run of the text is.
+#[derive(Clone, Copy)]
+enum Run {
+    /// A region, by its place among them.
+    Region(usize),
+    PassedOver {
+        is_foreign: bool,
+    },
+}
+
 /// What a stretch is.
 #[derive(Clone, Copy)]
 enum Role<'d> {
@@ -60,23 +80,45 @@ enum Role<'d> {
 
 /// The text with entities and passages marked; a note hangs on each passage, seen when it is
 /// pointed at, has the focus, or is tapped.
+///
+/// - `passed_over`: what the stages did not read, where that is known.
 #[must_use]
-pub fn text(text: &str, mentions: &[Mention], passages: &[Passage], anchor: Anchor<'_>) -> Markup {
+pub fn text(
+    text: &str,
+    mentions: &[Mention],
+    passages: &[Passage],
+    passed_over: &[PassedOver],
+    anchor: Anchor<'_>,
+) -> Markup {
     let letters: Vec<char> = text.chars().collect();
     let length = letters.len() as u32;
     let regions = regions(passages, length);
-    let covered: Vec<(Stretch, usize)> =
-        regions.iter().enumerate().map(|(index, region)| (region.stretch, index)).collect();
+    let of_passages =
+        regions.iter().enumerate().map(|(index, region)| (region.stretch, Run::Region(index)));
+    let others = passed_over
+        .iter()
+        .filter(|other| other.stretch.end <= length)
+        .map(|other| (other.stretch, Run::PassedOver { is_foreign: other.is_foreign }));
+    let covered = apart(of_passages.chain(others).collect());
     html! {
         div.text dir="auto" {
-            @for (stretch, region) in stretches(length, &covered) {
-                @match region.map(|index| &regions[index]) {
-                    Some(region) => (passage(&letters, region, mentions, anchor)),
+            @for (stretch, what) in stretches(length, &covered) {
+                @match what {
+                    Some(Run::Region(index)) => (passage(&letters, &regions[index], mentions, anchor)),
+                    Some(Run::PassedOver { is_foreign }) => {
+                        span.passed-over title=(why_passed_over(is_foreign)) {
+                            "~ " (run(&letters, stretch, mentions, &[]))
+                        }
+                    },
                     None => (run(&letters, stretch, mentions, &[])),
                 }
             }
         }
     }
+}
+
+const fn why_passed_over(is_foreign: bool) -> &'static str {
+    if is_foreign { "passed over: in another language" } else { "passed over: furniture of a page" }
 }
 
 fn passage(
@@ -163,8 +205,10 @@ fn called(mention: &Mention) -> String {
 }
 
 /// How to read a text that is marked.
+///
+/// - `has_passed_over`: whether stretches are marked that no stage read.
 #[must_use]
-pub fn legend() -> Markup {
+pub fn legend(has_passed_over: bool) -> Markup {
     html! {
         p.legend.faint {
             "In the text: "
@@ -173,7 +217,9 @@ pub fn legend() -> Markup {
             mark.holder { "who holds the stance" } ", "
             mark.target { "the target" } ", "
             mark.cue { "the words that decide" } "; "
-            span.entity { "others that are named" } "."
+            span.entity { "others that are named" }
+            @if has_passed_over { "; " span.passed-over { "~ passed over" } }
+            "."
         }
     }
 }
@@ -197,7 +243,11 @@ pub fn facts(kept: &Kept) -> Markup {
             }
         }
         @for note in &kept.notes { p.faint { "Note: " (line(note)) } }
-        (standings(&kept.stances))
+        @let why_unread = why_unread(kept.language.as_deref(), &kept.notes);
+        @match why_unread.filter(|_| kept.stances.is_empty()) {
+            Some(why) => p.empty { "No stance was looked for: " (line(&why)) "." },
+            None => (standings(&kept.stances)),
+        }
     }
 }
 
@@ -246,7 +296,7 @@ pub fn copies(kept: &Kept, links: &dyn parts::Links) -> Markup {
     html! {
         @if !kept.copies.is_empty() {
             details.data {
-                summary { "Printed in " (kept.copies.len()) " other documents; counted once" }
+                summary { "Printed in " (many(kept.copies.len() as i64, "other document")) "; counted once" }
                 ul {
                     @for (id, source, title) in &kept.copies {
                         li {

@@ -8,7 +8,8 @@
 //!
 //! Modules in reading order: [`address`] is what stands in a page's address; [`overview`] the
 //! numbers of a page; [`text`], [`charts`] and [`parts`] draw them; [`document`] shows a document;
-//! [`report`] and `pages` put pages
+//! [`language`] what its language may
+//! explain; [`report`] and `pages` put pages
 //! together, with [`frame`], [`filters`], [`correct`] and [`health`]; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
 //! [`openapi`] are for programs.
 
@@ -21,6 +22,7 @@ pub mod export;
 pub mod filters;
 pub mod frame;
 pub mod health;
+pub mod language;
 mod layout;
 pub mod login;
 pub mod openapi;

@@ -154,8 +154,8 @@ impl Site {
                     p #live role="status" aria-live="polite" {}
                     div.columns {
                         div {
-                            (document::legend())
-                            (document::text(&kept.text, &kept.mentions, &passages, anchor))
+                            (document::legend(false))
+                            (document::text(&kept.text, &kept.mentions, &passages, &[], anchor))
                         }
                         aside aria-label="Passages" {
                             section #evidence { h2 { "What shows it" } (feed(&passages, &links, forms)) }

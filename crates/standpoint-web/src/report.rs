@@ -1,5 +1,6 @@
 //! A report: everything of a store on one page that can be mailed and printed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use maud::{Markup, html};
@@ -10,7 +11,7 @@ use standpoint_store::{Filter, Store};
 use thiserror::Error;
 
 use crate::charts::stories;
-use crate::document::{self, Anchor};
+use crate::document::{self, Anchor, PassedOver};
 use crate::frame;
 use crate::overview::{ActorFigure, Overview};
 use crate::parts::{self, Links};
@@ -114,7 +115,7 @@ pub fn write(
             section #time { h2 { "Over time" } (parts::over_time(&overview, &links)) }
             section #evidence {
                 h2 { "What shows it" }
-                (document::legend())
+                (document::legend(false))
                 @for (place, (actor, passages)) in overview.actors.iter().zip(&passages).enumerate() {
                     (evidence_of(place, actor, passages, &links))
                 }
@@ -283,7 +284,7 @@ fn whole(
                 span.faint { (line(&kept.source)) " " (kept.published.as_deref().map(line).unwrap_or_default()) }
             }
             (document::facts(kept))
-            (document::text(&kept.text, &kept.mentions, &passages, Anchor { prefix: &prefix }))
+            (document::text(&kept.text, &kept.mentions, &passages, &[], Anchor { prefix: &prefix }))
             (document::copies(kept, links))
             (document::provenance(kept))
         }
@@ -292,22 +293,29 @@ fn whole(
 
 /// A page with documents alone, each open: what `explain --format html` prints.
 ///
+/// - `passed_over`: what no stage read, by the documents' ids.
+///
 /// # Errors
 ///
 /// [`ReportError`] when the store cannot be read or the page not written.
-pub fn explain(store: &Store, out: &mut impl Write) -> Result<(), ReportError> {
+pub fn explain(
+    store: &Store,
+    passed_over: &BTreeMap<String, Vec<PassedOver>>,
+    out: &mut impl Write,
+) -> Result<(), ReportError> {
     let mut articles = Vec::new();
     for id in documents::ids(store)? {
         if let Some(kept) = documents::document(store, &id)? {
             let passages = feed::of_document(store, &id)?;
             let prefix = format!("d{}", articles.len());
+            let others = passed_over.get(&id).map(Vec::as_slice).unwrap_or_default();
             let title = parts::title(kept.title.as_deref(), kept.path.as_deref().unwrap_or(&id));
             articles.push(html! {
                 article.document {
                     h1 dir="auto" { (title) }
                     (document::facts(&kept))
-                    (document::legend())
-                    (document::text(&kept.text, &kept.mentions, &passages, Anchor { prefix: &prefix }))
+                    (document::legend(!others.is_empty()))
+                    (document::text(&kept.text, &kept.mentions, &passages, others, Anchor { prefix: &prefix }))
                     (document::provenance(&kept))
                 }
             });

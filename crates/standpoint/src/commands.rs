@@ -6,13 +6,14 @@ use anyhow::{Context, Result, anyhow};
 use clap::{ColorChoice, CommandFactory};
 use serde_json::json;
 use standpoint_config::schema;
+use standpoint_connectors::files::is_same_file;
 
 use crate::assemble::Assembly;
 use crate::cli::{
     Cli, Command, ConfigCommand, Evaluate, Explain, ExplainFormat, Graph, GraphFormat,
     PluginCommand, ReportFormat, Validate,
 };
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::explain::explain;
 use crate::kinds::catalogue;
 use crate::plugins::{self, Installed};
@@ -25,7 +26,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Why there is no answer; [`exit::of`](crate::exit::of) says with which code the program ends.
+/// Why there is no answer; [`exit::of`] says with which code the program ends.
 pub(crate) fn answer(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, cli.color),
@@ -125,19 +126,31 @@ fn validate(arguments: &Validate, colour: ColorChoice) -> Result<Exit> {
 }
 
 fn explained(arguments: &Explain, colour: ColorChoice) -> Result<Exit> {
+    if let Some(output) = &arguments.output
+        && is_same_file(&arguments.path, output)
+    {
+        return Err(exit::usage(format!(
+            "{}: is read and would be written over; name another file with -o",
+            output.display()
+        )));
+    }
     let assembly = Assembly::of(&arguments.pipeline)?;
     let stages = assembly.stages(&arguments.target)?;
     let documents = run::read(&arguments.path, &assembly)?;
     let read = documents.len();
     let documents = run::annotate(documents, stages, &assembly)?;
-    match arguments.format {
-        ExplainFormat::Html => drop(print(&report::explained(&documents, &assembly.maker())?)?),
+    let told = match arguments.format {
+        ExplainFormat::Html => report::explained(&documents, &assembly.maker())?,
         ExplainFormat::Text => {
-            let style = Style::of_stdout(colour);
-            for document in &documents {
-                print(&format!("{}\n", explain(document, style)))?;
-            }
+            let to_file = arguments.output.is_some();
+            let style = if to_file { Style::of_file(colour) } else { Style::of_stdout(colour) };
+            documents.iter().map(|document| format!("{}\n", explain(document, style))).collect()
         }
+    };
+    match &arguments.output {
+        Some(path) => std::fs::write(path, told)
+            .with_context(|| format!("cannot write to {}", path.display()))?,
+        None => drop(print(&told)?),
     }
     Ok(if documents.is_empty() || documents.len() < read { Exit::SomeFailed } else { Exit::Done })
 }

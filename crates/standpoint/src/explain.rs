@@ -3,6 +3,8 @@
 
 use standpoint_document::{Document, Evidence, Span, StanceTarget, Time, Voice, sentence};
 
+use standpoint_web::language::why_unread;
+
 use crate::style::{Paint, Style, harmless, harmless_character};
 
 /// What is said about how to read the text.
@@ -21,6 +23,10 @@ struct Piece<'d> {
 pub(crate) fn explain(document: &Document<'_>, style: Style) -> String {
     let pieces = pieces(document);
     let mut out = format!("{}\n\n", style.paint(Paint::Faint, LEGEND));
+    if let Some(why) = why_unlooked(document) {
+        let told = format!("No stance was looked for: {}.", harmless(&why));
+        out.extend([style.paint(Paint::Faint, &told).as_str(), "\n\n"]);
+    }
     for (index, sentence) in document.sentences().iter().enumerate() {
         if index > 0 && sentence.has(sentence::PARAGRAPH) {
             out.push('\n');
@@ -49,6 +55,12 @@ pub(crate) fn explain(document: &Document<'_>, style: Style) -> String {
         }
     }
     out
+}
+
+/// Why no stance was looked for, where its language may be why.
+pub(crate) fn why_unlooked(document: &Document<'_>) -> Option<String> {
+    let is_judged = !document.stance().is_empty();
+    why_unread(document.language(), document.notes()).filter(|_| !is_judged)
 }
 
 fn pieces<'d>(document: &'d Document<'_>) -> Vec<Piece<'d>> {
@@ -214,5 +226,18 @@ mod tests {
             -0.60 Kazakhstan → Russia (86% sure) author's voice, present, refusal
         ~ Leave a reply
         ");
+    }
+
+    #[test]
+    fn where_its_language_may_be_why_no_stance_was_looked_for_it_is_told() {
+        let mut document = Document::new("d", "Astana ha rifiutato.").unwrap();
+        document.set_language("it");
+        let plain = Style { colour: false, width: 80 };
+        assert!(!explain(&document, plain).contains("Italian"), "nothing was skipped");
+        document.add_note(standpoint_engine::skipped_note("stance"));
+        let told = explain(&document, plain);
+        let why = "No stance was looked for: the text was taken for Italian (`it`), and the stage \
+                   stance did not read it, by its `when`.";
+        assert!(told.contains(why), "{told}");
     }
 }

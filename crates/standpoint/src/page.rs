@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use standpoint_connectors::stream::Printer;
 use standpoint_document::{Document, Evidence, Span, Stance, StanceLabel, TargetStance};
 
+use crate::explain::why_unlooked;
 use crate::style::{harmless, harmless_character};
 
 /// What stands before the documents. The tags that close it may be left out in HTML, so that
@@ -52,7 +53,13 @@ fn article(document: &Document<'_>) -> Markup {
                     li dir="auto" { (fact) }
                 }
             }
-            @if document.stance().is_empty() { p { "No stance was looked for." } }
+            @if document.stance().is_empty() {
+                p {
+                    "No stance was looked for"
+                    @if let Some(why) = why_unlooked(document) { ": " (harmless(&why)) }
+                    "."
+                }
+            }
             @for target in document.stance() { (toward(document, target)) }
             @for note in document.notes() { p.note { "Note: " (harmless(note)) } }
             details {

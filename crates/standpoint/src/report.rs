@@ -1,5 +1,6 @@
 //! `report`: result lines or a store, as one page.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -8,9 +9,11 @@ use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
 use standpoint_connectors::files::{is_same_file, with_causes};
 use standpoint_connectors::jsonl::Maker;
-use standpoint_document::Document;
+use standpoint_document::{Document, Span, sentence};
+use standpoint_store::record::Stretch;
 use standpoint_store::{Place, Record, Server, Store, figures};
 use standpoint_web::address::Query;
+use standpoint_web::document::PassedOver;
 use standpoint_web::report::{self, Contents};
 
 use crate::cli;
@@ -93,9 +96,32 @@ pub(crate) fn explained(documents: &[Document<'_>], maker: &Maker) -> Result<Str
     let record = |document| Record::of(document, &maker.pipeline, &maker.version);
     let records: Vec<Record> = documents.iter().map(record).collect();
     keep(&mut store, &records)?;
+    let passed_over: BTreeMap<String, Vec<PassedOver>> = documents
+        .iter()
+        .map(|document| (document.id().to_owned(), passed_over(document)))
+        .collect();
     let mut page = Vec::new();
-    report::explain(&store, &mut page)?;
+    report::explain(&store, &passed_over, &mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// The sentences that no stage read.
+fn passed_over(document: &Document<'_>) -> Vec<PassedOver> {
+    let (mut at, mut letters) = (0, 0);
+    // Sentences are in order, so every letter is counted once.
+    let mut place = |offset: u32| {
+        letters += document.slice(Span::new(at, offset)).chars().count() as u32;
+        at = offset;
+        letters
+    };
+    let sentences = document.sentences().iter();
+    sentences
+        .filter(|sentence| sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN))
+        .map(|sentence| PassedOver {
+            stretch: Stretch { start: place(sentence.span.start), end: place(sentence.span.end) },
+            is_foreign: sentence.has(sentence::FOREIGN),
+        })
+        .collect()
 }
 
 /// What people corrected, a line each.

@@ -51,6 +51,11 @@ impl Style {
         Self { colour: wants_colour(choice, stdout().is_terminal()), width: terminal_width() }
     }
 
+    /// For a file, which is coloured only where somebody asks for it.
+    pub(crate) fn of_file(choice: ColorChoice) -> Self {
+        Self { colour: wants_colour(choice, false), width: terminal_width() }
+    }
+
     /// For standard error.
     pub(crate) fn of_stderr(choice: ColorChoice) -> Self {
         Self { colour: wants_colour(choice, stderr().is_terminal()), width: terminal_width() }
@@ -85,6 +90,12 @@ fn terminal_width() -> usize {
 pub(crate) fn harmless(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     words.chars().map(harmless_character).collect()
+}
+
+/// So many of something, whose plural ends in an s.
+pub(crate) fn many(number: impl Into<u64>, what: &str) -> String {
+    let number = number.into();
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// One character made fit for a terminal, white space excepted.

@@ -7,6 +7,7 @@ use standpoint_document::{Degree, Document, Evidence, Stance, TargetStance};
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::explain::why_unlooked;
 use crate::style::{Paint, Style, fit, harmless, shorten};
 
 /// Columns before a row.
@@ -27,7 +28,10 @@ pub(crate) fn table(document: &Document<'_>, style: Style) -> String {
     let mut out = String::new();
     heading(&mut out, document, style);
     if document.stance().is_empty() {
-        line(&mut out, "  no stance was looked for");
+        match why_unlooked(document) {
+            Some(why) => line(&mut out, &format!("  no stance was looked for: {}", harmless(&why))),
+            None => line(&mut out, "  no stance was looked for"),
+        }
     }
     for target in document.stance() {
         stances(&mut out, document, target, style);
@@ -259,6 +263,15 @@ mod tests {
             .unwrap();
         document.add_note("sentiment: skipped by `when`");
         document
+    }
+
+    #[test]
+    fn the_language_is_told_where_it_may_be_why_nothing_was_looked_for() {
+        let mut document = Document::new("d", "Astana ha rifiutato.").unwrap();
+        document.set_language("it");
+        document.add_note(standpoint_engine::skipped_note("stance"));
+        let told = table(&document, Style { colour: false, width: 80 });
+        assert!(told.contains("looked for: the text was taken for Italian (`it`)"), "{told}");
     }
 
     fn drawn(width: usize) -> String {

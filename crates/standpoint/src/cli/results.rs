@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::{PipelineChoice, ReportFormat};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    standpoint explain article.txt\n  \
+    standpoint explain article.txt --format html -o article.html")]
 pub(crate) struct Explain {
     /// The document; `-` is standard input.
     #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -22,6 +25,10 @@ pub(crate) struct Explain {
     /// How to print it.
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub(crate) format: ExplainFormat,
+
+    /// The file to write; standard output if left out.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
