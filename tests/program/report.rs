@@ -106,6 +106,45 @@ fn a_document_is_explained_on_a_page() {
     for part in ["<mark class=\"holder\"", "class=\"evidence against\"", "</html>"] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    assert!(!page.contains("passed over"), "nothing was");
+}
+
+#[test]
+fn an_explained_page_shows_what_no_stage_read_and_why() {
+    let folder = Folder::new();
+    let text = "Yesterday Kazakhstan condemned Russia, and said so to the ministers of the region. It was \
+                the first of its kind, and they are to meet again at the end of this month.\n\n\
+                T\u{fa} voto no ser\u{e1} publicado hasta que los jueces del concurso lo revisen con calma.\n\n\
+                Subscribe to our newsletter\n";
+    let article = folder.write("a.txt", text);
+    let file = folder.at("a.html");
+    run(&["explain", &article, "--format", "html", "-o", &file]).expect(0);
+    let page = fs::read_to_string(&file).unwrap();
+    for (begin, why) in [
+        ("~ T\u{fa} voto", "in another language"),
+        ("~ Subscribe to our newsletter", "furniture of a page"),
+    ] {
+        let marked = format!("<span class=\"passed-over\" title=\"passed over: {why}\">{begin}");
+        assert!(page.contains(&marked), "{marked}: {page}");
+    }
+    assert!(
+        page.contains("<span class=\"passed-over\">~ passed over</span>"),
+        "the legend says how"
+    );
+    assert!(!page.contains("~ Yesterday"));
+}
+
+#[test]
+fn a_text_in_another_language_says_that_this_is_why_nobody_stands_in_it() {
+    let folder = Folder::new();
+    let text =
+        "Il ministro ha detto che le trattative sono state utili e che non sarebbero finite.";
+    let article = folder.write("a.txt", text);
+    let why = "No stance was looked for: the text was taken for Italian (`it`), and the";
+    for format in ["text", "html"] {
+        let ran = run(&["explain", &article, "--format", format]).expect(0).stdout;
+        assert!(ran.contains(why), "{format}: {ran}");
+    }
 }
 
 #[test]
@@ -155,7 +194,7 @@ fn other_versions_of_the_stages_are_told_and_what_people_said_stays() {
 fn what_is_not_read_again_is_told_and_what_cannot_be_read_is_named() {
     let folder = Folder::new();
     let (pipeline, path) = kept(&folder, "Kazakhstan condemned Russia.");
-    let passed_over = "1 passed over: these versions of the stages have read them";
+    let passed_over = "1 passed over: these versions of the stages have read it";
     let same = run(&["reprocess", "-c", &pipeline]).expect(0).stdout;
     assert!(same.contains(&format!("{passed_over}\n")), "{same}");
     // Other settings of the same stages.
@@ -165,7 +204,8 @@ fn what_is_not_read_again_is_told_and_what_cannot_be_read_is_named() {
     assert_ne!(other, text);
     fs::write(&pipeline, other).unwrap();
     let told = run(&["reprocess", "-c", &pipeline]).expect(0).stdout;
-    let hint = ", 1 of them under another pipeline file, whose settings may differ; `--all` reads";
+    let hint =
+        ", 1 of them under another pipeline file, whose settings may differ; `--all` reads it";
     assert!(told.contains(&format!("{passed_over}{hint}")), "{told}");
     let json = run(&["reprocess", "-c", &pipeline, "--format", "json"]).expect(0).results();
     let counted = (&json[0]["documents"], &json[0]["passed_over"], &json[0]["of_other_settings"]);
@@ -180,7 +220,7 @@ fn what_is_not_read_again_is_told_and_what_cannot_be_read_is_named() {
     let id: String = store.query_row("SELECT id FROM document", [], |row| row.get(0)).unwrap();
     let ran = run(&["reprocess", "-c", &pipeline]).expect(3);
     assert!(
-        ran.stdout.contains("1 cannot be read from the store and stay as they are"),
+        ran.stdout.contains("1 document cannot be read from the store and stays as it is"),
         "{}",
         ran.stdout
     );

@@ -25,6 +25,7 @@ use standpoint_engine::{Sink, Source};
 use self::engine::{ENGINES, engine};
 use crate::cli::QuarantineCommand;
 use crate::exit::Exit;
+use crate::style::many;
 
 /// The name of the source that stands in place of the file's own.
 pub(crate) const SOURCE: &str = "cluster";
@@ -168,16 +169,17 @@ impl Cluster {
     pub(crate) fn text(&self) -> String {
         let connected = if self.connected { "connected" } else { "its server is away" };
         let mut text = format!(
-            "cluster    stream {}, {connected}; {} documents wait, the oldest for {}\n\
-             worker     {} held, {} acknowledged, {} recognised, {} tried again, {} dead letters\n",
+            "cluster    stream {}, {connected}; {} {}, the oldest for {}\n\
+             worker     {} held, {} acknowledged, {} recognised, {} tried again, {}\n",
             self.stream,
-            self.pending,
+            many(self.pending, "document"),
+            if self.pending == 1 { "waits" } else { "wait" },
             humantime::format_duration(std::time::Duration::from_secs(self.oldest_ms / 1000)),
             self.held,
             self.acknowledged,
             self.recognised,
             self.retried,
-            self.dead_lettered,
+            many(self.dead_lettered, "dead letter"),
         );
         if !self.partitions.is_empty() {
             let named: Vec<String> = self.partitions.iter().map(u32::to_string).collect();

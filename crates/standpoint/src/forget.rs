@@ -18,7 +18,7 @@ use crate::exit::{self, Exit};
 use crate::pipeline_file::{
     inboxes_of, ledger_of, paths_of, pipeline_file, read_limits, servers_of,
 };
-use crate::style::harmless;
+use crate::style::{harmless, many};
 
 /// Answers the command with what is to be printed.
 ///
@@ -100,7 +100,7 @@ impl Told {
         match forgotten {
             Forgotten::Deleted(path) => self.say(&format!("{}: deleted", path.display())),
             Forgotten::Records(path, count) => {
-                self.say(&format!("{}: {count} records deleted", path.display()));
+                self.say(&format!("{}: {} deleted", path.display(), many(*count, "record")));
             }
             Forgotten::Left(path) => {
                 self.is_left = true;

@@ -11,6 +11,7 @@ use standpoint_connectors::ledger::inspect::{self, Entry, Finding};
 use crate::cli::{self, LedgerCommand, ReportFormat};
 use crate::exit::Exit;
 use crate::pipeline_file::pipeline_file;
+use crate::style::many;
 
 /// Answers one of the commands with what is to be printed.
 ///
@@ -62,10 +63,12 @@ fn report(findings: &[Finding], format: ReportFormat) -> String {
         let path = path.display();
         let verdict = problem.as_deref().unwrap_or("whole");
         // Infallible: a String takes whatever is written.
-        let _ = writeln!(told, "{path}: {records} records, {ids} ids, {bytes} bytes: {verdict}");
+        let (records, ids) = (many(*records, "record"), many(*ids, "id"));
+        let _ = writeln!(told, "{path}: {records}, {ids}, {}: {verdict}", many(*bytes, "byte"));
     }
     let problems = findings.iter().filter(|finding| finding.problem.is_some()).count();
-    let _ = writeln!(told, "{} files, {problems} with something to tell", findings.len());
+    let files = many(findings.len() as u64, "file");
+    let _ = writeln!(told, "{files}, {problems} with something to tell");
     told
 }
 

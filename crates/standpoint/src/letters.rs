@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{QuarantineCommand, ReportFormat, Which};
 use crate::exit::{self, Exit};
-use crate::style::harmless;
+use crate::style::{harmless, many};
 
 /// Answers one of the commands with what is to be printed.
 ///
@@ -132,8 +132,8 @@ fn list(letters: &[Letter], format: ReportFormat) -> String {
 fn line(letter: &Letter) -> String {
     let id = letter.id.as_deref().map_or("without an id".to_owned(), harmless);
     let (stage, reason) = (harmless(&letter.stage), harmless(&letter.reason));
-    let (number, bytes, time) = (letter.number, letter.bytes, time(letter));
-    format!("{number}  ({bytes} bytes, {time}, {id})\n    {stage}: {reason}\n")
+    let (number, bytes, time) = (letter.number, many(letter.bytes, "byte"), time(letter));
+    format!("{number}  ({bytes}, {time}, {id})\n    {stage}: {reason}\n")
 }
 
 fn as_json(letter: &Letter) -> Value {

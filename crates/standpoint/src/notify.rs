@@ -12,6 +12,8 @@ use standpoint_engine::{Shutdown, Stats};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use crate::style::many;
+
 /// How often the manager hears of the documents, and the longest until it hears of a stop.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -66,7 +68,8 @@ impl Notifier {
             }
             let counts = stats.snapshot();
             let (done, failed, waiting) = (counts.done, counts.failed, counts.in_flight);
-            let told = format!("{done} documents done, {failed} failed, {waiting} in flight");
+            let done = many(done, "document");
+            let told = format!("{done} done, {failed} failed, {waiting} in flight");
             self.tell(&format!("WATCHDOG=1\nSTATUS={told}"));
         }
     }

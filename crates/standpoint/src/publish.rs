@@ -9,6 +9,7 @@ use crate::cli;
 use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::run::{ending, execute, inputs, teller, was_stopped};
+use crate::style::many;
 
 /// Reads what is given, as `run` does, and publishes each document instead of reading it through.
 pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
@@ -29,8 +30,7 @@ pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
         limits: assembly.limits(),
     };
     let summary = execute(pipeline, &progress, None)?;
-    let done = summary.counts.done;
-    progress.say(&format!("{done} document{} published", if done == 1 { "" } else { "s" }));
+    progress.say(&format!("{} published", many(summary.counts.done, "document")));
     Ok(match ending(&summary, &progress, |_| false) {
         Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
         exit => exit,

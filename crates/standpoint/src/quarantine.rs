@@ -13,7 +13,7 @@ use crate::cli::{QuarantineCommand, ReportFormat, Which};
 use crate::cluster;
 use crate::exit::{self, Exit};
 use crate::pipeline_file::{cluster_settings, inbox_of, pipeline_file, read_limits};
-use crate::style::harmless;
+use crate::style::{harmless, many};
 
 /// Answers one of the commands with what is to be printed.
 ///
@@ -175,7 +175,8 @@ fn line(entry: &Entry) -> String {
         }
         Err(error) => ("since when is not known".to_owned(), unreadable(error)),
     };
-    format!("{}  ({} bytes, {facts})\n    {found}\n", shown(&entry.path), entry.bytes)
+    let bytes = many(entry.bytes, "byte");
+    format!("{}  ({bytes}, {facts})\n    {found}\n", shown(&entry.path))
 }
 
 fn as_json(entry: &Entry) -> serde_json::Value {

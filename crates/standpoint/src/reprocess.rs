@@ -24,7 +24,7 @@ use crate::assemble::Assembly;
 use crate::cli::{self, PipelineChoice, ReportFormat};
 use crate::exit::{self, Exit};
 use crate::run::{self, Documents};
-use crate::style::harmless;
+use crate::style::{harmless, many};
 
 /// A score that moved by less is told by no one.
 const LEAST_MOVE: f64 = 0.1;
@@ -208,8 +208,9 @@ impl Tally {
         if self.passed_over > 0 {
             let _ = write!(
                 told,
-                "{} passed over: these versions of the stages have read them",
-                self.passed_over
+                "{} passed over: these versions of the stages have read {}",
+                self.passed_over,
+                if self.passed_over == 1 { "it" } else { "them" }
             );
             let others = self.of_other_settings;
             let _ = match others {
@@ -217,24 +218,25 @@ impl Tally {
                 _ => writeln!(
                     told,
                     ", {others} of them under another pipeline file, whose settings may differ; \
-                     `--all` reads them again, too"
+                     `--all` reads {} again, too",
+                    if others == 1 { "it" } else { "them" }
                 ),
             };
         }
         if self.unreadable > 0 {
+            let (stay, them) = if self.unreadable == 1 {
+                ("stays as it is", "it")
+            } else {
+                ("stay as they are", "them")
+            };
+            let unreadable = many(self.unreadable, "document");
             let _ = writeln!(
                 told,
-                "{} cannot be read from the store and stay as they are; the log names them",
-                self.unreadable
+                "{unreadable} cannot be read from the store and {stay}; the log names {them}"
             );
         }
         told
     }
-}
-
-/// So many of something, whose plural ends in an s.
-fn many(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What changed in a document.
@@ -439,6 +441,23 @@ mod tests {
     fn one_is_told_as_one() {
         let tally = Tally { documents: 1, changed: 1, appeared: 1, ..Tally::default() };
         insta::assert_snapshot!(tally.text(false), @"1 document read again, 1 changed: 1 stance appeared, 0 vanished, 0 with another label, 0 moved");
+    }
+
+    #[test]
+    fn one_that_is_left_is_told_as_one() {
+        let one = Tally { passed_over: 1, of_other_settings: 1, unreadable: 1, ..Tally::default() };
+        insta::assert_snapshot!(one.text(false), @r"
+        0 documents read again, 0 changed: 0 stances appeared, 0 vanished, 0 with another label, 0 moved
+        1 passed over: these versions of the stages have read it, 1 of them under another pipeline file, whose settings may differ; `--all` reads it again, too
+        1 document cannot be read from the store and stays as it is; the log names it
+        ");
+        let more =
+            Tally { passed_over: 3, of_other_settings: 1, unreadable: 2, ..Tally::default() };
+        insta::assert_snapshot!(more.text(false), @r"
+        0 documents read again, 0 changed: 0 stances appeared, 0 vanished, 0 with another label, 0 moved
+        3 passed over: these versions of the stages have read them, 1 of them under another pipeline file, whose settings may differ; `--all` reads it again, too
+        2 documents cannot be read from the store and stay as they are; the log names them
+        ");
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::page::PagePrinter;
 use crate::progress::Progress;
 use crate::server::Server;
 use crate::signals;
-use crate::style::Style;
+use crate::style::{Style, many};
 use crate::table::TablePrinter;
 use crate::targets;
 use crate::watch::Watch;
@@ -242,10 +242,12 @@ pub(crate) fn ending(
     }
     let counts = &summary.counts;
     if was_stopped(summary) {
-        progress.say(&format!("stopped: {} documents were not finished", counts.returned));
+        let were = if counts.returned == 1 { "was" } else { "were" };
+        let returned = many(counts.returned, "document");
+        progress.say(&format!("stopped: {returned} {were} not finished"));
     }
     if counts.failed > 0 {
-        progress.say(&format!("{} of {} documents failed", counts.failed, counts.read));
+        progress.say(&format!("{} of {} failed", counts.failed, many(counts.read, "document")));
         return Exit::SomeFailed;
     }
     Exit::Done

@@ -18,7 +18,7 @@ use self::rate::{Lately, Rate};
 use crate::cluster::{self, Cluster};
 use crate::console;
 use crate::reload::Configuration;
-use crate::style::{columns, row};
+use crate::style::{columns, many, row};
 
 /// The version of [`Status`] as JSON.
 pub(crate) const VERSION: u32 = 1;
@@ -432,7 +432,7 @@ impl Status {
         let mut text = format!(
             "pipeline   {}, generation {} since {}\nprogram    {}\nstarted    {} ({uptime} ago)\nready      {ready}\n\
              documents  {} read, {} done, {} failed, {} returned\n\
-             in flight  {} documents of {} bytes, the oldest for {}\n",
+             in flight  {} of {}, the oldest for {}\n",
             self.pipeline,
             self.generation,
             self.loaded,
@@ -442,8 +442,8 @@ impl Status {
             documents.done,
             documents.failed,
             documents.returned,
-            documents.in_flight,
-            documents.bytes_in_flight,
+            many(documents.in_flight, "document"),
+            many(documents.bytes_in_flight, "byte"),
             humantime::format_duration(Duration::from_millis(documents.oldest_in_flight_ms)),
         );
         if let Some(per_second) = documents.lately.per_second() {
@@ -455,8 +455,8 @@ impl Status {
             );
         }
         if documents.unrouted > 0 {
-            let unrouted = documents.unrouted;
-            let _ = writeln!(text, "unrouted   {unrouted} documents, which no route takes");
+            let unrouted = many(documents.unrouted, "document");
+            let _ = writeln!(text, "unrouted   {unrouted}, which no route takes");
         }
         if let Some(cluster) = &self.cluster {
             text.push_str(&cluster.text());

@@ -11,7 +11,7 @@ use crate::cli;
 use crate::control;
 use crate::exit::Exit;
 use crate::status::Status;
-use crate::style::{columns, row};
+use crate::style::{columns, many, row};
 
 /// Clears a terminal and goes to its upper left corner.
 const CLEAR: &str = "\x1b[H\x1b[2J";
@@ -54,11 +54,11 @@ fn table(before: &Status, now: &Status, seconds: f64) -> String {
     let (documents, earlier) = (&now.documents, &before.documents);
     let ready = if now.ready { "ready".to_owned() } else { now.reasons.join("; ") };
     let mut text = format!(
-        "{}  generation {}  {ready}\nin flight {} documents, {} bytes, the oldest for {}\n",
+        "{}  generation {}  {ready}\nin flight {}, {}, the oldest for {}\n",
         now.pipeline,
         now.generation,
-        documents.in_flight,
-        documents.bytes_in_flight,
+        many(documents.in_flight, "document"),
+        many(documents.bytes_in_flight, "byte"),
         humantime::format_duration(Duration::from_millis(documents.oldest_in_flight_ms)),
     );
     if let Some(refused) = &now.config_reload_failed {

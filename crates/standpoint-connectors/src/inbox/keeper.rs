@@ -534,10 +534,7 @@ impl PendingFile {
         }
         let reason = match tally.failures.first() {
             Some((_, only)) if tally.documents == 1 => only.clone(),
-            _ => format!(
-                "{} of its {} documents failed; the others are in the sinks",
-                tally.failed, tally.documents
-            ),
+            _ => some_failed(tally.failed, tally.documents),
         };
         let mut told = Reason::new(&self.source, reason);
         told.failed = tally.failed;
@@ -549,6 +546,33 @@ impl PendingFile {
 }
 
 /// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
+/// What is said of a file some of whose documents failed, or all of them.
+fn some_failed(failed: u64, documents: u64) -> String {
+    let others = match documents.saturating_sub(failed) {
+        0 => return format!("all of its {documents} documents failed"),
+        1 => "the other one is",
+        _ => "the others are",
+    };
+    format!("{failed} of its {documents} documents failed; {others} in the sinks")
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_failed_is_told_with_whoever_did_not() {
+        let cases = [
+            (2, 2, "all of its 2 documents failed"),
+            (1, 2, "1 of its 2 documents failed; the other one is in the sinks"),
+            (2, 5, "2 of its 5 documents failed; the others are in the sinks"),
+        ];
+        for (failed, documents, expected) in cases {
+            assert_eq!(some_failed(failed, documents), expected);
+        }
+    }
 }

@@ -83,7 +83,7 @@ async fn a_file_whose_records_all_fail_is_quarantined_whole() {
     house.run(|_| Outcome::Done).await;
     assert_eq!(house.files(), ["quarantine/a.jsonl"]);
     let reason = house.reason("a.jsonl");
-    assert_eq!(reason["reason"], "2 of its 2 documents failed; the others are in the sinks");
+    assert_eq!(reason["reason"], "all of its 2 documents failed");
     assert_eq!(reason["failures"][0], "news: line 1, column 1: expected value");
 }
 
