@@ -26,8 +26,8 @@ const CHECKSUM_SEED: u64 = 0x5350_4c49_4e45_4152;
 /// class, then for each row the gap to the bucket before it as a LEB128 number (the first counts
 /// from -1, so a gap is never 0), then one `i8` per row and class, then the checksum `u64` of all
 /// that precedes it. The checksum finds damage, not forgery.
-// Invariant: the rows are as many as the set bits, and `before` of a block counts the bits of all
-// earlier blocks, so every row index that `row_of` makes is inside `rows`.
+// Invariant: the rows are as many as the set bits, and a block knows how many bits are set in all
+// earlier ones, so every row index that `row_of` makes is inside `rows`.
 #[derive(Clone, PartialEq)]
 pub struct LinearModel<const C: usize> {
     bits: u32,
@@ -39,13 +39,39 @@ pub struct LinearModel<const C: usize> {
     rows: Vec<[i8; C]>,
 }
 
-/// Sixty-four neighbouring buckets.
+/// Eight neighbouring buckets: in the lowest byte, bit `i` is set when bucket `i` of them has a row;
+/// above it stands how many rows all earlier blocks have.
+///
+/// So few buckets that a table counts the bits of a byte: not every processor that we are built for
+/// counts them by itself, and counting those of a long word takes longer than all else here.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Block {
-    /// Bit `i` is set when bucket `i` of the block has a row.
-    present: u64,
-    /// How many rows all earlier blocks have.
-    before: u32,
+struct Block(u32);
+
+/// How many buckets a block has.
+const BLOCK: u32 = 8;
+
+/// How many bits of each byte are set.
+static ONES: [u8; 256] = {
+    let mut ones = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        ones[byte] = (byte as u8).count_ones() as u8;
+        byte += 1;
+    }
+    ones
+};
+
+impl Block {
+    /// Where the row of a bucket of the block is, if it has one.
+    #[inline]
+    fn row(self, bucket: u32) -> Option<usize> {
+        let bit = 1 << (bucket % BLOCK);
+        if self.0 & bit == 0 {
+            return None;
+        }
+        let inside = ONES[(self.0 & (bit - 1)) as usize];
+        Some((self.0 >> BLOCK) as usize + usize::from(inside))
+    }
 }
 
 impl<const C: usize> LinearModel<C> {
@@ -177,6 +203,16 @@ impl<const C: usize> LinearModel<C> {
         sums
     }
 
+    /// Adds sums of weights to `scores`, for whoever adds up rows by himself.
+    ///
+    /// - `sums`: in steps of the weights, as [`row`](Self::row) gives them.
+    #[inline]
+    pub fn add_sums(&self, sums: &[f32; C], scores: &mut [f32; C]) {
+        for ((score, sum), scale) in scores.iter_mut().zip(sums).zip(self.scales) {
+            *score += sum * scale;
+        }
+    }
+
     /// Steps as log-odds.
     #[must_use]
     #[inline]
@@ -227,12 +263,11 @@ impl<const C: usize> LinearModel<C> {
         self.temperature
     }
 
-    /// The weights of a fact in steps, all zero for one that has none: for facts that come again
-    /// and again.
+    /// The weights of a fact in steps, where it has any: for facts that come again and again.
     #[must_use]
     #[inline]
-    pub fn row(&self, fact: Feature) -> [i8; C] {
-        self.row_of((fact.as_u64() >> 32) as u32).copied().unwrap_or([0; C])
+    pub fn row(&self, fact: Feature) -> Option<[i8; C]> {
+        self.row_of((fact.as_u64() >> 32) as u32).copied()
     }
 
     /// How many buckets carry weights.
@@ -244,19 +279,14 @@ impl<const C: usize> LinearModel<C> {
     #[inline]
     fn row_of(&self, half: u32) -> Option<&[i8; C]> {
         let bucket = half >> (32 - self.bits);
-        let block = self.blocks.get((bucket / 64) as usize)?;
-        let bit = 1_u64 << (bucket % 64);
-        if block.present & bit == 0 {
-            return None;
-        }
-        let inside = (block.present & (bit - 1)).count_ones();
-        self.rows.get((block.before + inside) as usize)
+        let block = self.blocks.get((bucket / BLOCK) as usize)?;
+        self.rows.get(block.row(bucket)?)
     }
 
     /// The buckets that have a row, in order.
     fn buckets(&self) -> impl Iterator<Item = u32> + '_ {
-        (0_u32..).step_by(64).zip(&self.blocks).flat_map(|(first, block)| {
-            (0..64).filter(|bit| block.present >> bit & 1 == 1).map(move |bit| first + bit)
+        (0_u32..).step_by(BLOCK as usize).zip(&self.blocks).flat_map(|(first, block)| {
+            (0..BLOCK).filter(|bit| block.0 >> bit & 1 == 1).map(move |bit| first + bit)
         })
     }
 }
@@ -272,17 +302,7 @@ pub struct Adder<'m, const C: usize> {
 impl<const C: usize> Adder<'_, C> {
     /// Adds what the facts come to, as [`LinearModel::add`] does.
     pub fn add_to(self, scores: &mut [f32; C]) {
-        for ((score, sum), scale) in scores.iter_mut().zip(self.sums).zip(self.model.scales) {
-            *score += sum * scale;
-        }
-    }
-
-    /// Adds a fact by its row, which [`LinearModel::row`] gave.
-    #[inline]
-    pub fn add_row(&mut self, row: [i8; C], value: f32) {
-        for (sum, weight) in self.sums.iter_mut().zip(row) {
-            *sum += value * f32::from(weight);
-        }
+        self.model.add_sums(&self.sums, scores);
     }
 
     #[inline]
@@ -422,14 +442,15 @@ fn checked_body(bytes: &[u8]) -> Result<&[u8], LoadError> {
 
 /// - `buckets`: rising and below 2^`bits`.
 fn blocks_of(buckets: &[u32], bits: u32) -> Vec<Block> {
-    let mut blocks = vec![Block::default(); (1_usize << bits).div_ceil(64)];
+    let mut blocks = vec![Block::default(); (1_u32 << bits).div_ceil(BLOCK) as usize];
     for bucket in buckets {
-        blocks[(bucket / 64) as usize].present |= 1 << (bucket % 64);
+        blocks[(bucket / BLOCK) as usize].0 |= 1 << (bucket % BLOCK);
     }
     let mut before = 0;
     for block in &mut blocks {
-        block.before = before;
-        before += block.present.count_ones();
+        let present = block.0;
+        block.0 |= before << BLOCK;
+        before += present.count_ones();
     }
     blocks
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use standpoint_linear::{Adder, Facts, Feature, Features, LinearModel};
+use standpoint_linear::{Facts, Feature, Features, LinearModel};
 
 use crate::polarity::tally;
 use crate::words::{Kind, Word};
@@ -83,8 +83,19 @@ impl WordFacts for Features {
     }
 }
 
+/// What a fact weighs for each class, in steps of the model's weights, and a fourth number that is
+/// always zero: four are added at once.
+type Row = [f32; 4];
+
+const NOTHING: Row = [0.0; 4];
+
+fn wide(row: [i8; 3]) -> Row {
+    let [negative, neutral, positive] = row.map(f32::from);
+    [negative, neutral, positive, 0.0]
+}
+
 /// What a word weighs in each role.
-pub(crate) type Rows = [[i8; 3]; Role::ALL.len()];
+pub(crate) type Rows = [Row; Role::ALL.len()];
 
 /// Words by their stems, with what they weigh; a new word takes the place of an old one.
 pub(crate) type Weighed = Vec<Option<(Feature, Rows)>>;
@@ -110,47 +121,58 @@ pub(crate) fn weigh(
     };
     weighed.resize(WEIGHED, None);
     rows.clear();
-    rows.extend(words.iter().map(|word| {
+    for word in words {
         let slot = &mut weighed[word.stem.as_u64() as usize % WEIGHED];
-        match slot {
-            Some((known, rows)) if *known == word.stem => *rows,
-            _ => {
-                let rows = NAMESPACES.map(|namespace| model.row(namespace.and(word.stem)));
-                *slot = Some((word.stem, rows));
-                rows
-            }
+        if !matches!(slot, Some((known, _)) if *known == word.stem) {
+            let row = |namespace: Feature| model.row(namespace.and(word.stem));
+            let rows = NAMESPACES.map(|namespace| row(namespace).map_or(NOTHING, wide));
+            *slot = Some((word.stem, rows));
         }
-    }));
+        rows.extend(slot.as_ref().map(|(_, rows)| rows));
+    }
 }
 
 /// Adds up what facts weigh; words were weighed before.
 #[derive(Debug)]
 pub(crate) struct Scale<'m> {
-    adder: Adder<'m, 3>,
+    model: &'m LinearModel<3>,
     rows: &'m [Rows],
+    sums: Row,
 }
 
 impl<'m> Scale<'m> {
     pub(crate) const fn new(model: &'m LinearModel<3>, rows: &'m [Rows]) -> Self {
-        Self { adder: model.adder(), rows }
+        Self { model, rows, sums: NOTHING }
     }
 
     pub(crate) fn add_to(self, scores: &mut [f32; 3]) {
-        self.adder.add_to(scores);
+        let [negative, neutral, positive, _] = self.sums;
+        self.model.add_sums(&[negative, neutral, positive], scores);
+    }
+
+    #[inline]
+    fn add(&mut self, row: Row, value: f32) {
+        for (sum, weight) in self.sums.iter_mut().zip(row) {
+            *sum += value * weight;
+        }
     }
 }
 
 impl Facts for Scale<'_> {
     #[inline]
     fn push_valued(&mut self, feature: Feature, value: f32) {
-        self.adder.push_valued(feature, value);
+        if value.is_finite()
+            && let Some(row) = self.model.row(feature)
+        {
+            self.add(wide(row), value);
+        }
     }
 }
 
 impl WordFacts for Scale<'_> {
     #[inline]
     fn push_word(&mut self, role: Role, _: &Word, place: usize, value: f32) {
-        self.adder.add_row(self.rows[place][role.index()], value);
+        self.add(self.rows[place][role.index()], value);
     }
 }
 

@@ -3,7 +3,7 @@
 use standpoint_document::Span;
 use standpoint_linear::Feature;
 
-use crate::lexicon::{Entry, Lexicon, Role, key};
+use crate::lexicon::{Lexicon, Role, key};
 
 /// One token of a passage.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,6 +94,16 @@ pub(crate) fn read(
     }
 }
 
+/// What a word is by itself, whatever stands before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alone {
+    form: Feature,
+    stem: Feature,
+    kind: Kind,
+    tone: f32,
+    role: Role,
+}
+
 /// A lexicon, and what was looked up in it lately: most words of a text were in it before.
 #[derive(Debug)]
 pub(crate) struct Known<'l> {
@@ -101,11 +111,11 @@ pub(crate) struct Known<'l> {
     lately: Lately,
 }
 
-/// Words by their forms, with their entries and stems; a new word takes the place of an old one.
-pub(crate) type Lately = Vec<Option<(Feature, Entry, Feature)>>;
+/// Words by the hashes of how they are written; a new word takes the place of an old one.
+pub(crate) type Lately = Vec<Option<(Feature, Alone)>>;
 
 /// How many words are kept, a power of two.
-const LATELY: usize = 2048;
+const LATELY: usize = 4096;
 
 impl<'l> Known<'l> {
     /// - `lately`: what was kept of this lexicon, or nothing.
@@ -119,18 +129,45 @@ impl<'l> Known<'l> {
         self.lately
     }
 
-    /// The entry of a word and its stem, which its form decides.
-    fn get(&mut self, token: &str, form: Feature) -> (Entry, Feature) {
-        let slot = &mut self.lately[form.as_u64() as usize % LATELY];
+    /// What a word is that is not empty.
+    fn get(&mut self, token: &str) -> Alone {
+        const WRITTEN: Feature = Feature::new("written");
+        let written = WRITTEN.text(token);
+        let slot = &mut self.lately[written.as_u64() as usize % LATELY];
         match slot {
-            Some((known, entry, stem)) if *known == form => (*entry, *stem),
+            Some((known, alone)) if *known == written => *alone,
             _ => {
-                let (entry, stem) = (self.lexicon.entry(form), stem(token, form));
-                *slot = Some((form, entry, stem));
-                (entry, stem)
+                let alone = alone(self.lexicon, token);
+                *slot = Some((written, alone));
+                alone
             }
         }
     }
+}
+
+fn alone(lexicon: &Lexicon, token: &str) -> Alone {
+    let number =
+        Alone { form: NUMBER, stem: NUMBER, kind: Kind::Number, tone: 0.0, role: Role::Plain };
+    if token.starts_with(|first: char| first.is_ascii_digit()) {
+        return number;
+    }
+    let form = key(token);
+    if let Some(kind) = mark(token) {
+        return Alone { form, stem: form, kind, ..number };
+    }
+    let entry = lexicon.entry(form);
+    let kind = match entry.role {
+        Role::Speech => Kind::Speech,
+        Role::Contrast => Kind::Contrast,
+        _ if token.starts_with(char::is_uppercase) => Kind::Name,
+        _ => Kind::Plain,
+    };
+    // A tokeniser that leaves contractions whole gives "don't" as one word.
+    let role = match entry.role {
+        Role::Plain if token.ends_with("n't") || token.ends_with("n’t") => Role::Negate(0.8),
+        role => role,
+    };
+    Alone { form, stem: stem(token, form), kind, tone: entry.tone, role }
 }
 
 /// What earlier words of the sentence do to the next one.
@@ -144,60 +181,34 @@ struct Scope {
 
 impl Scope {
     fn read(&mut self, span: Span, token: &str, known: &mut Known<'_>) -> Word {
-        let first = token.as_bytes()[0];
-        let mut word = Word {
-            span,
-            form: NUMBER,
-            stem: NUMBER,
-            kind: Kind::Number,
-            tone: 0.0,
-            is_quoted: false,
-            clause: self.clause,
-        };
-        if first.is_ascii_digit() {
-            return word;
-        }
-        if let Some(kind) = mark(token) {
-            word.kind = kind;
-            word.form = key(token);
-            word.stem = word.form;
+        let Alone { form, stem, kind, tone, role } = known.get(token);
+        let clause = self.clause;
+        let mut word = Word { span, form, stem, kind, tone, is_quoted: false, clause };
+        if kind.is_mark() {
             if kind == Kind::Break {
                 self.end_clause();
             }
             return word;
         }
-
-        word.form = key(token);
-        let entry;
-        (entry, word.stem) = known.get(token, word.form);
-        word.kind = match entry.role {
-            Role::Speech => Kind::Speech,
-            Role::Contrast => Kind::Contrast,
-            _ if token.chars().next().is_some_and(char::is_uppercase) => Kind::Name,
-            _ => Kind::Plain,
-        };
-        word.tone = entry.tone;
-        if let Some((factor, _)) = self.boost.filter(|_| entry.tone != 0.0) {
+        if kind == Kind::Number {
+            return word;
+        }
+        if let Some((factor, _)) = self.boost.filter(|_| tone != 0.0) {
             word.tone *= factor;
             self.boost = None;
         }
         if let Some((factor, _)) = self.negation {
             word.tone *= -factor;
-            word.stem = NOT.and(word.stem);
+            word.stem = NOT.and(stem);
         }
         self.wear_off();
-        self.begin(entry.role, token);
+        self.begin(role);
         word.clause = self.clause;
         word
     }
 
     /// Opens or closes scopes after a word.
-    fn begin(&mut self, role: Role, token: &str) {
-        // A tokeniser that leaves contractions whole gives "don't" as one word.
-        let role = match role {
-            Role::Plain if token.ends_with("n't") || token.ends_with("n’t") => Role::Negate(0.8),
-            role => role,
-        };
+    fn begin(&mut self, role: Role) {
         match role {
             // Two negations cancel each other: "never without", "did not refuse".
             Role::Negate(factor) | Role::Turn(factor) => {
