@@ -4,6 +4,9 @@
 //! sentence or the one before, the first actor of a sentence (its usual subject) comes first, and
 //! where two would do equally well nothing is linked.
 
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 use standpoint_document::{EntityKind, mention};
 
 use crate::atom::{self, Atom};
@@ -31,12 +34,28 @@ enum Wanted {
     Organisation,
 }
 
+/// Whether a word refers to somebody by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Pronoun,
+    Noun,
+}
+
+/// Words that [`resolve`] looks at, by their folded hashes.
+pub(crate) fn referring_words() -> impl Iterator<Item = u64> {
+    DESCRIPTIONS.words.keys().copied()
+}
+
+static DESCRIPTIONS: LazyLock<Descriptions> = LazyLock::new(Descriptions::new);
+
 /// Pronouns and nouns after "the", with what they refer to.
 struct Descriptions {
     the: u64,
     that: u64,
-    pronouns: Vec<(u64, Wanted)>,
-    nouns: Vec<(u64, Wanted)>,
+    /// Between a noun and more words that say whom it means.
+    links: [u64; 2],
+    /// Pronouns, and nouns that need an article.
+    words: FxHashMap<u64, (Part, Wanted)>,
     offices: Vec<(u64, &'static [&'static str])>,
     foreign: u64,
     defence: [u64; 2],
@@ -46,38 +65,40 @@ struct Descriptions {
 
 impl Descriptions {
     fn new() -> Self {
-        let all = |words: &[(&str, Wanted)]| {
-            words.iter().map(|&(word, wanted)| (fold(word), wanted)).collect()
-        };
+        let pronouns = [
+            ("it", Wanted::Actor),
+            ("its", Wanted::Actor),
+            ("he", Wanted::Person),
+            ("his", Wanted::Person),
+            ("him", Wanted::Person),
+            ("she", Wanted::Person),
+            ("her", Wanted::Person),
+        ];
+        let nouns = [
+            ("country", Wanted::State),
+            ("nation", Wanted::State),
+            ("government", Wanted::State),
+            ("ministry", Wanted::State),
+            ("republic", Wanted::State),
+            ("kingdom", Wanted::State),
+            ("bloc", Wanted::Union),
+            ("alliance", Wanted::Union),
+            ("president", Wanted::Person),
+            ("chancellor", Wanted::Person),
+            ("premier", Wanted::Person),
+            ("company", Wanted::Organisation),
+            ("party", Wanted::Organisation),
+            ("organisation", Wanted::Organisation),
+            ("organization", Wanted::Organisation),
+        ];
+        let pronouns = pronouns.iter().map(|word| (Part::Pronoun, word));
+        let nouns = nouns.iter().map(|word| (Part::Noun, word));
+        let entry = |(part, &(word, wanted)): (Part, &(&str, Wanted))| (fold(word), (part, wanted));
         Self {
             the: fold("the"),
             that: fold("that"),
-            pronouns: all(&[
-                ("it", Wanted::Actor),
-                ("its", Wanted::Actor),
-                ("he", Wanted::Person),
-                ("his", Wanted::Person),
-                ("him", Wanted::Person),
-                ("she", Wanted::Person),
-                ("her", Wanted::Person),
-            ]),
-            nouns: all(&[
-                ("country", Wanted::State),
-                ("nation", Wanted::State),
-                ("government", Wanted::State),
-                ("ministry", Wanted::State),
-                ("republic", Wanted::State),
-                ("kingdom", Wanted::State),
-                ("bloc", Wanted::Union),
-                ("alliance", Wanted::Union),
-                ("president", Wanted::Person),
-                ("chancellor", Wanted::Person),
-                ("premier", Wanted::Person),
-                ("company", Wanted::Organisation),
-                ("party", Wanted::Organisation),
-                ("organisation", Wanted::Organisation),
-                ("organization", Wanted::Organisation),
-            ]),
+            links: [fold("of"), fold("between")],
+            words: pronouns.chain(nouns).map(entry).collect(),
             offices: [
                 ("president", &["head-of-state"][..]),
                 ("premier", &["head-of-government"]),
@@ -118,8 +139,8 @@ impl Descriptions {
 
 /// Adds mentions of whom pronouns and descriptions refer to.
 pub fn resolve(reader: &mut Reader<'_>) {
-    let descriptions = Descriptions::new();
-    offices(reader, &descriptions);
+    let descriptions = &*DESCRIPTIONS;
+    offices(reader, descriptions);
     let atoms = &reader.sight.atoms;
     let names = reader.named.clone();
     let mut found = Vec::new();
@@ -135,10 +156,10 @@ pub fn resolve(reader: &mut Reader<'_>) {
             next += 1;
         }
         let inside_name = next.checked_sub(1).is_some_and(|last| names[last].end as usize > index);
-        if inside_name || atom.is(atom::PASSED_OVER) {
+        if inside_name || !atom.cues(cues::REFERRING) || atom.is(atom::PASSED_OVER) {
             continue;
         }
-        let Some((wanted, first)) = wanted(&descriptions, atoms, index) else { continue };
+        let Some((wanted, first)) = wanted(descriptions, atoms, index) else { continue };
         let before = &names[..next];
         // A sentence of a hostile text may hold any number of names.
         let oldest = next.saturating_sub(MAX_LOOKED_AT);
@@ -180,14 +201,11 @@ pub fn resolve(reader: &mut Reader<'_>) {
 /// What the atom at `index` refers to, and where the description begins.
 fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(Wanted, u32)> {
     let atom = &atoms[index];
-    let word = |list: &[(u64, Wanted)]| {
-        list.iter().find(|(word, _)| *word == atom.hash).map(|&(_, wanted)| wanted)
-    };
-    if let Some(wanted) = word(&descriptions.pronouns) {
+    let &(part, wanted) = descriptions.words.get(&atom.hash)?;
+    if part == Part::Pronoun {
         // "IT" is a trade.
         return (!atom.is(atom::UPPER)).then_some((wanted, index as u32));
     }
-    let wanted = word(&descriptions.nouns)?;
     let article = index.checked_sub(1)?;
     let wanted = match wanted {
         _ if atoms[article].hash == descriptions.the => wanted,
@@ -200,9 +218,8 @@ fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(
     };
     let next = atoms.get(index + 1).filter(|next| !next.is(atom::FIRST));
     // "The party leader", "the president of France", "the government of Iraq" say more.
-    let of = next.is_some_and(|next| {
-        next.hash == fold("of") || next.hash == fold("between") || next.is(atom::CAPITAL)
-    });
+    let of =
+        next.is_some_and(|next| descriptions.links.contains(&next.hash) || next.is(atom::CAPITAL));
     (!of && !atom.is(atom::CAPITAL)).then_some((wanted, article as u32))
 }
 

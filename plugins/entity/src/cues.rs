@@ -72,6 +72,10 @@ pub const SEATED: u32 = 1 << 19;
 /// "when", "after": opens a clause that a sentence may begin with, before its main one.
 pub const SUBORDINATOR: u32 = 1 << 20;
 
+/// "it", "government": may refer to somebody who was named; in no table, as these words are in
+/// [`crate::anaphora`].
+pub const REFERRING: u32 = 1 << 21;
+
 /// Which kinds of cue a word is.
 #[derive(Debug, Default)]
 pub struct Cues {
@@ -83,6 +87,13 @@ impl Cues {
     #[must_use]
     pub fn kinds(&self, word: u64) -> u32 {
         self.kinds_of.get(&word).copied().unwrap_or_default()
+    }
+
+    /// Marks the words that may refer to somebody.
+    pub(crate) fn mark_referring(&mut self, words: impl Iterator<Item = u64>) {
+        for word in words {
+            *self.kinds_of.entry(word).or_default() |= REFERRING;
+        }
     }
 
     /// Adds words of one kind; `None` when the kind is not known.

@@ -8,7 +8,7 @@ use standpoint_document::EntityKind;
 use crate::atom::{self, Atom};
 use crate::cues;
 use crate::gazetteer::{Form, Gazetteer, Match};
-use crate::sight::{Sight, best_sense};
+use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
 
 /// The most atoms between a year and the noun that ends the name.
@@ -102,10 +102,9 @@ fn of_state(sight: &Sight, gazetteer: &Gazetteer, noun: usize) -> Option<usize> 
 }
 
 fn is_place(gazetteer: &Gazetteer, known: Match) -> bool {
-    best_sense(gazetteer, known).is_some_and(|sense| {
-        let kind = gazetteer.record(sense.record).kind;
-        sense.form != Form::Nothing && matches!(kind, EntityKind::Country | EntityKind::Place)
-    })
+    let sense = gazetteer.best_sense(known);
+    let kind = gazetteer.record(sense.record).kind;
+    sense.form != Form::Nothing && matches!(kind, EntityKind::Country | EntityKind::Place)
 }
 
 /// Whether the words around are written as in a headline, where a capital says nothing.

@@ -163,6 +163,8 @@ pub struct Match {
     senses: u32,
     /// Which of them fit the case of the text, as bits.
     fitting: u32,
+    /// The sense that [`Gazetteer::best_sense`] gives.
+    best: u32,
 }
 
 /// All names that are known.
@@ -302,6 +304,31 @@ impl Gazetteer {
             .map(|(_, sense)| sense)
     }
 
+    /// The meaning that the tables would choose without looking around: one that needs no support
+    /// before one that does, a state before a place.
+    #[must_use]
+    pub fn best_sense(&self, found: Match) -> &Sense {
+        &self.senses[found.best as usize]
+    }
+
+    fn rank(&self, sense: &Sense) -> (bool, u8) {
+        let rank = match sense.form {
+            Form::Nothing => 0,
+            Form::Name => match self.record(sense.record).kind {
+                EntityKind::Country => 1,
+                EntityKind::Organisation | EntityKind::Group => 2,
+                EntityKind::Person => 4,
+                EntityKind::Event | EntityKind::Other => 5,
+                EntityKind::Place => 6,
+            },
+            Form::Seat => 2,
+            Form::Capital => 3,
+            Form::Adjective => 4,
+            Form::People => 5,
+        };
+        (sense.ambiguous, rank)
+    }
+
     /// The longest names in a text, from left to right, without overlap.
     #[must_use]
     pub fn matches(&self, atoms: &[Atom]) -> Vec<Match> {
@@ -331,22 +358,21 @@ impl Gazetteer {
             if count > 0 {
                 let fitting = self.fitting(start, count, &atoms[first..end]);
                 if fitting != 0 {
-                    longest = Some(Match {
-                        first: first as u32,
-                        end: end as u32,
-                        senses: start,
-                        fitting,
-                    });
+                    longest = Some((end, start, fitting));
                 }
             }
             // A name does not run on across a sentence's end.
             let next = atoms.get(end).filter(|next| !next.is(atom::FIRST));
             let Some(&deeper) = next.and_then(|next| self.edges.get(&(node, next.hash))) else {
-                return longest;
+                break;
             };
             node = deeper;
             end += 1;
         }
+        let (end, senses, fitting) = longest?;
+        let fits = (senses..senses + 32).filter(|sense| fitting >> (sense - senses) & 1 == 1);
+        let best = fits.min_by_key(|&sense| self.rank(&self.senses[sense as usize]))?;
+        Some(Match { first: first as u32, end: end as u32, senses, fitting, best })
     }
 
     fn fitting(&self, start: u32, count: u16, atoms: &[Atom]) -> u32 {
@@ -556,6 +582,7 @@ impl Builder {
 
     fn finish(self) -> Gazetteer {
         let mut gazetteer = self.gazetteer;
+        gazetteer.cues.mark_referring(crate::anaphora::referring_words());
         for senses in self.senses_of {
             gazetteer.nodes.push((gazetteer.senses.len() as u32, senses.len().min(32) as u16));
             gazetteer.senses.extend(senses);

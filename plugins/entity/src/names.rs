@@ -9,7 +9,7 @@ use crate::cues;
 use crate::date::Month;
 use crate::fold::fold;
 use crate::gazetteer::{Form, Gazetteer, Match, Sense, slug};
-use crate::sight::{Sight, best_sense};
+use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
 
 /// How much less sure a name is that a table knows and the tagger does not find just there.
@@ -237,9 +237,9 @@ impl<'r> Reader<'r> {
         if inside.is_empty() {
             return true;
         }
-        let sense = |known: &Match| best_sense(self.gazetteer, *known);
-        let doubtful = inside.iter().all(|known| {
-            sense(known).is_none_or(|sense| sense.ambiguous || sense.form == Form::Nothing)
+        let doubtful = inside.iter().all(|&known| {
+            let sense = self.gazetteer.best_sense(known);
+            sense.ambiguous || sense.form == Form::Nothing
         });
         match tag.class {
             _ if doubtful => true,
@@ -262,7 +262,7 @@ impl<'r> Reader<'r> {
     }
 
     fn is_person(&self, candidate: Candidate) -> bool {
-        match candidate.known.and_then(|known| best_sense(self.gazetteer, known)) {
+        match candidate.known.map(|known| self.gazetteer.best_sense(known)) {
             Some(sense) => {
                 sense.form == Form::Name
                     && self.gazetteer.record(sense.record).kind == EntityKind::Person
@@ -357,7 +357,7 @@ impl<'r> Reader<'r> {
         tagged: Option<Tagged>,
         full_names: &FxHashSet<u32>,
     ) -> Option<Sense> {
-        let best = *best_sense(self.gazetteer, known)?;
+        let best = *self.gazetteer.best_sense(known);
         let person = |sense: &Sense| self.gazetteer.record(sense.record).kind == EntityKind::Person;
         if !best.ambiguous {
             let part_of_person = tagged.is_some_and(|tag| self.reaches_beyond(tag, known));
@@ -464,8 +464,7 @@ impl<'r> Reader<'r> {
         let state = self.sight.matches[from..]
             .iter()
             .take_while(|known| known.end <= end)
-            .filter_map(|known| best_sense(self.gazetteer, *known))
-            .map(|sense| self.gazetteer.record(sense.record))
+            .map(|&known| self.gazetteer.record(self.gazetteer.best_sense(known).record))
             .find(|record| record.kind == EntityKind::Country)?;
         let speaks = atoms.iter().any(|atom| atom.cues(cues::STATE_ORGANISATION));
         Some((state.id.clone(), speaks))

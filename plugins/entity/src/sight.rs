@@ -1,6 +1,6 @@
 //! What the tables see in a text: atoms with their cues, names, and a hint for each token.
 
-use standpoint_document::{Annotation, EntityKind, sentence};
+use standpoint_document::{Annotation, sentence};
 
 use crate::atom::{self, Atom, atoms};
 use crate::fold::Look;
@@ -55,8 +55,7 @@ impl Sight {
             atom_of_token[token] = atom_of_token[token].min(atom_of_token[token + 1]);
         }
         for &found in &matches {
-            let Some(sense) = best_sense(gazetteer, found) else { continue };
-            let hint = hint(gazetteer, sense);
+            let hint = hint(gazetteer, gazetteer.best_sense(found));
             let mut previous = None;
             for atom in &atoms[found.first as usize..found.end as usize] {
                 if previous == Some(atom.token) {
@@ -83,29 +82,6 @@ fn hint(gazetteer: &Gazetteer, sense: &Sense) -> Hint {
     };
     // Even, so that the hint of a further token is one more.
     kind * 2 + if sense.ambiguous { 64 } else { 0 }
-}
-
-/// The meaning that the tables would choose without looking around: one that needs no support
-/// before one that does, a state before a place.
-#[must_use]
-pub fn best_sense(gazetteer: &Gazetteer, found: Match) -> Option<&Sense> {
-    gazetteer.senses(found).min_by_key(|sense| {
-        let rank = match sense.form {
-            Form::Nothing => 0,
-            Form::Name => match gazetteer.record(sense.record).kind {
-                EntityKind::Country => 1,
-                EntityKind::Organisation | EntityKind::Group => 2,
-                EntityKind::Person => 4,
-                EntityKind::Event | EntityKind::Other => 5,
-                EntityKind::Place => 6,
-            },
-            Form::Seat => 2,
-            Form::Capital => 3,
-            Form::Adjective => 4,
-            Form::People => 5,
-        };
-        (sense.ambiguous, rank)
-    })
 }
 
 /// Marks where sentences begin, which are shouted, and which are furniture.

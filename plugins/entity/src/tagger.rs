@@ -350,21 +350,30 @@ pub const fn may_follow(from: usize, to: usize) -> bool {
     to == 0 || to % 2 == 1 || from == to || from + 1 == to
 }
 
-/// The best tags of a run of tokens.
+/// The best tags of a run of tokens, into `tags`.
 ///
 /// - `scores`: one row a token;
-/// - `transitions`: from tag to tag; before the run is outside.
-#[must_use]
-pub fn viterbi(scores: &[Scores], transitions: &[[f32; TAGS]; TAGS]) -> Vec<usize> {
-    let mut back: Vec<[u8; TAGS]> = Vec::with_capacity(scores.len());
-    let mut best = [f32::NEG_INFINITY; TAGS];
-    best[0] = 0.0;
-    for row in scores {
+/// - `transitions`: from tag to tag; before the run is outside;
+/// - `back`: room for where each token's tags come from.
+pub fn viterbi(
+    scores: &[Scores],
+    transitions: &[[f32; TAGS]; TAGS],
+    back: &mut Vec<[u8; TAGS]>,
+    tags: &mut Vec<usize>,
+) {
+    back.clear();
+    tags.clear();
+    let Some((first, rest)) = scores.split_first() else { return };
+    // I follows only B or I of its class, so none begins a run.
+    let begins = |tag: usize| tag == 0 || tag % 2 == 1;
+    let mut best: Scores = std::array::from_fn(|to| {
+        if begins(to) { transitions[0][to] + first[to] } else { f32::NEG_INFINITY }
+    });
+    for row in rest {
         let mut next = [f32::NEG_INFINITY; TAGS];
         let mut from = [0; TAGS];
         for to in 0..TAGS {
-            // I follows only B or I of its class.
-            let sources = if to != 0 && to % 2 == 0 { to - 1..to + 1 } else { 0..TAGS };
+            let sources = if begins(to) { 0..TAGS } else { to - 1..to + 1 };
             for tag in sources {
                 let total = best[tag] + transitions[tag][to];
                 if next[to] < total {
@@ -378,12 +387,12 @@ pub fn viterbi(scores: &[Scores], transitions: &[[f32; TAGS]; TAGS]) -> Vec<usiz
         back.push(from);
     }
     let mut tag = (0..TAGS).max_by(|&left, &right| best[left].total_cmp(&best[right])).unwrap_or(0);
-    let mut tags = vec![0; scores.len()];
-    for (slot, from) in tags.iter_mut().zip(&back).rev() {
-        *slot = tag;
+    tags.push(tag);
+    for from in back.iter().rev() {
         tag = usize::from(from[tag]);
+        tags.push(tag);
     }
-    tags
+    tags.reverse();
 }
 
 /// A trained tagger.
@@ -421,9 +430,9 @@ impl<'m> Tagger<'m> {
         let mut found = Vec::new();
         for run in runs(line.looks) {
             self.score(line, run.clone(), memory);
-            let scores = &memory.scores;
-            let tags = viterbi(scores, &self.transitions);
-            for (name, class, margin) in names(&tags, scores) {
+            let Memory { scores, back, tags, .. } = memory;
+            viterbi(scores, &self.transitions, back, tags);
+            for (name, class, margin) in names(tags, scores) {
                 found.push(Tagged {
                     first: (run.start + name.start) as u32,
                     end: (run.start + name.end) as u32,
@@ -444,20 +453,18 @@ impl<'m> Tagger<'m> {
         for index in from..until {
             let text = line.text.get(line.tokens[index].span.range()).unwrap_or_default();
             let (look, hint) = (line.looks[index], line.hints[index]);
-            let weighed = memory.weigh(text, look, hint, self.vocabulary, &self.weights);
-            memory.weighed.push(weighed);
-            memory.words.push(weighed.word);
+            memory.weigh(text, look, hint, self.vocabulary, &self.weights);
         }
         mark_cities(&mut memory.words[run.start - from..run.end - from], self.vocabulary);
         memory.scores.clear();
         for index in run {
             let at = index - from;
             let features = together(&memory.words, at, index == 0);
-            let mut steps = self.weights.steps(hashes(features.into_iter()));
+            let mut steps = self.weights.steps(hashes(features.iter().copied()));
             for (place, nowhere) in PLACES.into_iter().zip(&self.nowhere) {
                 // What a word weighs is kept by where the token stands from it.
                 let word = at.checked_add_signed(place).and_then(|at| memory.weighed.get(at));
-                let word = word.map_or(nowhere, |word| &word.steps[(2 - place) as usize]);
+                let word = word.map_or(nowhere, |steps| &steps[(2 - place) as usize]);
                 for (step, more) in steps.iter_mut().zip(word) {
                     *step = step.wrapping_add(*more);
                 }
@@ -544,7 +551,8 @@ mod tests {
         scores[0][1] = 1.0;
         scores[1][4] = 5.0;
         scores[1][2] = 3.0;
-        let tags = viterbi(&scores, &[[0.0; TAGS]; TAGS]);
+        let mut tags = Vec::new();
+        viterbi(&scores, &[[0.0; TAGS]; TAGS], &mut Vec::new(), &mut tags);
         assert!(may_follow(0, tags[0]) && may_follow(tags[0], tags[1]), "{tags:?}");
     }
 

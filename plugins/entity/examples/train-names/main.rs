@@ -206,12 +206,14 @@ fn margins(
 ) {
     let has_other = has_other(examples);
     let (mut words, mut rows) = (Vec::new(), Vec::new());
+    let (mut back, mut tags) = (Vec::new(), Vec::new());
     for example in examples {
         let laid = Laid::new(gazetteer, &example.words);
         for run in runs(&laid.sight.looks) {
             describe(laid.line(), run.clone(), vocabulary, &mut words, &mut rows);
             let scores: Vec<_> = rows.iter().map(|row| crf.scores(row)).collect();
-            for (name, class, margin) in names(&viterbi(&scores, &crf.transitions), &scores) {
+            viterbi(&scores, &crf.transitions, &mut back, &mut tags);
+            for (name, class, margin) in names(&tags, &scores) {
                 if has_other || class != Class::Other {
                     let name = (run.start + name.start, run.start + name.end, class);
                     answers.push((margin, example.names.contains(&name)));

@@ -9,29 +9,28 @@ use std::sync::{Mutex, PoisonError};
 
 use standpoint_linear::{Feature, LinearModel};
 
-use super::{Hint, PLACES, Scores, WEIGHED, Word, alone, hash_of, word};
+use super::{Hint, PLACES, Scores, TAGS, WEIGHED, Word, alone, hash_of, word};
 use crate::fold::Look;
 use crate::vocabulary::Vocabulary;
 
 /// Sums of weights in whole steps, which add up exactly in any order.
 pub(super) type Steps = [i16; WEIGHED];
 
-/// A word as the features see it, and what it weighs for the token at each of [`PLACES`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Weighed {
-    pub(super) word: Word,
-    pub(super) steps: [Steps; PLACES.len()],
-}
+/// What a word weighs for the token at each of [`PLACES`].
+type Weights = [Steps; PLACES.len()];
 
 /// How many words are kept, a power of two: less than a megabyte for each worker.
 const SLOTS: usize = 4096;
 
-/// Words with what they weigh, and room for one sentence.
+/// Words with what they weigh, and room for one run of tokens.
 pub struct Memory {
-    slots: Vec<Option<(u64, Weighed)>>,
-    pub(super) weighed: Vec<Weighed>,
+    slots: Vec<Option<(u64, Word, Weights)>>,
     pub(super) words: Vec<Word>,
+    /// What each of the words weighs.
+    pub(super) weighed: Vec<Weights>,
     pub(super) scores: Vec<Scores>,
+    pub(super) back: Vec<[u8; TAGS]>,
+    pub(super) tags: Vec<usize>,
 }
 
 impl fmt::Debug for Memory {
@@ -42,13 +41,19 @@ impl fmt::Debug for Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        let slots = vec![None; SLOTS];
-        Self { slots, weighed: Vec::new(), words: Vec::new(), scores: Vec::new() }
+        Self {
+            slots: vec![None; SLOTS],
+            weighed: Vec::new(),
+            words: Vec::new(),
+            scores: Vec::new(),
+            back: Vec::new(),
+            tags: Vec::new(),
+        }
     }
 }
 
 impl Memory {
-    /// A word as the features see it, weighed unless it was before.
+    /// Adds a word as the features see it, weighed unless it was before.
     pub(super) fn weigh(
         &mut self,
         text: &str,
@@ -56,20 +61,17 @@ impl Memory {
         hint: Hint,
         vocabulary: Vocabulary<'_>,
         weights: &LinearModel<WEIGHED>,
-    ) -> Weighed {
+    ) {
         // The text decides all that a word is but for the hint.
         let key = Feature::new("word").text(text).number(i64::from(hint)).as_u64();
         let slot = &mut self.slots[key as usize % SLOTS];
-        match slot {
-            Some((known, weighed)) if *known == key => *weighed,
-            _ => {
-                let word = word(text, look, hint, vocabulary);
-                let steps = PLACES.map(|place| weights.steps(hashes(alone(&word, -place))));
-                let weighed = Weighed { word, steps };
-                *slot = Some((key, weighed));
-                weighed
-            }
+        if !matches!(slot, Some((known, ..)) if *known == key) {
+            let word = word(text, look, hint, vocabulary);
+            let steps = PLACES.map(|place| weights.steps(hashes(alone(&word, -place))));
+            *slot = Some((key, word, steps));
         }
+        self.words.extend(slot.as_ref().map(|(_, word, _)| word));
+        self.weighed.extend(slot.as_ref().map(|(.., steps)| steps));
     }
 }
 
