@@ -193,10 +193,10 @@ fn is_bound_pronoun(
                 any(&["it", "him", "her", "them", "its", "his", "their", "he", "she", "they"])
             })
     };
+    let Some(party) = parties.iter().find(|party| party.span == span) else { return false };
     if !is_pronoun(span) {
         return false;
     }
-    let Some(party) = parties.iter().find(|party| party.span == span) else { return false };
     let named = parties.iter().any(|other| other.actor == party.actor && !is_pronoun(other.span));
     // "Its ministry" is somebody who acts.
     let acts = tokens.get(1..).unwrap_or_default().iter().take(3).any(|token| {

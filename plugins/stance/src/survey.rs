@@ -19,7 +19,7 @@ use crate::judge::{Judge, Judgement};
 use crate::lexicon::Lexicon;
 use crate::reading::MAX_PARTIES;
 use crate::sum::{Limits, Piece, is_indirect};
-use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we, starts_quoted};
+use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we};
 
 /// The number of the target among the actors of a sentence.
 const TARGET: u32 = 0;
@@ -67,11 +67,10 @@ pub(crate) fn survey(
         opponents: FxHashMap::default(),
         assaults: Vec::new(),
         speaks_of_measures: false,
-        names_target: Vec::new(),
         crowded: false,
     };
-    survey.first_pass(notes);
-    survey.second_pass();
+    let scenes = survey.first_pass(notes);
+    survey.second_pass(scenes);
     if survey.crowded {
         notes.push(format!(
             "stance: a sentence names more than {MAX_PARTIES} actors; those behind were passed over"
@@ -137,46 +136,43 @@ struct Survey<'d> {
     assaults: Vec<(u32, Piece)>,
     /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
     speaks_of_measures: bool,
-    /// For each sentence whether it names the target.
-    names_target: Vec<bool>,
     crowded: bool,
 }
 
-impl Survey<'_> {
+impl<'d> Survey<'d> {
     /// Judges every sentence that names the target.
-    fn first_pass(&mut self, notes: &mut Vec<String>) {
+    ///
+    /// - returns: one place for each sentence that counts, empty where it is passed over.
+    fn first_pass(&mut self, notes: &mut Vec<String>) -> Vec<Option<Scene<'d>>> {
+        let document = self.document;
+        let mut scenes = Vec::with_capacity(document.sentences().len().min(MAX_SENTENCES));
         let mut in_quotes = false;
         let mut last_speaker = None;
-        for (index, sentence) in self.document.sentences().iter().enumerate() {
-            if index >= MAX_SENTENCES {
+        for sentence in document.sentences() {
+            if scenes.len() >= MAX_SENTENCES {
                 notes.push(format!("stance: only the first {MAX_SENTENCES} sentences were read"));
                 break;
             }
-            self.names_target.push(false);
             if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
+                scenes.push(None);
                 continue;
             }
             // Quotations end with their paragraph at the latest, as far as guessing goes.
             if sentence.has(sentence::PARAGRAPH) {
                 in_quotes = false;
             }
-            let tokens = within(self.document.tokens(), sentence.span);
-            let opens = quotes_after(self.document, tokens, in_quotes);
+            let tokens = within(document.tokens(), sentence.span);
             let scene = self.scene(sentence.span, tokens, in_quotes);
-            if scene.parties.iter().any(|party| party.actor == TARGET) {
-                self.names_target[index] = true;
+            in_quotes = quotes_after(document, tokens, in_quotes);
+            if scene.names_target() {
                 self.judge_scene(&scene, last_speaker);
-                self.speaks_of_measures |=
-                    measure_in(self.lexicon, self.document, tokens).is_some();
+                self.speaks_of_measures |= measure_in(self.lexicon, document, tokens).is_some();
             }
             // Whoever is named outside quotation marks may go on speaking in the next sentence.
-            if let Some(speaker) = self.speaker_of(&scene) {
-                last_speaker = Some(speaker);
-            } else if sentence.has(sentence::PARAGRAPH) && !starts_quoted(self.document, tokens) {
-                last_speaker = None;
-            }
-            in_quotes = opens;
+            last_speaker = scene.speaker_after(last_speaker, sentence);
+            scenes.push(Some(scene));
         }
+        scenes
     }
 
     fn judge_pairs(&self, scene: &Scene<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
@@ -269,8 +265,7 @@ impl Survey<'_> {
         last_speaker: Option<u32>,
     ) {
         let mut piece = self.piece(scene, None, target, judgement);
-        let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
-        if !quoted {
+        if !scene.is_quoted() {
             // A reporter's words are taken for a judgement only where one of them judges.
             let reports = self.document.metadata().author.is_none()
                 && matches!(piece.rule, "weights" | "encoder")
@@ -284,8 +279,7 @@ impl Survey<'_> {
             self.keep(Holder::Author, piece);
             return;
         }
-        let outside = self.speaker_of(scene);
-        if let (None, Some(speaker)) = (outside, last_speaker)
+        if let (None, Some(speaker)) = (scene.speaker, last_speaker)
             && !self.target.owns(speaker as usize)
         {
             piece.voice = Voice::Quoted;

@@ -1,58 +1,45 @@
 //! Sentences that do not name the target and still speak of it: help for whom it fights, measures
 //! against it, "the invasion", blame whose object stands in the sentence before.
 
-use standpoint_document::{Time, sentence, within};
+use standpoint_document::{Time, sentence};
 
-use super::scene::{Scene, event_in, measure_in, quotes_after, starts_quoted, tells_of_event};
-use super::{Holder, MAX_HOLDERS, MAX_SENTENCES, MEASURE, Survey, TARGET, TOPIC_SHARE};
+use super::scene::{Scene, event_in, measure_in, tells_of_event};
+use super::{Holder, MAX_HOLDERS, MEASURE, Survey, TARGET, TOPIC_SHARE};
 use crate::judge::{Force, Judgement};
 use crate::sum::Piece;
 
 impl Survey<'_> {
     /// Judges sentences without the target: help for whom it fights, and "the invasion".
-    pub(super) fn second_pass(&mut self) {
+    ///
+    /// - `scenes`: as the first pass found them.
+    pub(super) fn second_pass(&mut self, scenes: Vec<Option<Scene<'_>>>) {
         let assaults = std::mem::take(&mut self.assaults);
         // Whoever is invaded stands against the invader, unless the text says otherwise.
         for (entity, piece) in assaults {
             self.keep(Holder::Entity(entity), piece);
         }
-        let named = self.names_target.iter().filter(|&&named| named).count();
+        let named = scenes.iter().flatten().filter(|scene| scene.names_target()).count();
         if named == 0 && self.opponents.is_empty() && !self.speaks_of_measures {
             return;
         }
-        let is_topic = named >= 2 && named * TOPIC_SHARE >= self.names_target.len();
-        let mut in_quotes = false;
+        let is_topic = named >= 2 && named * TOPIC_SHARE >= scenes.len();
         let mut last_speaker = None;
         // How many sentences ago the paragraph named the target.
         let mut since_named = u32::MAX;
-        for (index, sentence) in self.document.sentences().iter().enumerate().take(MAX_SENTENCES) {
+        for (sentence, scene) in self.document.sentences().iter().zip(scenes) {
             if sentence.has(sentence::PARAGRAPH) {
                 since_named = u32::MAX;
             }
             since_named = since_named.saturating_add(1);
-            if self.names_target.get(index).copied().unwrap_or(false) {
-                since_named = 0;
-            }
-            if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
-                continue;
-            }
-            if sentence.has(sentence::PARAGRAPH) {
-                in_quotes = false;
-            }
-            let tokens = within(self.document.tokens(), sentence.span);
-            let opens = quotes_after(self.document, tokens, in_quotes);
-            let mut scene = self.scene(sentence.span, tokens, in_quotes);
-            in_quotes = opens;
+            let Some(mut scene) = scene else { continue };
             self.judge_proxies(&scene);
             let speaker_before = last_speaker;
-            if let Some(speaker) = self.speaker_of(&scene) {
-                last_speaker = Some(speaker);
-            } else if sentence.has(sentence::PARAGRAPH) && !starts_quoted(self.document, tokens) {
-                last_speaker = None;
-            }
-            if scene.parties.iter().any(|party| party.actor == TARGET) {
+            last_speaker = scene.speaker_after(last_speaker, sentence);
+            if scene.names_target() {
+                since_named = 0;
                 continue;
             }
+            let tokens = scene.tokens;
             if self.speaks_of_measures
                 && let Some(measure) = measure_in(self.lexicon, self.document, tokens)
                 && Self::insert(&mut scene, measure, MEASURE)
@@ -75,7 +62,7 @@ impl Survey<'_> {
 
     /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
     fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
-        let quoted = scene.in_quotes || starts_quoted(self.document, scene.tokens);
+        let quoted = scene.is_quoted();
         let author_blames = !quoted && is_topic && self.document.metadata().author.is_some();
         let voice_counts = author_blames || quoted && last_speaker.is_some();
         let blame = self.may_blame(scene, voice_counts);
@@ -270,9 +257,7 @@ impl Survey<'_> {
             };
             match holder {
                 Some(holder) => self.keep(Holder::Entity(scene.entities[holder as usize]), piece),
-                None if !scene.in_quotes && !starts_quoted(self.document, scene.tokens) => {
-                    self.keep(Holder::Author, piece);
-                }
+                None if !scene.is_quoted() => self.keep(Holder::Author, piece),
                 None => {}
             }
         }

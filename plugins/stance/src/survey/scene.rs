@@ -1,6 +1,6 @@
 //! Who is named in a sentence: the candidates, and whether somebody's quotation is open.
 
-use standpoint_document::{Annotation, Document, EntityKind, Span, mention, within};
+use standpoint_document::{Annotation, Document, EntityKind, Span, mention, sentence, within};
 
 use super::{Survey, TARGET};
 use crate::judge::Sentence;
@@ -15,6 +15,27 @@ pub(super) struct Scene<'d> {
     /// For each party its entity in the table; `u32::MAX` for what only stands for the target.
     pub(super) entities: Vec<u32>,
     pub(super) in_quotes: bool,
+    /// Whether it begins with a quotation mark.
+    pub(super) starts_quoted: bool,
+    /// Who is named outside quotation marks and acts: the likely speaker of what follows.
+    pub(super) speaker: Option<u32>,
+}
+
+impl Scene<'_> {
+    pub(super) fn names_target(&self) -> bool {
+        self.parties.iter().any(|party| party.actor == TARGET)
+    }
+
+    /// Whether it begins inside a quotation, or with one.
+    pub(super) const fn is_quoted(&self) -> bool {
+        self.in_quotes || self.starts_quoted
+    }
+
+    /// Who goes on speaking behind the sentence, if `before` did so before it.
+    pub(super) fn speaker_after(&self, before: Option<u32>, sentence: &Annotation) -> Option<u32> {
+        let ends = sentence.has(sentence::PARAGRAPH) && !self.starts_quoted;
+        self.speaker.or_else(|| before.filter(|_| !ends))
+    }
 }
 
 impl Survey<'_> {
@@ -48,8 +69,8 @@ impl Survey<'_> {
         tokens: &'s [Annotation],
         in_quotes: bool,
     ) -> Scene<'s> {
-        let mut found: Vec<(Party, u32)> = Vec::new();
         let mentions = within(self.document.mentions(), span);
+        let mut found: Vec<(Party, u32)> = Vec::with_capacity(mentions.len().min(MAX_PARTIES + 1));
         for mention in mentions {
             if mention.has(mention::NESTED) {
                 continue;
@@ -77,8 +98,13 @@ impl Survey<'_> {
         }
         found.sort_by_key(|(party, _)| (party.span.start, std::cmp::Reverse(party.span.end)));
         found.truncate(MAX_PARTIES);
-        let (parties, entities) = found.into_iter().unzip();
-        Scene { span, tokens, parties, entities, in_quotes }
+        let parties = found.iter().map(|&(party, _)| party).collect();
+        let entities = found.iter().map(|&(_, entity)| entity).collect();
+        let starts_quoted = starts_quoted(self.document, tokens);
+        let mut scene =
+            Scene { span, tokens, parties, entities, in_quotes, starts_quoted, speaker: None };
+        scene.speaker = self.speaker_of(&scene);
+        scene
     }
 
     /// Whether a mention is a word that begins a sentence and was taken for a name.
@@ -121,8 +147,7 @@ impl Survey<'_> {
         first <= 3 && tokens.get(behind).is_some_and(|token| self.document.slice(token.span) == ":")
     }
 
-    /// Who is named outside quotation marks and acts: the likely speaker of what follows.
-    pub(super) fn speaker_of(&self, scene: &Scene<'_>) -> Option<u32> {
+    fn speaker_of(&self, scene: &Scene<'_>) -> Option<u32> {
         let mut quoted = scene.in_quotes;
         let mut tokens = scene.tokens.iter().peekable();
         for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
@@ -162,7 +187,7 @@ pub(super) fn quotes_after(document: &Document<'_>, tokens: &[Annotation], befor
     })
 }
 
-pub(super) fn starts_quoted(document: &Document<'_>, tokens: &[Annotation]) -> bool {
+fn starts_quoted(document: &Document<'_>, tokens: &[Annotation]) -> bool {
     tokens.first().is_some_and(|token| quote_state(document.slice(token.span), false))
 }
 
