@@ -381,8 +381,8 @@ fn push_tone(namespace: Feature, tone: f32, features: &mut impl Facts) {
         return;
     }
     features.push_valued(namespace, tone.clamp(-2.0, 2.0));
-    features.push_steps(namespace.number(1), tone, &[0.05, 0.5]);
-    features.push_steps(namespace.number(-1), -tone, &[0.05, 0.5]);
+    let sign = if tone > 0.0 { 1 } else { -1 };
+    features.push_steps(namespace.number(sign), tone.abs(), &[0.05, 0.5]);
 }
 
 #[cfg(test)]

@@ -184,6 +184,8 @@ pub(crate) struct Entry {
 pub struct Lexicon {
     entries: FxHashMap<Box<str>, Entry>,
     alike: Sieve,
+    /// With which letters the words of each class begin, a bit each from "a" on.
+    initials: [u32; 32],
 }
 
 /// Words of which a text has at least one where it has a phrase of some class: the longest of each
@@ -213,6 +215,14 @@ impl Sieve {
     fn takes(&self, word: &str) -> bool {
         self.lengths & length_bit(word) != 0
             && self.words.iter().any(|known| known.eq_ignore_ascii_case(word))
+    }
+}
+
+/// The bit of a word's first letter; all bits of a word that begins with something else.
+fn initial(word: &str) -> u32 {
+    match word.as_bytes().first().map(u8::to_ascii_lowercase) {
+        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
+        _ => u32::MAX,
     }
 }
 
@@ -263,7 +273,8 @@ impl Lexicon {
             let forms = fields[1].split(' ').map(str::to_owned).collect();
             irregular.insert(fields[0].clone(), forms);
         }
-        let mut lexicon = Self { entries: FxHashMap::default(), alike: Sieve::default() };
+        let mut lexicon =
+            Self { entries: FxHashMap::default(), alike: Sieve::default(), initials: [0; 32] };
         for (index, fields) in rows(VERBS, &read(VERBS)?, 4)? {
             lexicon.add_verb(index, &fields, &irregular)?;
         }
@@ -298,7 +309,24 @@ impl Lexicon {
                 phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.rest.len()));
             }
         }
+        for (word, entry) in &lexicon.entries {
+            for (class, initials) in lexicon.initials.iter_mut().enumerate() {
+                *initials |= (entry.classes >> class & 1) * initial(word);
+            }
+        }
         Ok(lexicon)
+    }
+
+    /// Whether a word, in lower case or with capitals, is of a class.
+    pub(crate) fn is_of(&self, word: &str, class: u32) -> bool {
+        // Most words begin with another letter.
+        if self.initials[class.trailing_zeros() as usize % 32] & initial(word) == 0 {
+            return false;
+        }
+        let is_of = |word: &str| self.get(word).is_some_and(|entry| entry.classes & class != 0);
+        is_of(word)
+            || word.starts_with(|first: char| first.is_ascii_uppercase())
+                && is_of(&word.to_ascii_lowercase())
     }
 
     /// What the lists know of `word`, which is in lower case.

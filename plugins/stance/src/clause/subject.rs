@@ -127,15 +127,12 @@ fn means_speaker(reading: &Reading<'_, '_>, from: usize, to: usize) -> bool {
 pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> (Vec<Doer>, bool) {
     let words = &reading.words;
     // Behind the last joint, unless only an apposition or a name of a list stands there.
-    let mut starts: Vec<usize> = vec![from];
-    for (index, word) in words.iter().enumerate().take(to).skip(from) {
-        if matches!(word.part, Part::Comma | Part::Stop | Part::Subordinator | Part::Quote)
+    let ends_phrase = |word: &Word<'_, '_>| {
+        matches!(word.part, Part::Comma | Part::Stop | Part::Subordinator | Part::Quote)
             || word.is(class::SUBORDINATOR) && word.part != Part::Preposition
-        {
-            starts.push(index + 1);
-        }
-    }
-    for &start in starts.iter().rev() {
+    };
+    let joints = (from..to.min(words.len())).rev().filter(|&at| ends_phrase(&words[at]));
+    for start in joints.map(|at| at + 1).chain([from]) {
         let start = skip_joints(reading, start, to);
         if start >= to {
             continue;

@@ -212,7 +212,7 @@ pub(super) fn measure_in(
     // "Sanctions of the council" are others.
     (0..tokens.len().min(256))
         .find(|&index| {
-            word(index).is_some_and(|word| is_of(lexicon, word, class::MEASURE))
+            word(index).is_some_and(|word| lexicon.is_of(word, class::MEASURE))
                 && word(index + 1) != Some("of")
         })
         .map(|index| tokens[index].span)
@@ -227,7 +227,7 @@ pub(super) fn event_in(
     let word = |index: usize| document.slice(tokens[index].span);
     (1..tokens.len().min(256))
         .find(|&index| {
-            is_of(lexicon, word(index), class::EVENT)
+            lexicon.is_of(word(index), class::EVENT)
                 && (index.saturating_sub(3)..index).any(|at| {
                     ["the", "this", "that", "its"]
                         .iter()
@@ -243,13 +243,5 @@ pub(super) fn tells_of_event(
     document: &Document<'_>,
     tokens: &[Annotation],
 ) -> bool {
-    tokens.iter().take(256).any(|token| is_of(lexicon, document.slice(token.span), class::EVENT))
-}
-
-fn is_of(lexicon: &Lexicon, word: &str, bits: u32) -> bool {
-    let has = |word: &str| lexicon.get(word).is_some_and(|entry| entry.classes & bits != 0);
-    has(word)
-        || word.starts_with(|first: char| first.is_ascii_uppercase()) && {
-            has(&word.to_ascii_lowercase())
-        }
+    tokens.iter().take(256).any(|token| lexicon.is_of(document.slice(token.span), class::EVENT))
 }
