@@ -540,6 +540,21 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_of_the_classes_of_its_entry_however_it_is_written() {
+        let lexicon = Lexicon::standard().unwrap();
+        for (word, entry) in &lexicon.entries {
+            for class in (0..32).map(|bit| 1 << bit) {
+                for written in [word.to_string(), word.to_ascii_uppercase()] {
+                    // Capitals are looked at where the first letter is one.
+                    let same = written == **word || written.starts_with(char::is_uppercase);
+                    let expected = same && entry.classes & class != 0;
+                    assert_eq!(lexicon.is_of(&written, class), expected, "{written} {class}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn endings_follow_english_spelling() {
         let cases = [
             ("condemn", "ed", "condemned"),
