@@ -3,8 +3,8 @@
 mod owned;
 mod subject;
 
-use crate::lexicon::{Carry, Cue, Kind, class, form};
-use crate::reading::{GOAL, OWNER, Part, Reading, Word};
+use crate::lexicon::{Carry, Cue, GOAL, Kind, OWNER, class, form};
+use crate::reading::{Part, Reading, Word};
 pub(crate) use owned::{OwnedRun, noun_cue, owned_run};
 use subject::{find_parent, find_subject};
 
@@ -55,7 +55,6 @@ pub(crate) struct Group {
 }
 
 const BE: [&str; 9] = ["be", "am", "is", "are", "was", "were", "been", "being", "'s"];
-const HAVE: [&str; 5] = ["have", "has", "had", "having", "'ve"];
 
 /// Finds the verb groups of a sentence, in order.
 pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
@@ -114,10 +113,9 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
         _ => 0,
     };
     let copula = bits == 0 && BE.contains(&&*words[head].lower);
-    let has = bits == 0 && HAVE.contains(&&*words[head].lower);
-    let (cue, end) = phrase_at(reading, head, copula);
-    // A verb that no list knows hands on what its object says: "heaped scorn on".
-    let unknown = !copula && words[head].entry.is_none_or(|entry| entry.verbs.is_empty());
+    let passive = stem.follows_be(reading) && bits & form::PARTICIPLE != 0;
+    let (cue, end) = phrase_at(reading, head, copula, passive);
+    // A verb that no list knows by itself hands on what its object says: "heaped scorn on".
     let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
     let negation_at = |at: usize| words.get(at).is_some_and(|word| word.part == Part::Negation);
     Some(Group {
@@ -125,14 +123,14 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
         head,
         end,
         until: words.len(),
-        cue: cue.or((copula || has || unknown).then_some(light)),
+        cue: cue.or(Some(light)),
         // "Is not", "is hardly".
         negated: stem.negated
             || copula && negation_at(head + 1)
             || start.checked_sub(1).is_some_and(negation_at),
         mood: stem.mood,
         past: stem.is_past(reading, bits),
-        passive: stem.follows_be(reading) && bits & form::PARTICIPLE != 0,
+        passive,
         copula,
         finite: stem.is_finite(reading, bits),
         relative: false,
@@ -235,12 +233,33 @@ impl Stem {
     }
 }
 
+/// Verbs that say of their subject what "be" says: "remains loyal to", "grew wary of".
+fn is_linking(word: &str) -> bool {
+    let stems = ["becom", "remain", "grow", "seem", "stay", "feel", "sound", "appear", "turn"];
+    matches!(word, "became" | "grew" | "felt" | "got" | "gets" | "getting" | "grown")
+        || stems.iter().any(|stem| word.starts_with(stem))
+}
+
 /// The cue of the phrase that begins with the verb at `head`, and the word behind verb and phrase.
-fn phrase_at(reading: &Reading<'_, '_>, head: usize, copula: bool) -> (Option<Cue>, usize) {
-    let known = reading.words[head].entry;
-    let Some((phrase, behind)) = known.and_then(|entry| reading.longest(head, &entry.verbs)) else {
-        return (None, head + 1);
-    };
+fn phrase_at(
+    reading: &Reading<'_, '_>,
+    head: usize,
+    copula: bool,
+    passive: bool,
+) -> (Option<Cue>, usize) {
+    let Some(known) = reading.words[head].entry else { return (None, head + 1) };
+    if passive && let Some((phrase, behind)) = reading.longest_of_passive(head, &known.verbs) {
+        return (Some(phrase.cue), behind);
+    }
+    let own = reading.longest(head, &known.verbs);
+    let links = own.is_none_or(|(phrase, _)| phrase.rest.is_empty())
+        && is_linking(&reading.words[head].lower);
+    let as_copula = reading
+        .copula
+        .filter(|_| links)
+        .and_then(|be| reading.longest(head, &be.verbs))
+        .filter(|(phrase, _)| !phrase.rest.is_empty());
+    let Some((phrase, behind)) = as_copula.or(own) else { return (None, head + 1) };
     // The goal stands inside the phrase.
     if phrase.rest.iter().any(|word| matches!(&**word, OWNER | GOAL)) {
         return (Some(phrase.cue), head + 1);

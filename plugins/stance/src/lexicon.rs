@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use thiserror::Error;
@@ -160,8 +161,57 @@ pub(crate) struct Cue {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Phrase {
     /// The words that must follow, in lower case.
-    pub(crate) rest: Box<[Box<str>]>,
+    pub(crate) rest: Arc<[Box<str>]>,
+    /// The [`hint`] of the first of them; all bits where several words may stand there.
+    pub(crate) hint: u64,
     pub(crate) cue: Cue,
+}
+
+impl Phrase {
+    fn new(rest: Arc<[Box<str>]>, cue: Cue) -> Self {
+        let several = |word: &str| matches!(word, GOAL | OWNER) || is_result_particle(word);
+        let hint = rest.first().filter(|word| !several(word)).map_or(u64::MAX, |word| hint(word));
+        Self { rest, hint, cue }
+    }
+}
+
+/// Stand in a phrase for whoever is its goal; the lists are read in lower case.
+pub(crate) const OWNER: &str = "x's";
+pub(crate) const GOAL: &str = "x";
+
+/// Words that may stand behind the object: "hold Russia accountable", "turn the offer down".
+pub(crate) fn is_result_particle(word: &str) -> bool {
+    matches!(word, "accountable" | "responsible" | "down" | "off" | "out" | "away" | "up" | "aside")
+}
+
+/// Whether `word` is meant by `pattern`: "its" and "itself" stand for all persons, and lists name
+/// one of the prepositions that are as good as each other.
+pub(crate) fn is_meant(pattern: &str, word: &str) -> bool {
+    pattern == word
+        || match pattern {
+            "its" => matches!(word, "his" | "her" | "their" | "our" | "my"),
+            "itself" => matches!(word, "himself" | "herself" | "themselves" | "ourselves"),
+            "to" | "toward" | "towards" => matches!(word, "toward" | "towards"),
+            "about" => matches!(word, "over" | "regarding"),
+            _ => false,
+        }
+}
+
+/// A bit that a word has in common with few others, and with every pattern that means it, so that
+/// most of the hundreds of phrases behind "be" or "take" are passed over in one step.
+pub(crate) fn hint(word: &str) -> u64 {
+    let bit = match word {
+        "its" | "his" | "her" | "their" | "our" | "my" => 0,
+        "itself" | "himself" | "herself" | "themselves" | "ourselves" => 1,
+        "to" | "toward" | "towards" => 2,
+        "about" | "over" | "regarding" => 3,
+        _ => {
+            let bytes = word.as_bytes();
+            let at = |index: usize| bytes.get(index).map_or(0, |&byte| usize::from(byte));
+            4 + (at(0) * 31 + at(bytes.len() / 2) * 7 + bytes.len()) % 60
+        }
+    };
+    1 << bit
 }
 
 /// All that the lists know of a word in lower case.
@@ -285,7 +335,7 @@ impl Lexicon {
             let score = score_of(EVALUATIONS, index, &fields[1])?;
             let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma: index as u16 };
             let (first, rest) = words_of(&fields[0]);
-            lexicon.entry(&first).evaluations.push(Phrase { rest, cue });
+            lexicon.entry(&first).evaluations.push(Phrase::new(rest.into(), cue));
         }
         for (index, fields) in rows(FUNCTION, &read(FUNCTION)?, 2)? {
             let bit = class::of(&fields[1]).ok_or_else(|| CueError::Line {
@@ -366,10 +416,11 @@ impl Lexicon {
         let kind = Kind::of(&fields[3]).ok_or_else(|| bad(3, "a kind such as war"))?;
         let cue = Cue { score, carry, kind, lemma: line as u16 };
         let (base, rest) = words_of(&fields[0]);
+        let rest: Arc<[Box<str>]> = rest.into();
         for (word, forms) in verb_forms(&base, irregular.get(&base).map(Vec::as_slice)) {
             let entry = self.entry(&word);
             entry.forms |= forms;
-            entry.verbs.push(Phrase { rest: rest.clone(), cue });
+            entry.verbs.push(Phrase::new(Arc::clone(&rest), cue));
         }
         Ok(())
     }
@@ -396,8 +447,8 @@ impl Lexicon {
         for forms in [singular, words] {
             let mut forms = forms.into_iter();
             if let Some(first) = forms.next() {
-                let rest: Box<[Box<str>]> = forms.collect();
-                self.entry(&first).nouns.push(Phrase { rest, cue });
+                let rest: Arc<[Box<str>]> = forms.collect();
+                self.entry(&first).nouns.push(Phrase::new(rest, cue));
             }
         }
         Ok(())

@@ -10,7 +10,9 @@ use std::borrow::Cow;
 
 use standpoint_document::{Annotation, Span};
 
-use crate::lexicon::{Entry, Lexicon, Phrase, class};
+use crate::lexicon::{
+    Entry, GOAL, Lexicon, OWNER, Phrase, class, hint, is_meant, is_result_particle,
+};
 
 /// A place in a sentence that names somebody who may hold a stance or be its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,8 @@ pub(crate) struct Reading<'t, 'l> {
     /// Classes of small words of several parts, with the word at which they begin.
     pub(crate) runs: Vec<(u16, u32)>,
     pub(crate) question: bool,
+    /// What the lists know of "be".
+    pub(crate) copula: Option<&'l Entry>,
     /// The year in which the text was published, where that is known.
     pub(crate) published: Option<u16>,
 }
@@ -167,8 +171,15 @@ pub(crate) fn read<'t, 'l>(
     let question = text
         .get(..tokens.last().map_or(0, |token| token.span.end as usize))
         .is_some_and(|before| before.trim_end_matches(['"', '”', '’', '\'', ')']).ends_with('?'));
-    let mut reading =
-        Reading { words, parties, word_of, runs: Vec::new(), question, published: None };
+    let mut reading = Reading {
+        words,
+        parties,
+        word_of,
+        runs: Vec::new(),
+        question,
+        copula: lexicon.get("be"),
+        published: None,
+    };
     reading.find_runs();
     reading.guess_parts();
     reading
@@ -282,25 +293,60 @@ fn lower_case(raw: &str) -> Cow<'_, str> {
     Cow::Owned(lower)
 }
 
-/// Stand in a phrase for whoever is its goal; the lists are read in lower case.
-pub(crate) const OWNER: &str = "x's";
-pub(crate) const GOAL: &str = "x";
-
 /// So many words, at most, name the goal inside a phrase.
 const GOAL_WORDS: usize = 6;
 
-/// Whether `word` is meant by `pattern`: "its" and "itself" stand for all persons.
-fn is_meant(pattern: &str, word: &str) -> bool {
-    match pattern {
-        "its" => matches!(word, "its" | "his" | "her" | "their" | "our" | "my"),
-        "itself" => matches!(word, "itself" | "himself" | "herself" | "themselves" | "ourselves"),
-        _ => pattern == word,
-    }
+/// Adjectives that make a phrase stronger and leave its sense: "its full weight", "warm tribute".
+fn is_of_degree(word: &str) -> bool {
+    matches!(
+        word,
+        "full"
+            | "fullest"
+            | "entire"
+            | "whole"
+            | "total"
+            | "strong"
+            | "stronger"
+            | "strongest"
+            | "deep"
+            | "deepest"
+            | "grave"
+            | "serious"
+            | "warm"
+            | "warmest"
+            | "sincere"
+            | "heartfelt"
+            | "public"
+            | "open"
+            | "formal"
+            | "official"
+            | "harsh"
+            | "sharp"
+            | "stern"
+            | "great"
+            | "heavy"
+            | "fresh"
+            | "new"
+            | "renewed"
+            | "considerable"
+            | "firm"
+            | "bitter"
+            | "fierce"
+            | "political"
+            | "diplomatic"
+            | "unwavering"
+            | "unconditional"
+            | "growing"
+            | "mounting"
+            | "profound"
+    )
 }
 
 impl Reading<'_, '_> {
     /// The word behind the phrase whose first word is at `at`; adverbs may stand inside.
-    pub(crate) fn match_rest(&self, at: usize, rest: &[Box<str>]) -> Option<usize> {
+    ///
+    /// - `goal_before`: the X of "hit X with sanctions" stands before, as where X "was hit with" them.
+    fn match_rest(&self, at: usize, rest: &[Box<str>], goal_before: bool) -> Option<usize> {
         let mut index = at + 1;
         for (position, pattern) in rest.iter().enumerate() {
             // The X of "take X's side".
@@ -312,6 +358,9 @@ impl Reading<'_, '_> {
                 continue;
             }
             if &**pattern == GOAL {
+                if goal_before {
+                    continue;
+                }
                 index += self.length_of_goal(index, rest.get(position + 1)?)?;
                 continue;
             }
@@ -325,7 +374,9 @@ impl Reading<'_, '_> {
                 let crossable = if limit == 5 {
                     !matches!(word.part, Part::Comma | Part::Stop | Part::Quote)
                 } else {
-                    word.is(class::ADVERB) || word.lower.ends_with("ly")
+                    word.is(class::ADVERB)
+                        || word.lower.ends_with("ly")
+                        || is_of_degree(&word.lower)
                 };
                 skipped += 1;
                 if !crossable || skipped > limit {
@@ -355,7 +406,27 @@ impl Reading<'_, '_> {
         at: usize,
         phrases: &'p [Phrase],
     ) -> Option<(&'p Phrase, usize)> {
-        phrases.iter().find_map(|phrase| self.match_rest(at, &phrase.rest).map(|end| (phrase, end)))
+        // Two words may stand before the next one of a phrase.
+        let near = self.words.iter().skip(at + 1).take(3);
+        let hints = near.fold(0, |hints, word| hints | hint(&word.lower));
+        phrases.iter().find_map(|phrase| {
+            let may_follow = phrase.rest.is_empty() || phrase.hint & hints != 0;
+            let end = may_follow.then(|| self.match_rest(at, &phrase.rest, false)).flatten()?;
+            Some((phrase, end))
+        })
+    }
+
+    /// The longest phrase whose goal the verb at `at`, which is in the passive, has as its subject.
+    pub(crate) fn longest_of_passive<'p>(
+        &self,
+        at: usize,
+        phrases: &'p [Phrase],
+    ) -> Option<(&'p Phrase, usize)> {
+        let holds_goal = |phrase: &&Phrase| phrase.rest.first().is_some_and(|word| **word == *GOAL);
+        phrases
+            .iter()
+            .filter(holds_goal)
+            .find_map(|phrase| Some((phrase, self.match_rest(at, &phrase.rest, true)?)))
     }
 
     fn find_runs(&mut self) {
@@ -371,9 +442,4 @@ impl Reading<'_, '_> {
             }
         }
     }
-}
-
-/// Words that may stand behind the object: "hold Russia accountable", "turn the offer down".
-fn is_result_particle(word: &str) -> bool {
-    matches!(word, "accountable" | "responsible" | "down" | "off" | "out" | "away" | "up" | "aside")
 }

@@ -1,6 +1,6 @@
 //! What belongs to a name: "Russia's brutal war", "Kazakh officials".
 
-use crate::lexicon::{Cue, Kind, class};
+use crate::lexicon::{Cue, Entry, Kind, class, form};
 use crate::reading::{Part, Reading};
 
 /// The words that belong to an owner: "Russia's brutal war", "Kazakh officials".
@@ -40,8 +40,27 @@ pub(crate) fn noun_cue(reading: &Reading<'_, '_>, index: usize) -> Option<(Cue, 
     if !matches!(word.part, Part::Noun | Part::Adjective | Part::Other) {
         return None;
     }
-    let (phrase, end) = reading.longest(index, &word.entry?.nouns)?;
-    Some((phrase.cue, end))
+    let entry = word.entry?;
+    match reading.longest(index, &entry.nouns) {
+        Some((phrase, end)) => Some((phrase.cue, end)),
+        None => gerund_cue(reading, index, entry),
+    }
+}
+
+/// "Its arming of X", "the shelling of X": a verb of the lists as the name of its deed.
+fn gerund_cue(reading: &Reading<'_, '_>, index: usize, entry: &Entry) -> Option<(Cue, usize)> {
+    let of_goal = reading.words.get(index + 1).is_some_and(|next| next.lower == "of");
+    if entry.forms & form::ING == 0 || !of_goal {
+        return None;
+    }
+    let cue = entry.verbs.iter().find(|phrase| phrase.rest.is_empty())?.cue;
+    let kind = match cue.kind {
+        Kind::War => Kind::War,
+        Kind::Bad => Kind::Act,
+        Kind::None | Kind::Aid => Kind::Attitude,
+        _ => return None,
+    };
+    (cue.score != 0.0).then_some((Cue { kind, ..cue }, index + 1))
 }
 
 /// What the name at `index` owns, if it is a possessive or stands as an adjective.

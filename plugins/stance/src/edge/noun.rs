@@ -1,7 +1,7 @@
 //! What nouns say by themselves: "X's support for Y", "an alliance between X and Y", arms.
 
 use super::{Edge, Finder, LIKENED, MAX_EDGES, NAMED};
-use crate::clause::{Doer, noun_cue, owned_run};
+use crate::clause::{Doer, Group, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Word};
 
@@ -68,7 +68,9 @@ impl Finder<'_, '_, '_> {
                     open = true;
                 }
                 Part::Name(goal) if open => {
-                    let score = if cue.kind == Kind::Thing
+                    let score = if cue.kind == Kind::Relation && self.is_soured(at, next + 1) {
+                        -1.0
+                    } else if cue.kind == Kind::Thing
                         || cue.kind == Kind::Relation && cue.score < 1.5
                     {
                         0.0
@@ -152,6 +154,16 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "Relations between A and B soured", "the souring of relations between": the relation at
+    /// `index`, whose words end at `stop`, is spoken of as a bad one.
+    fn is_soured(&self, index: usize, stop: usize) -> bool {
+        let sours = |group: &Group| group.cue.is_some_and(|cue| cue.carry == Carry::Turn);
+        self.groups.iter().any(|group| {
+            let behind = group.start >= stop && group.start < stop + 4 && !group.negated;
+            sours(group) && (behind || index > 0 && group.end == index)
+        })
+    }
+
     /// "An understanding, like Peru's, of X": whose is likened has it.
     fn of_like(&mut self, cue: Cue, index: usize, end: usize) {
         let words = &self.reading.words;
@@ -196,18 +208,7 @@ impl Finder<'_, '_, '_> {
             {
                 let names: Vec<u16> =
                     words[between..stop].iter().filter_map(Word::name).take(4).collect();
-                // "Relations between A and B soured", "the souring of relations between".
-                let sours = |cue: Cue| cue.carry == Carry::Turn;
-                let soured = self.groups.iter().any(|group| {
-                    group.start >= stop
-                        && group.start < stop + 4
-                        && group.cue.is_some_and(sours)
-                        && !group.negated
-                }) || index > 0
-                    && self
-                        .groups
-                        .iter()
-                        .any(|group| group.end == index && group.cue.is_some_and(sours));
+                let soured = self.is_soured(index, stop);
                 let score = if soured { -1.0 } else { cue.score };
                 for &one in &names {
                     for &other in &names {

@@ -2,6 +2,7 @@
 
 use standpoint_document::Voice;
 
+use super::verdict::verdict;
 use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS, time_of};
 use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
@@ -106,6 +107,9 @@ impl Finder<'_, '_, '_> {
         else {
             return;
         };
+        if cue.kind == Kind::Judge {
+            self.of_passive_verdict(group, cue, chain, agent);
+        }
         let mut goals: Vec<u16> = Vec::new();
         for doer in &group.subjects {
             if let Doer::Party(party) = doer {
@@ -123,8 +127,17 @@ impl Finder<'_, '_, '_> {
             goals.extend(words[floor.unwrap_or(0)..group.start].iter().filter_map(Word::name));
         }
         // "Was given a warm welcome by": the noun says it.
-        let noun =
+        let mut noun =
             (group.end..by).find_map(|at| noun_cue(self.reading, at)).map(|(noun, _)| noun.score);
+        if goals.is_empty() && cue.score == 0.0 {
+            // "Sanctions were imposed on X by Y": the subject says what, and X stands behind.
+            let floor = group.start.saturating_sub(4);
+            noun = (floor..group.start)
+                .find_map(|at| noun_cue(self.reading, at))
+                .map(|(noun, _)| noun.score);
+            let behind = words[group.end..group.until.max(group.end)].iter();
+            goals.extend(behind.filter_map(Word::name).filter(|&party| party != agent));
+        }
         let score = match noun {
             Some(score) if cue.score == 0.0 && cue.carry == Carry::Keep => score,
             _ => cue.score,
@@ -141,6 +154,39 @@ impl Finder<'_, '_, '_> {
                 group,
                 if refrains { REFRAINS } else { "passive" },
             );
+        }
+    }
+
+    /// "X is seen as a threat by Y", "X was branded a bully by Y".
+    fn of_passive_verdict(&mut self, group: &Group, cue: Cue, chain: Chain, agent: u16) {
+        let until = group.until.max(group.end);
+        let found = (group.end..until)
+            .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
+        let Some((score, first, end)) = found.filter(|_| !chain.is_odd() && !chain.cut) else {
+            return;
+        };
+        for doer in &group.subjects {
+            if let Doer::Party(goal) = *doer {
+                let cue = Cue { score, ..cue };
+                self.push(Doer::Party(agent), goal, score, cue, (first, end), group, "verdict");
+            }
+        }
+    }
+
+    /// "Deplored what X had done": whoever did it meets the attitude to the deed.
+    fn of_clause(&mut self, group: &Group, cue: Cue, own: f32) {
+        let words = &self.reading.words;
+        let opens = words
+            .get(group.end)
+            .is_some_and(|word| matches!(&*word.lower, "what" | "whatever" | "how" | "that"));
+        let doer = words
+            .iter()
+            .skip(group.end + 1)
+            .take(3)
+            .take_while(|word| matches!(word.part, Part::Determiner | Part::Name(_)))
+            .find_map(Word::name);
+        if let Some(doer) = doer.filter(|_| opens && own != 0.0 && group.until <= group.end + 1) {
+            self.give(group, doer, own, (cue, group.head, group.end), "owner of the object");
         }
     }
 
@@ -238,6 +284,7 @@ impl Finder<'_, '_, '_> {
             }
             index += 1;
         }
+        self.of_clause(group, cue, own);
         let rest = &words[group.end..group.until.max(group.end)];
         if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
@@ -380,7 +427,7 @@ impl Finder<'_, '_, '_> {
             "on" if self.reading.words.get(index + 1).is_some_and(|next| next.lower == "to") => {
                 None
             }
-            "at" | "on" | "onto" | "against" | "into" => Some(-noun.score),
+            "at" | "on" | "onto" | "against" | "into" | "toward" | "towards" => Some(-noun.score),
             "in" | "near" | "inside" | "across" | "from" | "of" | "over" | "by" => Some(0.0),
             _ => None,
         }
