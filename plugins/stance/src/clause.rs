@@ -63,7 +63,7 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
     while index < reading.words.len() {
         match group_at(reading, index) {
             Some(group) => {
-                index = group.head + 1;
+                index = behind(reading, &group);
                 groups.push(group);
             }
             None => index += 1,
@@ -79,6 +79,15 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
         share_predicate(reading, group);
     }
     groups
+}
+
+/// Where the next group may begin: the participle of "grew disenchanted with" and the "court" of
+/// "was taken to court" are no verbs of their own, and the one behind "ready to" is.
+fn behind(reading: &Reading<'_, '_>, group: &Group) -> usize {
+    let words = &reading.words;
+    let is_whole = (group.copula || group.passive || is_linking(&words[group.head].lower))
+        && words[group.end - 1].part != Part::To;
+    if is_whole { group.end.max(group.head + 1) } else { group.head + 1 }
 }
 
 /// "A was its ally in the west and B in the east": B has the same predicate, without its words.
@@ -114,9 +123,13 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
     };
     let copula = bits == 0 && BE.contains(&&*words[head].lower);
     let passive = stem.follows_be(reading) && bits & form::PARTICIPLE != 0;
-    let (cue, end) = phrase_at(reading, head, copula, passive);
+    let as_adjective = participle_of_be(reading, &stem).filter(|_| passive);
+    let passive = passive && as_adjective.is_none();
+    let (cue, end) = as_adjective.unwrap_or_else(|| phrase_at(reading, head, copula, passive));
     // A verb that no list knows by itself hands on what its object says: "heaped scorn on".
     let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
+    // "Is no friend of" is a phrase by itself.
+    let inside = copula && end > head + 1 && words[head + 1].lower == "no";
     let negation_at = |at: usize| words.get(at).is_some_and(|word| word.part == Part::Negation);
     Some(Group {
         start,
@@ -125,9 +138,10 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
         until: words.len(),
         cue: cue.or(Some(light)),
         // "Is not", "is hardly".
-        negated: stem.negated
-            || copula && negation_at(head + 1)
-            || start.checked_sub(1).is_some_and(negation_at),
+        negated: !inside
+            && (stem.negated
+                || copula && negation_at(head + 1)
+                || start.checked_sub(1).is_some_and(negation_at)),
         mood: stem.mood,
         past: stem.is_past(reading, bits),
         passive,
@@ -240,6 +254,13 @@ fn is_linking(word: &str) -> bool {
         || stems.iter().any(|stem| word.starts_with(stem))
 }
 
+/// "Was disappointed in", "is determined to": a participle that the lists know as an adjective.
+fn participle_of_be(reading: &Reading<'_, '_>, stem: &Stem) -> Option<(Option<Cue>, usize)> {
+    let be = stem.auxiliaries.iter().rev().find(|&&at| at != stem.head)?;
+    let (phrase, behind) = reading.longest(*be, &reading.copula?.verbs)?;
+    (behind > stem.head + 1).then_some((Some(phrase.cue), behind))
+}
+
 /// The cue of the phrase that begins with the verb at `head`, and the word behind verb and phrase.
 fn phrase_at(
     reading: &Reading<'_, '_>,
@@ -260,6 +281,10 @@ fn phrase_at(
         .and_then(|be| reading.longest(head, &be.verbs))
         .filter(|(phrase, _)| !phrase.rest.is_empty());
     let Some((phrase, behind)) = as_copula.or(own) else { return (None, head + 1) };
+    // "Remains a staunch ally of": what it is said to be counts, as behind "is".
+    if links && phrase.rest.is_empty() && phrase.cue.score == 0.0 {
+        return (None, behind);
+    }
     // The goal stands inside the phrase.
     if phrase.rest.iter().any(|word| matches!(&**word, OWNER | GOAL)) {
         return (Some(phrase.cue), head + 1);

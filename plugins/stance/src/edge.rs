@@ -102,6 +102,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
         }
     }
     finder.of_free_nouns();
+    finder.of_free_adjectives();
     finder.of_nested();
     finder.of_aid();
     finder.of_shared();

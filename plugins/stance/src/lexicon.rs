@@ -606,6 +606,21 @@ mod tests {
     }
 
     #[test]
+    fn words_that_are_meant_have_the_hint_of_their_pattern() {
+        let words =
+            ["its", "our", "itself", "ourselves", "to", "towards", "about", "over", "with", "of"];
+        for pattern in words {
+            for word in words {
+                assert!(
+                    !is_meant(pattern, word) || hint(pattern) == hint(word),
+                    "{pattern} {word}"
+                );
+            }
+        }
+        assert!(is_meant("to", "towards") && !is_meant("towards", "to"));
+    }
+
+    #[test]
     fn endings_follow_english_spelling() {
         let cases = [
             ("condemn", "ed", "condemned"),

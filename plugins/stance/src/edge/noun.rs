@@ -164,6 +164,23 @@ impl Finder<'_, '_, '_> {
         })
     }
 
+    /// "X, long wary of Y, left": a disposition that no verb ties to its holder.
+    pub(super) fn of_free_adjectives(&mut self) {
+        let words = &self.reading.words;
+        let Some(be) = self.reading.copula else { return };
+        for at in 1..words.len() {
+            // The lists know it behind "be", in whose place the comma stands.
+            let party = words[at - 1].name().filter(|_| words[at].part == Part::Comma);
+            let Some(holder) = party.map(Doer::Party) else { continue };
+            let Some((phrase, end)) = self.reading.longest(at, &be.verbs) else { continue };
+            let goal = words[end..].iter().take(3).find_map(Word::name);
+            if let Some(goal) = goal.filter(|_| phrase.rest.len() > 1 && phrase.cue.score != 0.0) {
+                let score = phrase.cue.score;
+                self.push_nominal(holder, goal, score, phrase.cue, (at + 1, end), "apposition");
+            }
+        }
+    }
+
     /// "An understanding, like Peru's, of X": whose is likened has it.
     fn of_like(&mut self, cue: Cue, index: usize, end: usize) {
         let words = &self.reading.words;

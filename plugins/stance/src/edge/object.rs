@@ -134,9 +134,14 @@ impl Finder<'_, '_, '_> {
             let floor = group.start.saturating_sub(4);
             noun = (floor..group.start)
                 .find_map(|at| noun_cue(self.reading, at))
+                .filter(|(noun, _)| matches!(noun.kind, Kind::Attitude | Kind::War | Kind::Aid))
                 .map(|(noun, _)| noun.score);
-            let behind = words[group.end..group.until.max(group.end)].iter();
-            goals.extend(behind.filter_map(Word::name).filter(|&party| party != agent));
+            let until = group.until.max(group.end);
+            let on = (group.end..until).find(|&at| {
+                matches!(&*words[at].lower, "on" | "upon" | "against" | "for" | "to" | "at")
+            });
+            let behind = words[on.unwrap_or(until)..until].iter().filter_map(Word::name);
+            goals.extend(behind.take(1).filter(|&party| noun.is_some() && party != agent));
         }
         let score = match noun {
             Some(score) if cue.score == 0.0 && cue.carry == Carry::Keep => score,

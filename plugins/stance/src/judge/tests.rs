@@ -68,6 +68,73 @@ fn patterns_read_who_stands_where() {
     }
 }
 
+/// One listed phrase is read in each of its forms, and in no other.
+#[test]
+fn listed_phrases_are_read_in_all_their_forms() {
+    let cases = [
+        ("preposition", "[Kenya] is sympathetic towards [Spain] .", 1.0),
+        ("preposition", "[Kenya] worries over [Spain] .", -1.0),
+        ("degree", "[Kenya] threw its considerable weight behind [Spain] .", 1.0),
+        ("degree", "[Kenya] paid warm tribute to [Spain] .", 1.0),
+        ("linking verb", "[Kenya] grew wary of [Spain] .", -1.0),
+        ("linking verb", "[Kenya] feels deeply grateful to [Spain] .", 1.0),
+        ("linking verb", "[Kenya] remains one of the firmest supporters of [Spain] .", 1.0),
+        ("linking verb", "[Kenya] became a town near [Spain] .", 0.0),
+        ("participle", "[Kenya] was disappointed in [Spain] .", -1.0),
+        ("participle", "[Kenya] grew disenchanted with [Spain] .", -1.0),
+        ("participle", "[Kenya] was not disappointed in [Spain] .", 0.0),
+        ("apposition", "[Kenya] , long wary of [Spain] , kept its ships at home .", -1.0),
+        ("apposition", "[Kenya] , north of [Spain] , kept its ships at home .", 0.0),
+        ("gerund", "[Kenya] 's bombing of [Spain] went on .", -1.0),
+        ("gerund", "[Kenya] 's painting of [Spain] hangs there .", 0.0),
+        ("deed", "[Kenya] deplored what [Spain] had done .", -1.0),
+        ("deed", "[Kenya] said what [Spain] had done .", 0.0),
+        ("not a friend", "[Kenya] is no friend of [Spain] .", -1.0),
+        ("camp", "[Kenya] is firmly in [Spain] 's camp .", 1.0),
+        ("tanks", "[Kenya] moved tanks toward [Spain] .", -1.0),
+        ("soured", "[Kenya] 's relations with [Spain] soured .", -1.0),
+        ("low", "Relations between [Kenya] and [Spain] have hit a new low .", -1.0),
+        ("drills", "[Kenya] held joint naval drills with [Spain] .", 1.0),
+        ("drills near", "[Kenya] held naval drills near [Spain] .", 0.0),
+        ("shared place", "[Kenya] shares a time zone with [Spain] .", 0.0),
+        ("envoy", "[Kenya] recalled its envoy to [Spain] .", -1.0),
+        ("lost word", "[Kenya] levelled harsh criticism at [Spain] .", -1.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_of(marked);
+        assert_eq!(
+            score.partial_cmp(&0.0),
+            expected.partial_cmp(&0.0),
+            "{case}: {marked} ({score} {rule})"
+        );
+    }
+}
+
+/// Whoever does it stands behind "by", also where the phrase has its goal inside.
+#[test]
+fn the_passive_is_read_of_phrases_verdicts_and_nouns() {
+    let cases = [
+        ("phrase", "[Spain] was hit with sanctions by [Kenya] .", -1.0),
+        ("phrase", "[Spain] was taken to court by [Kenya] over fish .", -1.0),
+        ("phrase", "[Spain] was kept at arm 's length by [Kenya] .", -1.0),
+        ("phrase", "[Spain] was given the benefit of the doubt by [Kenya] .", 1.0),
+        ("verdict", "[Spain] is seen as a friend by [Kenya] .", 1.0),
+        ("verdict", "[Spain] was branded a bully by [Kenya] .", -1.0),
+        ("verdict", "[Spain] was not called a bully by [Kenya] .", 0.0),
+        ("subject", "Sanctions were imposed on [Spain] by [Kenya] .", -1.0),
+        ("subject", "Tolls were collected in [Spain] by [Kenya] .", 0.0),
+        ("subject", "Protests were held in [Spain] by [Kenya] .", 0.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_between(marked, 1, 0);
+        assert_eq!(
+            score.partial_cmp(&0.0),
+            expected.partial_cmp(&0.0),
+            "{case}: {marked} ({score} {rule})"
+        );
+    }
+}
+
 /// What the patterns say of the first name toward the second.
 fn patterns_of(marked: &str) -> (f32, &'static str) {
     patterns_between(marked, 0, 1)
