@@ -1,5 +1,6 @@
 //! The cue lists: verbs, nouns, evaluations and small words, with every form that a text may use.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -162,16 +163,20 @@ pub(crate) struct Cue {
 pub(crate) struct Phrase {
     /// The words that must follow, in lower case.
     pub(crate) rest: Arc<[Box<str>]>,
-    /// The [`hint`] of the first of them; all bits where several words may stand there.
+    /// The [`hint`] of the first of them that the phrase names; all bits where it names none.
     pub(crate) hint: u64,
+    /// Whether whole names may stand before that word: "hold X to account", "turn X down".
+    pub(crate) is_far: bool,
     pub(crate) cue: Cue,
 }
 
 impl Phrase {
     fn new(rest: Arc<[Box<str>]>, cue: Cue) -> Self {
-        let several = |word: &str| matches!(word, GOAL | OWNER) || is_result_particle(word);
-        let hint = rest.first().filter(|word| !several(word)).map_or(u64::MAX, |word| hint(word));
-        Self { rest, hint, cue }
+        let first = rest.first().map_or("", |word| &**word);
+        let is_far = first == GOAL || is_result_particle(first);
+        let named = rest.get(usize::from(first == GOAL)).filter(|_| first != OWNER);
+        let hint = named.map_or(u64::MAX, |word| hint(word));
+        Self { rest, hint, is_far, cue }
     }
 }
 
@@ -301,7 +306,7 @@ impl Lexicon {
                 FUNCTION => include_str!("../cues/function.tsv"),
                 _ => include_str!("../cues/irregular.tsv"),
             }
-            .to_owned())
+            .into())
         })
     }
 
@@ -313,20 +318,25 @@ impl Lexicon {
     pub fn from_folder(folder: &Path) -> Result<Self, CueError> {
         Self::parse(&|file| {
             let path = folder.join(file);
-            fs::read_to_string(&path).map_err(|source| CueError::Read { path, source })
+            fs::read_to_string(&path)
+                .map(Cow::Owned)
+                .map_err(|source| CueError::Read { path, source })
         })
     }
 
-    fn parse(read: &dyn Fn(&'static str) -> Result<String, CueError>) -> Result<Self, CueError> {
+    fn parse(
+        read: &dyn Fn(&'static str) -> Result<Cow<'static, str>, CueError>,
+    ) -> Result<Self, CueError> {
         let mut irregular: FxHashMap<String, Vec<String>> = FxHashMap::default();
         for (_, fields) in rows(IRREGULAR, &read(IRREGULAR)?, 2)? {
             let forms = fields[1].split(' ').map(str::to_owned).collect();
-            irregular.insert(fields[0].clone(), forms);
+            irregular.insert(fields[0].to_string(), forms);
         }
         let mut lexicon =
             Self { entries: FxHashMap::default(), alike: Sieve::default(), initials: [0; 32] };
+        let mut known = FxHashMap::default();
         for (index, fields) in rows(VERBS, &read(VERBS)?, 4)? {
-            lexicon.add_verb(index, &fields, &irregular)?;
+            lexicon.add_verb(index, &fields, &irregular, &mut known)?;
         }
         for (index, fields) in rows(NOUNS, &read(NOUNS)?, 3)? {
             lexicon.add_noun(index, &fields)?;
@@ -341,7 +351,7 @@ impl Lexicon {
             let bit = class::of(&fields[1]).ok_or_else(|| CueError::Line {
                 file: FUNCTION,
                 line: index,
-                found: fields[1].clone(),
+                found: fields[1].to_string(),
                 expected: "a class such as negation",
             })?;
             if bit == class::ALIKE {
@@ -396,17 +406,18 @@ impl Lexicon {
     fn add_verb(
         &mut self,
         line: usize,
-        fields: &[String],
+        fields: &[Cow<'_, str>],
         irregular: &FxHashMap<String, Vec<String>>,
+        known: &mut FxHashMap<String, Vec<(String, u8)>>,
     ) -> Result<(), CueError> {
         let bad = |column: usize, expected| CueError::Line {
             file: VERBS,
             line,
-            found: fields[column].clone(),
+            found: fields[column].to_string(),
             expected,
         };
         let score = score_of(VERBS, line, &fields[1])?;
-        let carry = match fields[2].as_str() {
+        let carry = match &*fields[2] {
             "+" => Carry::Keep,
             "-" => Carry::Turn,
             "0" => Carry::Cut,
@@ -417,20 +428,24 @@ impl Lexicon {
         let cue = Cue { score, carry, kind, lemma: line as u16 };
         let (base, rest) = words_of(&fields[0]);
         let rest: Arc<[Box<str>]> = rest.into();
-        for (word, forms) in verb_forms(&base, irregular.get(&base).map(Vec::as_slice)) {
-            let entry = self.entry(&word);
+        if !known.contains_key(&base) {
+            let forms = verb_forms(&base, irregular.get(&base).map(Vec::as_slice));
+            known.insert(base.clone(), forms);
+        }
+        for (word, forms) in known.get(&base).into_iter().flatten() {
+            let entry = self.entry(word);
             entry.forms |= forms;
             entry.verbs.push(Phrase::new(Arc::clone(&rest), cue));
         }
         Ok(())
     }
 
-    fn add_noun(&mut self, line: usize, fields: &[String]) -> Result<(), CueError> {
+    fn add_noun(&mut self, line: usize, fields: &[Cow<'_, str>]) -> Result<(), CueError> {
         let score = score_of(NOUNS, line, &fields[1])?;
         let kind = Kind::of(&fields[2]).ok_or_else(|| CueError::Line {
             file: NOUNS,
             line,
-            found: fields[2].clone(),
+            found: fields[2].to_string(),
             expected: "a kind such as attitude",
         })?;
         let carry = if score < 0.0 { Carry::Turn } else { Carry::Keep };
@@ -455,20 +470,28 @@ impl Lexicon {
     }
 }
 
+/// The columns of a row.
+type Fields<'t> = Vec<Cow<'t, str>>;
+
 /// The rows of a list, each with its line counted from 1 and at least `columns` fields.
-fn rows(
+fn rows<'t>(
     file: &'static str,
-    text: &str,
+    text: &'t str,
     columns: usize,
-) -> Result<Vec<(usize, Vec<String>)>, CueError> {
+) -> Result<Vec<(usize, Fields<'t>)>, CueError> {
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let fields: Vec<String> =
-            line.split('\t').map(|field| field.trim().to_lowercase()).collect();
-        if fields.len() < columns || fields.iter().take(columns).any(String::is_empty) {
+        let lower = |field: &'t str| match field.trim() {
+            field if field.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) => {
+                Cow::Owned(field.to_lowercase())
+            }
+            field => Cow::Borrowed(field),
+        };
+        let fields: Fields<'t> = line.split('\t').map(lower).collect();
+        if fields.len() < columns || fields.iter().take(columns).any(|field| field.is_empty()) {
             return Err(CueError::Line {
                 file,
                 line: index + 1,

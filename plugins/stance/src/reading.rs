@@ -65,6 +65,8 @@ pub(crate) struct Word<'t, 'l> {
     /// Bits of [`class`].
     pub(crate) classes: u32,
     pub(crate) entry: Option<&'l Entry>,
+    /// The [`hint`] of the word.
+    hint: u64,
     pub(crate) capital: bool,
     /// Inside quotation marks of this sentence, or of one that began before it.
     pub(crate) quoted: bool,
@@ -154,6 +156,7 @@ pub(crate) fn read<'t, 'l>(
                 part: Part::Name(party),
                 classes: 0,
                 entry: None,
+                hint: 0,
                 capital: true,
                 quoted,
             });
@@ -246,6 +249,7 @@ fn push_word<'t, 'l>(
         last.lower = Cow::Owned(joined.to_owned());
         last.span.end = span.end;
         last.entry = lexicon.get(&last.lower);
+        last.hint = hint(&last.lower);
         last.classes = last.entry.map_or(0, |entry| entry.classes);
         if *quoted && last.part == Part::Quote {
             *quoted = last.quoted;
@@ -273,6 +277,7 @@ fn push_word<'t, 'l>(
     words.push(Word {
         classes: entry.map_or(0, |entry| entry.classes),
         entry,
+        hint: hint(&lower),
         capital: raw.starts_with(char::is_uppercase),
         lower,
         span,
@@ -406,11 +411,19 @@ impl Reading<'_, '_> {
         at: usize,
         phrases: &'p [Phrase],
     ) -> Option<(&'p Phrase, usize)> {
-        // Two words may stand before the next one of a phrase.
-        let near = self.words.iter().skip(at + 1).take(3);
-        let hints = near.fold(0, |hints, word| hints | hint(&word.lower));
+        match phrases {
+            [] => return None,
+            [only] if only.rest.is_empty() => return Some((only, at + 1)),
+            _ => {}
+        }
+        // Two words may stand before the next one of a phrase, and more where its goal does.
+        let hints = |far: usize| {
+            self.words.iter().skip(at + 1).take(far).fold(0, |hints, word| hints | word.hint)
+        };
+        let (near, far) = (hints(3), hints(GOAL_WORDS + 3));
         phrases.iter().find_map(|phrase| {
-            let may_follow = phrase.rest.is_empty() || phrase.hint & hints != 0;
+            let found = if phrase.is_far { far } else { near };
+            let may_follow = phrase.rest.is_empty() || phrase.hint & found != 0;
             let end = may_follow.then(|| self.match_rest(at, &phrase.rest, false)).flatten()?;
             Some((phrase, end))
         })
