@@ -191,13 +191,18 @@ impl<'r> Reader<'r> {
         let mut candidates = Vec::with_capacity(matches.len() + tagged.len());
         let mut next = 0;
         for tag in tagged {
+            let tag = &self.without_titles(*tag);
             let first = self.sight.atom_of_token[tag.first as usize];
             let end = self.sight.atom_of_token[tag.end as usize];
             let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
-            // "The minister" in lower case is somebody's office, and no name.
+            // "The minister" in lower case is somebody's office, and no name, nor is the "Minister" of
+            // "Minister Lavrov".
+            let before_name =
+                || self.atoms().get(end as usize).is_some_and(|atom| atom.is(atom::CAPITAL));
             let is_word = tag.class == Class::Person
                 && self.has(*tag, cues::TITLE)
-                && !self.slice(first, end).contains(char::is_uppercase);
+                && (!self.slice(first, end).contains(char::is_uppercase)
+                    || end - first == 1 && before_name());
             if first >= end || taken || is_word {
                 continue;
             }
@@ -225,6 +230,18 @@ impl<'r> Reader<'r> {
         candidates
             .retain(|candidate| !self.atoms()[candidate.first as usize].is(atom::PASSED_OVER));
         candidates
+    }
+
+    /// The name behind "President" and "Prime Minister", which a capital at the beginning of a sentence
+    /// makes part of it.
+    fn without_titles(&self, mut tag: Tagged) -> Tagged {
+        let is_title = |token: u32| {
+            self.atoms()[self.sight.atom_of_token[token as usize] as usize].cues(cues::TITLE)
+        };
+        while tag.class == Class::Person && tag.first + 1 < tag.end && is_title(tag.first) {
+            tag.first += 1;
+        }
+        tag
     }
 
     /// Whether nothing but a possessive's apostrophe stands beside a known name: "Ukraine's".

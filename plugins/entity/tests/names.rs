@@ -136,6 +136,13 @@ fn names_mean_what_their_context_says() {
         ("seated", "the rulers in Ankara", &["Ankara=TUR metonym"]),
         ("visitors", "the skiers in Ankara", &["Ankara=name:ankara"]),
         ("members", "UN Member States voted.", &["UN Member States=UN.UNGA"]),
+        (
+            "a title first",
+            "President Macron criticised Putin.",
+            &["Macron=FRA.MACRON", "Putin=RUS.PUTIN"],
+        ),
+        ("Mr first", "Mr Macron criticised Putin.", &["Macron=FRA.MACRON", "Putin=RUS.PUTIN"]),
+        ("a title alone", "Minister Lavrov met Putin.", &["Lavrov=RUS.LAVROV", "Putin=RUS.PUTIN"]),
         ("accents", "Erdo\u{11f}an said no.", &["Erdo\u{11f}an=TUR.ERDOGAN"]),
         ("a long form", "the Russian Federation", &["Russian Federation=RUS"]),
         ("a place is no actor", "a warehouse near Almaty", &["Almaty=name:almaty"]),
