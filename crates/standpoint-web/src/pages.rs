@@ -25,6 +25,9 @@ use crate::text::{line, many};
 const FEW: usize = 20;
 const MANY: usize = 50;
 
+/// Passages on a page of their own: the fields to correct each cost a browser a millisecond or two.
+const PASSAGES: usize = 30;
+
 /// How many corrections a page shows.
 const MOST_CORRECTIONS: usize = 500;
 
@@ -71,7 +74,12 @@ impl Site {
             let filter = &query.filter;
             let target = target_name(store, &filter.target)?;
             let links = Served { query: &query };
-            let rows = query.limit.unwrap_or(if view == View::All { FEW } else { MANY }).clamp(1, 200);
+            let usual = match view {
+                View::All => FEW,
+                View::Evidence => PASSAGES,
+                _ => MANY,
+            };
+            let rows = query.limit.unwrap_or(usual).clamp(1, 200);
             let after = query.after.as_deref();
             let title = view.heading(&target);
             let placed = |part: View, id: &str, heading: &str, content: &Markup| {

@@ -85,8 +85,11 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
 /// "was taken to court" are no verbs of their own, and the one behind "ready to" is.
 fn behind(reading: &Reading<'_, '_>, group: &Group) -> usize {
     let words = &reading.words;
-    let is_whole = (group.copula || group.passive || is_linking(&words[group.head].lower))
-        && words[group.end - 1].part != Part::To;
+    // The infinitive of "seek to isolate" is part of the phrase.
+    let phrase = words.get(group.head + 1..group.end).unwrap_or_default();
+    let is_inside = phrase.windows(2).any(|pair| pair[0].part == Part::To && pair[1].is_verb());
+    let links = group.copula || group.passive || is_linking(&words[group.head].lower);
+    let is_whole = (links || is_inside) && words[group.end - 1].part != Part::To;
     if is_whole { group.end.max(group.head + 1) } else { group.head + 1 }
 }
 
