@@ -28,7 +28,7 @@ fn hostile(dice: &mut Dice) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)
     let torn = gzip(b"A text that ends in the middle of its compressed bytes.");
     let pairs = "{\"a\":".repeat(200);
     vec![
-        ("empty.txt", Vec::new(), Some("it is empty")),
+        ("empty.txt", Vec::new(), Some("it holds no text")),
         ("blank.txt", b" \n\t\r\n ".to_vec(), Some("holds no text")),
         ("zeros.txt", vec![0; 4096], Some("not text")),
         ("noise.txt", noise(dice, 4096), None),

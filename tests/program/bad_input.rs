@@ -32,7 +32,7 @@ fn every_bad_file_is_named_and_the_good_ones_come_out() {
     good.sort_unstable();
     assert_eq!(good, ["a-good.txt", "z-good.txt"], "{}", ran.stderr);
     let cases = [
-        ("empty.txt", "it is empty"),
+        ("empty.txt", "it holds no text"),
         ("white.txt", "it holds no text"),
         ("rubbish.txt", "it is not text"),
         ("deep.json", "max_json_depth"),

@@ -425,7 +425,7 @@ mod tests {
         read b.txt
         read sub/c.jsonl
         failed broken.txt: No such file or directory (os error 2)
-        failed empty.txt: it is empty
+        failed empty.txt: it holds no text
         failed pipe.txt: it is a pipe, socket or device, not a regular file
         passed over LICENCE.txt: it is about the folder, not a document
         passed over README.md: it is about the folder, not a document

@@ -108,7 +108,7 @@ impl ReadError {
 
 fn nothing(bytes: usize) -> String {
     match bytes {
-        0 => "it is empty".to_owned(),
+        0 => "it holds no text".to_owned(),
         1 => "it holds no text, only a byte of white space".to_owned(),
         _ => format!("it holds no text, only {bytes} bytes of white space"),
     }

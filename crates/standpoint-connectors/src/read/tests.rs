@@ -53,7 +53,7 @@ fn bad_files_are_named_with_what_is_wrong() {
     let long = "x".repeat(201);
     let deep = "[".repeat(100);
     let cases: [(&str, &[u8], &str); 10] = [
-        ("a.txt", b"", "error: it is empty"),
+        ("a.txt", b"", "error: it holds no text"),
         ("a.txt", b" \n\t ", "error: it holds no text, only 4 bytes of white space"),
         (
             "a.docx",
@@ -125,7 +125,7 @@ fn a_table_gives_a_document_a_row() {
     let table = "\u{feff}Date;Title;Body\n2024-05-01;\"One;\nmore\";First.\n;;\n2024;Two;Second.\n";
     insta::assert_snapshot!(read("a.csv", table.as_bytes(), &small()).join("\n"), @r#"
     Some("One;\nmore"): "First."
-    error: it is empty
+    error: it holds no text
     Some("Two"): "Second."
     "#);
     assert_eq!(
