@@ -153,6 +153,11 @@ impl Refusal {
     }
 }
 
+/// Whether a program that may write sent this, or a form that a page of ours made for this browser.
+fn may_keep(site: &Site, request: &Request, visitor: Visitor, sent: &Sent) -> bool {
+    visitor.may_write() || site.is_marked(request, sent.get("mark"))
+}
+
 /// Keeps what a form says, and shows its page again; a script is told as JSON.
 ///
 /// - `key`: the row of the passage.
@@ -169,7 +174,7 @@ pub(crate) fn receive(
     let sent = Sent::of(request);
     let back = sent.get("back").filter(|back| is_own(back)).unwrap_or("/evidence");
     let is_scripted = request.headers.contains_key(login::HEADER);
-    let done = if visitor.may_write() || site.is_marked(request, sent.get("mark")) {
+    let done = if may_keep(site, request, visitor, &sent) {
         keep(site, &sent, key)?
     } else {
         Err(Refusal::Stranger)
@@ -197,7 +202,7 @@ pub(crate) fn receive_undo(
     key: i64,
 ) -> Result<Reply, SiteError> {
     let sent = Sent::of(request);
-    let done = if visitor.may_write() || site.is_marked(request, sent.get("mark")) {
+    let done = if may_keep(site, request, visitor, &sent) {
         undo(site, key, sent.get("made_at").unwrap_or_default())?
     } else {
         Err(Refusal::Stranger)
