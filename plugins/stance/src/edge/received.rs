@@ -1,5 +1,5 @@
 //! Attitudes whose goal is the subject: "X drew criticism from A", "X is met with scorn by A",
-//! "X can count on A"; and whoever is named as what X has: "X's allies are A and B".
+//! "X can count on A".
 
 use standpoint_document::Time;
 
@@ -65,8 +65,7 @@ impl Finder<'_, '_, '_> {
     fn comes(&self, group: &Group) -> Option<Comes> {
         let head = &*self.reading.words[group.head].lower;
         if group.passive {
-            let with =
-                self.reading.words.get(group.head + 1).is_some_and(|word| word.lower == "with");
+            let with = self.word(group.head + 1) == "with";
             return (with && matches!(head, "met" | "greeted" | "received" | "showered"))
                 .then_some(Comes::By);
         }

@@ -45,7 +45,7 @@ impl Finder<'_, '_, '_> {
             self.like(at, &mut shares);
             self.as_did(at, &mut shares);
             self.too(at, &mut shares);
-            self.by_or_of(at, &mut shares);
+            self.likened(at, &mut shares);
             self.joined(at, &mut shares);
         }
         for share in shares {
@@ -167,7 +167,7 @@ impl Finder<'_, '_, '_> {
     }
 
     /// "A's anger at X, echoing B's"; "a view shared by B".
-    fn by_or_of(&self, at: usize, shares: &mut Vec<Share>) {
+    fn likened(&self, at: usize, shares: &mut Vec<Share>) {
         let words = &self.reading.words;
         let is_like = matches!(self.word(at), "like" | "echoing" | "mirroring" | "matching");
         let by = (at + 1..words.len()).take(2).find(|&by| self.word(by) == "by");
