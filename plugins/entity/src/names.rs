@@ -235,10 +235,13 @@ impl<'r> Reader<'r> {
     /// The name behind "President" and "Prime Minister", which a capital at the beginning of a sentence
     /// makes part of it.
     fn without_titles(&self, mut tag: Tagged) -> Tagged {
-        let is_title = |token: u32| {
-            self.atoms()[self.sight.atom_of_token[token as usize] as usize].cues(cues::TITLE)
-        };
-        while tag.class == Class::Person && tag.first + 1 < tag.end && is_title(tag.first) {
+        let atom = |token: u32| &self.atoms()[self.sight.atom_of_token[token as usize] as usize];
+        // "The minister of" has no name behind it.
+        while tag.class == Class::Person
+            && tag.first + 1 < tag.end
+            && atom(tag.first).cues(cues::TITLE)
+            && atom(tag.first + 1).is(atom::CAPITAL)
+        {
             tag.first += 1;
         }
         tag

@@ -77,8 +77,39 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
     }
     for group in &mut groups {
         share_predicate(reading, group);
+        if is_inverted_condition(reading, group) {
+            group.mood = Mood::Unreal;
+        }
     }
     groups
+}
+
+/// "Should Peru ever condemn X", "had Peru condemned X": a condition without an "if".
+fn is_inverted_condition(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    let words = &reading.words;
+    let is_subject = |word: &Word<'_, '_>| {
+        matches!(
+            word.part,
+            Part::Name(_)
+                | Part::Determiner
+                | Part::Noun
+                | Part::Adjective
+                | Part::Adverb
+                | Part::Possessive
+                | Part::Pronoun
+        )
+    };
+    let Some(first) = words[..group.start].iter().rposition(|word| !is_subject(word)) else {
+        return false;
+    };
+    let opens =
+        first == 0 || matches!(words[first - 1].part, Part::Comma | Part::Stop | Part::Quote);
+    let asked = match (&*words[first].lower, words[group.head].part) {
+        ("should", Part::Verb(bits)) => bits & form::BASE != 0,
+        ("had", Part::Verb(bits)) => bits & form::PARTICIPLE != 0,
+        _ => false,
+    };
+    opens && asked && first + 1 < group.start
 }
 
 /// Where the next group may begin: the participle of "grew disenchanted with" and the "court" of

@@ -58,7 +58,7 @@ impl Opinion {
             voice: voices[likeliest(voice)],
             // Words that say when are surer than the model.
             time: match judgement.time {
-                Time::Past => Time::Past,
+                said @ (Time::Past | Time::Hypothetical) => said,
                 read if !sees_it => read,
                 _ => times[likeliest(time)],
             },

@@ -5,6 +5,7 @@
 mod actors;
 mod identity;
 mod indirect;
+mod quoted;
 mod scene;
 
 use std::hash::{Hash, Hasher};
@@ -162,9 +163,12 @@ impl<'d> Survey<'d> {
                 in_quotes = false;
             }
             let tokens = within(document.tokens(), sentence.span);
-            let scene = self.scene(sentence.span, tokens, in_quotes);
+            let mut scene = self.scene(sentence.span, tokens, in_quotes);
             in_quotes = quotes_after(document, tokens, in_quotes);
             if scene.names_target() {
+                if let Some(talk) = self.talk_in(&scene) {
+                    self.insert_references(&mut scene, talk);
+                }
                 self.judge_scene(&scene, last_speaker);
                 self.speaks_of_measures |= measure_in(self.lexicon, document, tokens).is_some();
             }
@@ -235,10 +239,13 @@ impl<'d> Survey<'d> {
         }
     }
 
-    /// How much farther away a place counts that only says whose something is: "its".
+    /// How much farther away a place counts that only says whose something is, or whom somebody
+    /// means: "its", "you".
     fn aside(&self, span: Span) -> u32 {
         let word = self.document.slice(span);
-        let owns = ["its", "his", "her", "their"].iter().any(|own| word.eq_ignore_ascii_case(own));
+        let owns = ["its", "his", "her", "their", "you", "your"]
+            .iter()
+            .any(|own| word.eq_ignore_ascii_case(own));
         if owns { 1000 } else { 0 }
     }
 

@@ -49,7 +49,9 @@ impl Finder<'_, '_, '_> {
                         break;
                     }
                     if let Some((score, end, lemma)) = evaluation(reading, at) {
-                        let score = if group.negated { -score * 0.5 } else { score };
+                        // One "not" is heard once, also where it stands in the phrase: "is not alone".
+                        let is_heard = is_negated(reading, at) || words[at].part == Part::Negation;
+                        let score = if group.negated && !is_heard { -score * 0.5 } else { score };
                         let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };
                         self.push(voice, party, score, cue, (at, end), group, "predicate");
                     }
@@ -119,9 +121,13 @@ pub(super) fn verdict(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, u
 pub(crate) fn evaluation(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, usize, u16)> {
     let word = &reading.words[index];
     let (phrase, end) = reading.longest(index, &word.entry?.evaluations)?;
-    let negated = index > 0
-        && (reading.words[index - 1].part == Part::Negation
-            || index > 1 && reading.words[index - 2].part == Part::Negation);
-    let score = if negated { -phrase.cue.score * 0.5 } else { phrase.cue.score };
+    let score =
+        if is_negated(reading, index) { -phrase.cue.score * 0.5 } else { phrase.cue.score };
     Some((score, end, phrase.cue.lemma))
+}
+
+/// Whether a negation stands right before a word, or before the one in front of it.
+fn is_negated(reading: &Reading<'_, '_>, index: usize) -> bool {
+    let before = &reading.words[index.saturating_sub(2)..index];
+    before.iter().any(|word| word.part == Part::Negation)
 }

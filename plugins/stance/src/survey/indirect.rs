@@ -1,7 +1,7 @@
 //! Sentences that do not name the target and still speak of it: help for whom it fights, measures
 //! against it, "the invasion", blame whose object stands in the sentence before.
 
-use standpoint_document::{Time, sentence};
+use standpoint_document::{Time, Voice, sentence};
 
 use super::scene::{Scene, event_in, measure_in, tells_of_event};
 use super::{Holder, MAX_HOLDERS, MEASURE, Survey, TARGET, TOPIC_SHARE};
@@ -26,6 +26,8 @@ impl Survey<'_> {
         let mut last_speaker = None;
         // How many sentences ago the paragraph named the target.
         let mut since_named = u32::MAX;
+        // How the speaker of the sentence before brought up the target.
+        let mut talk = None;
         for (sentence, scene) in self.document.sentences().iter().zip(scenes) {
             if sentence.has(sentence::PARAGRAPH) {
                 since_named = u32::MAX;
@@ -35,8 +37,16 @@ impl Survey<'_> {
             self.judge_proxies(&scene);
             let speaker_before = last_speaker;
             last_speaker = scene.speaker_after(last_speaker, sentence);
+            let talk_before = std::mem::replace(&mut talk, self.talk_in(&scene));
             if scene.names_target() {
                 since_named = 0;
+                continue;
+            }
+            if let Some(leads) = talk_before
+                && self.insert_references(&mut scene, leads)
+            {
+                self.judge_reply(&scene, speaker_before);
+                talk = talk_before;
                 continue;
             }
             let tokens = scene.tokens;
@@ -57,6 +67,29 @@ impl Survey<'_> {
             if is_topic || since_named <= 2 {
                 self.judge_blame(&scene, speaker_before, is_topic);
             }
+        }
+    }
+
+    /// What a quotation says of the target that the sentence before led to it: by clear patterns
+    /// alone, for a model has not learnt to read "you" and "it".
+    fn judge_reply(&mut self, scene: &Scene<'_>, speaker: Option<u32>) {
+        let Some(speaker) = scene.speaker.or(speaker) else { return };
+        let Some(target) = scene.parties.iter().position(|party| party.actor == TARGET) else {
+            return;
+        };
+        let own = scene.entities.iter().position(|&entity| entity == speaker);
+        let pairs = [(None, target as u16), (own.map(|own| own as u16), target as u16)];
+        let judgements = self.judge_pairs(scene, &pairs[..1 + usize::from(own.is_some())]);
+        let strongest = judgements
+            .iter()
+            .filter(|judgement| {
+                judgement.score != 0.0 && !matches!(judgement.rule, "weights" | "encoder")
+            })
+            .max_by(|left, right| left.score.abs().total_cmp(&right.score.abs()));
+        if let Some(judgement) = strongest {
+            let mut piece = self.piece(scene, None, target as u16, judgement);
+            piece.voice = Voice::Quoted;
+            self.keep(Holder::Entity(speaker), piece);
         }
     }
 

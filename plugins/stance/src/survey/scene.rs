@@ -171,7 +171,7 @@ pub(super) fn gap(left: Span, right: Span) -> u32 {
     }
 }
 
-fn quote_state(token: &str, quoted: bool) -> bool {
+pub(super) fn quote_state(token: &str, quoted: bool) -> bool {
     match token {
         "“" | "«" | "„" | "``" => true,
         "”" | "»" | "''" => false,
