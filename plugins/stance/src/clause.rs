@@ -116,9 +116,11 @@ fn is_inverted_condition(reading: &Reading<'_, '_>, group: &Group) -> bool {
 /// "was taken to court" are no verbs of their own, and the one behind "ready to" is.
 fn behind(reading: &Reading<'_, '_>, group: &Group) -> usize {
     let words = &reading.words;
-    // The infinitive of "seek to isolate" is part of the phrase.
+    // The infinitive of "seek to isolate" is part of the phrase, and the "ranks" of "close ranks
+    // with" no verb.
     let phrase = words.get(group.head + 1..group.end).unwrap_or_default();
-    let is_inside = phrase.windows(2).any(|pair| pair[0].part == Part::To && pair[1].is_verb());
+    let is_inside = phrase.first().is_some_and(Word::is_verb)
+        || phrase.windows(2).any(|pair| pair[0].part == Part::To && pair[1].is_verb());
     let links = group.copula || group.passive || is_linking(&words[group.head].lower);
     let is_whole = (links || is_inside) && words[group.end - 1].part != Part::To;
     if is_whole { group.end.max(group.head + 1) } else { group.head + 1 }
@@ -164,7 +166,11 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
     let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
     // "Is no friend of" is a phrase by itself.
     let inside = copula && end > head + 1 && words[head + 1].lower == "no";
-    let negation_at = |at: usize| words.get(at).is_some_and(|word| word.part == Part::Negation);
+    let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+    let negation_at = |at: usize| {
+        words.get(at).is_some_and(|word| word.part == Part::Negation)
+            || lower(at) == "anything" && lower(at + 1) == "but"
+    };
     Some(Group {
         start,
         head,

@@ -72,6 +72,9 @@ pub(crate) const RECEIVED: &str = "received";
 /// The rule of whoever is named as what another has: "X's allies are A and B".
 pub(crate) const NAMED: &str = "named as one";
 
+/// The rule of a relation, or of trust, by what the sentence says has become of it.
+pub(crate) const TONE: &str = "tone of a relation";
+
 /// The target of an attitude toward what the sentence does not name.
 pub(crate) const NAMELESS: u16 = u16::MAX;
 

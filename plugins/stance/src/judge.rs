@@ -13,7 +13,8 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 use crate::bystander::stands_by;
 use crate::clause::Doer;
 use crate::edge::{
-    BETWEEN, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, edges, is_over_at,
+    BETWEEN, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, TONE, edges,
+    is_over_at,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -365,6 +366,9 @@ const SHARPNESS: f32 = 0.8;
 /// from are fewer than the ways to say a thing.
 const PATTERN_BONUS: f32 = 1.2;
 
+/// How much more a pattern adds where it looks beside the words around a pair.
+const ASIDE: f32 = 1.5;
+
 /// How much the words of an act count for whoever stands aside from it.
 const ACT_WORDS: f32 = 0.6;
 
@@ -377,11 +381,10 @@ pub(crate) enum Ground {
     Hypothesis,
     /// On a pattern that is clear by itself.
     Pattern,
-    /// On arms or help that are given, on what is set against what was, or on a phrase of several
-    /// words.
+    /// On arms or help that are given, or on what is set against what was.
     Deed,
-    /// On an attitude that is said of somebody else and shared, or stands behind its goal: the encoder
-    /// looks around the name alone.
+    /// On an attitude that is said of somebody else and shared, or stands behind its goal, where the
+    /// encoder looks around the name alone; or on a phrase of several words.
     Shared,
     /// On somebody else who acts while the holder is only named.
     Bystander,
@@ -439,6 +442,7 @@ fn with_pattern(
             | LIKENED
             | RECEIVED
             | NAMED
+            | TONE
             | "pronoun"
             | "aid to the opponent"
             | "predicate"
@@ -449,7 +453,10 @@ fn with_pattern(
     let owns = edge.rule == "owner and goal" && edge.kind == Kind::Attitude;
     if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
-        scores[class] += PATTERN_BONUS * edge.score.abs().clamp(0.8, 1.5);
+        // The words around a pair say little of these.
+        let aside = matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE);
+        let share = if aside { ASIDE } else { 1.0 };
+        scores[class] += PATTERN_BONUS * share * edge.score.abs().clamp(0.8, 1.5);
         let was_other = |earlier: &Edge| {
             earlier.time == Time::Past && edge.time != Time::Past && earlier.rule != REJECTED
         };
@@ -458,8 +465,8 @@ fn with_pattern(
         // A phrase of several words hardly means anything else.
         let idiom = edge.cue.1 - edge.cue.0 >= 3 && matches!(edge.rule, "object" | "pronoun");
         let ground = match edge.kind {
-            _ if matches!(edge.rule, LIKENED | NAMED | RECEIVED) => Ground::Shared,
-            _ if changes || idiom => Ground::Deed,
+            _ if idiom || aside => Ground::Shared,
+            _ if changes => Ground::Deed,
             Kind::Aid if edge.score >= 1.5 => Ground::Deed,
             _ => Ground::Pattern,
         };

@@ -68,6 +68,11 @@ pub(super) fn find_subject(
     if of_infinitive {
         return;
     }
+    if let Some(party) = nobody_of(reading, floor, group.start) {
+        group.subjects = vec![Doer::Party(party)];
+        group.no_subject = true;
+        return;
+    }
     let (found, blocked) = subjects_in(reading, floor, group.start);
     group.subjects = found;
     if group.subjects.is_empty()
@@ -99,6 +104,18 @@ pub(super) fn find_subject(
             group.no_subject |= previous.no_subject;
         }
     }
+}
+
+/// "Nobody in Lima", "no one in Peru": whose people do not.
+fn nobody_of(reading: &Reading<'_, '_>, from: usize, to: usize) -> Option<u16> {
+    let words = &reading.words;
+    let place = to.checked_sub(1).filter(|&at| from + 2 <= at)?;
+    let party = words[place].name()?;
+    let is_in = matches!(&*words[place - 1].lower, "in" | "from");
+    let nobody = matches!(&*words[place - 2].lower, "nobody" | "none" | "one" | "few");
+    let denies = words[place - 2].lower != "one"
+        || place.checked_sub(3).is_some_and(|at| words[at].part == Part::Negation);
+    (is_in && nobody && denies).then_some(party)
 }
 
 fn is_report(group: &Group) -> bool {

@@ -1,9 +1,29 @@
 //! What nouns say by themselves: "X's support for Y", "an alliance between X and Y", arms.
 
-use super::{Edge, Finder, LIKENED, MAX_EDGES, NAMED};
+use super::{Edge, Finder, LIKENED, MAX_EDGES, NAMED, TONE, evaluation};
 use crate::clause::{Doer, Group, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Word};
+
+/// Verbs by which trust, patience or support come to an end.
+const FADING: [&str; 16] = [
+    "shaken",
+    "eroded",
+    "damaged",
+    "shattered",
+    "evaporated",
+    "collapsed",
+    "dwindled",
+    "faded",
+    "waned",
+    "gone",
+    "lost",
+    "worn",
+    "undermined",
+    "ended",
+    "running",
+    "ran",
+];
 
 impl Finder<'_, '_, '_> {
     /// "Russia's war on Ukraine", "Moscow's support for Minsk", "Russia's ally Belarus".
@@ -68,24 +88,15 @@ impl Finder<'_, '_, '_> {
                     open = true;
                 }
                 Part::Name(goal) if open => {
-                    let score = if cue.kind == Kind::Relation && self.is_soured(at, next + 1) {
-                        -1.0
-                    } else if cue.kind == Kind::Thing
-                        || cue.kind == Kind::Relation && cue.score < 1.5
-                    {
-                        0.0
-                    } else {
-                        cue.score
+                    let (score, rule) = match (cue.kind, self.tone(at, next + 1)) {
+                        (Kind::Relation, Some(tone)) => (tone, TONE),
+                        (Kind::Thing, _) => (0.0, "owner and goal"),
+                        (Kind::Relation, None) if cue.score < 1.5 => (0.0, "owner and goal"),
+                        _ if self.is_lost(next + 1) => ((-cue.score).min(0.0), TONE),
+                        _ => (cue.score, "owner and goal"),
                     };
                     if goal != party {
-                        self.push_nominal(
-                            Doer::Party(party),
-                            goal,
-                            score,
-                            cue,
-                            (at, end),
-                            "owner and goal",
-                        );
+                        self.push_nominal(Doer::Party(party), goal, score, cue, (at, end), rule);
                         if cue.kind == Kind::Relation {
                             self.push_nominal(
                                 Doer::Party(goal),
@@ -93,7 +104,7 @@ impl Finder<'_, '_, '_> {
                                 score,
                                 cue,
                                 (at, end),
-                                "owner and goal",
+                                rule,
                             );
                         }
                         goals += 1;
@@ -154,14 +165,45 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// "Relations between A and B soured", "the souring of relations between": the relation at
-    /// `index`, whose words end at `stop`, is spoken of as a bad one.
-    fn is_soured(&self, index: usize, stop: usize) -> bool {
+    /// "Relations between A and B soured", "the souring of relations between", "have never been
+    /// better": how the relation at `index`, whose words end at `stop`, is spoken of, if it is.
+    fn tone(&self, index: usize, stop: usize) -> Option<f32> {
+        let words = &self.reading.words;
         let sours = |group: &Group| group.cue.is_some_and(|cue| cue.carry == Carry::Turn);
-        self.groups.iter().any(|group| {
-            let behind = group.start >= stop && group.start < stop + 4 && !group.negated;
-            sours(group) && (behind || index > 0 && group.end == index)
+        if index > 0 && self.groups.iter().any(|group| sours(group) && group.end == index) {
+            return Some(-1.0);
+        }
+        let group = self.predicate_at(stop)?;
+        if sours(group) {
+            return (!group.negated).then_some(-1.0);
+        }
+        let behind = words.get(group.end).map_or("", |word| &*word.lower);
+        let said = match behind {
+            "better" | "closer" | "stronger" | "warmer" | "worse" | "colder" if group.negated => {
+                // "Have never been better" compares, and denies nothing.
+                return Some(if matches!(behind, "worse" | "colder") { -1.0 } else { 1.0 });
+            }
+            _ => (group.end..group.until.max(group.end))
+                .take(3)
+                .find_map(|at| evaluation(self.reading, at))
+                .map(|(score, ..)| score),
+        };
+        let score = group.cue.map(|cue| cue.score).filter(|&score| score != 0.0).or(said)?;
+        Some(score.signum()).filter(|_| group.copula && !group.negated)
+    }
+
+    /// "X's trust in Y has been shaken": what the words before `stop` tell of is no more.
+    fn is_lost(&self, stop: usize) -> bool {
+        self.predicate_at(stop).is_some_and(|group| {
+            let turns = group.cue.is_some_and(|cue| cue.carry == Carry::Turn);
+            let fades = FADING.contains(&&*self.reading.words[group.head].lower);
+            !group.negated && (turns || fades)
         })
+    }
+
+    /// The verb whose subject ends at `stop`.
+    fn predicate_at(&self, stop: usize) -> Option<&Group> {
+        self.groups.iter().find(|group| (stop..stop + 4).contains(&group.start) && group.finite)
     }
 
     /// "X, long wary of Y, left": a disposition that no verb ties to its holder.
@@ -225,8 +267,12 @@ impl Finder<'_, '_, '_> {
             {
                 let names: Vec<u16> =
                     words[between..stop].iter().filter_map(Word::name).take(4).collect();
-                let soured = self.is_soured(index, stop);
-                let score = if soured { -1.0 } else { cue.score };
+                let tone = self.tone(index, stop);
+                let (score, rule) = match tone {
+                    Some(tone) => (tone, TONE),
+                    None if cue.score < 0.0 => (cue.score, TONE),
+                    None => (cue.score, "between"),
+                };
                 for &one in &names {
                     for &other in &names {
                         if one != other {
@@ -236,7 +282,7 @@ impl Finder<'_, '_, '_> {
                                 score,
                                 cue,
                                 (index, end),
-                                "between",
+                                rule,
                             );
                         }
                     }

@@ -65,6 +65,11 @@ pub(super) fn speakers(
             }
         }
     }
+    if let Some(party) = in_whose_eyes(reading, groups) {
+        for place in &mut speaker {
+            place.get_or_insert(Doer::Party(party));
+        }
+    }
     // "According to X".
     for index in 0..words.len().saturating_sub(2) {
         if words[index].lower == "according"
@@ -77,6 +82,19 @@ pub(super) fn speakers(
         }
     }
     speaker
+}
+
+/// "For Peru, X is ...", "in Peru, X is seen as ...": a sentence that begins with whose view it tells.
+fn in_whose_eyes(reading: &Reading<'_, '_>, groups: &[Group]) -> Option<u16> {
+    let [first, place, comma, ..] = &*reading.words else { return None };
+    let party = place.name().filter(|_| comma.part == Part::Comma)?;
+    let main = groups.iter().find(|group| group.finite)?;
+    let tells = match &*first.lower {
+        "for" => main.copula || main.cue.is_some_and(|cue| cue.kind == Kind::Judge),
+        "in" => main.passive && main.cue.is_some_and(|cue| cue.kind == Kind::Judge),
+        _ => false,
+    };
+    tells.then_some(party)
 }
 
 impl Finder<'_, '_, '_> {

@@ -113,16 +113,26 @@ pub(super) fn verdict(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, u
             Kind::Relation | Kind::Attitude | Kind::Act | Kind::War => true,
             _ => cue.score < 0.0,
         };
-        (judges && cue.score.abs() > 1.5).then_some((cue.score, end))
+        (judges && cue.score.abs() > 1.5).then(|| (of_what(reading, cue.score, end), end))
     })
+}
+
+/// "A sponsor of terror": a friend of what is bad is called nothing good.
+fn of_what(reading: &Reading<'_, '_>, score: f32, end: usize) -> f32 {
+    let is_of = reading.words.get(end).is_some_and(|word| word.lower == "of");
+    let is_bad = |at: usize| {
+        noun_cue(reading, at).is_some_and(|(cue, _)| cue.score < 0.0)
+            || evaluation(reading, at).is_some_and(|(score, ..)| score < 0.0)
+    };
+    let bad = is_of && (end + 1..reading.words.len()).take(2).any(is_bad);
+    if bad { -score.abs() } else { score }
 }
 
 /// The evaluation that begins at `index`: score, word behind it, line of its list.
 pub(crate) fn evaluation(reading: &Reading<'_, '_>, index: usize) -> Option<(f32, usize, u16)> {
     let word = &reading.words[index];
     let (phrase, end) = reading.longest(index, &word.entry?.evaluations)?;
-    let score =
-        if is_negated(reading, index) { -phrase.cue.score * 0.5 } else { phrase.cue.score };
+    let score = if is_negated(reading, index) { -phrase.cue.score * 0.5 } else { phrase.cue.score };
     Some((score, end, phrase.cue.lemma))
 }
 

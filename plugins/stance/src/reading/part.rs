@@ -52,7 +52,10 @@ impl Reading<'_, '_> {
             _ => {}
         }
         if word.is(class::NEGATION) {
-            return Part::Negation;
+            // "Had nothing but praise" had praise.
+            let is_only = word.lower == "nothing"
+                && self.words.get(index + 1).is_some_and(|next| next.lower == "but");
+            return if is_only { Part::Determiner } else { Part::Negation };
         }
         if word.is(class::AUXILIARY) {
             return Part::Auxiliary;
