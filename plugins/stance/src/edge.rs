@@ -4,6 +4,7 @@
 //! it (refusal, negation), cuts it off (a wish about others) or hands it on: whoever welcomes
 //! sanctions on X is against X, and whoever condemns the support for X is so too.
 
+mod demand;
 mod nested;
 mod noun;
 mod object;
@@ -75,6 +76,9 @@ pub(crate) const NAMED: &str = "named as one";
 /// The rule of a relation, or of trust, by what the sentence says has become of it.
 pub(crate) const TONE: &str = "tone of a relation";
 
+/// The rule of what the voice says that somebody must do, or must be done to him.
+pub(crate) const DEMAND: &str = "demand";
+
 /// The target of an attitude toward what the sentence does not name.
 pub(crate) const NAMELESS: u16 = u16::MAX;
 
@@ -97,6 +101,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     for number in 0..groups.len() {
         finder.of_group(number);
         finder.of_received(number);
+        finder.of_demand(number);
     }
     for index in 0..reading.words.len() {
         if let Some(party) = reading.words[index].name() {

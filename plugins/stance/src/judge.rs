@@ -13,8 +13,8 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 use crate::bystander::stands_by;
 use crate::clause::Doer;
 use crate::edge::{
-    BETWEEN, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, TONE, edges,
-    is_over_at,
+    BETWEEN, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, TONE,
+    edges, is_over_at,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -443,6 +443,7 @@ fn with_pattern(
             | RECEIVED
             | NAMED
             | TONE
+            | DEMAND
             | "pronoun"
             | "aid to the opponent"
             | "predicate"

@@ -16,6 +16,7 @@ use standpoint_document::{
 };
 use standpoint_encoder::Seen;
 
+use crate::edge::DEMAND;
 use crate::judge::{Judge, Judgement};
 use crate::lexicon::Lexicon;
 use crate::reading::MAX_PARTIES;
@@ -273,9 +274,10 @@ impl<'d> Survey<'d> {
     ) {
         let mut piece = self.piece(scene, None, target, judgement);
         if !scene.is_quoted() {
-            // A reporter's words are taken for a judgement only where one of them judges.
+            // A reporter's words are taken for a judgement only where one of them judges, and what
+            // he says must happen is what others have agreed on.
             let reports = self.document.metadata().author.is_none()
-                && matches!(piece.rule, "weights" | "encoder")
+                && matches!(piece.rule, "weights" | "encoder" | DEMAND)
                 && !speaks_as_we(self.document, scene.tokens);
             // A question is no statement.
             let asks =

@@ -289,6 +289,37 @@ fn sanctions_stand_for_the_target_once_they_are_known_to_be_on_it() {
     assert_eq!(label_of(&unknown, "NOR"), None);
 }
 
+#[test]
+fn a_quotation_means_whom_the_sentence_before_led_to() {
+    use StanceLabel::{Opposed, Supportive};
+    let cases = [
+        (
+            "to",
+            "Poland turned to the Russia bench. \"You have betrayed us,\" it said.",
+            Some(Opposed),
+        ),
+        (
+            "of",
+            "Poland spoke about Russia. \"It has been a loyal friend to us,\" she said.",
+            Some(Supportive),
+        ),
+        ("beside", "\"We stand with you,\" Poland told Russia.", Some(Supportive)),
+        (
+            "announces",
+            "Poland spoke about Russia. \"It is time to condemn theft,\" she said.",
+            None,
+        ),
+        (
+            "of others",
+            "Poland spoke about Russia and Norway. \"It has betrayed us,\" she said.",
+            None,
+        ),
+    ];
+    for (case, text, expected) in cases {
+        assert_eq!(label_of(&judged(text), "POL"), expected, "{case}: {text}");
+    }
+}
+
 /// Who stands where, and under each the passages that show it.
 fn picture(document: &Document<'_>) -> String {
     use std::fmt::Write as _;

@@ -118,7 +118,13 @@ impl Finder<'_, '_, '_> {
             Part::Noun | Part::Adjective => place > 1 && inner.finite,
             _ => false,
         });
-        near.then_some(at)
+        // "Accused X of it, a charge that X denies": set beside the object, not what is done to it.
+        let lead = words[..at]
+            .iter()
+            .rev()
+            .find(|word| !matches!(word.part, Part::Determiner | Part::Adjective | Part::Adverb));
+        let is_aside = lead.is_some_and(|word| word.part == Part::Comma);
+        (near && !is_aside).then_some(at)
     }
 
     /// Whose call or text it is: "a French call".

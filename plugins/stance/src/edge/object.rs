@@ -33,7 +33,7 @@ impl Finder<'_, '_, '_> {
             self.of_balance(group, cue);
             return;
         }
-        if self.is_of_estimate(group) {
+        if self.is_of_estimate(group) || self.abstains(group) && cue.score == 0.0 {
             self.of_balance(group, cue);
             return;
         }
@@ -232,6 +232,14 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
+            // "Hosted talks between X and Y" is for neither.
+            if word.lower == "between"
+                && cue.kind == Kind::Aid
+                && current > 0.0
+                && self.is_one_of_several(index + 1, group.until)
+            {
+                (current, rule) = (0.0, BETWEEN);
+            }
             if let Some(turned) = self.arms_go(group, cue, cue_now, index) {
                 current = turned;
             }
@@ -310,6 +318,10 @@ impl Finder<'_, '_, '_> {
                 .iter()
                 .any(|word| word.part == Part::Negation || word.lower == "no");
         let odd = negated ^ chain.is_odd();
+        if noun.score < 0.0 && !odd && self.is_ended(index) {
+            let keeps = cue.carry != Carry::Turn;
+            return if keeps { (1.0, RESISTS) } else { (-1.0, "noun of the object") };
+        }
         // "Fought a war against".
         if cue.kind == Kind::War && noun.kind == Kind::War && !odd {
             return (noun.score, "noun of the object");
@@ -337,6 +349,30 @@ impl Finder<'_, '_, '_> {
             return self.toward_act(group, (cue.carry, noun.kind), odd, chain, score);
         }
         (score, "noun of the object")
+    }
+
+    /// "An end to the embargo", "the lifting of sanctions".
+    fn is_ended(&self, noun: usize) -> bool {
+        let words = &self.reading.words;
+        let before = words[..noun].iter().rposition(|word| {
+            !matches!(word.part, Part::Determiner | Part::Adjective | Part::Noun)
+                || word.is(class::MEASURE)
+        });
+        let Some(of) = before.filter(|&at| 0 < at && matches!(&*words[at].lower, "to" | "of"))
+        else {
+            return false;
+        };
+        matches!(
+            &*words[of - 1].lower,
+            "end"
+                | "halt"
+                | "lifting"
+                | "removal"
+                | "easing"
+                | "suspension"
+                | "repeal"
+                | "cessation"
+        )
     }
 
     /// What a verb says of whom its object, a hostile noun, is against: a score and its rule.

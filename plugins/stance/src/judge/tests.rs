@@ -356,3 +356,75 @@ fn who_stands_beside_does_not_act() {
         assert!(score == 0.0, "{marked} ({score} {rule})");
     }
 }
+
+/// What has become of trust and relations counts, and a small word that denies nothing does not.
+#[test]
+fn what_is_said_of_an_attitude_turns_it() {
+    let cases = [
+        ("shaken", "[Kenya] 's trust in [Spain] has been shaken .", -1.0),
+        ("unshaken", "[Kenya] 's trust in [Spain] has not been shaken .", 1.0),
+        ("compared", "Relations between [Kenya] and [Spain] have never been better .", 1.0),
+        ("compared", "Relations between [Kenya] and [Spain] have never been worse .", -1.0),
+        ("lowest", "Relations between [Kenya] and [Spain] are at their lowest point .", -1.0),
+        ("love lost", "There is no love lost between [Kenya] and [Spain] .", -1.0),
+        ("nothing but", "[Kenya] had nothing but praise for [Spain] .", 1.0),
+        ("anything but", "[Kenya] is anything but a friend of [Spain] .", -1.0),
+        ("no longer", "[Kenya] will no longer cooperate with [Spain] .", -1.0),
+        ("nobody in", "Nobody in [Kenya] has a kind word for [Spain] .", -1.0),
+        ("sponsor", "[Kenya] labelled [Spain] a sponsor of piracy .", -1.0),
+        ("patron", "[Kenya] labelled [Spain] a friend of peace .", 1.0),
+        ("ranks", "[Kenya] closed ranks with [Spain] .", 1.0),
+        ("charge", "[Kenya] accused [Spain] of theft , a charge that [Spain] denies .", -1.0),
+        ("an end to", "[Kenya] called for an end to the embargo against [Spain] .", 1.0),
+        ("against an end to", "[Kenya] opposed an end to the embargo against [Spain] .", -1.0),
+        ("host", "[Kenya] hosted talks between [Spain] and [Togo] .", 0.0),
+        ("vote", "[Kenya] abstained from the vote on [Spain] .", 0.0),
+        ("inverted", "Should [Kenya] ever condemn [Spain] , prices would rise .", 0.0),
+        ("inverted", "Had [Kenya] condemned [Spain] , prices would have risen .", 0.0),
+        ("in whose eyes", "In [Kenya] , [Spain] is widely seen as a bully .", -1.0),
+        ("in whose eyes", "For [Kenya] , [Spain] is a bully .", -1.0),
+        ("where", "In [Kenya] , [Spain] opened a school .", 0.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_of(marked);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+/// What must be is the voice's own attitude, if nobody else is said to say it.
+#[test]
+fn a_demand_is_the_attitude_of_whose_words_it_is_in() {
+    let cases = [
+        ("quoted", "\" [Spain] must leave , \" [Kenya] said .", -1.0),
+        ("reported", "[Kenya] said that [Spain] should withdraw its troops .", -1.0),
+        ("punished", "[Kenya] said that [Spain] must be held to account .", -1.0),
+        ("helped", "[Kenya] said that [Spain] must be supported .", 1.0),
+        ("lifted", "The blockade of [Spain] must be lifted , [Kenya] said .", 1.0),
+        ("no demand", "[Kenya] said that [Spain] must win the match .", 0.0),
+        ("denied", "[Kenya] said that [Spain] should not leave .", 0.0),
+    ];
+    for (case, marked, expected) in cases {
+        let spain_first = marked.find("[Spain]") < marked.find("[Kenya]");
+        let (holder, goal) = if spain_first { (1, 0) } else { (0, 1) };
+        let (score, rule) = patterns_between(marked, holder, goal);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+/// One "not" is heard once.
+#[test]
+fn a_verdict_is_denied_once() {
+    let cases = [
+        ("adjective", "[Kenya] said that [Spain] is not trustworthy .", -1.0),
+        ("noun", "[Kenya] said that [Spain] is not a reliable partner .", -1.0),
+        ("phrase", "[Kenya] said that [Spain] is not alone .", 1.0),
+        ("blame", "[Kenya] said that [Spain] is not dangerous .", 1.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_of(marked);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}

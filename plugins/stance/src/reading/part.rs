@@ -57,6 +57,12 @@ impl Reading<'_, '_> {
                 && self.words.get(index + 1).is_some_and(|next| next.lower == "but");
             return if is_only { Part::Determiner } else { Part::Negation };
         }
+        // "Will no longer trust".
+        if word.lower == "longer"
+            && self.before(index).is_some_and(|at| self.words[at].lower == "no")
+        {
+            return Part::Adverb;
+        }
         if word.is(class::AUXILIARY) {
             return Part::Auxiliary;
         }

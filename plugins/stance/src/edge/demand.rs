@@ -1,0 +1,89 @@
+//! What somebody must do, or what must be done to him: "X must leave", "X should be punished", "the
+//! blockade of X must be lifted".
+
+use standpoint_document::Time;
+
+use super::{DEMAND, Finder};
+use crate::clause::{Doer, Group, noun_cue};
+use crate::lexicon::{Cue, Kind};
+use crate::reading::Word;
+
+/// What one demands of whom one blames.
+const CEASING: [&str; 20] = [
+    "stop",
+    "end",
+    "cease",
+    "halt",
+    "withdraw",
+    "leave",
+    "quit",
+    "retreat",
+    "apologise",
+    "apologize",
+    "answer",
+    "pay",
+    "return",
+    "release",
+    "free",
+    "disarm",
+    "abandon",
+    "renounce",
+    "refrain",
+    "comply",
+];
+
+/// What one demands of a measure that one is against.
+const LIFTING: [&str; 6] = ["lifted", "ended", "removed", "eased", "dropped", "scrapped"];
+
+impl Finder<'_, '_, '_> {
+    pub(super) fn of_demand(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let obliges = |word: &Word<'_, '_>| matches!(&*word.lower, "must" | "should" | "ought");
+        let Some(cue) = group.cue.filter(|_| words[group.start..group.head].iter().any(obliges))
+        else {
+            return;
+        };
+        if group.negated || group.no_subject {
+            return;
+        }
+        let head = &*words[group.head].lower;
+        if group.passive && LIFTING.contains(&head) {
+            if let Some(party) = self.measured(group) {
+                self.demand(group, party, 1.0, cue);
+            }
+            return;
+        }
+        let score = match group.passive {
+            true if cue.score < 0.0 => cue.score,
+            true => cue.score.min(1.0),
+            false if CEASING.contains(&head) => -1.0,
+            false => 0.0,
+        };
+        for number in 0..self.groups[number].subjects.len() {
+            if let Doer::Party(party) = group.subjects[number]
+                && score != 0.0
+            {
+                self.demand(group, party, score, cue);
+            }
+        }
+    }
+
+    /// Against whom the measure is that is the subject of a verb.
+    fn measured(&self, group: &Group) -> Option<u16> {
+        let words = &self.reading.words;
+        (group.start.saturating_sub(8)..group.start).rev().find_map(|at| {
+            let (noun, end) = noun_cue(self.reading, at)?;
+            let is_measure = noun.score < 0.0 && matches!(noun.kind, Kind::Attitude | Kind::Act);
+            let party = words.get(end..group.start)?.iter().find_map(Word::name)?;
+            is_measure.then_some(party)
+        })
+    }
+
+    /// It is the voice that demands, now, whatever becomes of it.
+    fn demand(&mut self, group: &Group, party: u16, score: f32, cue: Cue) {
+        let voice = self.speaker.get(group.head).copied().flatten().unwrap_or(Doer::First);
+        let at = (group.head, group.end);
+        self.add(voice, party, score, Cue { score, ..cue }, at, Time::Present, DEMAND);
+    }
+}
