@@ -1,6 +1,7 @@
 // The dashboard in a real browser: every view, filters, keys, live updates, and who may look.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
 import { Daemon, HOSTILE, WIRED, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
@@ -84,7 +85,11 @@ test("every view is accessible in the dark", async () => {
     const page = await open(path, { context: dark });
     if (path === "/") await picture(page, "dashboard-dark");
     // A form and a note that are open show colours of their own.
-    await page.locator("details.correct > summary").first().click({ timeout: 1000 }).catch(() => {});
+    const correct = page.locator("a.correct").first();
+    if (await correct.count()) {
+      await correct.click();
+      await page.locator("form.correction").waitFor();
+    }
     assert.deepEqual(await serious(page), [], path);
     await page.close();
   }
@@ -226,12 +231,16 @@ test("a passage is given to another holder with the keyboard alone, and given ba
   const before = await figures(page);
   await page.keyboard.press("j");
   const first = await page.evaluate(() => document.activeElement.id);
+  const isAsked = () => page.waitForFunction(() => document.activeElement.name === "holder");
   await page.keyboard.press("c");
-  assert.equal(await page.evaluate(() => document.activeElement.name), "holder");
+  await isAsked();
+  assert.equal(await page.locator("form.correction").count(), 1, "the form of this passage and no other");
   await page.waitForSelector("#actors option", { state: "attached" });
   await page.keyboard.press("Escape");
   assert.equal(await page.evaluate(() => document.activeElement.id), first, "Escape leaves the form");
+  assert.ok(!(await page.locator("form.correction").isVisible()));
   await page.keyboard.press("c");
+  await isAsked();
   await page.keyboard.type("Poland");
   await page.keyboard.press("Tab");
   await page.keyboard.press("ControlOrMeta+a");
@@ -255,7 +264,7 @@ test("a passage is given to another holder with the keyboard alone, and given ba
   assert.deepEqual(await serious(page), []);
   await picture(page, "corrections", { clip: { x: 0, y: 0, width: 1100, height: 390 } });
   await page.goto(`${daemon.address}/evidence?who=POL`);
-  await moved.locator("summary").click();
+  await moved.getByRole("link", { name: "Correct" }).click();
   await moved.getByRole("button", { name: "Take back" }).click();
   await page.waitForFunction(() => document.querySelector("#live").textContent === "Correction taken back.");
   // It is no passage of theirs any more.
@@ -268,10 +277,59 @@ test("a passage is given to another holder with the keyboard alone, and given ba
 test("a refused correction says why, where it was typed", async () => {
   const page = await open("/evidence");
   const passage = page.locator(".passage").first();
-  await passage.locator("summary").click();
+  await passage.getByRole("link", { name: "Correct" }).click();
   await passage.getByRole("button", { name: "Keep" }).click();
   await passage.locator(".complaint").waitFor();
   assert.match(await passage.locator(".complaint").textContent(), /nothing was changed/);
+  await page.close();
+});
+
+test("who types before the form is there judges nothing", async () => {
+  const page = await open("/evidence");
+  let answer;
+  const asked = new Promise((seen) => page.route((url) => url.pathname.endsWith("/correction") && url.search, (route) => {
+    answer = () => route.continue();
+    seen();
+  }));
+  await page.keyboard.press("j");
+  await page.keyboard.press("c");
+  await asked;
+  const sent = page.asked.length;
+  await page.keyboard.type("arx");
+  await answer();
+  await page.waitForFunction(() => document.activeElement.name === "holder");
+  assert.deepEqual(page.asked.slice(sent).filter((url) => url.endsWith("/correction")), []);
+  await page.close();
+});
+
+test("a form of a passage that is there no more is not opened", async () => {
+  const page = await open("/evidence");
+  const link = page.locator("a.correct").first();
+  await link.evaluate((link) => { link.href = link.href.replace(/passage=[0-9a-f]+/, "passage=another"); });
+  await link.click();
+  await page.waitForFunction(() => document.querySelector("#live").textContent.includes("load the page again"));
+  assert.equal(await page.locator("form.correction").count(), 0);
+  await page.waitForFunction(() => !document.querySelector("a.correct").href.includes("another"));
+  await page.close();
+});
+
+test("a correction in a tab of its own is sent by the browser, and leads back", async () => {
+  const page = await open("/evidence?who=SRB");
+  const first = await page.locator(".passage").first().getAttribute("id");
+  await page.goto(await page.locator("a.correct").first().evaluate((link) => link.href));
+  assert.deepEqual(await serious(page), []);
+  await picture(page, "correct-alone");
+  await page.keyboard.press("j");
+  await page.keyboard.press("c");
+  await page.waitForFunction(() => document.activeElement.name === "holder");
+  await page.fill("form.correction input[name=score]", "0.25");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${daemon.address}/evidence?who=SRB#${first}`);
+  await page.waitForSelector(`#${first} .badge:text("corrected, was")`);
+  await page.goto(await page.locator(`#${first} a.correct`).evaluate((link) => link.href));
+  await page.getByRole("button", { name: "Take back" }).click();
+  await page.waitForURL(`${daemon.address}/evidence?who=SRB#${first}`);
+  assert.equal(await page.locator(`#${first} .badge:text("corrected, was")`).count(), 0);
   await page.close();
 });
 
@@ -332,6 +390,30 @@ test("what documents say runs nothing and fetches nothing", async () => {
   assert.equal(await page.evaluate(() => window.pwned), undefined);
   assert.deepEqual(page.wrong, []);
   await page.close();
+});
+
+test("who leaves for another server does not say from where", async () => {
+  const told = [];
+  const elsewhere = createServer((asked, answer) => {
+    told.push(asked.headers);
+    answer.end("elsewhere");
+  });
+  await new Promise((listens) => elsewhere.listen(0, "127.0.0.1", listens));
+  const address = `http://127.0.0.1:${elsewhere.address().port}/`;
+  for (const path of views) {
+    const page = await open(path);
+    await page.evaluate((address) => {
+      const link = document.createElement("a");
+      link.href = address;
+      document.body.append(link);
+      link.click();
+    }, address);
+    await page.waitForURL(address);
+    await page.close();
+  }
+  elsewhere.close();
+  assert.ok(told.length >= views.length);
+  for (const { referer, origin } of told) assert.deepEqual([referer, origin], [undefined, undefined]);
 });
 
 test("a file in quarantine is tried again, and comes out as a result", async () => {
@@ -397,14 +479,21 @@ test("without a script everything can be read", async () => {
     await page.waitForSelector(`#${first}.${verdict}`);
     assert.equal(page.url(), `${daemon.address}/evidence#${first}`);
   }
-  await passage.locator("summary").click();
-  await passage.locator("input[name=score]").fill("0.125");
-  await passage.getByRole("button", { name: "Keep" }).click();
-  await page.waitForSelector(`#${first} .badge:text("corrected, was")`);
-  await passage.locator("summary").click();
-  await passage.getByRole("button", { name: "Take back" }).click();
-  await page.waitForFunction((id) => !document.getElementById(id).textContent.includes("corrected"), first).catch(() => {});
-  assert.equal(await page.locator(`#${first} .badge:text("corrected, was")`).count(), 0);
+  for (const path of ["/evidence", views.at(-1)]) {
+    await page.goto(daemon.address + path);
+    const first = await page.locator(".passage").first().getAttribute("id");
+    const passage = page.locator(`#${first}`);
+    const corrected = page.locator(`#${first} .badge:text("corrected, was")`);
+    await passage.getByRole("link", { name: "Correct" }).click();
+    await passage.locator("input[name=score]").fill("0.125");
+    await passage.getByRole("button", { name: "Keep" }).click();
+    await page.waitForURL(`${daemon.address}${path}#${first}`);
+    await corrected.waitFor();
+    await passage.getByRole("link", { name: "Correct" }).click();
+    await passage.getByRole("button", { name: "Take back" }).click();
+    await page.waitForURL(`${daemon.address}${path}#${first}`);
+    assert.equal(await corrected.count(), 0);
+  }
   const stranger = await browser.newContext({ javaScriptEnabled: false });
   const login = await open("/", { context: stranger });
   await login.fill("#key", new URL(daemon.login).hash.slice(1));

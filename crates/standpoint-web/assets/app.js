@@ -30,6 +30,9 @@ const login = async () => {
 
 // --- sections that are fetched again
 
+// A form somewhere in which somebody corrects a passage.
+const opened = (root) => one("form.correction:not([hidden])", root);
+
 // - keeps: whether what somebody does there has precedence over what is new.
 const swap = (page, selector, keeps) => {
   const [old, fresh] = [one(selector), one(selector, page)];
@@ -39,10 +42,10 @@ const swap = (page, selector, keeps) => {
   const focus = old.contains(document.activeElement) ? document.activeElement : null;
   // Somebody types or reads here: their place is not pulled away unless it is found again.
   const place = focus && (focus.id ? `#${CSS.escape(focus.id)}` : null);
-  if (keeps && ((focus && !place) || one("details.correct[open]", old))) return;
-  const open = all("details:not(.correct)", old).map((details) => details.open);
+  if (keeps && ((focus && !place) || opened(old))) return;
+  const open = all("details", old).map((details) => details.open);
   old.replaceWith(fresh);
-  all("details:not(.correct)", fresh).forEach((details, index) => { if (open[index]) details.open = true; });
+  all("details", fresh).forEach((details, index) => { if (open[index]) details.open = true; });
   if (place) one(place)?.focus({ preventScroll: true });
 };
 
@@ -80,6 +83,12 @@ const step = (by) => {
   select(list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]);
 };
 
+// - answer: a refusal, or nothing where none came.
+const why = async (answer) => {
+  if (!answer) return "the daemon does not answer";
+  return (await answer.json().catch(() => ({}))).error ?? answer.status;
+};
+
 // What a form says of its passage; the server knows both ways of sending it.
 const send = async (form, button) => {
   const passage = form.closest(".passage");
@@ -90,8 +99,7 @@ const send = async (form, button) => {
     body: new URLSearchParams(new FormData(form, button)),
   }).catch(() => null);
   if (!answer?.ok) {
-    const why = answer ? (await answer.json().catch(() => ({}))).error : "the daemon does not answer";
-    const told = `Not kept: ${why ?? answer.status}`;
+    const told = `Not kept: ${await why(answer)}`;
     if (!isVerdict) complain(form, told);
     say(told);
     // What was shown is not there any more, so what is there is shown; what was typed stays.
@@ -126,20 +134,47 @@ const CHOOSE = "Choose a passage first: j goes to the next one.";
 
 const judge = (passage, verdict) => {
   const button = passage && one(`.verdicts button[value="${verdict}"]`, passage);
-  return button ? send(button.form, button) : say(CHOOSE);
+  return button ? button.form.requestSubmit(button) : say(CHOOSE);
 };
 
-const correct = (passage) => {
-  const details = passage && one("details.correct", passage);
-  if (!details) return say(CHOOSE);
-  details.open = true;
-  one("input[name=holder]", details).focus();
+// The form is asked for when it is wanted: those of all passages would hold up the page. Where the
+// page is about correcting one passage, it is there.
+const fetchForm = async (passage) => {
+  const answer = await fetch(one("a.correct", passage).href, { headers: HEADERS }).catch(() => null);
+  if (!answer?.ok) {
+    say(`Not opened: ${await why(answer)}`);
+    if (answer?.status === 409) await refresh([...FIGURES, "#evidence"], false);
+    return;
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // A live update may have put the passage anew in between.
+  one(`#${passage.id} a.correct`)?.after(one("form.correction", page));
+};
+
+let opening = false;
+const correct = async (passage) => {
+  if (!passage) return say(CHOOSE);
+  if (opening) return;
+  const form = () => one(`#${passage.id} form.correction`);
+  opening = true;
+  if (!form()) await fetchForm(passage).catch(() => {});
+  opening = false;
+  if (!form()) return;
+  form().hidden = false;
+  one(`#${passage.id} a.correct`)?.setAttribute("aria-expanded", "true");
+  one("input[name=holder]", form()).focus();
+};
+
+const close = (passage) => {
+  one("form.correction", passage).hidden = true;
+  one("a.correct", passage).setAttribute("aria-expanded", "false");
+  select(passage);
 };
 
 // Names to choose from are asked for once, when somebody is about to type one.
 let named = false;
-document.addEventListener("toggle", async (event) => {
-  if (named || !event.target.matches?.("details.correct[open]")) return;
+document.addEventListener("focusin", async (event) => {
+  if (named || !event.target.matches(".correction input[name=holder]")) return;
   named = true;
   const answer = await fetch("/api/v1/actors", { headers: HEADERS }).catch(() => null);
   if (!answer?.ok) { named = false; return; }
@@ -152,10 +187,11 @@ document.addEventListener("toggle", async (event) => {
     list.append(option);
   }
   document.body.append(list);
-}, true);
+});
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches(".passage form")) return;
+  // Where one passage is corrected on a page of its own, the browser sends it and goes on.
+  if (!event.target.matches(".feed .passage form")) return;
   event.preventDefault();
   send(event.target, event.submitter);
 });
@@ -164,12 +200,10 @@ const VERDICTS = { a: "accepted", r: "rejected", x: "" };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const form = event.target.closest("details.correct[open]");
-  if (form && event.key === "Escape") {
-    form.open = false;
-    return select(form.closest(".passage"));
-  }
-  if (event.target.closest("input, select, textarea, dialog")) return;
+  const form = event.target.closest(".feed form.correction");
+  if (form && event.key === "Escape") return close(form.closest(".passage"));
+  // Who types while a form is on its way means to type into it.
+  if (opening || event.target.closest("input, select, textarea, dialog")) return;
   if (event.key === "j") step(1);
   else if (event.key === "k") step(-1);
   else if (event.key in VERDICTS && passages().length) judge(current(), VERDICTS[event.key]);
@@ -177,6 +211,16 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "?") one("#help")?.showModal();
   else return;
   event.preventDefault();
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.correct");
+  // With these a link opens elsewhere.
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  const passage = link.closest(".passage");
+  if (opened(passage)) close(passage);
+  else correct(passage);
 });
 
 document.addEventListener("click", async (event) => {
@@ -189,8 +233,7 @@ document.addEventListener("click", async (event) => {
       headers: { ...HEADERS, "Content-Type": "application/json" },
       body: JSON.stringify({ file: button.dataset.replay }),
     }).catch(() => null);
-    const why = answer && !answer.ok ? (await answer.json().catch(() => ({}))).error : null;
-    say(answer?.ok ? "It is back in the inbox." : `It stays: ${why ?? "the daemon does not answer"}`);
+    say(answer?.ok ? "It is back in the inbox." : `It stays: ${await why(answer)}`);
     await refresh(["#health"]);
     button.disabled = false;
   } else if (button.id === "help-button") {

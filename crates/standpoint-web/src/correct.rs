@@ -1,5 +1,4 @@
-//! What people say of a passage in the dashboard: its forms, which need no script, and what becomes
-//! of them.
+//! What people say of a passage in the dashboard, and what becomes of it.
 
 use http::{StatusCode, header};
 use maud::{Markup, html};
@@ -13,65 +12,21 @@ use crate::reply::{Reply, Request};
 use crate::site::{Site, SiteError};
 use crate::text::{line, signed};
 
-/// What the forms of a page carry besides what is typed in.
-#[derive(Debug, Clone, Copy)]
-pub struct Forms<'f> {
-    /// Shows that a page of ours made them, for this browser.
-    pub mark: &'f str,
-    /// The page's address, which is shown again afterwards.
-    pub back: &'f str,
-}
-
 /// The most characters of a note and of a name.
-const MOST_NOTE: usize = 2000;
-const MOST_NAME: usize = 200;
+pub(crate) const MOST_NOTE: usize = 2000;
+pub(crate) const MOST_NAME: usize = 200;
 
 /// How far from what is shown a score must be to be another one.
 const SAME: f64 = 0.0005;
 
-/// The buttons that judge a passage, and the form that corrects it.
-pub(crate) fn forms(passage: &Passage, forms: Forms<'_>) -> Markup {
-    let action = format!("/evidence/{}/correction", passage.key);
-    let verdict = passage.verdict.as_deref().unwrap_or_default();
-    let pressed = |name: &str| if verdict == name { "true" } else { "false" };
-    let carried = html! {
-        input type="hidden" name="mark" value=(forms.mark);
-        input type="hidden" name="back" value=(forms.back);
-        input type="hidden" name="passage" value=(passage.fingerprint);
-    };
-    let is_corrected = passage.said_who.is_some() || passage.said_score.is_some();
-    let name = line(&passage.name);
-    html! {
-        form.verdicts method="post" action=(action) {
-            (carried)
-            button name="verdict" value="accepted" aria-pressed=(pressed("accepted")) { "Accept" kbd { "a" } }
-            button name="verdict" value="rejected" aria-pressed=(pressed("rejected")) { "Reject" kbd { "r" } }
-            button name="verdict" value="" { "Undo" kbd { "x" } }
-        }
-        details.correct {
-            summary { "Correct" kbd { "c" } }
-            form.correction method="post" action=(action) {
-                (carried)
-                label { "Who stands there" input name="holder" list="actors" maxlength=(MOST_NAME) autocomplete="off" placeholder=(name); }
-                label { "Score, \u{2212}1 to +1" input name="score" type="number" min="-1" max="1" step="any" value=(rounded(passage.score)); }
-                fieldset {
-                    legend { "This holder is meant" }
-                    label { input type="radio" name="scope" value="passage" checked; " in this passage" }
-                    label { input type="radio" name="scope" value="document"; " wherever this document names \u{201c}" bdi { (name) } "\u{201d}" }
-                }
-                label { "Why" input name="note" maxlength=(MOST_NOTE) autocomplete="off"; }
-                label { "Your name" input name="person" maxlength=(MOST_NAME) autocomplete="name"; }
-                div.act {
-                    button name="keep" value="yes" { "Keep" }
-                    @if is_corrected { button name="undo" value="yes" { "Take back" } }
-                }
-            }
-        }
-    }
+/// A score as a form shows it.
+pub(crate) fn rounded(score: f64) -> f64 {
+    (score * 1000.0).round() / 1000.0
 }
 
-fn rounded(score: f64) -> f64 {
-    (score * 1000.0).round() / 1000.0
+/// Where what is said of a passage is sent.
+pub(crate) fn path_of(key: i64) -> String {
+    format!("/evidence/{key}/correction")
 }
 
 /// The row that a form's path names.
@@ -95,15 +50,20 @@ pub(crate) fn undoing(correction: &KeptCorrection, mark: &str) -> Markup {
     }
 }
 
-/// What a form says, its fields as they came.
-struct Sent(Vec<(String, String)>);
+/// What a form or an address says, its fields as they came.
+pub(crate) struct Sent(Vec<(String, String)>);
 
 impl Sent {
-    fn of(request: &Request) -> Self {
-        Self(form_urlencoded::parse(&request.body).into_owned().collect())
+    pub(crate) fn read(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// The page of ours that is shown again.
+    pub(crate) fn back(&self) -> &str {
+        self.get("back").filter(|back| is_own(back)).unwrap_or("/evidence")
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim())
     }
 
@@ -171,8 +131,8 @@ pub(crate) fn receive(
     visitor: Visitor,
     key: i64,
 ) -> Result<Reply, SiteError> {
-    let sent = Sent::of(request);
-    let back = sent.get("back").filter(|back| is_own(back)).unwrap_or("/evidence");
+    let sent = Sent::read(&request.body);
+    let back = sent.back();
     let is_scripted = request.headers.contains_key(login::HEADER);
     let done = if may_keep(site, request, visitor, &sent) {
         keep(site, &sent, key)?
@@ -184,7 +144,7 @@ pub(crate) fn receive(
         Ok(_) => Reply::new(StatusCode::SEE_OTHER, "text/plain", "")
             .with(header::LOCATION, format!("{back}#p{key}")),
         Err(refusal) if is_scripted => Reply::refusal(refusal.status(), &refusal.to_string()),
-        Err(refusal) => not_kept(&refusal, back, "Back to the passages"),
+        Err(refusal) => refused("Not kept", &refusal, back, "Back to the passages"),
     })
 }
 
@@ -201,7 +161,7 @@ pub(crate) fn receive_undo(
     visitor: Visitor,
     key: i64,
 ) -> Result<Reply, SiteError> {
-    let sent = Sent::of(request);
+    let sent = Sent::read(&request.body);
     let done = if may_keep(site, request, visitor, &sent) {
         undo(site, key, sent.get("made_at").unwrap_or_default())?
     } else {
@@ -210,7 +170,7 @@ pub(crate) fn receive_undo(
     Ok(match done {
         Ok(()) => Reply::new(StatusCode::SEE_OTHER, "text/plain", "")
             .with(header::LOCATION, "/corrections".to_owned()),
-        Err(refusal) => not_kept(&refusal, "/corrections", "Back to the corrections"),
+        Err(refusal) => refused("Not kept", &refusal, "/corrections", "Back to the corrections"),
     })
 }
 
@@ -223,17 +183,19 @@ pub(crate) fn undo(site: &Site, key: i64, made_at: &str) -> Result<Result<(), Re
     })
 }
 
+/// A page that says why something was not done.
+///
 /// - `back`: the page that leads on, and `called` the words of its link.
-fn not_kept(refusal: &Refusal, back: &str, called: &str) -> Reply {
+pub(crate) fn refused(heading: &str, refusal: &Refusal, back: &str, called: &str) -> Reply {
     let body = html! {
         (navigation("", None))
         main #main {
-            h1 { "Not kept" }
+            h1 { (heading) }
             p.complaint role="alert" { (line(&refusal.to_string())) "." }
             p { a href=(back) { (called) } }
         }
     };
-    Reply::page(refusal.status(), "Not kept \u{2013} Standpoint", &body)
+    Reply::page(refusal.status(), &format!("{heading} \u{2013} Standpoint"), &body)
 }
 
 /// Whether an address is a page of ours, and nothing that a browser would take for another server.

@@ -7,7 +7,7 @@ use standpoint_store::record::{Mention, Stretch};
 
 use crate::language::why_unread;
 use crate::parts::{self, badges};
-use crate::text::{apart, line, many, side, signed, slice, stretches};
+use crate::text::{apart, line, many, moment, side, signed, slice, stretches};
 
 /// What identifies the passages of a document on a page that may show several.
 #[derive(Debug, Clone, Copy)]
@@ -324,11 +324,11 @@ pub fn provenance(kept: &Kept) -> Markup {
                 ", " (line(&stage.name)) " " (line(&stage.version))
                 @if let Some(model) = &stage.model { " (" (line(model)) ")" }
             }
-            "; kept " (line(&kept.stored_at)) ". Document " code { (line(&kept.id)) } "."
+            "; kept " (moment(&kept.stored_at)) ". Document " code { (line(&kept.id)) } "."
         }
         @for revision in &kept.revisions {
             details.data {
-                summary { "Changed by other versions of the stages, " (line(&revision.made_at)) }
+                summary { "Changed by other versions of the stages, " (moment(&revision.made_at)) }
                 pre { (line(&revision.changes.to_string())) }
             }
         }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::site::Daemon;
-use crate::text::{counted, line, many};
+use crate::text::{counted, line, many, moment};
 
 /// The most files of the quarantine on the page.
 const MOST_FILES: usize = 50;
@@ -28,7 +28,7 @@ pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
             (many(number(&documents["read"]), "document")) " read, " (counted(done)) " done, "
             (counted(number(&documents["failed"]))) " failed, "
             (counted(number(&documents["in_flight"]))) " under way since "
-            (line(status["started"].as_str().unwrap_or_default()))
+            (moment(status["started"].as_str().unwrap_or_default()))
             "."
         }
         (rate(&documents["lately"]))

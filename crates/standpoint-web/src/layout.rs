@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use standpoint_store::feed::Passage;
 
 use crate::address::Query;
-use crate::correct::Forms;
+use crate::correction_form::Forms;
 use crate::export::WRITES_PARQUET;
 use crate::parts::{self, Links};
 use crate::text::counted;

@@ -8,15 +8,17 @@
 //!
 //! Modules in reading order: [`address`] is what stands in a page's address; [`overview`] the
 //! numbers of a page; [`text`], [`charts`] and [`parts`] draw them; [`document`] shows a document;
-//! [`language`] what its language may
-//! explain; [`report`] and `pages` put pages
-//! together, with [`frame`], [`filters`], [`correct`] and [`health`]; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
+//! [`language`] why
+//! it may lack stances; [`report`] and `pages` put pages
+//! together, with [`frame`], [`filters`], [`correction_form`] and [`health`]; [`correct`] keeps what
+//! people say; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
 //! [`openapi`] are for programs.
 
 pub mod address;
 mod api;
 pub mod charts;
 pub mod correct;
+pub mod correction_form;
 pub mod document;
 pub mod export;
 pub mod filters;

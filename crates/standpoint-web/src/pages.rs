@@ -10,7 +10,8 @@ use standpoint_store::feed::{self, Passage};
 use standpoint_store::{documents, figures, shifts};
 
 use crate::address::{MOST_ACTORS, Query, decoded, encoded};
-use crate::correct::{self, Forms};
+use crate::correct;
+use crate::correction_form::{self, Forms};
 use crate::document::{self, Anchor};
 use crate::layout::{alone, exports, feed, help, more, navigation, section};
 use crate::login;
@@ -19,7 +20,7 @@ use crate::parts::{self, Links};
 use crate::reply::{Reply, Request};
 use crate::report::target_name;
 use crate::site::{Site, SiteError};
-use crate::text::{line, many};
+use crate::text::{line, many, moment};
 
 /// Rows of a list on the page of everything, and on a page of its own.
 const FEW: usize = 20;
@@ -40,7 +41,10 @@ impl Site {
         let Request { path, query, .. } = request;
         let mark = self.form_mark(request);
         let back = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
-        let forms = Forms { mark: &mark, back: &back };
+        let forms = Forms { mark: &mark, back: &back, is_correcting: false };
+        if let Some(key) = correct::key_of(path) {
+            return correction_form::show(self, request, key);
+        }
         if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
             return self.document_page(&id, query, forms);
         }
@@ -150,7 +154,7 @@ impl Site {
             let Some(kept) = documents::document(store, id)? else { return Ok(None) };
             let passages = feed::of_document(store, id)?;
             let query = self.query(store, query)?;
-            let links = Served { query: &query };
+            let links = InDocument(Served { query: &query });
             let title = parts::title(kept.title.as_deref(), kept.path.as_deref().unwrap_or(id));
             let anchor = Anchor { prefix: "" };
             let body = html! {
@@ -211,7 +215,12 @@ impl Site {
             (navigation("/corrections", None))
             main #main {
                 h1 { "What people corrected" }
-                @if kept.is_empty() { p.empty { "Nothing yet." } }
+                @if kept.is_empty() {
+                    p.empty {
+                        "Nothing yet. On the page of " a href="/evidence" { "evidence" } " people accept, "
+                        "reject and correct passages."
+                    }
+                }
                 @else {
                     div.wide tabindex="0" role="region" aria-label="Corrections" {
                         table {
@@ -235,7 +244,7 @@ impl Site {
                                         }
                                         td { (correct::told(correction, name)) @if let Some(note) = &correction.note { ": " span.faint { (line(note)) } } }
                                         td { (line(correction.person.as_deref().unwrap_or("\u{2013}"))) }
-                                        td.day { (correction.made_at.get(..16).unwrap_or_default().replace('T', " ")) }
+                                        td.day { (moment(&correction.made_at)) }
                                         td { (correct::undoing(correction, mark)) }
                                     }
                                 }
@@ -302,8 +311,8 @@ impl View {
 }
 
 /// Links of the dashboard, which keep the filter.
-struct Served<'q> {
-    query: &'q Query,
+pub(crate) struct Served<'q> {
+    pub(crate) query: &'q Query,
 }
 
 impl Links for Served<'_> {
@@ -329,5 +338,26 @@ impl Links for Served<'_> {
         let target = self.query.filter.target.as_str();
         let query = Query::read("", target).address();
         Some(format!("/documents/{}{query}", encoded(id)))
+    }
+}
+
+/// The same on the page of one document, whose title stands above all of its passages.
+struct InDocument<'q>(Served<'q>);
+
+impl Links for InDocument<'_> {
+    fn actor(&self, who: &str) -> Option<String> {
+        self.0.actor(who)
+    }
+
+    fn passage(&self, passage: &Passage) -> Option<String> {
+        Some(format!("#e{}", passage.key))
+    }
+
+    fn place(&self, _: &Passage) -> String {
+        "In the text".to_owned()
+    }
+
+    fn document(&self, id: &str) -> Option<String> {
+        self.0.document(id)
     }
 }

@@ -6,7 +6,7 @@ use standpoint_store::feed::Passage;
 use standpoint_store::shifts::{Period, Shift};
 
 use crate::charts;
-use crate::correct::{self, Forms};
+use crate::correction_form::{self, Forms};
 use crate::overview::{ActorFigure, Mean, Overview};
 use crate::text::{counted, line, many, marked, side, signed};
 
@@ -16,6 +16,10 @@ pub trait Links {
     fn actor(&self, who: &str) -> Option<String>;
     /// A passage in its document.
     fn passage(&self, passage: &Passage) -> Option<String>;
+    /// What that link is called: the document's title, where passages of many are listed.
+    fn place(&self, passage: &Passage) -> String {
+        title(passage.title.as_deref(), &passage.document_id)
+    }
     /// A document.
     fn document(&self, id: &str) -> Option<String>;
     /// The same page with so many actors.
@@ -215,13 +219,13 @@ pub fn passage(passage: &Passage, links: &dyn Links, forms: Option<Forms<'_>>) -
             }
             blockquote dir="auto" { (marked(passage)) }
             footer {
-                (linked(&title(passage.title.as_deref(), &passage.document_id), links.passage(passage)))
+                (linked(&links.place(passage), links.passage(passage)))
                 span { (line(&passage.source)) }
                 @if let Some(day) = &passage.day { time datetime=(day) { (day) } }
                 span { (format!("{:.0}% sure", passage.confidence * 100.0)) }
                 @if let Some(rule) = &passage.rule { span { "by " (line(rule)) } }
             }
-            @if let Some(forms) = forms { (correct::forms(passage, forms)) }
+            @if let Some(forms) = forms { (correction_form::forms(passage, forms)) }
         }
     }
 }
@@ -293,7 +297,7 @@ pub fn shifts(shifts: &[Shift], period: Option<&Period>, links: &dyn Links) -> M
                             th scope="col" { "Moved" }
                             th.number scope="col" { "Before" }
                             th.number scope="col" { "Now" }
-                            th.number scope="col" { "Stories" }
+                            th.number scope="col" { "Stories before, now" }
                             th.number scope="col" { "Standard errors" }
                         }
                     }

@@ -66,6 +66,11 @@ impl Reply {
             .with(header::REFERRER_POLICY, "same-origin")
     }
 
+    /// A part of a page, for a script of ours that puts it there.
+    pub(crate) fn part(part: &Markup) -> Self {
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", part.0.as_str())
+    }
+
     pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self::new(status, "application/json", body),

@@ -52,6 +52,17 @@ pub fn many(number: i64, what: &str) -> String {
     format!("{} {what}{ending}", counted(number))
 }
 
+/// A time as people read it, to the minute: of `2026-11-29T12:30:56Z` it is `2026-11-29 12:30 UTC`.
+/// What has another form stays as it is.
+#[must_use]
+pub fn moment(time: &str) -> String {
+    let parts = time.split_once('T').filter(|_| time.ends_with('Z'));
+    match parts.and_then(|(day, clock)| Some((day, clock.get(..5)?))) {
+        Some((day, minute)) => line(&format!("{day} {minute} UTC")),
+        None => line(time),
+    }
+}
+
 /// On which side a score is: the class of everything that is drawn for it.
 #[must_use]
 pub fn side(score: f64) -> &'static str {
@@ -136,6 +147,19 @@ mod tests {
         }
         for (number, expected) in [(0, "0"), (999, "999"), (1_234_567, "1\u{2009}234\u{2009}567")] {
             assert_eq!(counted(number), expected);
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_minute() {
+        for (time, expected) in [
+            ("2026-11-29T12:30:56Z", "2026-11-29 12:30 UTC"),
+            ("2026-11-29T12:30:57.464Z", "2026-11-29 12:30 UTC"),
+            ("2026-11-24", "2026-11-24"),
+            ("TZ", "TZ"),
+            ("a\u{202e}TZ", "a\u{fffd}TZ"),
+        ] {
+            assert_eq!(moment(time), expected);
         }
     }
 

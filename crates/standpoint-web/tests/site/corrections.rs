@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use standpoint_store::Store;
 use standpoint_web::export;
 
 use super::{Served, record, text};
@@ -13,6 +14,15 @@ fn field(page: &str, begin: &str, name: &str) -> String {
     value.split('"').next().unwrap().replace("&amp;", "&")
 }
 
+/// Where the first passage of a page is corrected.
+fn link_on(served: &Served, page: &str) -> String {
+    let (code, shown) = served.get(page);
+    assert_eq!(code, 200, "{shown}");
+    assert!(!shown.contains("class=\"correction\""), "no form before it is wanted");
+    let link = shown.split("class=\"correct\" href=\"").nth(1).unwrap();
+    link.split('"').next().unwrap().replace("&amp;", "&")
+}
+
 /// A form of a passage, as a browser fills it in.
 struct Form {
     path: String,
@@ -20,9 +30,9 @@ struct Form {
 }
 
 impl Form {
-    /// The form of a document's first passage.
+    /// The form that the link of a page's first passage leads to.
     fn on(served: &Served, page: &str) -> Self {
-        let (code, shown) = served.get(page);
+        let (code, shown) = served.get(&link_on(served, page));
         assert_eq!(code, 200, "{shown}");
         let path = shown.split("class=\"correction\" method=\"post\" action=\"").nth(1).unwrap();
         let path = path.split('"').next().unwrap().to_owned();
@@ -86,7 +96,8 @@ fn a_form_names_another_holder_and_takes_it_back() {
         assert_eq!(standing(&served), before, "{case}");
         assert!(!served.get(page).1.contains("moved by a person"), "{case}");
     }
-    assert!(!served.get("/documents/b").1.contains("Take back"), "there is nothing to take back");
+    let form = served.get(&link_on(&served, "/documents/b")).1;
+    assert!(!form.contains("Take back"), "there is nothing to take back");
 }
 
 #[test]
@@ -289,4 +300,42 @@ fn a_program_takes_a_word_back() {
     assert_eq!(served.post(&path, &json!({ "made_at": "never" })).0, 409);
     assert_eq!(served.post(&path, &json!({ "made_at": row["made_at"] })).0, 200);
     assert_eq!(standing(&served), before);
+}
+
+#[test]
+fn a_script_gets_the_form_alone_and_a_browser_a_page() {
+    let served = Served::new();
+    let link = link_on(&served, "/evidence?who=COR&target=RUS");
+    let (code, page) = served.get(&link);
+    assert_eq!(code, 200);
+    assert!(
+        page.starts_with("<!DOCTYPE html>") && page.contains("class=\"passage open\""),
+        "{page}"
+    );
+    assert_eq!(field(&page, "class=\"correction\"", "back"), "/evidence?who=COR&target=RUS");
+    let cookie = [("cookie", served.cookie.as_str()), ("x-standpoint", "1")];
+    let form = text(served.ask(Method::GET, &link, &cookie, ""));
+    assert!(form.starts_with("<form class=\"correction\"") && form.ends_with("</form>"), "{form}");
+    assert!(page.contains(&form), "the same form");
+    // Nobody else gets it, and what it leads back to is ours.
+    assert_eq!(served.ask(Method::GET, &link, &[], "").status, 401);
+    let elsewhere = link.replace("back=%2Fevidence", "back=%2F%2Fevil.example%2Fevidence");
+    assert_ne!(elsewhere, link);
+    assert!(!served.get(&elsewhere).1.contains("evil"));
+}
+
+#[test]
+fn a_form_is_of_the_passage_that_was_shown_or_of_none() {
+    let served = Served::new();
+    let link = link_on(&served, "/evidence?who=COR");
+    let never = record("c", "2024-07-01", "Dord said never, and that was that.", "DOR", -0.9);
+    let mut store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
+    store.put(&[never]).unwrap()[0].clone().unwrap();
+    let (code, page) = served.get(&link);
+    assert!(code == 409 && page.contains("load the page again"), "{code} {page}");
+    assert!(!page.contains("<form"), "{page}");
+    let cookie = [("cookie", served.cookie.as_str()), ("x-standpoint", "1")];
+    let reply = served.ask(Method::GET, &link, &cookie, "");
+    assert_eq!(reply.status, 409);
+    assert!(text(reply).starts_with("{\"error\""), "a script is told as JSON");
 }
