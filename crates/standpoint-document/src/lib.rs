@@ -39,13 +39,14 @@
 //! [`ResultLine`], whose JSON counts Unicode code points as the published format says.
 //!
 //! Modules in reading order: `span`, `layer`, `document`, `metadata`, `entity`, `score`,
-//! `sentiment`, `stance`, `target`, `result`.
+//! `sentiment`, `stance`, `name`, `target`, `result`.
 
 mod document;
 mod entity;
 mod json;
 mod layer;
 mod metadata;
+mod name;
 mod result;
 mod score;
 mod sentiment;
@@ -57,6 +58,7 @@ pub use document::{Document, StageRecord, TextError};
 pub use entity::{Aliases, Entity, EntityKind, mention};
 pub use layer::{Annotation, Layer, LayerError, NO_LINK, Vectors, layers, sentence, within};
 pub use metadata::{Lender, Metadata, SourceRef};
+pub use name::{folded_letters, holds_name, is_same_name, slug};
 pub use result::{RESULT_VERSION, ResultLine};
 pub use score::{Confidence, Polarity, ScoreError};
 pub use sentiment::{Sentiment, SentimentLabel, SentimentRecord};

@@ -1,6 +1,7 @@
 //! Which entities of a document are the target, and which belong to it.
 
 use crate::entity::{Entity, EntityKind};
+use crate::name::{is_same_name, slug};
 use crate::stance::StanceTarget;
 
 /// A target as a document knows it: a state with those who speak for it, an organisation with its
@@ -46,13 +47,11 @@ impl Target {
     }
 }
 
-/// The entity that a setting or a document's author names, by id, name or alias.
+/// The entity that a setting or a document's author names, by id, name or alias, with accents or
+/// without.
 #[must_use]
 pub fn find_entity<'e>(wanted: &str, entities: &'e [Entity]) -> Option<&'e Entity> {
-    let wanted = wanted.trim().to_lowercase();
-    let same = |name: &str| {
-        name.eq_ignore_ascii_case(&wanted) || !name.is_ascii() && name.to_lowercase() == wanted
-    };
+    let same = |name: &str| is_same_name(name, wanted);
     entities
         .iter()
         .find(|entity| same(&entity.id))
@@ -94,7 +93,7 @@ pub fn state_names() -> impl Iterator<Item = &'static str> {
 
 /// Id and name of the state that `wanted` means, by code or name.
 fn state(wanted: &str) -> Option<(&'static str, &'static str)> {
-    states().find(|(id, name)| id.eq_ignore_ascii_case(wanted) || name.eq_ignore_ascii_case(wanted))
+    states().find(|(id, name)| is_same_name(id, wanted) || is_same_name(name, wanted))
 }
 
 fn name_of(wanted: &str) -> String {
@@ -110,15 +109,7 @@ fn id_of(name: &str) -> String {
     if name.len() <= 6 && name.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return name.to_owned();
     }
-    let mut slug = String::from("name:");
-    for character in name.to_lowercase().chars() {
-        if character.is_alphanumeric() {
-            slug.push(character);
-        } else if !slug.ends_with(['-', ':']) {
-            slug.push('-');
-        }
-    }
-    slug.trim_end_matches('-').to_owned()
+    format!("name:{}", slug(name))
 }
 
 #[cfg(test)]
@@ -157,9 +148,13 @@ mod tests {
             ("Russia", "RUS", [true, true, false, false, false, false]),
             ("rus", "RUS", [true, true, false, false, false, false]),
             ("TÜRKIYE", "TUR", [false, false, false, true, false, false]),
+            ("turkiye", "TUR", [false, false, false, true, false, false]),
             ("EU", "EU", [false, false, false, false, true, true]),
             ("Vladimir Putin", "RUS.PUTIN", [false, true, false, false, false, false]),
+            ("Vladimír Putin", "RUS.PUTIN", [false, true, false, false, false, false]),
             ("Nobody At All", "name:nobody-at-all", [false; 6]),
+            ("Nóbody", "name:nobody", [false; 6]),
+            ("Sao Tome and Principe", "STP", [false; 6]),
         ];
         for (wanted, id, own) in cases {
             let target = Target::resolve(wanted, &table);

@@ -359,32 +359,6 @@ pub fn name_of(store: &Store, who: &str) -> base::Result<String> {
     Ok(name.unwrap_or_else(|| who.strip_prefix("author:").unwrap_or(who).to_owned()))
 }
 
-/// Actors to choose from, states first: each an id and the name to show.
-///
-/// - `most`: how many.
-///
-/// # Errors
-///
-/// When the store cannot be read.
-pub fn actors(store: &Store, most: usize) -> base::Result<Vec<(String, String)>> {
-    let sql = "SELECT who, name FROM actor WHERE who NOT LIKE 'author:%'
-        ORDER BY kind = 'country' DESC, name, who LIMIT ?";
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    store.base.rows(sql, &values![most], |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
-/// The actor that somebody means by an id or a name; `None` where the store knows none so called.
-///
-/// # Errors
-///
-/// When the store cannot be read.
-pub fn actor_called(store: &Store, called: &str) -> base::Result<Option<String>> {
-    let sql = "SELECT who FROM actor WHERE (who = ?1 OR name = ?1 OR lower(name) = ?2)
-            AND who NOT LIKE 'author:%'
-        ORDER BY who = ?1 DESC, kind = 'country' DESC, who LIMIT 1";
-    store.base.row(sql, &values![called, called.to_lowercase()], |row| row.get(0))
-}
-
 /// Who is named in a document: each an id and the name to show.
 ///
 /// # Errors

@@ -14,7 +14,7 @@
 //! document comes again.
 //!
 //! Modules in reading order: [`record`], [`schema`] and [`server`]; [`base`] is where statements run; [`write`](mod@write) puts records in, with
-//! [`story`]; [`filter`] says what is asked for; [`figures`], [`shifts`], [`feed`] and [`documents`] answer;
+//! [`story`]; [`filter`] says what is asked for, and [`names`] who is meant; [`figures`], [`shifts`], [`feed`] and [`documents`] answer;
 //! [`corrections`] is what people say; [`table`] is rows for other programs.
 
 pub mod base;
@@ -24,6 +24,7 @@ pub mod documents;
 pub mod feed;
 pub mod figures;
 pub mod filter;
+pub mod names;
 pub mod record;
 pub mod schema;
 pub mod server;
@@ -37,3 +38,4 @@ pub use filter::Filter;
 pub use record::Record;
 pub use schema::{Place, Store, StoreError};
 pub use server::Server;
+pub use standpoint_document::{is_same_name, slug};

@@ -35,11 +35,15 @@ pub type Known = (&'static str, &'static str, &'static str);
 
 /// All that a list's query may say.
 pub const KNOWN: [Known; 14] = [
-    ("target", "Toward whom, an id; the target with the most stances if left out.", "RUS"),
+    (
+        "target",
+        "Toward whom, an id or a name; the target with the most stances if left out.",
+        "RUS",
+    ),
     ("from", "The first day, month or year of publication.", "2024-05"),
     ("to", "The last one.", "2024-12-31"),
     ("source", "The name of a source; may be repeated.", "wire"),
-    ("who", "An actor's id, or `author:` and a name.", "KAZ"),
+    ("who", "An actor's id or name, or `author:` and a name.", "KAZ"),
     (
         "words",
         "Words that the documents hold; of those in the days and sources that are asked for, the 2,500 that came last are looked at.",

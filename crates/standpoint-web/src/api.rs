@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpoint_store::corrections::{self, Correction, CorrectionError};
 use standpoint_store::filter::MOST_MATCHES;
-use standpoint_store::{Filter, Store, documents, feed, figures, shifts};
+use standpoint_store::{Filter, Store, documents, feed, figures, names, shifts};
 
 use crate::address::{self, KNOWN, Known, MOST_ROWS, Query, decoded};
 use crate::correct;
@@ -153,7 +153,9 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         },
         "/targets" => list(site.reading(figures::targets)?, false),
         "/actors" => {
-            let actors = site.reading(|store| figures::actors(store, ONE_MORE))?.into_iter();
+            let pairs = form_urlencoded::parse(query.as_bytes());
+            let named = pairs.last().map(|(_, name)| name.into_owned()).unwrap_or_default();
+            let actors = site.reading(|store| names::actors(store, &named, ONE_MORE))?.into_iter();
             list(actors.map(|(id, name)| Named { id, name }).collect(), false)
         }
         "/extent" => Reply::json(StatusCode::OK, &site.reading(figures::extent)?),
@@ -194,6 +196,13 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
 /// The parameters that a path takes, with an example of each.
 pub(crate) fn known_at(path: &str) -> Vec<Known> {
     let name = path.split_once('.').map_or(path, |(name, _)| name);
+    if path == "/actors" {
+        return vec![(
+            "name",
+            "What the actors' names have in them, with accents or without.",
+            "erdogan",
+        )];
+    }
     if !FILTERED.contains(&name) {
         return Vec::new();
     }

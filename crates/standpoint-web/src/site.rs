@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::{Method, StatusCode, header};
 use maud::html;
 use serde_json::Value;
-use standpoint_store::{Place, Store, StoreError, figures};
+use standpoint_store::{Place, Store, StoreError, figures, names};
 
 use crate::address::{MOST_DAYS, Query, WINDOW};
 use crate::export::MOST_ROWS;
@@ -232,7 +232,8 @@ impl Site {
         self.daemon.as_ref()
     }
 
-    /// Reads the query; the target is the one with the most stances where it does not say.
+    /// Reads the query; the target is the one with the most stances where it does not say. Names of
+    /// targets and actors become their ids.
     pub(crate) fn query(
         &self,
         store: &Store,
@@ -244,6 +245,13 @@ impl Site {
         if read.filter.target.is_empty() {
             let first = figures::targets(store)?.into_iter().next();
             read.filter.target = first.map(|target| target.id).unwrap_or_default();
+        } else if let Some(target) = names::target_called(store, &read.filter.target)? {
+            read.filter.target = target;
+        }
+        if let Some(who) = &read.filter.who
+            && let Some(found) = names::holder_called(store, who)?
+        {
+            read.filter.who = Some(found);
         }
         read.filter = read.filter.looked_up(store)?.into_owned();
         Ok(read)

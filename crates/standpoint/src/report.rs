@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
 use standpoint_connectors::files::{is_same_file, with_causes};
 use standpoint_connectors::jsonl::Maker;
-use standpoint_document::{Document, Span, sentence};
+use standpoint_document::{Document, Span, is_same_name, sentence};
 use standpoint_store::record::Stretch;
 use standpoint_store::{Place, Record, Server, Store, figures};
 use standpoint_web::address::Query;
@@ -231,9 +231,8 @@ fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
             )
         });
     };
-    let is_meant = |target: &&figures::TargetCount| {
-        target.id == wanted || target.name.to_lowercase() == wanted.to_lowercase()
-    };
+    let is_meant =
+        |target: &&figures::TargetCount| target.id == wanted || is_same_name(&target.name, wanted);
     if let Some(target) = targets.iter().find(is_meant) {
         return Ok(target.id.clone());
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use standpoint_config::{Diagnostic, PipelineFile, nearest};
-use standpoint_document::{Target, state_names};
+use standpoint_document::{Target, is_same_name, state_names};
 
 use crate::plugins::{Installed, Wanted};
 use crate::watch::Watch;
@@ -67,7 +67,7 @@ fn targets_of(settings: &Value) -> Vec<String> {
 /// Whether two names mean the same target, as far as that can be told without a document.
 fn is_same(one: &str, other: &str) -> bool {
     let id = |name: &str| Target::resolve(name, &[]).shown.id;
-    one.trim().eq_ignore_ascii_case(other.trim()) || id(one) == id(other)
+    is_same_name(one, other) || id(one) == id(other)
 }
 
 fn listed(names: &[String]) -> String {
@@ -100,6 +100,7 @@ mod tests {
             ("Turkey", " turkey", true),
             ("China", "Chad", false),
             ("Ilse Brandvold", "ilse brandvold", true),
+            ("Erdoğan", "Erdogan", true),
         ];
         for (one, other, same) in cases {
             assert_eq!(is_same(one, other), same, "{one} {other}");

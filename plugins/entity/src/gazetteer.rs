@@ -1,7 +1,7 @@
 //! The names that are known: tables that an analyst can read, as one trie over atoms.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use standpoint_document::{Aliases, EntityKind};
+use standpoint_document::{Aliases, EntityKind, slug};
 use thiserror::Error;
 
 use crate::atom::{self, Atom, atoms_of_name};
@@ -601,21 +601,6 @@ pub fn hash_of_name(name: &str) -> u64 {
 #[must_use]
 pub fn hash_of_atoms(atoms: &[Atom]) -> u64 {
     atoms.iter().fold(0, |hash, atom| crate::fold::mix(hash, atom.hash))
-}
-
-/// What follows `name:` in an id: small letters and digits, joined by hyphens.
-#[must_use]
-pub fn slug(name: &str) -> String {
-    let mut slug = String::with_capacity(name.len());
-    for character in crate::fold::folded(name).chars() {
-        if character.is_alphanumeric() {
-            slug.push(character);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    slug.truncate(slug.trim_end_matches('-').len());
-    slug
 }
 
 fn list(column: &str) -> impl Iterator<Item = &str> {

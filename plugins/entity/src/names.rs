@@ -1,14 +1,14 @@
 //! Which names stand where in a text, and whom they mean.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use standpoint_document::{Aliases, Entity, EntityKind, Span, mention};
+use standpoint_document::{Aliases, Entity, EntityKind, Span, mention, slug};
 
 use crate::atom::{self, Atom};
 use crate::context::{self, Reading};
 use crate::cues;
 use crate::date::Month;
 use crate::fold::fold;
-use crate::gazetteer::{Form, Gazetteer, Match, Sense, slug};
+use crate::gazetteer::{Form, Gazetteer, Match, Sense};
 use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
 

@@ -401,6 +401,34 @@ fn a_verdict_from_a_page_of_before_meets_no_other_passage() {
 }
 
 #[test]
+fn a_name_is_found_with_its_accents_and_without() {
+    let mut given =
+        record("d", "2024-07-02", "Erdo\u{11f}an said no to that.", "TUR.ERDOGAN", -0.7);
+    given.stance[0].actors[0].name = "Recep Tayyip Erdo\u{11f}an".to_owned();
+    let served = Served::with(&[given], export::MOST_ROWS);
+    let rows = |path: &str, key: &str, value: &str| {
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair(key, value).finish();
+        served.json(&format!("/api/v1{path}?{query}"))["rows"].as_array().unwrap().clone()
+    };
+    for who in ["TUR.ERDOGAN", "Recep Tayyip Erdo\u{11f}an", "recep tayyip erdogan"] {
+        let found = rows("/evidence", "who", who);
+        assert_eq!((found.len(), &found[0]["who"]), (1, &json!("TUR.ERDOGAN")), "{who}");
+    }
+    assert!(rows("/evidence", "who", "Erdogan").is_empty(), "half a name may be anybody's");
+    for target in ["RUS", "Russia", "r\u{fa}ssia"] {
+        assert_eq!(rows("/evidence", "target", target).len(), 4, "{target}");
+    }
+    for name in ["erdogan", "ERDO\u{11e}AN", "tayyip erdo"] {
+        let found = rows("/actors", "name", name);
+        assert_eq!((found.len(), &found[0]["id"]), (1, &json!("TUR.ERDOGAN")), "{name}");
+    }
+    assert!(rows("/actors", "name", "orban").is_empty());
+    let (_, page) = served.get("/?who=recep+tayyip+erdogan&target=russia");
+    assert!(page.contains("value=\"TUR.ERDOGAN\"") && !page.contains("Nothing here is toward"));
+}
+
+#[test]
 fn a_program_that_misspells_a_filter_is_not_given_everything() {
     let served = Served::new();
     let description = openapi::description();
