@@ -245,7 +245,7 @@ pub fn facts(kept: &Kept) -> Markup {
         @for note in &kept.notes { p.faint { "Note: " (line(note)) } }
         @let why_unread = why_unread(kept.language.as_deref(), &kept.notes);
         @match why_unread.filter(|_| kept.stances.is_empty()) {
-            Some(why) => p.empty { "No stance was looked for: " (line(&why)) "." },
+            Some(why) => p.empty { "No stance was found: " (line(&why)) "." },
             None => (standings(&kept.stances)),
         }
     }

@@ -1,4 +1,4 @@
-//! The language that a text was taken for, said where it is why nobody's stance was looked for.
+//! Which stages did not read a text, and the language that it was taken for: why it may lack stances.
 
 /// The languages that news is read in, by their ISO 639-1 codes.
 const NAMES: [(&str, &str); 36] = [
@@ -40,33 +40,33 @@ const NAMES: [(&str, &str); 36] = [
     ("zh", "Chinese"),
 ];
 
-/// What to say of a text in which no stance was looked for, and whose language may be why: it is
-/// known, and conditions kept stages from the text. `None` where nothing points there.
+/// Why a text may lack stances: which stages their conditions kept from it, and what it was taken for,
+/// since conditions often ask for the language. What a condition asks for is not kept with a document,
+/// so nothing is said of that. `None` where no stage was kept from it.
 ///
 /// - `language`: the document's, an ISO 639-1 code;
 /// - `notes`: the document's.
 #[must_use]
 pub fn why_unread(language: Option<&str>, notes: &[String]) -> Option<String> {
-    let language = language?;
     let skipped: Vec<&str> = notes
         .iter()
         .filter_map(|note| note.strip_prefix("stage ")?.strip_suffix(" skipped by `when`"))
         .collect();
     let (last, first) = skipped.split_last()?;
-    let stages = if first.is_empty() {
-        format!("the stage {last}")
+    let unread = if first.is_empty() {
+        format!("the stage {last} did not read it, by its `when`")
     } else {
-        format!("the stages {} and {last}", first.join(", "))
+        format!("the stages {} and {last} did not read it, by their `when`", first.join(", "))
     };
+    let Some(language) = language else { return Some(unread) };
     let name = NAMES.iter().find(|(code, _)| *code == language).map(|(_, name)| *name);
     let called = name.map_or_else(
         || format!("to be of the language `{language}`"),
         |name| format!("for {name} (`{language}`)"),
     );
-    let its = if first.is_empty() { "its" } else { "their" };
     Some(format!(
-        "the text was taken {called}, and {stages} did not read it, by {its} `when`. Where that is \
-         wrong, say `language` in the document's record or in the settings of `tokenise`"
+        "{unread}. The text was taken {called}; where that is wrong and a `when` asks for the \
+         language, say `language` in the document's record or in the settings of `tokenise`"
     ))
 }
 
@@ -75,35 +75,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_language_is_told_where_it_may_be_why_and_nowhere_else() {
+    fn it_is_told_which_stages_did_not_read_it_and_what_it_was_taken_for() {
         let skipped = |stages: &[&str]| -> Vec<String> {
             stages.iter().map(|stage| format!("stage {stage} skipped by `when`")).collect()
         };
-        let tail = "Where that is wrong, say `language` in the document's record or in the settings of \
-                    `tokenise`";
+        let tail = "; where that is wrong and a `when` asks for the language, say `language` in the \
+                    document's record or in the settings of `tokenise`";
+        let stance = "the stage stance did not read it, by its `when`";
         let cases = [
             (
                 Some("it"),
                 skipped(&["encode", "sentiment", "stance"]),
-                Some(
-                    "the text was taken for Italian (`it`), and the stages encode, sentiment and stance \
-                     did not read it, by their `when`. ",
-                ),
+                Some(format!(
+                    "the stages encode, sentiment and stance did not read it, by their `when`. The \
+                     text was taken for Italian (`it`){tail}"
+                )),
             ),
             (
                 Some("eo"),
                 skipped(&["stance"]),
-                Some(
-                    "the text was taken to be of the language `eo`, and the stage stance did not read \
-                     it, by its `when`. ",
-                ),
+                Some(format!("{stance}. The text was taken to be of the language `eo`{tail}")),
             ),
+            (None, skipped(&["stance"]), Some(stance.to_owned())),
             (Some("it"), vec!["stage stance failed: slow".to_owned()], None),
             (Some("it"), Vec::new(), None),
-            (None, skipped(&["stance"]), None),
         ];
         for (language, notes, expected) in cases {
-            let expected = expected.map(|told| format!("{told}{tail}"));
             assert_eq!(why_unread(language, &notes), expected, "{language:?} {notes:?}");
         }
     }

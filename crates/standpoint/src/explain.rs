@@ -57,7 +57,7 @@ pub(crate) fn explain(document: &Document<'_>, style: Style) -> String {
     out
 }
 
-/// Why no stance was looked for, where its language may be why.
+/// Why no stance was looked for, where conditions kept stages from the text.
 pub(crate) fn why_unlooked(document: &Document<'_>) -> Option<String> {
     let is_judged = !document.stance().is_empty();
     why_unread(document.language(), document.notes()).filter(|_| !is_judged)
@@ -229,15 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn where_its_language_may_be_why_no_stance_was_looked_for_it_is_told() {
+    fn where_conditions_kept_stages_from_a_text_it_is_told() {
         let mut document = Document::new("d", "Astana ha rifiutato.").unwrap();
         document.set_language("it");
         let plain = Style { colour: false, width: 80 };
         assert!(!explain(&document, plain).contains("Italian"), "nothing was skipped");
         document.add_note(standpoint_engine::skipped_note("stance"));
         let told = explain(&document, plain);
-        let why = "No stance was looked for: the text was taken for Italian (`it`), and the stage \
-                   stance did not read it, by its `when`.";
+        let why = "No stance was looked for: the stage stance did not read it, by its `when`. The \
+                   text was taken for Italian (`it`); where that is wrong";
         assert!(told.contains(why), "{told}");
     }
 }
