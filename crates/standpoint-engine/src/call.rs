@@ -23,7 +23,7 @@ pub(crate) enum CallError {
     Panicked(String),
     #[error("took longer than its timeout of {0:?}")]
     TimedOut(Duration),
-    #[error("answered for {found} documents of {expected}")]
+    #[error("documents answered for: {found}, expected: {expected}")]
     Miscounted { found: usize, expected: usize },
     /// Nobody waits for the result any more.
     #[error("was given up")]

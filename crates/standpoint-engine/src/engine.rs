@@ -79,7 +79,9 @@ pub enum RunError {
         reason: String,
     },
     /// Too many workers are blocked in stages.
-    #[error("{workers} workers are blocked, the last one in stage {stage}, which never yields")]
+    #[error(
+        "workers that are blocked: {workers}, the last one in stage {stage}, which never yields"
+    )]
     Stuck {
         /// The stage's id.
         stage: String,
@@ -87,7 +89,9 @@ pub enum RunError {
         workers: usize,
     },
     /// The pipeline did not empty itself in time.
-    #[error("{documents} documents went back to their sources, as draining took over {timeout:?}")]
+    #[error(
+        "draining took over {timeout:?}; documents that went back to their sources: {documents}"
+    )]
     DrainTimeout {
         /// How many.
         documents: u64,

@@ -185,7 +185,7 @@ impl Outlet {
         }
         if answers.len() != documents.len() {
             let (found, expected) = (answers.len(), documents.len());
-            let message = format!("the sink answered for {found} documents of {expected}");
+            let message = format!("documents the sink answered for: {found}, expected: {expected}");
             return Err(SinkError::fatal(message));
         }
         count(&counters.groups);

@@ -28,6 +28,7 @@ use standpoint_document::Document;
 use self::input::{DataFile, FileKind};
 use self::outcome::{Outcome, Wrong};
 use self::report::Report;
+use crate::style::many;
 
 mod bio;
 mod conllu;
@@ -233,8 +234,8 @@ fn annotated(
     let documents = annotate(documents, targets)?;
     ensure!(
         ids.iter().map(String::as_str).eq(documents.iter().map(Document::id)),
-        "{} documents went into the pipeline and {} came out, or in another order",
-        ids.len(),
+        "{} went into the pipeline and {} came out, or in another order",
+        many(ids.len() as u64, "document"),
         documents.len()
     );
     Ok(documents)
@@ -338,7 +339,7 @@ mod tests {
         let mut lose = |_: Vec<Document<'static>>, _: Option<&[String]>| Ok(Vec::new());
         let files = [file("a.bio", "Oslo\tB-LOC\n")];
         let error = measure(&arguments(Task::Entities), &files, &mut lose).unwrap_err();
-        insta::assert_snapshot!(error, @"1 documents went into the pipeline and 0 came out, or in another order");
+        insta::assert_snapshot!(error, @"1 document went into the pipeline and 0 came out, or in another order");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! A progress bar on standard error, where that is a terminal.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use standpoint_engine::Stats;
 use tokio::task::JoinHandle;
 
 use crate::console;
+use crate::style::many;
 
 /// How often the bar is drawn.
 const REFRESH: Duration = Duration::from_millis(100);
@@ -27,9 +29,13 @@ impl Progress {
             if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let bar = bars.add(ProgressBar::no_length());
-        let style = "{spinner} {pos} documents, {per_sec}, {elapsed} {msg}";
+        let style = "{spinner} {done}, {per_sec}, {elapsed} {msg}";
         if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
+            let done = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // Where a bar is drawn nothing can be done about one that is not.
+                let _ = out.write_str(&many(state.pos(), "document"));
+            };
+            bar.set_style(style.with_key("done", done));
         }
         Self { bars, bar }
     }

@@ -11,6 +11,7 @@ use super::metrics::{
     Calibration, Counts, Interval, Intervals, Tally, bootstrap, calibration, wilson,
 };
 use super::outcome::{Outcome, Unit};
+use crate::style::many;
 
 /// All figures of one run.
 #[derive(Debug, Serialize)]
@@ -258,14 +259,16 @@ impl Report {
             Task::Stance => "stance",
         };
         writeln!(f, "{task}: {}", self.data.join(", "))?;
-        let what = if self.accuracy.is_some() { "questions" } else { "labelled spans" };
-        write!(f, "{} {what} in {} documents", self.n, self.documents)?;
+        let what = if self.accuracy.is_some() { "question" } else { "labelled span" };
+        let count = |number: usize, what: &str| many(number as u64, what);
+        write!(f, "{} in {}", many(self.n, what), count(self.documents, "document"))?;
         if self.partial > 0 {
             write!(f, ", of which {} came back partial", self.partial)?;
         }
-        writeln!(f, "; in brackets 95% intervals from {} units", self.units)?;
+        writeln!(f, "; in brackets 95% intervals from {}", count(self.units, "unit"))?;
         if self.left_out > 0 {
-            writeln!(f, "{} labels left out that do not fit their text", self.left_out)?;
+            let labels = count(self.left_out, "label");
+            writeln!(f, "{labels} left out for not fitting the text")?;
         }
         writeln!(f)?;
         if let (Some(accuracy), Some(interval)) = (self.accuracy, self.interval.accuracy) {
@@ -437,7 +440,7 @@ mod tests {
         let report = Report::new(Task::Tokens, &["own.conllu".into()], &outcome);
         assert_snapshot!(report, @r"
         tokens: own.conllu
-        5 labelled spans in 1 documents; in brackets 95% intervals from 1 units
+        5 labelled spans in 1 document; in brackets 95% intervals from 1 unit
 
         F1        0.667 (0.667-0.667)
 

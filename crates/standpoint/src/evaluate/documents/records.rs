@@ -7,6 +7,7 @@ use standpoint_document::{Document, Metadata, Span};
 
 use super::{NEUTRAL, ReadDocuments, class_of_name};
 use crate::evaluate::input::{Characters, DataFile, Place, record};
+use crate::style::many;
 
 /// A document with what is labelled in it.
 #[derive(Debug)]
@@ -193,9 +194,9 @@ pub(super) fn expectation(
     }
     ensure!(
         documents.len() == 1,
-        "{place}: {} holds {} documents{}",
+        "{place}: {} holds {}{}",
         row.file,
-        documents.len(),
+        many(documents.len() as u64, "document"),
         row.item.map(|item| format!(" with the id {item:?}")).unwrap_or_default()
     );
     let document = documents.remove(0);
