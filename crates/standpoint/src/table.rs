@@ -266,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn the_language_is_told_where_it_may_be_why_nothing_was_looked_for() {
+    fn where_conditions_kept_stages_from_it_it_is_told() {
         let mut document = Document::new("d", "Astana ha rifiutato.").unwrap();
         document.set_language("it");
         document.add_note(standpoint_engine::skipped_note("stance"));
         let told = table(&document, Style { colour: false, width: 80 });
-        assert!(told.contains("looked for: the text was taken for Italian (`it`)"), "{told}");
+        assert!(told.contains("looked for: the stage stance did not read it"), "{told}");
     }
 
     fn drawn(width: usize) -> String {
