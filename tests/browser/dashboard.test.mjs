@@ -395,7 +395,8 @@ test("what documents say runs nothing and fetches nothing", async () => {
 test("who leaves for another server does not say from where", async () => {
   const told = [];
   const elsewhere = createServer((asked, answer) => {
-    told.push(asked.headers);
+    // Its own page asks for an icon, and says so.
+    if (asked.url === "/") told.push(asked.headers);
     answer.end("elsewhere");
   });
   await new Promise((listens) => elsewhere.listen(0, "127.0.0.1", listens));
