@@ -110,6 +110,16 @@ impl Finder<'_, '_, '_> {
         if cue.kind == Kind::Judge {
             self.of_passive_verdict(group, cue, chain, agent);
         }
+        if cue.score < 0.0 && self.defies(group) {
+            self.give(
+                group,
+                agent,
+                -1.0,
+                (Cue { score: -1.0, ..cue }, group.head, group.end),
+                "passive",
+            );
+            return;
+        }
         let mut goals: Vec<u16> = Vec::new();
         for doer in &group.subjects {
             if let Doer::Party(party) = doer {
@@ -160,6 +170,17 @@ impl Finder<'_, '_, '_> {
                 if refrains { REFRAINS } else { "passive" },
             );
         }
+    }
+
+    /// "Will not be bullied by X": who says so stands up to whoever tries.
+    fn defies(&self, group: &Group) -> bool {
+        let will = |word: &Word<'_, '_>| {
+            matches!(
+                &*word.lower,
+                "will" | "would" | "wo" | "shall" | "'ll" | "can" | "cannot" | "ca"
+            )
+        };
+        group.negated && self.reading.words[group.start..group.head].iter().any(will)
     }
 
     /// "X is seen as a threat by Y", "X was branded a bully by Y".

@@ -52,9 +52,12 @@ impl Reading<'_, '_> {
             _ => {}
         }
         if word.is(class::NEGATION) {
-            // "Had nothing but praise" had praise.
-            let is_only = word.lower == "nothing"
-                && self.words.get(index + 1).is_some_and(|next| next.lower == "but");
+            // "Had nothing but praise" had praise, and "has no better friend" has a friend.
+            let next = self.words.get(index + 1).map_or("", |next| &*next.lower);
+            let is_only = matches!(
+                (&*word.lower, next),
+                ("nothing", "but") | ("no", "better" | "greater" | "closer" | "truer" | "firmer")
+            );
             return if is_only { Part::Determiner } else { Part::Negation };
         }
         // "Will no longer trust".
