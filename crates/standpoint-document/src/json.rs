@@ -193,8 +193,12 @@ fn first_escape(bytes: &[u8]) -> Option<usize> {
     bytes[clean..].iter().position(|&byte| needs_escape(byte)).map(|at| clean + at)
 }
 
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a branch, or a pattern's look at a table of bits, is for one byte at a time"
+)]
 const fn needs_escape(byte: u8) -> bool {
-    matches!(byte, ..0x20 | b'"' | b'\\')
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 #[cfg(test)]
