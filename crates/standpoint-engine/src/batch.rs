@@ -16,7 +16,7 @@ use crate::pipeline::Group;
 
 /// A document that waits for its batch.
 pub(crate) struct Member {
-    pub(crate) document: Document<'static>,
+    pub(crate) document: Box<Document<'static>>,
     pub(crate) ticket: Arc<Ticket>,
     pub(crate) attempt: u32,
     pub(crate) answer: oneshot::Sender<Answer>,
@@ -24,7 +24,7 @@ pub(crate) struct Member {
 
 /// A document after a call, and what came of it.
 pub(crate) struct Answer {
-    pub(crate) document: Document<'static>,
+    pub(crate) document: Box<Document<'static>>,
     pub(crate) result: Result<(), CallError>,
     /// The document's part of the time that the call took.
     pub(crate) took: std::time::Duration,
@@ -69,7 +69,7 @@ impl Batcher {
     /// a batch; it is used by one of its members.
     pub(crate) async fn join(
         &self,
-        document: Document<'static>,
+        document: Box<Document<'static>>,
         ticket: Arc<Ticket>,
         attempt: u32,
         approach: &mut Approach,

@@ -147,6 +147,8 @@ impl Chain {
         share: Share,
     ) -> impl Future<Output = ()> + Send + 'static {
         let approach = Approach::new(&self.batchers);
+        // What is under way is moved from one state to the next; a pointer moves more easily.
+        let document = Box::new(document);
         async move {
             let Some(ticket) = share.ticket() else { return };
             tokio::select! {
@@ -159,7 +161,7 @@ impl Chain {
 
     async fn walk_on(
         &self,
-        mut document: Document<'static>,
+        mut document: Box<Document<'static>>,
         share: Share,
         ticket: &Arc<Ticket>,
         mut approach: Approach,
@@ -189,10 +191,10 @@ impl Chain {
     async fn pass(
         &self,
         link: &Link,
-        mut document: Document<'static>,
+        mut document: Box<Document<'static>>,
         ticket: &Arc<Ticket>,
         approach: &mut Approach,
-    ) -> Result<Document<'static>, End> {
+    ) -> Result<Box<Document<'static>>, End> {
         let step = &link.step;
         let counters = &link.counters;
         match is_wanted(step.when.as_ref(), &document) {
@@ -243,10 +245,10 @@ impl Chain {
         &self,
         step: &StageStep,
         counters: &StageCounters,
-        mut document: Document<'static>,
+        mut document: Box<Document<'static>>,
         reason: String,
         attempts: u32,
-    ) -> Result<Document<'static>, End> {
+    ) -> Result<Box<Document<'static>>, End> {
         count(&counters.failed);
         match step.on_error {
             OnError::Quarantine => Err(End::Failed { reason, attempts }),
@@ -267,7 +269,7 @@ impl Chain {
     async fn call(
         &self,
         link: &Link,
-        mut document: Document<'static>,
+        mut document: Box<Document<'static>>,
         ticket: &Arc<Ticket>,
         attempt: u32,
         approach: &mut Approach,
@@ -292,7 +294,7 @@ impl Chain {
         let mut documents = Vec::with_capacity(members.len());
         let mut waiting = Vec::with_capacity(members.len());
         for Member { document, ticket, attempt, answer } in members {
-            documents.push(document);
+            documents.push(*document);
             waiting.push((ticket, attempt, answer));
         }
         let attempt = waiting.iter().map(|(_, attempt, _)| *attempt).max().unwrap_or(1);
@@ -317,7 +319,7 @@ impl Chain {
         let took = started.elapsed() / u32::try_from(documents.len().max(1)).unwrap_or(u32::MAX);
         for ((document, result), (.., answer)) in documents.into_iter().zip(results).zip(waiting) {
             // Nobody listens any more when the document was taken away.
-            let _ = answer.send(Answer { document, result, took });
+            let _ = answer.send(Answer { document: Box::new(document), result, took });
         }
     }
 
@@ -355,7 +357,7 @@ impl Chain {
     }
 
     /// Hands a document to the sinks that want it.
-    async fn leave(&self, document: Document<'static>, share: Share, ticket: &Ticket) {
+    async fn leave(&self, document: Box<Document<'static>>, share: Share, ticket: &Ticket) {
         self.tap.show(None, &document);
         let mut wanted_by = Vec::with_capacity(self.exits.len());
         for exit in &self.exits {
@@ -379,7 +381,7 @@ impl Chain {
             // Taken away while it waited: its turn came only because those before it were, too.
             return;
         }
-        let document = Arc::new(document);
+        let document = Arc::new(*document);
         // All shares are made before the first sink can answer, so that it is not the last.
         let shares: Vec<Option<Share>> =
             wanted_by.iter().map(|exit| exit.is_required.then(|| share.split())).collect();

@@ -145,6 +145,9 @@ struct Queue {
     tasks: VecDeque<Arc<Task>>,
     /// Workers that wait for a task.
     idle: usize,
+    /// Whether one of them was woken and has not looked yet. It wakes the next where there is more to
+    /// do, so that a burst of short tasks does not wake a worker for each.
+    is_waking: bool,
     /// Workers that are to end.
     surplus: usize,
     closed: bool,
@@ -201,9 +204,15 @@ impl Pool {
             return;
         }
         queue.tasks.push_back(task);
-        let someone_waits = queue.idle > 0;
+        self.wake_one(queue);
+    }
+
+    /// Wakes a worker where there is something to do, one waits, and none has been woken.
+    fn wake_one(&self, mut queue: MutexGuard<'_, Queue>) {
+        let is_needed = !queue.tasks.is_empty() && queue.idle > 0 && !queue.is_waking;
+        queue.is_waking |= is_needed;
         drop(queue);
-        if someone_waits {
+        if is_needed {
             self.ready.notify_one();
         }
     }
@@ -211,20 +220,22 @@ impl Pool {
     /// Waits for a task; `None` when the worker is to end.
     fn take(&self) -> Option<Arc<Task>> {
         let mut queue = self.lock();
+        let mut has_waited = false;
         loop {
-            if queue.surplus > 0 {
-                queue.surplus -= 1;
-                return None;
-            }
-            if let Some(task) = queue.tasks.pop_front() {
-                return Some(task);
-            }
-            if queue.closed {
-                return None;
+            let is_surplus = queue.surplus > 0;
+            let task = if is_surplus { None } else { queue.tasks.pop_front() };
+            if is_surplus || queue.closed || task.is_some() {
+                queue.surplus -= usize::from(is_surplus);
+                if has_waited {
+                    self.wake_one(queue);
+                }
+                return task;
             }
             queue.idle += 1;
             queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
             queue.idle -= 1;
+            queue.is_waking = false;
+            has_waited = true;
         }
     }
 
@@ -308,4 +319,40 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_of_tasks_comes_to_every_worker_that_waits() {
+        const WORKERS: usize = 4;
+        let executor = Executor::start(Compute::Workers(NonZeroUsize::new(WORKERS).unwrap()));
+        let executor = executor.unwrap();
+        for round in 0..50 {
+            // Each task needs its worker until all have come.
+            let met = Arc::new((Mutex::new(0), Condvar::new()));
+            let (told, heard) = mpsc::channel();
+            for _ in 0..WORKERS {
+                let (met, told) = (Arc::clone(&met), told.clone());
+                executor.spawn(async move {
+                    let (count, changed) = &*met;
+                    let mut count = count.lock().unwrap();
+                    *count += 1;
+                    changed.notify_all();
+                    let patience = Duration::from_secs(10);
+                    let waited =
+                        changed.wait_timeout_while(count, patience, |count| *count < WORKERS);
+                    told.send(!waited.unwrap().1.timed_out()).unwrap();
+                });
+            }
+            drop(told);
+            assert!(heard.iter().all(|have_met| have_met), "round {round}");
+        }
+        executor.finish(0, Duration::from_secs(10)).await;
+    }
 }
