@@ -30,6 +30,10 @@ use crate::quarantine::{self, Reason};
 /// The folder beside the files of an inbox that holds what is in work.
 pub(super) const OWN_FOLDER: &str = ".standpoint";
 
+/// How many files that are claimed share a folder. The system looks through a folder from its start,
+/// several times for each rename; more folders cost more to make and remove than that saves.
+const TOGETHER: usize = 64;
+
 /// How long to wait for the lock of the claims.
 const MOST_WAIT: Duration = Duration::from_secs(5);
 
@@ -49,8 +53,8 @@ pub(super) struct Claims {
     kept: Option<Mutex<Memory>>,
     /// Folders whose names are not on the disk yet.
     touched: Mutex<BTreeSet<PathBuf>>,
-    /// Where the files that are claimed now go together.
-    shared: Mutex<Option<Arc<Folder>>>,
+    /// Where the files that are claimed now go together, and how many more may.
+    shared: Mutex<Option<(Arc<Folder>, usize)>>,
     /// Claims that are to be taken up again, and do not count what has become of them.
     given_back: Mutex<Vec<Claim>>,
 }
@@ -172,13 +176,17 @@ impl Claims {
     /// The folder for the next file that is claimed.
     fn shared_folder(&self, home: &Arc<Held>) -> io::Result<Arc<Folder>> {
         let mut shared = lock(&self.shared);
-        if let Some(folder) = shared.as_ref().filter(|folder| Arc::ptr_eq(&folder.home, home)) {
+        if let Some((folder, room)) = &mut *shared
+            && *room > 0
+            && Arc::ptr_eq(&folder.home, home)
+        {
+            *room -= 1;
             return Ok(Arc::clone(folder));
         }
         let folder = Folder::new(home, self.number(), 1, true);
         mkdirat(&**home, &folder.name, Mode::RWXU)?;
         failpoint::reached("folder of a claim made");
-        *shared = Some(Arc::clone(&folder));
+        *shared = Some((Arc::clone(&folder), TOGETHER - 1));
         Ok(folder)
     }
 
