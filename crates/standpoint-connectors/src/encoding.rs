@@ -1,5 +1,7 @@
 //! From bytes to text: byte order marks, UTF-8, UTF-16, then a guess among the legacy encodings.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 /// A decoded text and what happened on the way.
@@ -26,7 +28,7 @@ const LOOK_AT: usize = 64 * 1024;
 /// More control characters than this, in percent, are no text; prose has none but line ends.
 const MOST_CONTROL_PERCENT: usize = 5;
 
-/// Decodes `bytes`.
+/// Decodes `bytes`; those that are handed over and are UTF-8 are not copied.
 ///
 /// The order: a byte order mark; UTF-8 if it is valid; UTF-16 if every other byte is mostly zero;
 /// the guess of `chardetng`. NUL characters become U+FFFD, since sinks such as Postgres refuse
@@ -35,27 +37,32 @@ const MOST_CONTROL_PERCENT: usize = 5;
 /// # Errors
 ///
 /// [`Binary`] when the bytes hold more control characters than any text does.
-pub fn decode(bytes: &[u8]) -> Result<Decoded, Binary> {
-    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+pub fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<Decoded, Binary> {
+    let bytes = bytes.into();
+    if let Some((encoding, mark)) = Encoding::for_bom(&bytes) {
         return Ok(decode_as(encoding, &bytes[mark..]));
     }
-    if let Some(encoding) = utf16_by_zeros(bytes) {
-        return Ok(decode_as(encoding, bytes));
+    if let Some(encoding) = utf16_by_zeros(&bytes) {
+        return Ok(decode_as(encoding, &bytes));
     }
-    refuse_binary(bytes)?;
-    if std::str::from_utf8(bytes).is_ok() {
-        return Ok(decode_as(UTF_8, bytes));
-    }
+    refuse_binary(&bytes)?;
+    let bytes = match String::from_utf8(bytes.into_owned()) {
+        Ok(text) => return Ok(decoded(text, UTF_8, false)),
+        Err(error) => error.into_bytes(),
+    };
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     detector.feed(&bytes[..bytes.len().min(LOOK_AT)], bytes.len() <= LOOK_AT);
     let guess = detector.guess(None, chardetng::Utf8Detection::Allow);
-    Ok(decode_as(guess, bytes))
+    Ok(decode_as(guess, &bytes))
 }
 
 fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
     let (text, replaced) = encoding.decode_without_bom_handling(bytes);
-    let mut text = text.into_owned();
-    if text.contains('\0') {
+    decoded(text.into_owned(), encoding, replaced)
+}
+
+fn decoded(mut text: String, encoding: &'static Encoding, replaced: bool) -> Decoded {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
         text = text.replace('\0', "\u{FFFD}");
     }
     Decoded { text, encoding: encoding.name(), replaced }
@@ -65,7 +72,7 @@ fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> Decoded {
 fn utf16_by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
     let sample = &bytes[..bytes.len().min(LOOK_AT)];
     let units = sample.len() / 2;
-    if units < 4 || !bytes.len().is_multiple_of(2) || !sample.contains(&0) {
+    if units < 4 || !bytes.len().is_multiple_of(2) || memchr::memchr(0, sample).is_none() {
         return None;
     }
     let zeros = |offset| sample.iter().skip(offset).step_by(2).filter(|&&byte| byte == 0).count();

@@ -1,6 +1,7 @@
 //! From a file to documents: opens the format, keeps the limits, names what it refuses.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,6 +49,22 @@ pub fn documents(
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
     documents_as(&origin.path, bytes, origin, limits)
+}
+
+/// Opens the documents in a file that was read as a whole.
+///
+/// The arguments and errors are those of [`documents`].
+pub(crate) fn documents_in(
+    bytes: Vec<u8>,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Documents, ReadError> {
+    match Format::of_path(&origin.path)? {
+        (Format::Jsonl | Format::Csv | Format::Mbox, _) | (_, Some(_)) => {
+            documents(Cursor::new(bytes), origin, limits)
+        }
+        (format, None) => whole_in(bytes, format, origin, limits),
+    }
 }
 
 /// Opens the documents in a file whose format another name says than the one in `origin`.
@@ -131,6 +148,17 @@ fn whole(
     let mut bytes = Vec::with_capacity(plain.fill_buf()?.len() + 1);
     let allowed = limits.max_document_bytes;
     plain.take(allowed.saturating_add(1)).read_to_end(&mut bytes)?;
+    whole_in(bytes, format, origin, limits)
+}
+
+/// The same, once it was read.
+fn whole_in(
+    bytes: Vec<u8>,
+    format: Format,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Documents, ReadError> {
+    let allowed = limits.max_document_bytes;
     if bytes.len() as u64 > allowed {
         return Err(ReadError::Limit {
             limit: "max_document_bytes",
@@ -140,24 +168,26 @@ fn whole(
             line: None,
         });
     }
+    if format == Format::Json {
+        return json_file(&decode(bytes)?, origin, limits);
+    }
+    if format == Format::Feed {
+        let entries = feed::read(&decode(bytes)?)?;
+        return Ok(records(entries.into_iter().map(Ok), origin, limits));
+    }
+    let id = identity::of_file(&origin.source, &origin.path, &bytes);
     let content = match format {
         // The parts of a mail are encoded each in its own way.
         Format::Mail => mail::read(&bytes, limits)?,
-        Format::Json => return json_file(&decode(&bytes)?, origin, limits),
-        Format::Feed => {
-            let entries = feed::read(&decode(&bytes)?)?;
-            return Ok(records(entries.into_iter().map(Ok), origin, limits));
-        }
-        Format::Markdown => markdown::read(&decode(&bytes)?),
-        Format::Html => html::read(&decode(&bytes)?),
-        Format::Text | Format::Jsonl | Format::Csv | Format::Mbox => text::read(decode(&bytes)?),
+        Format::Markdown => markdown::read(&decode(bytes)?),
+        Format::Html => html::read(&decode(bytes)?),
+        _ => text::read(decode(bytes)?),
     };
-    let id = identity::of_file(&origin.source, &origin.path, &bytes);
     let document = document(id, content, origin)?;
     Ok(Box::new(std::iter::once(Ok(document))))
 }
 
-fn decode(bytes: &[u8]) -> Result<String, ReadError> {
+fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<String, ReadError> {
     let decoded = encoding::decode(bytes)
         .map_err(|binary| ReadError::Binary { control_percent: binary.control_percent })?;
     Ok(decoded.text)

@@ -1,7 +1,7 @@
 //! Goes round: takes up what an earlier run left, looks for complete files, claims and reads them.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -321,7 +321,7 @@ impl Worker {
         if is_changed(&file) {
             return Ok(None);
         }
-        read::documents(Cursor::new(bytes), origin, &self.limits).map(Some)
+        read::documents_in(bytes, origin, &self.limits).map(Some)
     }
 
     /// How carefully a file is to be read; `None` if not at all.
