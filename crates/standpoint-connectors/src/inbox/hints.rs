@@ -1,13 +1,18 @@
 //! What the system reports of a folder: it makes the inbox faster, and may be wrong or lost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::inotify::{self, CreateFlags, Event, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
 use tracing::{info, warn};
 
 use crate::meters::{self, Meter};
@@ -18,10 +23,20 @@ use super::claims::OWN_FOLDER;
 /// How many reports are kept; after more, the folder is looked through.
 const MOST_REPORTS: usize = 1024;
 
-/// Each claim is reported, and to hear of many one by one costs as much as to make them. So after one
-/// the reports gather for so long, and what has gathered may take so long to be heard.
+/// Each claim is reported, and to hear of many one by one costs as much as to make them. So after
+/// reports of claims alone the next ones gather for so long.
 const GATHER: Duration = Duration::from_millis(2);
-const AT_ONCE: Duration = Duration::from_micros(200);
+
+/// How many bytes of reports are heard at once: some hundreds of them.
+const HEARD_BYTES: usize = 16 << 10;
+
+/// What is reported of the names in a folder.
+const REPORTED: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::ONLYDIR);
 
 /// File systems that report nothing of what other machines do, by their numbers in `statfs`: NFS,
 /// SMB in three ages, FUSE, 9p, Ceph, AFS.
@@ -50,14 +65,22 @@ struct Heard {
     state: Mutex<State>,
     changed: Condvar,
     /// `None` where the system does not watch.
-    watcher: Mutex<Option<RecommendedWatcher>>,
+    watcher: Mutex<Option<Watcher>>,
+}
+
+/// The folders that the system reports of.
+#[derive(Debug)]
+struct Watcher {
+    reports: Arc<OwnedFd>,
+    inbox: i32,
+    folders: HashMap<i32, PathBuf>,
+    /// Folders that it does not report of, each told once.
+    refused: HashSet<PathBuf>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     taken: Taken,
-    /// The folders below the inbox that are listened to.
-    folders: HashSet<PathBuf>,
     started: bool,
     stopped: bool,
 }
@@ -70,7 +93,7 @@ pub(super) struct Taken {
     /// Files that a writer has open.
     writing: HashSet<PathBuf>,
     /// Renames of such files whose second half was not heard yet.
-    moving: HashSet<usize>,
+    moving: HashSet<u32>,
     /// Whether something happened that only a walk can find out.
     pub(super) rescan: bool,
 }
@@ -95,45 +118,30 @@ impl Hints {
         };
         let is_watched = u64::from(watched.is_some());
         meters::set(Meter::Watched, &folder.to_string_lossy(), is_watched);
-        self.heard.lock().folders.clear();
-        *self.heard.watcher.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+        *self.heard.watcher() = watched;
     }
 
-    fn listen(&self, folder: &Path) -> Option<RecommendedWatcher> {
-        // Weak, or what is heard would keep the watcher and the watcher what is heard.
-        let hearing = Arc::downgrade(&self.heard);
-        let mut gathered = Instant::now();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let is_claim = event.as_ref().is_ok_and(is_rename_away);
-            if let Some(heard) = hearing.upgrade() {
-                heard.note(event.ok());
-            }
-            if is_claim && gathered.elapsed() > AT_ONCE {
-                thread::sleep(GATHER);
-                gathered = Instant::now();
-            }
-        })
-        .and_then(|mut watcher| {
-            // Not what lies below, for there is our own folder, in which each claim is a folder: to
-            // listen to all of them costs more than all else that is done with a file.
-            watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    /// Not to what lies below the folder, for there is our own, in which each claim is a change.
+    fn listen(&self, folder: &Path) -> Option<Watcher> {
+        let listener = Arc::downgrade(&self.heard);
+        let watcher = Watcher::of(folder).and_then(|watcher| {
+            let (reports, inbox) = (Arc::clone(&watcher.reports), watcher.inbox);
+            let hear = move || hear(&reports, inbox, &listener);
+            thread::Builder::new().name("hints".to_owned()).spawn(hear)?;
             Ok(watcher)
         });
-        let watcher = watcher.inspect_err(|error| {
-            warn!(folder = %folder.display(), error = %error, "not watched, only looked through");
-        });
-        watcher.ok()
+        watcher
+            .inspect_err(|error| {
+                let folder = folder.display();
+                warn!(%folder, error = %error, "not watched, only looked through");
+            })
+            .ok()
     }
 
     /// Listens to a folder below the inbox, too; call it before the folder is looked through.
     pub(super) fn watch_below(&self, folder: &Path) {
-        let is_new = self.heard.lock().folders.insert(folder.to_owned());
-        // Not under the lock of what is heard: the watcher may be waiting for it.
-        let mut watcher = self.heard.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(watcher) = watcher.as_mut().filter(|_| is_new)
-            && let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
-        {
-            warn!(folder = %folder.display(), error = %error, "not watched, only looked through");
+        if let Some(watcher) = self.heard.watcher().as_mut() {
+            watcher.add(folder);
         }
     }
 
@@ -145,9 +153,10 @@ impl Hints {
         Taken { complete, rescan, ..Taken::default() }
     }
 
-    /// Whether a writer has a file open, as far as was heard.
-    pub(super) fn is_written(&self, path: &Path) -> bool {
-        self.heard.lock().taken.writing.contains(path)
+    /// Whether a writer has the file at `relative` below `folder` open, as far as was heard.
+    pub(super) fn is_written(&self, folder: &Path, relative: &Path) -> bool {
+        let writing = &self.heard.lock().taken.writing;
+        !writing.is_empty() && writing.contains(&folder.join(relative))
     }
 
     /// Waits for `time`, or until every wait is to end.
@@ -199,58 +208,57 @@ impl Heard {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an event; `None` is one that the system lost.
-    fn note(&self, event: Option<Event>) {
-        let mut state = self.lock();
-        let State { taken, folders, .. } = &mut *state;
-        let Some(event) = event.filter(|event| !event.need_rescan()) else {
-            *taken = Taken {
-                rescan: true,
-                complete: std::mem::take(&mut taken.complete),
-                ..Taken::default()
-            };
+    fn watcher(&self) -> MutexGuard<'_, Option<Watcher>> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a report.
+    fn note(&self, event: &Event<'_>) {
+        let kind = event.events();
+        if kind.contains(ReadFlags::QUEUE_OVERFLOW) {
+            // What is written to now is not known any more.
+            let mut state = self.lock();
+            let complete = std::mem::take(&mut state.taken.complete);
+            state.taken = Taken { rescan: true, complete, ..Taken::default() };
             self.changed.notify_all();
             return;
-        };
-        let is_ours = |path: &Path| path.iter().any(|part| part == OWN_FOLDER);
-        let rename = event.tracker();
-        let paths = event.paths.into_iter().filter(|path| !is_ours(path));
-        match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
-                for path in paths {
-                    taken.writing.remove(&path);
-                    taken.complete.push(path);
-                }
+        }
+        if kind.contains(ReadFlags::IGNORED) {
+            if let Some(watcher) = self.watcher().as_mut() {
+                watcher.folders.remove(&event.wd());
             }
-            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
-                // Who renames a file that he still writes to has not finished it.
-                let is_open = rename.is_some_and(|rename| taken.moving.remove(&rename));
-                if is_open {
-                    taken.writing.extend(paths);
-                } else {
-                    taken.complete.extend(paths);
-                }
+            return;
+        }
+        let is_folder = kind.contains(ReadFlags::ISDIR);
+        if is_leaving(kind) && !is_folder && self.lock().taken.writing.is_empty() {
+            return;
+        }
+        let Some(path) = self.path_of(event) else { return };
+        if is_leaving(kind) && is_folder {
+            if let Some(watcher) = self.watcher().as_mut() {
+                watcher.remove(&path);
             }
+            return;
+        }
+        let mut state = self.lock();
+        let taken = &mut state.taken;
+        if kind.contains(ReadFlags::CREATE) && is_folder {
             // A walk listens to it and finds what came before.
-            EventKind::Create(CreateKind::Folder) => taken.rescan |= paths.count() > 0,
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => {
-                taken.writing.extend(paths);
+            taken.rescan = true;
+        } else if kind.intersects(ReadFlags::CREATE | ReadFlags::MODIFY) {
+            taken.writing.insert(path);
+        } else if kind.contains(ReadFlags::CLOSE_WRITE) {
+            taken.writing.remove(&path);
+            taken.complete.push(path);
+        } else if kind.contains(ReadFlags::MOVED_TO) {
+            // Who renames a file that he still writes to has not finished it.
+            if taken.moving.remove(&event.cookie()) {
+                taken.writing.insert(path);
+            } else {
+                taken.complete.push(path);
             }
-            EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
-                for path in paths {
-                    folders.remove(&path);
-                    if taken.writing.remove(&path) {
-                        taken.moving.extend(rename);
-                    }
-                }
-            }
-            EventKind::Remove(_) => {
-                for path in paths {
-                    taken.writing.remove(&path);
-                    folders.remove(&path);
-                }
-            }
-            _ => return,
+        } else if taken.writing.remove(&path) && kind.contains(ReadFlags::MOVED_FROM) {
+            taken.moving.insert(event.cookie());
         }
         // A burst: a walk finds all of it.
         let is_much = taken.writing.len().max(taken.moving.len()) > 16 * MOST_REPORTS;
@@ -261,11 +269,93 @@ impl Heard {
             self.changed.notify_all();
         }
     }
+
+    /// What a report is about; `None` for a folder itself, for our own, and for what is not listened to
+    /// any more.
+    fn path_of(&self, event: &Event<'_>) -> Option<PathBuf> {
+        let name = OsStr::from_bytes(event.file_name()?.to_bytes());
+        let mut watcher = self.watcher();
+        let folders = &mut watcher.as_mut()?.folders;
+        (name != OWN_FOLDER).then(|| folders.get(&event.wd()).map(|folder| folder.join(name)))?
+    }
 }
 
-/// Whether a file was renamed or moved away, as a claim does.
-fn is_rename_away(event: &Event) -> bool {
-    event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From))
+impl Watcher {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let reports = inotify::init(CreateFlags::CLOEXEC)?;
+        let inbox = inotify::add_watch(&reports, folder, REPORTED)?;
+        let folders = HashMap::from([(inbox, folder.to_owned())]);
+        Ok(Self { reports: Arc::new(reports), inbox, folders, refused: HashSet::new() })
+    }
+
+    /// Has the system report of a folder, if it does not yet.
+    fn add(&mut self, folder: &Path) {
+        let flags = REPORTED | WatchFlags::DONT_FOLLOW;
+        match inotify::add_watch(&*self.reports, folder, flags) {
+            Ok(number) => drop(self.folders.insert(number, folder.to_owned())),
+            Err(error) => {
+                if self.refused.insert(folder.to_owned()) {
+                    let folder = folder.display();
+                    warn!(%folder, error = %error, "not watched, only looked through");
+                }
+            }
+        }
+    }
+
+    /// Has it report no more of a folder that is not where it was, nor of what lies below.
+    fn remove(&mut self, folder: &Path) {
+        self.folders.retain(|number, watched| {
+            let is_gone = watched.starts_with(folder);
+            if is_gone {
+                // Fails for one that was deleted.
+                let _ = inotify::remove_watch(&*self.reports, *number);
+            }
+            !is_gone
+        });
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // Which is reported, too, and ends the thread; where the folder is gone, that was reported.
+        let _ = inotify::remove_watch(&*self.reports, self.inbox);
+    }
+}
+
+/// Hears reports until none come of the inbox any more.
+fn hear(reports: &OwnedFd, inbox: i32, listener: &Weak<Heard>) {
+    let mut buffer = [MaybeUninit::uninit(); HEARD_BYTES];
+    let mut reader = Reader::new(reports, &mut buffer);
+    let mut are_claims = true;
+    loop {
+        let event = match reader.next() {
+            Ok(event) => event,
+            Err(Errno::INTR) => continue,
+            Err(error) => {
+                warn!(error = %error, "cannot hear what happens in an inbox, which is only looked through");
+                return;
+            }
+        };
+        if event.wd() == inbox && event.events().contains(ReadFlags::IGNORED) {
+            return;
+        }
+        are_claims &= is_leaving(event.events());
+        // Nobody asks any more.
+        let Some(heard) = listener.upgrade() else { return };
+        heard.note(&event);
+        drop(heard);
+        if reader.is_buffer_empty() {
+            if are_claims {
+                thread::sleep(GATHER);
+            }
+            are_claims = true;
+        }
+    }
+}
+
+/// Whether a name went away, as a claimed file's does.
+const fn is_leaving(kind: ReadFlags) -> bool {
+    kind.intersects(ReadFlags::MOVED_FROM.union(ReadFlags::DELETE))
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -167,7 +167,7 @@ impl Scanner {
         }
         found.ready = ready.into_iter().collect();
         // In the order of their names, as far as one look goes.
-        found.ready.sort_unstable();
+        found.ready.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
         Ok(found)
     }
 
@@ -288,7 +288,7 @@ impl Scanner {
             return true;
         }
         let now = Instant::now();
-        let is_open = hints.is_written(&self.folder.join(relative));
+        let is_open = hints.is_written(&self.folder, relative);
         if !is_open && like.age().is_some_and(|age| age >= self.settle) {
             return true;
         }
