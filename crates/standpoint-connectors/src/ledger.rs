@@ -9,11 +9,12 @@
 //! synced, and what it lacks at the next start is read out of the output again. So it needs no sync
 //! of its own, and a ledger that lost its tail, or all of it, loses no document.
 //!
-//! Modules in reading order: [`log`] is a file of records, [`ids`] a sealed set of ids, [`memory`]
-//! joins the two, [`inspect`] shows what they hold.
+//! Modules in reading order: [`log`] is a file of records, [`ids`] a sealed set of ids, `latest` those
+//! that are not sealed yet, [`memory`] joins them, [`inspect`] shows what they hold.
 
 pub mod ids;
 pub mod inspect;
+mod latest;
 pub mod log;
 pub mod memory;
 
