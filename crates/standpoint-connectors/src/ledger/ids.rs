@@ -34,8 +34,7 @@ const FILTER_HASHES: u64 = 8;
 /// and is then looked for on the disk.
 const HELD_BYTES: usize = FILTER_BYTES / 2;
 
-/// How many ids are read at once. Ids are hashes, so where one must be is told by its first bytes, give
-/// or take half as many, nearly always.
+/// How many ids are read at once: nearly always enough to have the one that is looked for among them.
 const READ_IDS: usize = 512;
 
 /// The id of a document as the ledger keeps it.
@@ -162,9 +161,7 @@ impl Run {
     fn search(&self, id: &Id) -> io::Result<bool> {
         let mut bytes = [0; READ_IDS * ID_BYTES];
         let (mut low, mut high) = (0, self.count);
-        let [first, ..] = id.as_chunks::<8>().0 else { return Ok(false) };
-        let share = u128::from(u64::from_be_bytes(*first));
-        let mut middle = ((share * self.count as u128) >> 64) as usize;
+        let mut middle = likely_place(id, self.count);
         while low < high {
             let start = middle.saturating_sub(READ_IDS / 2).max(low);
             let end = (start + READ_IDS).min(high);
@@ -227,6 +224,12 @@ impl Run {
 fn held(filter: &[u8]) -> Box<[u8]> {
     let (one, other) = filter.split_at(HELD_BYTES);
     one.iter().zip(other).map(|(one, other)| one | other).collect()
+}
+
+/// Where an id is in a sorted list of so many, or some places before or behind that: ids are hashes.
+pub(super) fn likely_place(id: &Id, count: usize) -> usize {
+    let first = id.iter().take(8).fold(0, |first: u64, byte| first << 8 | u64::from(*byte));
+    ((u128::from(first) * count as u128) >> 64) as usize
 }
 
 /// The places of an id in the filter. Ids are hashes, so their own bits serve.

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::ids::{Id, RUN_IDS};
+use super::ids::{Id, RUN_IDS, likely_place};
 
 /// How many ids wait beside the list.
 const NEWEST: usize = 1 << 11;
@@ -14,30 +14,31 @@ const NEWEST: usize = 1 << 11;
 /// By how many ids the list grows: as many as a run holds and what may come on top.
 const ROOM: usize = RUN_IDS + 2 * NEWEST;
 
+/// How far an id mostly is from its likely place at most.
+const NEAR: usize = 256;
+
 /// Ids that were added last.
 #[derive(Debug, Default)]
 pub(super) struct Latest {
     /// In their order, each once.
     sorted: Vec<Id>,
-    /// None of those in the list.
+    /// Some may be in the list, too, if they were added twice.
     newest: HashSet<Id>,
 }
 
 impl Latest {
-    /// How many there are.
+    /// How many there are at most: one that was added twice may count twice until they are sorted.
     pub(super) fn len(&self) -> usize {
         self.sorted.len() + self.newest.len()
     }
 
     pub(super) fn contains(&self, id: &Id) -> bool {
-        self.newest.contains(id) || self.sorted.binary_search(id).is_ok()
+        self.newest.contains(id) || self.place(id).is_some()
     }
 
     pub(super) fn add(&mut self, ids: &[Id]) {
         for id in ids {
-            if self.sorted.binary_search(id).is_err() {
-                self.newest.insert(*id);
-            }
+            self.newest.insert(*id);
             if self.newest.len() >= NEWEST {
                 self.merge();
             }
@@ -46,11 +47,11 @@ impl Latest {
 
     /// Whether it was there.
     pub(super) fn remove(&mut self, id: &Id) -> bool {
-        if let Ok(place) = self.sorted.binary_search(id) {
+        let place = self.place(id);
+        if let Some(place) = place {
             self.sorted.remove(place);
-            return true;
         }
-        self.newest.remove(id)
+        self.newest.remove(id) || place.is_some()
     }
 
     pub(super) fn clear(&mut self) {
@@ -64,8 +65,20 @@ impl Latest {
         &self.sorted
     }
 
+    /// Where an id stands in the list.
+    fn place(&self, id: &Id) -> Option<usize> {
+        let count = self.sorted.len();
+        let likely = likely_place(id, count);
+        let (low, high) = (likely.saturating_sub(NEAR), (likely + NEAR).min(count));
+        let is_near =
+            (low == 0 || self.sorted[low - 1] < *id) && (high == count || *id < self.sorted[high]);
+        let (low, high) = if is_near { (low, high) } else { (0, count) };
+        self.sorted[low..high].binary_search(id).ok().map(|place| low + place)
+    }
+
     fn merge(&mut self) {
         let mut newest: Vec<Id> = self.newest.drain().collect();
+        newest.retain(|id| self.place(id).is_none());
         newest.sort_unstable();
         if self.sorted.capacity() - self.sorted.len() < newest.len() {
             self.sorted.reserve_exact(ROOM);
@@ -96,6 +109,17 @@ mod tests {
     use super::*;
     use crate::ledger::ids::id_of;
 
+    #[test]
+    fn all_of_many_are_found_and_no_other() {
+        let id = |number: u32| id_of(&number.to_string());
+        let mut latest = Latest::default();
+        latest.add(&(0..20_000).map(id).collect::<Vec<_>>());
+        assert!((0..20_000).all(|number| latest.contains(&id(number))));
+        assert!(!(20_000..40_000).any(|number| latest.contains(&id(number))));
+        assert_eq!(latest.sorted().len(), 20_000);
+        assert!(latest.sorted().is_sorted());
+    }
+
     proptest! {
         /// It holds what a set holds, whatever is added and removed and however often it is sorted.
         #[test]
@@ -111,10 +135,10 @@ mod tests {
                         set.insert(id);
                     }
                 }
-                prop_assert_eq!(latest.len(), set.len());
                 prop_assert_eq!(latest.contains(&id), set.contains(&id));
             }
             prop_assert!(latest.sorted().iter().eq(&set));
+            prop_assert_eq!(latest.len(), set.len());
         }
     }
 }
