@@ -169,7 +169,7 @@ pub fn forget(settings: &PostgresSettings, id: &str) -> Result<bool, PostgresErr
 }
 
 /// The connection, for the next group, and what the store says to each document.
-type Answered = (Store, Vec<Result<(), String>>);
+type Answered = (Option<Store>, Result<Vec<Result<(), String>>, SinkError>);
 
 /// Keeps a group over the connection, or over a new one.
 fn put(
@@ -178,13 +178,14 @@ fn put(
     sync: bool,
     maker: &Maker,
     group: &[Arc<Document<'static>>],
-) -> Result<Answered, SinkError> {
+) -> Answered {
     let mut store =
         match store.filter(|store| !store.is_lost()).map_or_else(|| place.open(sync), Ok) {
             Ok(store) => store,
             // Who may log in and where may be mended without a restart.
             Err(error) => {
-                return Err(SinkError::transient("cannot open the store").caused_by(error));
+                let error = SinkError::transient("cannot open the store").caused_by(error);
+                return (None, Err(error));
             }
         };
     let records: Vec<_> = group
@@ -192,14 +193,17 @@ fn put(
         .map(|document| Record::of(document, &maker.pipeline, &maker.version))
         .collect();
     match store.put(&records) {
-        Ok(answers) => Ok((store, answers)),
+        Ok(answers) => (Some(store), Ok(answers)),
         Err(PutError::Refused(error)) => {
             let message = format!("cannot write to {place}{}", error.advice());
-            // The connection goes with the store: a transaction may be open on it.
-            Err(SinkError::transient(message).caused_by(error))
+            // The connection goes with the store: a transaction may be open on it. Where none was
+            // begun, it stays.
+            let store = error.is_busy().then_some(store);
+            (store, Err(SinkError::transient(message).caused_by(error)))
         }
         Err(error @ PutError::Replaced) => {
-            Err(SinkError::fatal(format!("cannot write to {place}")).caused_by(error))
+            let error = SinkError::fatal(format!("cannot write to {place}")).caused_by(error);
+            (None, Err(error))
         }
     }
 }
@@ -219,8 +223,8 @@ impl Sink for PostgresSink {
         // Off the I/O runtime, because a slow server must not delay anything else.
         let put = task::spawn_blocking(move || put(store, &place, sync, &maker, &group));
         let (store, answers) =
-            put.await.map_err(|_| SinkError::transient("writing was interrupted"))??;
-        self.store = Some(store);
-        Ok(answers)
+            put.await.map_err(|_| SinkError::transient("writing was interrupted"))?;
+        self.store = store;
+        answers
     }
 }

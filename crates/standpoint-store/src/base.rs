@@ -65,6 +65,17 @@ impl Error {
         false
     }
 
+    /// Whether nothing was done because another program writes, so that the same connection may do
+    /// it later.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres(error) = self {
+            return error.is_busy();
+        }
+        false
+    }
+
     /// What a person can do about it, to be put behind what failed.
     #[must_use]
     pub fn advice(&self) -> &'static str {
@@ -417,11 +428,16 @@ impl Base {
 
     /// Begins to change things: one writer at a time.
     pub(crate) fn begin(&self) -> Result<Transaction<'_>> {
-        self.batch(match self {
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+        match self {
+            Self::Sqlite(_) => self.batch("BEGIN IMMEDIATE")?,
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) => postgres::BEGIN,
-        })?;
+            Self::Postgres(_) => {
+                // Begun, too, where only the turn is not had.
+                let begun = Transaction { base: self, undo: "ROLLBACK" };
+                self.batch(postgres::BEGIN)?;
+                return Ok(begun);
+            }
+        }
         Ok(Transaction { base: self, undo: "ROLLBACK" })
     }
 

@@ -209,6 +209,7 @@ pub(crate) use connected::open;
 #[cfg(feature = "postgres")]
 mod connected {
     use std::str::FromStr;
+    use std::time::Duration;
 
     use tokio_postgres::Config;
 
@@ -239,6 +240,7 @@ mod connected {
             if opened == (Opened::Write { sync: false }) {
                 base.batch("SET synchronous_commit = off").map_err(refuse)?;
             }
+            base.batch(&patience(server.timeout)).map_err(refuse)?;
             migrate(&base, server)?;
         }
         match version(&base, server)? {
@@ -246,6 +248,14 @@ mod connected {
             Some(found) if found != newest() => Err(other_version(server, found, "reads")),
             Some(_) => Ok(base),
         }
+    }
+
+    /// Writers take turns, and one that is stopped in the middle of its own must not stop the others
+    /// for ever. Whoever waits hears that it is busy before it would take that for silence.
+    fn patience(timeout: Duration) -> String {
+        let turn = timeout.as_millis().clamp(1, i32::MAX as u128);
+        let wait = (turn - turn / 4).max(1);
+        format!("SET idle_in_transaction_session_timeout = {turn}; SET lock_timeout = {wait}")
     }
 
     fn other_version(server: &Server, found: i64, does: &'static str) -> ServerError {

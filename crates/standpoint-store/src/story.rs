@@ -158,13 +158,18 @@ pub(crate) fn inherit(base: &Base, key: i64) -> base::Result<Option<i64>> {
 }
 
 fn find(base: &Base, key: i64, sketch: &Sketch) -> base::Result<Option<i64>> {
-    let mut candidates = BTreeSet::new();
-    let sql = format!(
-        "SELECT document FROM sketch WHERE hash = ? ORDER BY document DESC LIMIT {CANDIDATES}"
-    );
-    for hash in sketch.indexed() {
-        candidates.extend(base.rows(&sql, &values![hash], |row| row.get::<i64>(0))?);
+    let hashes: Vec<Value<'_>> = sketch.indexed().map(Value::from).collect();
+    if hashes.is_empty() {
+        return Ok(None);
     }
+    // The latest of each, all in one question: a server is asked over a wire.
+    let latest = format!(
+        "SELECT document FROM (SELECT document FROM sketch WHERE hash = ? ORDER BY document DESC
+         LIMIT {CANDIDATES}) AS latest"
+    );
+    let sql = vec![latest; hashes.len()].join(" UNION ");
+    let found = base.rows(&sql, &hashes, |row| row.get::<i64>(0))?;
+    let mut candidates: BTreeSet<i64> = found.into_iter().collect();
     candidates.remove(&key);
     // A date that one of them lacks keeps nobody apart.
     let is_near = |day: &str, own: &str| {

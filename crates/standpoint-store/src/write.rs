@@ -26,6 +26,13 @@ const PUT_DOCUMENT: &str = "
         stored_at = excluded.stored_at, read_from = excluded.read_from
     RETURNING key";
 
+const PUT_TARGET: &str =
+    "INSERT INTO target VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET name = ?2";
+
+const PUT_ACTOR: &str = "
+    INSERT INTO actor VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (who) DO UPDATE SET name = ?2, kind = ?3, country = ?4";
+
 const PUT_STANCE: &str = "
     INSERT INTO stance (document, day, target_id, target_name, holder, actor_id, actor_name, kind,
         country, mentions, label, degree, score, confidence, source, who, story, pieces,
@@ -229,12 +236,9 @@ fn put(base: &Base, record: &Record) -> base::Result<()> {
     let story = story::join(base, key, &sketch)?;
     put_layers(base, key, record)?;
     let place = Place { key, story, record };
+    put_names(base, record)?;
     let mut pieces = Vec::new();
     for toward in &record.stance {
-        base.run(
-            "INSERT INTO target VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET name = ?2",
-            &values![&toward.target.id, &toward.target.name],
-        )?;
         if let Some(position) = &toward.author {
             put_stance(base, &place, toward, None, position, &mut pieces)?;
         }
@@ -332,6 +336,25 @@ fn put_layers(base: &Base, key: i64, record: &Record) -> base::Result<()> {
     )
 }
 
+/// Puts whom stances are toward and who holds them, each kind in one go.
+fn put_names(base: &Base, record: &Record) -> base::Result<()> {
+    let mut targets: Vec<Vec<Value<'_>>> = Vec::new();
+    let mut actors: Vec<Vec<Value<'_>>> = Vec::new();
+    for Toward { target, author: of_author, actors: named } in &record.stance {
+        targets.push(values![&target.id, &target.name].into());
+        if of_author.is_some() {
+            let who = author(record.author.as_deref());
+            actors.push(values![who, author_name(record), "author", Value::Null].into());
+        }
+        for actor in named {
+            let country = actor.country.as_deref();
+            actors.push(values![&actor.id, &actor.name, &actor.kind, country].into());
+        }
+    }
+    base.run_each(PUT_TARGET, &targets)?;
+    base.run_each(PUT_ACTOR, &actors)
+}
+
 /// - `actor`: who holds the stance; `None` for the author.
 /// - `pieces`: gets the rows of what shows it.
 fn put_stance<'r>(
@@ -347,17 +370,6 @@ fn put_stance<'r>(
         Some(actor) => actor.id.clone(),
         None => author(record.author.as_deref()),
     };
-    let author_name = author_name(record);
-    base.run(
-        "INSERT INTO actor VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (who) DO UPDATE SET name = ?2, kind = ?3, country = ?4",
-        &values![
-            &who,
-            actor.map_or(author_name, |actor| &actor.name),
-            actor.map_or("author", |actor| &actor.kind),
-            actor.and_then(|actor| actor.country.as_deref()),
-        ],
-    )?;
     let values = values![
         place.key,
         days::day_of(record.published.as_deref()),

@@ -9,8 +9,10 @@ mod promises;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use standpoint_store::write::PutError;
 use standpoint_store::{Place, Store, StoreError};
 
 use self::cluster::{Cluster, schema};
@@ -104,6 +106,55 @@ fn machines_that_write_side_by_side_agree() {
     // Each text came under two ids.
     assert_eq!(told(&store, &toward_russia()), ["KAZ 10 -0.60"]);
     assert_eq!(cluster.ask("SELECT count(*) FROM news.documents"), "20");
+}
+
+/// Something to write that keeps its writer waiting in the middle of its turn.
+struct Stopped {
+    begun: mpsc::SyncSender<()>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl serde::Serialize for Stopped {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.begun.send(()).unwrap();
+        self.go_on.lock().unwrap().recv().unwrap();
+        serializer.serialize_unit()
+    }
+}
+
+#[test]
+fn a_writer_that_is_stopped_in_its_turn_does_not_stop_the_others() {
+    let Some(cluster) = Cluster::start() else { return };
+    let Place::Server(mut server) = cluster.place("news") else { unreachable!() };
+    server.timeout = Duration::from_secs(1);
+    let place = Place::Server(server);
+    let of = |id: &str, n| record(id, "wire", "2024-05-02", &words(n), &[("KAZ", -0.6)]);
+    let (mut stopped, mut other) = (place.open(true).unwrap(), place.open(true).unwrap());
+    let (begun, has_begun) = mpsc::sync_channel(1);
+    let (go_on, waits) = mpsc::sync_channel(1);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let changes = Stopped { begun, go_on: Mutex::new(waits) };
+            let failed = stopped.put_revised(&of("a", 1), &[], &changes).unwrap_err();
+            assert!(stopped.is_lost(), "{failed}");
+        });
+        has_begun.recv().unwrap();
+        let mut refusals = 0;
+        loop {
+            match other.put(&[of("b", 2)]) {
+                Ok(answers) => break assert_eq!(answers, [Ok(())]),
+                Err(PutError::Refused(error)) => assert!(error.is_busy(), "{error}"),
+                Err(error) => unreachable!("{error}"),
+            }
+            // The same connection tries again.
+            assert!(!other.is_lost());
+            refusals += 1;
+            assert!(refusals < 20);
+        }
+        go_on.send(()).unwrap();
+        writer.join().unwrap();
+    });
+    assert_eq!(cluster.ask("SELECT string_agg(id, ' ') FROM news.document"), "b");
 }
 
 #[test]
@@ -231,5 +282,42 @@ fn nobody_sees_the_password() {
         let error = Place::named(std::path::Path::new(wrong)).read().unwrap_err();
         let chain = format!("{error} {:?} {error:?}", std::error::Error::source(&error));
         assert!(!chain.contains("s3cret"), "{chain}");
+    }
+}
+
+/// The command is in `BENCHMARKS.md`, with what it printed.
+#[test]
+#[ignore = "prints figures"]
+#[expect(clippy::print_stdout, reason = "it prints figures")]
+fn how_many_documents_a_second_a_server_takes() {
+    const EACH: u64 = 256;
+    let Some(cluster) = Cluster::start() else { return };
+    let stances = [("KAZ", -0.6), ("UZB", 0.4), ("KGZ", 0.1), ("TJK", -0.2)];
+    for (writers, group) in [(1, 1), (1, 64), (2, 64), (4, 64)] {
+        let name = format!("news_{writers}_{group}");
+        let place = cluster.place(&name);
+        drop(place.open(false).unwrap());
+        let each = EACH / writers;
+        let of = |n: u64| record(&format!("d{n}"), "wire", "2024-05-02", &words(n), &stances);
+        let records: Vec<_> = (0..each * writers).map(of).collect();
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            for records in records.chunks(each as usize) {
+                let place = &place;
+                scope.spawn(move || {
+                    let mut store = place.open(false).unwrap();
+                    for group in records.chunks(group) {
+                        assert!(store.put(group).unwrap().iter().all(Result::is_ok));
+                    }
+                });
+            }
+        });
+        let seconds = started.elapsed().as_secs_f64();
+        let rows = cluster.ask(&format!("SELECT count(*) FROM {name}.document"));
+        assert_eq!(rows, (each * writers).to_string());
+        println!(
+            "{writers} writers in groups of {group}: {:.0} documents a second",
+            (each * writers) as f64 / seconds
+        );
     }
 }

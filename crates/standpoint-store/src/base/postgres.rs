@@ -91,20 +91,30 @@ impl Error {
                     || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
                     // A server that shuts down or starts; a statement that was prepared for
                     // tables that somebody changed.
+                    // So does one that had no patience with an open transaction.
                     || self.state().is_some_and(|state| {
                         matches!(state.code().get(..2), Some("57" | "08" | "26"))
+                            || *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
                     })
             }
         }
     }
 
+    /// Whether another writer has its turn for longer than was waited.
+    pub(super) fn is_busy(&self) -> bool {
+        self.state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether nobody is there yet, as opposed to somebody who says no.
     pub(crate) fn is_away(&self) -> bool {
-        self.is_lost() || matches!(self, Self::Refused(error) if error.as_db_error().is_none())
+        self.is_lost()
+            || self.is_busy()
+            || matches!(self, Self::Refused(error) if error.as_db_error().is_none())
     }
 
     pub(super) fn advice(&self) -> &'static str {
         match self.state().map(SqlState::code) {
+            Some("55P03") => ": another writer has its turn",
             Some("53100") => ": the server's disk is full; make room",
             Some("28P01" | "28000") => ": name a user that may log in, with its password",
             Some("42501") => ": give this user the right to",
