@@ -11,6 +11,9 @@ use crate::field::Field;
 use crate::server::is_installed;
 use crate::workers::Dice;
 
+/// How many documents of a storm are too large for a message.
+const LARGE: usize = 3;
+
 /// What happened, for the figures.
 #[derive(Debug, Default)]
 struct Events {
@@ -26,7 +29,11 @@ fn storm(count: usize, workers: usize, mishaps: u32, every: Duration, seed: u64)
     let mut field = Field::new(&json!({ "max_in_flight": 64 }));
     let texts: Vec<String> =
         (0..count).map(|number| format!("Wait 3 then document {number} is here.")).collect();
-    field.publish_texts(texts.iter());
+    // Among them some that are too large for a message.
+    let large: Vec<String> =
+        (0..LARGE).map(|number| format!("Wait 3 {number} {}", "large ".repeat(250_000))).collect();
+    let (before, behind) = texts.split_at(count / 2);
+    field.publish_texts(before.iter().chain(&large).chain(behind));
     let start = Instant::now();
     for _ in 0..workers {
         field.start();
@@ -72,7 +79,7 @@ fn storm(count: usize, workers: usize, mishaps: u32, every: Duration, seed: u64)
         field.signal(number, Signal::TERM);
         assert_eq!(field.wait(number), Some(0), "{}", field.log());
     }
-    field.check(&texts);
+    field.check_with(&texts, LARGE);
     println!(
         "{count} documents, {workers} workers, {events:?}: lost 0, doubled 0, in {elapsed:.1?}"
     );

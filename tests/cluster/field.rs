@@ -28,6 +28,8 @@ pub(crate) struct Account {
     pub(crate) copies: BTreeMap<String, usize>,
     /// Texts in the order of the stream, with the path that they came from.
     pub(crate) in_order: Vec<(String, String)>,
+    /// How often each document stands there whose result is in the object store, by its id.
+    pub(crate) large: BTreeMap<String, usize>,
 }
 
 impl Field {
@@ -86,7 +88,12 @@ impl Field {
 
     pub(crate) fn account(&self) -> Account {
         let mut account = Account::default();
-        for (_, result) in self.server.read("RESULTS") {
+        for (headers, result) in self.server.read("RESULTS") {
+            if header(&headers, "Standpoint-Object").is_some() {
+                let id = header(&headers, "Nats-Msg-Id").unwrap().to_owned();
+                *account.large.entry(id).or_default() += 1;
+                continue;
+            }
             let text = result["text"].as_str().unwrap().to_owned();
             let path = result["source"]["path"].as_str().unwrap_or_default().to_owned();
             *account.copies.entry(text.clone()).or_default() += 1;
@@ -98,6 +105,12 @@ impl Field {
     /// Checks that every text came out exactly once.
     #[track_caller]
     pub(crate) fn check(&self, texts: &[String]) {
+        self.check_with(texts, 0);
+    }
+
+    /// The same, and that as many more did that are too large for a message.
+    #[track_caller]
+    pub(crate) fn check_with(&self, texts: &[String], large: usize) {
         let log = self.log();
         assert!(!log.contains("panicked at"), "{log}");
         let account = self.account();
@@ -111,8 +124,15 @@ impl Field {
             lost.is_empty() && more.is_empty() && doubled.is_empty(),
             "lost {lost:?}, from nowhere {more:?}, doubled {doubled:?}"
         );
+        let copies: Vec<_> = account.large.values().copied().collect();
+        assert_eq!(copies, vec![1; large], "large ones");
         assert_eq!(self.server.messages("DOCS_DEAD"), Some(0), "{log}");
     }
+}
+
+/// The value of a header of a message.
+pub(crate) fn header<'h>(headers: &'h str, name: &str) -> Option<&'h str> {
+    headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 impl Deref for Field {

@@ -5,13 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::field::Field;
+use crate::field::{Field, header};
+use crate::harness::becomes_true;
 use crate::server::is_installed;
-
-/// The value of a header of a message.
-fn header<'h>(headers: &'h str, name: &str) -> Option<&'h str> {
-    headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
 
 #[test]
 fn a_document_that_fails_goes_to_the_dead_letters_with_its_reason() {
@@ -62,7 +58,7 @@ fn dead_letters_are_listed_shown_tried_again_and_deleted() {
     let number = field.start();
     field.drained(Duration::from_mins(1));
     let is_buried = || field.server.messages("DOCS_DEAD") == Some(3);
-    assert!(crate::harness::becomes_true(is_buried), "{}", field.log());
+    assert!(becomes_true(is_buried), "{}", field.log());
 
     let listed = quarantine(&["list"]).expect(0).stdout;
     assert_eq!(listed.lines().count(), 6, "{listed}");
@@ -109,7 +105,7 @@ fn dead_letters_are_listed_shown_tried_again_and_deleted() {
             let status = field.status(number);
             status.is_some_and(|status| status["cluster"]["dead_lettered"] == 3 + attempt)
         };
-        assert!(crate::harness::becomes_true(died), "{}", field.log());
+        assert!(becomes_true(died), "{}", field.log());
     }
     // A pipeline that can read them takes them, also what somebody else published under an id.
     field.signal(number, rustix::process::Signal::TERM);
@@ -129,6 +125,124 @@ fn dead_letters_are_listed_shown_tried_again_and_deleted() {
     field.server.kill();
     let told = quarantine(&["list"]).expect(1).stderr;
     assert!(told.contains("the dead letters cannot be looked at: cannot connect to"), "{told}");
+}
+
+#[test]
+fn an_id_that_is_no_header_ends_nobody() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({}));
+    let good: Vec<String> = (0..5).map(|number| format!("Document {number}.")).collect();
+    let mut wire = field.server.wire().unwrap();
+    field.publish_texts(good.iter());
+    let record = br#"{"id": "a\nb", "source": {"name": "news"}, "text": "Bad."}"#;
+    wire.request_with("docs.0", &[("Standpoint-Record", "1")], record).unwrap();
+    field.start();
+    field.drained(Duration::from_mins(1));
+    let letters = field.server.read("DOCS_DEAD");
+    assert_eq!(letters.len(), 1, "{}", field.log());
+    let reason = header(&letters[0].0, "Standpoint-Reason").unwrap();
+    assert!(reason.contains("its id holds control characters"), "{reason}");
+    assert_eq!(field.account().copies.len(), good.len());
+    assert!(!field.log().contains("panicked at"), "{}", field.log());
+}
+
+#[test]
+fn a_letter_that_is_too_large_for_a_message_is_put_all_the_same() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({}));
+    let pipeline = field.at("worker.yaml");
+    field.publish_texts(["Good.".to_owned()].iter());
+    // As much as the server takes, so that no reason has room beside it.
+    let rubbish = "x".repeat((1 << 20) - 20);
+    let mut wire = field.server.wire().unwrap();
+    wire.request_with("docs.0", &[], rubbish.as_bytes()).unwrap();
+    field.start();
+    field.drained(Duration::from_mins(1));
+    let letters = field.server.read("DOCS_DEAD");
+    assert_eq!(letters.len(), 1, "{}", field.log());
+    assert!(header(&letters[0].0, "Standpoint-Reason").unwrap().contains("no document"));
+    let json = crate::harness::run(&["quarantine", "show", "-c", pipeline.to_str().unwrap(), "1"]);
+    let shown: serde_json::Value = serde_json::from_str(&json.expect(0).stdout).unwrap();
+    assert_eq!(shown["content"].as_str().map(str::len), Some(rubbish.len()));
+    assert_eq!(field.account().copies.len(), 1);
+}
+
+#[test]
+fn letters_wait_for_their_stream_and_readiness_tells() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "max_attempts": 1, "ack_wait": "1s", "max_in_flight": 4 }));
+    let stream = |max: i64| json!({ "name": "DOCS_DEAD", "subjects": ["docs-dead.>"], "max_msgs": max, "discard": "new" });
+    let mut wire = field.server.wire().unwrap();
+    assert!(wire.ask("STREAM.CREATE.DOCS_DEAD", &stream(1)).unwrap()["error"].is_null());
+    let good: Vec<String> = (0..20).map(|number| format!("Document {number}.")).collect();
+    let bad = ["Panic 1.".to_owned(), "Panic 2.".to_owned()];
+    field.publish_texts(bad.iter().chain(&good));
+    let number = field.start();
+    let status = |field: &Field| field.status(number).unwrap_or_default();
+    let is_stuck = || {
+        let status = status(&field);
+        status["ready"] == false && status["cluster"]["acknowledged"] == 20
+    };
+    assert!(becomes_true(is_stuck), "{:?} {}", field.status(number), field.log());
+    let problem = status(&field)["cluster"]["problem"].to_string();
+    assert!(problem.contains("cannot be put into stream DOCS_DEAD"), "{problem}");
+    // What is stuck takes no more room, however long it is.
+    assert!(becomes_true(|| status(&field)["cluster"]["held"] == 1), "{:?}", status(&field));
+    wire.ask("STREAM.UPDATE.DOCS_DEAD", &stream(-1)).unwrap();
+    field.drained(Duration::from_mins(2));
+    assert_eq!(field.server.messages("DOCS_DEAD"), Some(2), "{}", field.log());
+    assert!(becomes_true(|| status(&field)["ready"] == true), "{:?}", status(&field));
+    // One that somebody deleted is made anew.
+    wire.ask("STREAM.DELETE.DOCS_DEAD", &serde_json::Value::Null).unwrap();
+    field.publish_texts(["Panic 3.".to_owned()].iter());
+    field.drained(Duration::from_mins(2));
+    assert_eq!(field.server.messages("DOCS_DEAD"), Some(1), "{}", field.log());
+}
+
+#[test]
+fn a_document_that_is_published_again_after_its_burial_is_tried_again() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "max_attempts": 1 }));
+    let mut wire = field.server.wire().unwrap();
+    field.publish_texts(["Good.".to_owned()].iter());
+    field.start();
+    for letters in 1..=2 {
+        wire.request("docs.0", br#"{"text": "Panic now.", "id": 7}"#).unwrap();
+        field.drained(Duration::from_mins(1));
+        assert_eq!(field.server.messages("DOCS_DEAD"), Some(letters), "{}", field.log());
+    }
+}
+
+#[test]
+fn a_large_document_that_is_done_is_no_dead_letter_when_it_comes_again() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({}));
+    field.publish_texts([format!("Large {}.", "a".repeat(2 << 20))].iter());
+    let (headers, _) = field.server.read("DOCS").remove(0);
+    let object = header(&headers, "Standpoint-Object").unwrap().to_owned();
+    let number = field.start();
+    field.drained(Duration::from_mins(1));
+    let is_gone = || field.server.messages("OBJ_DOCS_large").is_some_and(|left| left <= 1);
+    assert!(becomes_true(is_gone));
+    // As when the server forgot that it was acknowledged, and another worker gets it.
+    field.kill(number);
+    field.restart(number);
+    let mut wire = field.server.wire().unwrap();
+    let headers = [("Standpoint-Record", "1"), ("Standpoint-Object", object.as_str())];
+    wire.request_with("docs.0", &headers, b"").unwrap();
+    field.drained(Duration::from_mins(1));
+    assert_eq!(field.server.messages("DOCS_DEAD"), Some(0), "{}", field.log());
+    assert_eq!(field.server.messages("RESULTS"), Some(1));
 }
 
 #[test]
@@ -176,7 +290,7 @@ fn a_document_above_the_limit_of_a_message_comes_through() {
     let chunks = || field.server.messages("OBJ_DOCS_large") == Some(0);
     // What is left of a deleted object is the word that it was.
     let is_small = || field.server.messages("OBJ_DOCS_large").is_some_and(|left| left <= 2);
-    assert!(chunks() || crate::harness::becomes_true(is_small));
+    assert!(chunks() || becomes_true(is_small));
     assert!(field.server.messages("OBJ_RESULTS_large").unwrap() > 2);
 }
 
@@ -188,7 +302,7 @@ fn an_inbox_feeds_the_workers_by_way_of_a_sink() {
     let mut field = Field::new(&json!({}));
     let number = field.start();
     let is_made = || field.server.messages("KV_DOCS_cluster").is_some_and(|count| count > 0);
-    assert!(crate::harness::becomes_true(is_made), "{}", field.log());
+    assert!(becomes_true(is_made), "{}", field.log());
     let feeder = field.at("feeder.yaml");
     let pipeline = json!({
         "version": 1,
@@ -205,7 +319,7 @@ fn an_inbox_feeds_the_workers_by_way_of_a_sink() {
     let arguments = ["daemon", "--once", "-c", feeder.to_str().unwrap()];
     crate::harness::run(&arguments).expect(0);
     let came = || field.server.messages("RESULTS") == Some(1);
-    assert!(crate::harness::becomes_true(came), "{}", field.log());
+    assert!(becomes_true(came), "{}", field.log());
     let (headers, result) = field.server.read("RESULTS").remove(0);
     assert_eq!(result["source"]["name"], "news");
     assert_eq!(result["title"], "Title");

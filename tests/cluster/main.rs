@@ -36,6 +36,8 @@ mod logins;
 mod operations;
 mod order;
 mod partition;
+#[cfg(feature = "postgres")]
+mod rows;
 mod scaling;
 mod server;
 mod wire;

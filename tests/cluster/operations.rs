@@ -124,6 +124,69 @@ fn a_consumer_that_is_deleted_is_made_anew() {
 }
 
 #[test]
+fn the_server_hears_of_documents_that_wait_for_room() {
+    if !is_installed() {
+        return;
+    }
+    // One at a time has room in the stages, and all of them are taken at once.
+    let limits = json!({ "limits": { "max_bytes_in_flight": "64KiB" } });
+    let mut field = Field::on(Server::start, &json!({ "ack_wait": "3s" }), &limits);
+    let body = "word ".repeat(10_000);
+    let texts: Vec<String> = (0..24).map(|number| format!("Wait 500 {number} {body}")).collect();
+    field.publish_texts(texts.iter());
+    let number = field.start();
+    field.drained(Duration::from_mins(2));
+    field.check(&texts);
+    let cluster = field.status(number).unwrap()["cluster"].clone();
+    assert_eq!(cluster["recognised"], 0, "none came again: {cluster}");
+}
+
+#[test]
+fn what_waits_is_told_as_it_is() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "ack_wait": "1s", "max_in_flight": 4 }));
+    let texts: Vec<String> = (0..30).map(|number| format!("Wait 600000 {number}")).collect();
+    field.publish_texts(texts.iter());
+    let number = field.start();
+    let tells = |field: &Field, key: &str, holds: &dyn Fn(u64) -> bool| {
+        let cluster = || field.status(number).unwrap_or_default()["cluster"].clone();
+        let is_told = || cluster()[key].as_u64().is_some_and(holds);
+        assert!(harness::becomes_true(is_told), "{key}: {}", cluster());
+    };
+    tells(&field, "pending", &|count| count == 30);
+    tells(&field, "in_flight", &|count| count == 4);
+    tells(&field, "held", &|count| count == 4);
+    tells(&field, "redelivered", &|count| count == 0);
+    tells(&field, "oldest_ms", &|age| (1000..600_000).contains(&age));
+    // What a worker had that is gone comes again.
+    field.kill(number);
+    field.restart(number);
+    tells(&field, "redelivered", &|count| count > 0);
+    tells(&field, "pending", &|count| count == 30);
+}
+
+#[test]
+fn a_document_of_a_stream_that_was_made_anew_is_not_taken_for_one_of_the_old() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({}));
+    field.publish_texts(["Wait 8000 old".to_owned()].iter());
+    let number = field.start();
+    let holds = || field.status(number).is_some_and(|status| status["cluster"]["held"] == 1);
+    assert!(harness::becomes_true(holds), "{}", field.log());
+    let mut wire = field.server.wire().unwrap();
+    wire.ask("STREAM.DELETE.DOCS", &Value::Null).unwrap();
+    // It has the same sequence.
+    field.publish_texts(["New.".to_owned()].iter());
+    field.drained(Duration::from_mins(1));
+    let account = field.account();
+    assert_eq!(account.copies.get("New."), Some(&1), "{account:?} {}", field.log());
+}
+
+#[test]
 fn a_worker_that_is_told_to_go_gives_back_what_it_has_not_done() {
     if !is_installed() {
         return;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::field::Field;
-use crate::server::is_installed;
+use crate::field::{Field, header};
+use crate::harness::becomes_true;
+use crate::server::{is_installed, unbase64};
 use crate::workers::Dice;
 
 /// `feeds` feeds of `each` documents over `workers` workers, which are killed, stopped and told to
@@ -93,6 +94,74 @@ fn order_is_kept_in_a_long_storm() {
 }
 
 #[test]
+fn order_is_kept_when_the_connection_breaks_inside_a_group_of_results() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({
+        "ordering": "per_source", "partition_by": "folder", "partitions": 2,
+    }));
+    // Results of which a connection takes a few before it has to wait.
+    let body = "word ".repeat(12_000);
+    let text = |number: usize| format!("Number {body} {number}");
+    let each = 400;
+    let lines = (0..each).map(|number| json!({ "text": text(number) }).to_string());
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    field.publish(&[("feed/all.jsonl".to_owned(), lines)]).expect(0);
+    field.start();
+    for part in 1..8 {
+        let came = || field.server.messages("RESULTS").is_some_and(|count| count >= part * 45);
+        assert!(becomes_true(came), "{}", field.log());
+        field.server.kill();
+        field.server.up();
+    }
+    field.drained(Duration::from_mins(2));
+    let account = field.account();
+    let numbers: Vec<usize> = account
+        .in_order
+        .iter()
+        .map(|(_, text)| text.rsplit(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(numbers.len(), each, "{}", field.log());
+    assert!(numbers.is_sorted(), "out of order: {numbers:?}");
+}
+
+#[test]
+fn a_document_whose_content_cannot_be_had_keeps_its_place() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "ordering": "per_source" }));
+    let large = format!("Large {}.", "a".repeat(2 << 20));
+    field.publish_texts(["First.".to_owned(), large, "Last.".to_owned()].iter());
+    // The server does not show the object yet.
+    let mut wire = field.server.wire().unwrap();
+    let word = json!({ "last_by_subj": "$O.DOCS_large.M.>" });
+    let found = wire.ask("STREAM.MSG.GET.OBJ_DOCS_large", &word).unwrap();
+    let message = &found["message"];
+    let (subject, content) = (message["subject"].as_str().unwrap(), &message["data"]);
+    let content = unbase64(content.as_str().unwrap());
+    let delete = json!({ "seq": message["seq"] });
+    let deleted = wire.ask("STREAM.MSG.DELETE.OBJ_DOCS_large", &delete).unwrap();
+    assert_eq!(deleted["success"], true, "{deleted}");
+    let number = field.start();
+    let waits = || {
+        let status = field.status(number).unwrap_or_default();
+        status["cluster"]["reopened"].as_u64().is_some_and(|count| count > 2)
+    };
+    assert!(becomes_true(waits), "{:?} {}", field.status(number), field.log());
+    assert!(field.server.messages("RESULTS").is_none_or(|count| count <= 1));
+    wire.request(subject, &content).unwrap();
+    field.drained(Duration::from_mins(1));
+    let results = field.server.read("RESULTS");
+    assert_eq!(results.len(), 3, "{}", field.log());
+    assert_eq!(results[0].1["text"], "First.");
+    assert!(header(&results[1].0, "Standpoint-Object").is_some());
+    assert_eq!(results[2].1["text"], "Last.");
+    assert_eq!(field.server.messages("DOCS_DEAD"), Some(0));
+}
+
+#[test]
 fn partitions_are_shared_out_and_handed_over() {
     if !is_installed() {
         return;
@@ -104,7 +173,7 @@ fn partitions_are_shared_out_and_handed_over() {
     };
     let has = |field: &Field, number, count| {
         let holds = || partitions(field, number) == Some(count);
-        assert!(crate::harness::becomes_true(holds), "worker {number}: {:?}", field.status(number));
+        assert!(becomes_true(holds), "worker {number}: {:?}", field.status(number));
     };
     field.start();
     has(&field, 0, 8);

@@ -39,10 +39,35 @@ impl Wire {
 
     /// Asks, and gives the answer's payload; `None` when there is none.
     pub(crate) fn request(&mut self, subject: &str, payload: &[u8]) -> Option<Vec<u8>> {
-        self.requests += 1;
-        let answers = format!("answers.{}", self.requests);
+        let answers = self.answers();
         let head = format!("PUB {subject} {answers} {}\r\n", payload.len());
         self.send(&[head.as_bytes(), payload, b"\r\n"].concat())?;
+        self.answer(&answers)
+    }
+
+    /// The same with headers.
+    pub(crate) fn request_with(
+        &mut self,
+        subject: &str,
+        headers: &[(&str, &str)],
+        payload: &[u8],
+    ) -> Option<Vec<u8>> {
+        let answers = self.answers();
+        let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let headers = format!("NATS/1.0\r\n{}\r\n", lines.collect::<String>());
+        let (head, all) = (headers.len(), headers.len() + payload.len());
+        let first = format!("HPUB {subject} {answers} {head} {all}\r\n");
+        self.send(&[first.as_bytes(), headers.as_bytes(), payload, b"\r\n"].concat())?;
+        self.answer(&answers)
+    }
+
+    /// Where the next answer comes.
+    fn answers(&mut self) -> String {
+        self.requests += 1;
+        format!("answers.{}", self.requests)
+    }
+
+    fn answer(&mut self, answers: &str) -> Option<Vec<u8>> {
         loop {
             let line = self.line()?;
             let words: Vec<&str> = line.split_whitespace().collect();

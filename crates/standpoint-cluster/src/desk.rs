@@ -4,44 +4,48 @@
 //! it is held the server is told so, however long the stages take. Then it is acknowledged, given
 //! back, or buried among the dead letters.
 
+mod bringing;
+mod burial;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::message::{Acker, PublishMessage};
+use async_nats::Message;
+use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{self, AckKind};
-use async_nats::{HeaderMap, HeaderValue, Message};
-use standpoint_connectors::files::with_causes;
 use standpoint_connectors::limits::ReadLimits;
-use standpoint_document::Document;
-use standpoint_engine::{Delivery, Failure, Outcome, Receipt};
+use standpoint_engine::{Delivery, Failure, Outcome};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tracing::{debug, warn};
+use tracing::debug;
 
+pub(crate) use self::bringing::Unavailable;
 use crate::connect::is_connected;
 use crate::known::Known;
 use crate::meters;
 use crate::queue::Queue;
-use crate::record::{
-    ATTEMPTS_HEADER, MOST_REASON, OBJECT_HEADER, REASON_HEADER, RECORD_HEADER, REPLAY_HEADER,
-    STAGE_HEADER, decode, message_id,
-};
+use crate::record::{OBJECT_HEADER, RECORD_HEADER, REPLAY_HEADER, message_id};
 use crate::settings::NatsSettings;
 use crate::source::{Deliveries, LAST_TRIES, LONGEST_DELAY, becomes_true};
-
-/// From which delivery on a document is treated as one that may end its worker.
-const SUSPICIOUS: i64 = 3;
 
 /// How long a word to the server may take to be sent.
 const WORD: Duration = Duration::from_secs(1);
 
-/// What a delivery became, by the sequence of its message.
-pub(crate) type Settled = (u64, Outcome);
+/// Which message it is. A stream that is made anew gives its sequences anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    sequence: u64,
+    /// When it was published, in nanoseconds since 1970.
+    published: i128,
+}
 
-/// A document that may end its worker, with the sequence of its message.
-pub(crate) type Suspect = (u64, Delivery);
+/// What a delivery became.
+pub(crate) type Settled = (Place, Outcome);
+
+/// A document that may end its worker.
+pub(crate) type Suspect = (Place, Delivery);
 
 /// What the parts of a worker share.
 pub(crate) struct Desk {
@@ -53,7 +57,7 @@ pub(crate) struct Desk {
     deliveries: Deliveries,
     outcomes: mpsc::Sender<Settled>,
     suspects: mpsc::Sender<Suspect>,
-    held: Mutex<HashMap<u64, Held>>,
+    held: Mutex<HashMap<Place, Held>>,
     known: Mutex<Known>,
 }
 
@@ -62,11 +66,10 @@ struct Held {
     acker: Arc<Acker>,
     message: Message,
     id: String,
-    /// What it is remembered by once it is done: its id, and which time it was tried again.
+    /// See [`mark_of`].
     mark: String,
     delivered: i64,
-    /// The partition that it is of, where there is an order.
-    partition: Option<u32>,
+    taking: Taking,
     is_suspect: bool,
     /// Dropped when it is not held any more, for whoever waits for that.
     leaves: Option<oneshot::Sender<()>>,
@@ -134,150 +137,90 @@ impl Desk {
     pub(crate) fn held(&self, partition: Option<u32>) -> usize {
         let held = lock(&self.held);
         match partition {
-            Some(_) => held.values().filter(|held| held.partition == partition).count(),
+            Some(_) => held.values().filter(|held| held.taking.partition == partition).count(),
             None => held.len(),
         }
     }
 
-    /// Takes a message: its document goes to the engine, unless it is one that was had before.
-    pub(crate) async fn take(
-        self: &Arc<Self>,
+    /// Takes a message in hand: from here on the server hears of it.
+    ///
+    /// - returns: its place if its document is to be brought to the engine, and nothing where it is one
+    ///   that was had before.
+    pub(crate) async fn hold(
+        &self,
         message: jetstream::Message,
         taking: Taking,
         permit: OwnedSemaphorePermit,
-    ) {
-        let Ok((sequence, delivered)) =
-            message.info().map(|info| (info.stream_sequence, info.delivered))
-        else {
+    ) -> Option<Place> {
+        let info = message.info().map(|info| {
+            let published = info.published.unix_timestamp_nanos();
+            (Place { sequence: info.stream_sequence, published }, info.delivered)
+        });
+        let Ok((place, delivered)) = info else {
             debug!("a message that is not of the stream is passed over");
-            return;
+            return None;
         };
         let (message, acker) = message.split();
         let acker = Arc::new(acker);
-        if let Some(held) = lock(&self.held).get_mut(&sequence) {
-            // The server has lost patience, or its memory. It hears of the outcome either way.
-            held.acker = acker;
-            held.delivered = delivered;
-            meters::change(|reading| reading.recognised += 1);
-            return;
-        }
         let headers = message.headers.as_ref();
         let is_ours = headers.is_some_and(|headers| headers.get(RECORD_HEADER).is_some());
         let known = headers.and_then(message_id).filter(|_| is_ours);
-        let replay = headers.and_then(|headers| headers.get(REPLAY_HEADER));
-        let mark_of = |id: &str| match replay {
-            Some(replay) => format!("{id} {replay}"),
-            None => id.to_owned(),
-        };
-        if let Some(id) = known
-            && lock(&self.known).has(&mark_of(id.as_str()))
+        let id = known.map(ToString::to_string).unwrap_or_default();
+        let mark = mark_of(&id, &message);
         {
-            self.recognise(&acker).await;
-            return;
-        }
-        let document = match self.read(&message).await {
-            Ok(document) => document,
-            Err(error) => {
-                debug!(sequence, %error, "the content of a document cannot be had now");
-                self.say(&acker, AckKind::Nak(Some(self.settings.retry_delay))).await;
-                return;
+            let mut all = lock(&self.held);
+            // What is said of a message of a stream that is gone would be heard of this one.
+            all.retain(|other, _| other.sequence != place.sequence || *other == place);
+            if let Some(held) = all.get_mut(&place) {
+                // The server has lost patience, or its memory. It hears of the outcome either way.
+                held.acker = acker;
+                held.delivered = delivered;
+                meters::change(|reading| reading.recognised += 1);
+                return None;
             }
-        };
-        let id = match &document {
-            Ok(document) => document.id().to_owned(),
-            Err(_) => known.map(ToString::to_string).unwrap_or_default(),
-        };
-        let mark = mark_of(&id);
-        if !id.is_empty() && lock(&self.known).has(&mark) {
-            self.recognise(&acker).await;
-            return;
-        }
-        let is_suspect = taking.partition.is_none() && delivered >= SUSPICIOUS;
-        // What is no document now will never be one.
-        let last = i64::from(self.settings.max_attempts.get());
-        let delivered = if document.is_err() { delivered.max(last) } else { delivered };
-        let is_suspect = is_suspect && document.is_ok();
-        let held = Held {
-            acker,
-            message,
-            id,
-            mark,
-            delivered,
-            partition: taking.partition,
-            is_suspect,
-            leaves: None,
-            _permit: permit,
-        };
-        lock(&self.held).insert(sequence, held);
-        let receipt = self.receipt(sequence);
-        if taking.condemned == Some(sequence) {
-            receipt.settle(Outcome::Failed(self.ended_workers(delivered.max(1) as u64)));
-            return;
-        }
-        let delivery = match document {
-            Ok(document) => Delivery::new(document, receipt),
-            Err(reason) => Delivery::unreadable(&self.queue.name, reason, receipt),
-        };
-        if is_suspect {
-            // There is room for as many as can be held.
-            if let Err(refused) = self.suspects.try_send((sequence, delivery)) {
-                refused.into_inner().1.receipt.settle(Outcome::Returned);
+            if id.is_empty() || !lock(&self.known).has(&mark) {
+                let held = Held {
+                    acker,
+                    message,
+                    id,
+                    mark,
+                    delivered,
+                    taking,
+                    is_suspect: false,
+                    leaves: None,
+                    _permit: permit,
+                };
+                all.insert(place, held);
+                return Some(place);
             }
-            return;
         }
-        self.hand_over(delivery).await;
+        self.recognise(&acker).await;
+        None
     }
 
-    /// Gives a delivery to the engine, which may have to make room first.
-    async fn hand_over(&self, delivery: Delivery) {
-        tokio::select! {
-            biased;
-            () = self.stopped() => delivery.receipt.settle(Outcome::Returned),
-            place = self.deliveries.reserve() => match place {
-                Ok(place) => place.send(Ok(delivery)),
-                Err(_) => delivery.receipt.settle(Outcome::Returned),
-            },
+    /// Gives back what the engine has not had.
+    pub(crate) async fn give_back(&self, place: Place) {
+        let is_ordered = self.is_ordered(place);
+        if let Some(acker) = self.release(place)
+            && !is_ordered
+        {
+            self.say(&acker, AckKind::Nak(None)).await;
         }
     }
 
-    fn receipt(self: &Arc<Self>, sequence: u64) -> Receipt {
-        let outcomes = self.outcomes.clone();
-        Receipt::new(move |outcome| {
-            // There is room for as many as are held; the desk is there as long as any is.
-            let _ = outcomes.try_send((sequence, outcome));
-        })
+    /// Lets go of a message, of which the server is to hear the last word.
+    fn release(&self, place: Place) -> Option<Arc<Acker>> {
+        lock(&self.held).remove(&place).map(|held| held.acker)
     }
 
-    /// Reads the document of a message.
-    ///
-    /// # Errors
-    ///
-    /// Outside when it cannot be had now; inside when the message will never be a document.
-    async fn read(
-        &self,
-        message: &Message,
-    ) -> Result<Result<Document<'static>, String>, async_nats::Error> {
-        let name = message.headers.as_ref().and_then(|headers| headers.get(OBJECT_HEADER));
-        let payload = match name {
-            Some(name) => {
-                let most = self.limits.max_document_bytes.saturating_mul(2);
-                match self.queue.object(name.as_str(), most).await? {
-                    Some(content) => content,
-                    None => {
-                        return Ok(Err("its content is not in the object store, or larger than \
-                                       `limits.max_document_bytes`"
-                            .to_owned()));
-                    }
-                }
-            }
-            None => message.payload.clone(),
-        };
-        let (headers, subject) = (message.headers.as_ref(), message.subject.as_str());
-        let version = headers.and_then(|headers| headers.get(RECORD_HEADER));
-        let known = headers.and_then(message_id);
-        let (version, known) = (version.map(HeaderValue::as_str), known.map(HeaderValue::as_str));
-        let document = decode(version, known, &payload, &self.queue.name, subject, &self.limits);
-        Ok(document.map_err(|error| with_causes(&error)))
+    /// What is held there: the message, its id and how often it was delivered.
+    fn of(&self, place: Place) -> Option<(Message, String, i64)> {
+        let all = lock(&self.held);
+        all.get(&place).map(|held| (held.message.clone(), held.id.clone(), held.delivered))
+    }
+
+    fn is_ordered(&self, place: Place) -> bool {
+        lock(&self.held).get(&place).is_some_and(|held| held.taking.partition.is_some())
     }
 
     async fn recognise(&self, acker: &Acker) {
@@ -314,8 +257,8 @@ impl Desk {
         let mut endings = JoinSet::new();
         loop {
             tokio::select! {
-                Some((sequence, outcome)) = outcomes.recv() => {
-                    self.settle(sequence, outcome, &mut endings).await;
+                Some((place, outcome)) = outcomes.recv() => {
+                    self.settle(place, outcome, &mut endings).await;
                 }
                 Some(_) = endings.join_next() => {}
                 _ = progress.tick() => self.speak_up().await,
@@ -341,83 +284,69 @@ impl Desk {
         }
     }
 
-    async fn settle(self: &Arc<Self>, sequence: u64, outcome: Outcome, endings: &mut JoinSet<()>) {
-        // The id is known before the message leaves, so that it is never neither.
-        let is_done = outcome == Outcome::Done;
-        if is_done && let Some(held) = lock(&self.held).get(&sequence) {
-            lock(&self.known).add(&held.mark);
-        }
-        let Some(held) = lock(&self.held).remove(&sequence) else { return };
-        if held.is_suspect {
+    async fn settle(self: &Arc<Self>, place: Place, outcome: Outcome, endings: &mut JoinSet<()>) {
+        let Some(is_last) = self.conclude(place, &outcome, endings) else { return };
+        if let Outcome::Failed(failure) = outcome {
             let desk = Arc::clone(self);
-            endings.spawn(async move { desk.clear(sequence).await });
-        }
-        match outcome {
-            Outcome::Done => {
-                self.say(&held.acker, AckKind::Ack).await;
-                meters::change(|reading| reading.acknowledged += 1);
-                if let Some(name) = object_of(&held.message) {
-                    let desk = Arc::clone(self);
-                    endings.spawn(async move { desk.queue.delete_object(&name).await });
-                }
-            }
-            // With an order the next worker of the partition reads from the first that is not
-            // acknowledged; a single one that came back later would come out of order.
-            Outcome::Returned if held.partition.is_some() => {}
-            Outcome::Returned => {
-                self.say(&held.acker, AckKind::Nak(None)).await;
-            }
-            Outcome::Failed(failure) if self.is_last(&held) => {
-                let desk = Arc::clone(self);
-                endings.spawn(async move { desk.bury(held, failure).await });
-            }
-            Outcome::Failed(failure) => {
-                debug!(id = held.id, %failure, "a document is tried again");
-                let doublings = u32::try_from(held.delivered - 1).unwrap_or_default().min(16);
-                let delay = self.settings.retry_delay.saturating_mul(1 << doublings);
-                self.say(&held.acker, AckKind::Nak(Some(delay.min(LONGEST_DELAY)))).await;
-                meters::change(|reading| reading.retried += 1);
-            }
-        }
-    }
-
-    fn is_last(&self, held: &Held) -> bool {
-        held.partition.is_some() || held.delivered >= i64::from(self.settings.max_attempts.get())
-    }
-
-    /// Puts a message among the dead letters, then out of the queue: in this order, so that it is
-    /// always in one of them.
-    async fn bury(&self, held: Held, failure: Failure) {
-        let subject = self.queue.dead_subject(held.message.subject.as_str());
-        let mut headers = held.message.headers.clone().unwrap_or_default();
-        let reason: String = failure.reason.chars().take(MOST_REASON).collect();
-        set(&mut headers, STAGE_HEADER, &failure.stage);
-        set(&mut headers, REASON_HEADER, &reason);
-        set(&mut headers, ATTEMPTS_HEADER, &held.delivered.to_string());
-        let mut pause = self.settings.retry_delay;
-        loop {
-            let letter = PublishMessage::build()
-                .payload(held.message.payload.clone())
-                .headers(headers.clone());
-            let sent = match self.queue.context.send_publish(subject.clone(), letter).await {
-                Ok(sent) => sent.await.map(drop),
-                Err(error) => Err(error),
-            };
-            match sent {
-                Ok(()) => break,
-                Err(error) => warn!(id = held.id, %error, "a dead letter is sent again later"),
-            }
-            if *self.stop.borrow() {
-                // The document stays in the queue and fails again there.
+            if is_last {
+                endings.spawn(async move { desk.bury(place, failure).await });
                 return;
             }
-            sleep(pause).await;
-            pause = pause.saturating_mul(2).min(LONGEST_DELAY);
+            let Some((_, id, delivered)) = self.of(place) else { return };
+            debug!(id, %failure, "a document is tried again");
+            let Some(acker) = self.release(place) else { return };
+            self.say(&acker, AckKind::Nak(Some(self.delay(delivered)))).await;
+            meters::change(|reading| reading.retried += 1);
+            return;
         }
-        lock(&self.known).add(&held.mark);
-        self.say(&held.acker, AckKind::Term).await;
-        meters::change(|reading| reading.dead_lettered += 1);
-        warn!(id = held.id, stage = failure.stage, reason, "a document went to the dead letters");
+        if outcome == Outcome::Returned {
+            // With an order the next worker of the partition reads from the first that is not
+            // acknowledged; a single one that came back later would come out of order.
+            self.give_back(place).await;
+            return;
+        }
+        let object = self.of(place).and_then(|(message, ..)| object_of(&message));
+        let Some(acker) = self.release(place) else { return };
+        self.say(&acker, AckKind::Ack).await;
+        meters::change(|reading| reading.acknowledged += 1);
+        if let Some(name) = object {
+            let desk = Arc::clone(self);
+            endings.spawn(async move { desk.queue.delete_object(&name).await });
+        }
+    }
+
+    /// Notes an outcome.
+    ///
+    /// - returns: whether the document has no more attempts; `None` if it is not held any more.
+    fn conclude(
+        self: &Arc<Self>,
+        place: Place,
+        outcome: &Outcome,
+        endings: &mut JoinSet<()>,
+    ) -> Option<bool> {
+        let mut all = lock(&self.held);
+        let held = all.get_mut(&place)?;
+        // The id is known before the message leaves, so that it is never neither.
+        if *outcome == Outcome::Done {
+            lock(&self.known).add(&held.mark);
+        }
+        held.leaves = None;
+        // One that comes back may have ended its worker all the same.
+        if held.is_suspect && *outcome != Outcome::Returned {
+            let desk = Arc::clone(self);
+            endings.spawn(async move { desk.clear(place.sequence).await });
+        }
+        Some(held.taking.partition.is_some() || held.delivered >= self.most_attempts())
+    }
+
+    fn most_attempts(&self) -> i64 {
+        self.settings.max_attempts.get().into()
+    }
+
+    /// The pause before a document is tried again.
+    fn delay(&self, delivered: i64) -> Duration {
+        let doublings = u32::try_from(delivered - 1).unwrap_or_default().min(16);
+        self.settings.retry_delay.saturating_mul(1 << doublings).min(LONGEST_DELAY)
     }
 
     /// Gives suspects to the engine one at a time, each counted where the next worker sees it.
@@ -425,12 +354,13 @@ impl Desk {
     /// One that was delivered often may have ended its workers, or they were ended by others; one
     /// that ended a worker each time it was alone is guilty.
     pub(crate) async fn try_suspects(self: Arc<Self>, mut suspects: mpsc::Receiver<Suspect>) {
-        while let Some((sequence, delivery)) = suspects.recv().await {
+        let mut stop = self.stop.clone();
+        while let Some((place, delivery)) = suspects.recv().await {
             if *self.stop.borrow() {
                 delivery.receipt.settle(Outcome::Returned);
                 continue;
             }
-            let key = attempts_key(sequence);
+            let key = attempts_key(place.sequence);
             let counted = async {
                 let before = self.queue.bucket.get(&key).await.ok()?;
                 let before = before.and_then(|count| String::from_utf8(count.into()).ok());
@@ -447,9 +377,8 @@ impl Desk {
                 }
                 Some(before) if before >= u64::from(self.settings.max_attempts.get()) => {
                     // No more attempts, whatever else its deliveries were for.
-                    if let Some(held) = lock(&self.held).get_mut(&sequence) {
-                        let most = i64::from(self.settings.max_attempts.get());
-                        held.delivered = held.delivered.max(most);
+                    if let Some(held) = lock(&self.held).get_mut(&place) {
+                        held.delivered = held.delivered.max(self.most_attempts());
                     }
                     delivery.receipt.settle(Outcome::Failed(self.ended_workers(before)));
                     continue;
@@ -457,10 +386,10 @@ impl Desk {
                 Some(_) => {}
             }
             let (leaves, left) = oneshot::channel();
-            if let Some(held) = lock(&self.held).get_mut(&sequence) {
+            if let Some(held) = lock(&self.held).get_mut(&place) {
                 held.leaves = Some(leaves);
             }
-            self.hand_over(delivery).await;
+            self.hand_over(delivery, &mut stop).await;
             let _ = left.await;
         }
     }
@@ -479,25 +408,13 @@ fn object_of(message: &Message) -> Option<String> {
     Some(message.headers.as_ref()?.get(OBJECT_HEADER)?.to_string())
 }
 
-/// Sets a header, without what a header may not hold.
-fn set(headers: &mut HeaderMap, name: &str, value: &str) {
-    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    headers.insert(name, value.as_str());
+/// What a document is remembered by once it is done: its id, and which time it was tried again.
+fn mark_of(id: &str, message: &Message) -> String {
+    let replay = message.headers.as_ref().and_then(|headers| headers.get(REPLAY_HEADER));
+    replay.map_or_else(|| id.to_owned(), |replay| format!("{id} {replay}"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that can panic runs under the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_holds_one_line() {
-        let mut headers = HeaderMap::new();
-        set(&mut headers, "Standpoint-Reason", "a\r\nNats-Msg-Id: b");
-        assert_eq!(headers.get("Standpoint-Reason").unwrap().as_str(), "a  Nats-Msg-Id: b");
-    }
 }

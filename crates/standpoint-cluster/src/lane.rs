@@ -13,12 +13,12 @@ use async_nats::jetstream::consumer::pull::{Batch, Config};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use futures_util::{StreamExt, TryStreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::desk::{Desk, Taking};
-use crate::meters;
+use crate::desk::{Desk, Place, Taking, Unavailable};
+use crate::meters::{self, Trouble};
 use crate::queue::QueueError;
 
 /// The consumer that workers share where there is no order.
@@ -86,6 +86,7 @@ impl Lane {
         };
         let room = Arc::new(Semaphore::new(window));
         let mut lane = Reading { lane: self, desk, room, window, alone };
+        let trouble = Trouble::none();
         let mut pause = FIRST_PAUSE;
         loop {
             let opened = tokio::select! {
@@ -95,7 +96,7 @@ impl Lane {
             };
             let ending = match opened {
                 Ok(consumer) => {
-                    meters::problem(None);
+                    trouble.tell(None);
                     let mut has_read = false;
                     let ending = lane.read(&consumer, &mut stop, &mut has_read).await;
                     if has_read {
@@ -109,7 +110,7 @@ impl Lane {
                 Ending::Stopped | Ending::Drained => return,
                 Ending::Broken(reason) => {
                     debug!(reason, ?pause, "reading of the stream begins anew");
-                    meters::problem(Some(reason));
+                    trouble.tell(Some(reason));
                     meters::change(|reading| reading.reopened += 1);
                 }
             }
@@ -191,13 +192,38 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads batch after batch.
+    /// Reads, while what was read is brought to the engine: that may have to wait for room, and
+    /// what is behind is held meanwhile.
     async fn read(
         &mut self,
         consumer: &PullConsumer,
         stop: &mut watch::Receiver<bool>,
         has_read: &mut bool,
     ) -> Ending {
+        // Each that waits has a permit.
+        let (line, waiting) = mpsc::channel(self.window);
+        let bringing = tokio::spawn(Arc::clone(&self.desk).bring_all(waiting, stop.clone()));
+        let ending = self.read_into(&line, consumer, stop, has_read).await;
+        drop(line);
+        match bringing.await {
+            Ok(Ok(())) => ending,
+            Ok(Err(Unavailable(reason))) => match ending {
+                Ending::Stopped => Ending::Stopped,
+                _ => Ending::Broken(reason),
+            },
+            Err(error) => Ending::Broken(error.to_string()),
+        }
+    }
+
+    /// Reads batch after batch.
+    async fn read_into(
+        &mut self,
+        line: &mpsc::Sender<Place>,
+        consumer: &PullConsumer,
+        stop: &mut watch::Receiver<bool>,
+        has_read: &mut bool,
+    ) -> Ending {
+        let broken = || Ending::Broken("what was read cannot be brought to the engine".to_owned());
         let connections = self.connections();
         loop {
             // A server that was killed may have messages that this consumer will never see again;
@@ -208,6 +234,7 @@ impl Reading {
             let mut room = tokio::select! {
                 biased;
                 () = stopped(stop) => return Ending::Stopped,
+                () = line.closed() => return broken(),
                 room = self.make_room() => room,
             };
             let batch = consumer.batch().max_messages(room.num_permits()).expires(EXPIRES);
@@ -227,6 +254,7 @@ impl Reading {
                         self.give_back(batch).await;
                         return Ending::Stopped;
                     }
+                    () = line.closed() => return broken(),
                     next = timeout(EXPIRES + GRACE, batch.next()) => next,
                 };
                 match next {
@@ -238,7 +266,12 @@ impl Reading {
                         *has_read = true;
                         // As many come as there is room for.
                         let Some(permit) = room.split(1) else { break };
-                        self.desk.take(message, self.taking(), permit).await;
+                        if let Some(place) = self.desk.hold(message, self.taking(), permit).await
+                            && line.try_send(place).is_err()
+                        {
+                            self.desk.give_back(place).await;
+                            return broken();
+                        }
                     }
                 }
             }

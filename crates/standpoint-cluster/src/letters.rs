@@ -9,9 +9,10 @@ use standpoint_connectors::files::with_causes;
 use thiserror::Error;
 
 use crate::connect::{Address, ConnectError};
-use crate::queue::{Queue, QueueError};
+use crate::queue::{Object, Queue, QueueError};
 use crate::record::{
     ATTEMPTS_HEADER, MESSAGE_ID_HEADER, OBJECT_HEADER, REASON_HEADER, REPLAY_HEADER, STAGE_HEADER,
+    id_of_copy, message_id,
 };
 use crate::settings::{NatsSettings, SettingsError};
 
@@ -113,10 +114,10 @@ impl Letters {
         };
         let content = self.queue.object(name.as_str(), most_bytes).await;
         let content = content.map_err(|error| server("fetch its content", error))?;
-        let content = content.ok_or_else(|| {
+        let Object::Content(content) = content else {
             let told = format!("its content is gone, or larger than {most_bytes} bytes");
-            LettersError::Server(told)
-        })?;
+            return Err(LettersError::Server(told));
+        };
         Ok(String::from_utf8_lossy(&content).into_owned())
     }
 
@@ -132,7 +133,7 @@ impl Letters {
         let subject = self.queue.live_subject(message.subject.as_str());
         // Under its old id the server would take it for a repetition, and so would a worker that
         // remembers how it ended.
-        let unique = format!("letter {number} of {}", message.time.unix_timestamp_nanos());
+        let unique = id_of_copy("letter", number, message.time.unix_timestamp_nanos());
         let mut headers = HeaderMap::new();
         for (name, values) in message.headers.iter() {
             let name = name.to_string();
@@ -145,9 +146,7 @@ impl Letters {
             }
         }
         headers.insert(REPLAY_HEADER, unique.as_str());
-        if let Some(id) = message.headers.get(NATS_MESSAGE_ID)
-            && headers.get(MESSAGE_ID_HEADER).is_none()
-        {
+        if let Some(id) = message_id(&message.headers) {
             headers.insert(MESSAGE_ID_HEADER, id.clone());
         }
         let again = PublishMessage::build().payload(message.payload).headers(headers);
@@ -198,13 +197,9 @@ fn server(what: &str, error: impl Into<async_nats::Error>) -> LettersError {
 
 fn letter(message: &StreamMessage) -> Letter {
     let header = |name: &str| message.headers.get(name).map(ToString::to_string);
-    let id = header(MESSAGE_ID_HEADER).or_else(|| {
-        let id = message.headers.get(NATS_MESSAGE_ID);
-        id.map(ToString::to_string)
-    });
     Letter {
         number: message.sequence,
-        id,
+        id: message_id(&message.headers).map(ToString::to_string),
         stage: header(STAGE_HEADER).unwrap_or_default(),
         reason: header(REASON_HEADER).unwrap_or_default(),
         attempts: header(ATTEMPTS_HEADER).and_then(|count| count.parse().ok()).unwrap_or_default(),

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | done | `Ack` | it leaves the stream |
 //! | failed, attempts left | `Nak` with a delay | any worker gets it again |
-//! | failed for the last time | `Term`, after it is among the dead letters | it leaves the stream |
+//! | failed for the last time | `Progress`, and `Term` after it is among the dead letters | it leaves the stream |
 //! | returned | `Nak` | another worker gets it now |
 //! | none yet | `Progress`, again and again | it stays with this worker |
 //! | none, for the worker is gone | nothing | another gets it after `ack_wait`, or with the lease |

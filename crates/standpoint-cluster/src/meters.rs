@@ -3,7 +3,7 @@
 //! There is one set for the process, because a source that is reloaded goes on counting where the
 //! one before it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,25 +44,36 @@ pub struct Reading {
     pub put_again: u64,
 }
 
-static READING: Mutex<Option<Reading>> = Mutex::new(None);
+/// What is counted, and who is kept from its work.
+#[derive(Debug)]
+struct Meters {
+    reading: Option<Reading>,
+    /// What is told of by each part that cannot work, by its number.
+    troubles: BTreeMap<u64, String>,
+    /// The number of the next part.
+    next: u64,
+}
+
+static METERS: Mutex<Meters> =
+    Mutex::new(Meters { reading: None, troubles: BTreeMap::new(), next: 0 });
 
 /// What is known now; `None` in a program that is no worker.
 #[must_use]
 pub fn reading() -> Option<Reading> {
-    lock().clone()
+    lock().reading.clone()
 }
 
 /// Begins to count.
 pub(crate) fn begin(stream: &str) {
-    let mut reading = lock();
-    let reading = reading.get_or_insert_default();
+    let mut meters = lock();
+    let reading = meters.reading.get_or_insert_default();
     stream.clone_into(&mut reading.stream);
     reading.problem = Some("not connected yet".to_owned());
 }
 
 /// Changes what is counted, in a program that is a worker.
 pub(crate) fn change(by: impl FnOnce(&mut Reading)) {
-    if let Some(reading) = lock().as_mut() {
+    if let Some(reading) = lock().reading.as_mut() {
         by(reading);
     }
 }
@@ -75,12 +86,63 @@ pub(crate) fn connected(is_connected: bool) {
     });
 }
 
-/// Notes what keeps this worker from its work.
-pub(crate) fn problem(problem: Option<String>) {
-    change(|reading| reading.problem = problem);
+/// What keeps a part of the worker from its work, until it says otherwise or is gone: a worker has
+/// several, and what ails one says nothing of the others.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    number: u64,
 }
 
-fn lock() -> MutexGuard<'static, Option<Reading>> {
+impl Trouble {
+    pub(crate) fn none() -> Self {
+        let mut meters = lock();
+        meters.next += 1;
+        Self { number: meters.next }
+    }
+
+    /// Notes what it is; `None` once it has passed.
+    pub(crate) fn tell(&self, problem: Option<String>) {
+        let mut meters = lock();
+        match problem {
+            Some(problem) => meters.troubles.insert(self.number, problem),
+            None => meters.troubles.remove(&self.number),
+        };
+        let first = meters.troubles.values().next().cloned();
+        if let Some(reading) = meters.reading.as_mut() {
+            reading.problem = first;
+        }
+    }
+}
+
+impl Drop for Trouble {
+    fn drop(&mut self) {
+        self.tell(None);
+    }
+}
+
+fn lock() -> MutexGuard<'static, Meters> {
     // Nothing that can panic runs under the lock.
-    READING.lock().unwrap_or_else(PoisonError::into_inner)
+    METERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_has_a_problem_as_long_as_a_part_of_it_has() {
+        begin("DOCS");
+        let problem = || reading().unwrap().problem;
+        assert_eq!(problem().as_deref(), Some("not connected yet"));
+        let (lane, letter) = (Trouble::none(), Trouble::none());
+        lane.tell(None);
+        assert_eq!(problem(), None);
+        lane.tell(Some("no stream".to_owned()));
+        letter.tell(Some("no room".to_owned()));
+        // A lane that is gone, such as one whose partition another has, takes its own along.
+        drop(lane);
+        assert_eq!(problem().as_deref(), Some("no room"));
+        letter.tell(None);
+        assert_eq!(problem(), None);
+    }
 }

@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::context::{
     GetStreamErrorKind, PublishAckFuture, PublishError, PublishErrorKind,
 };
@@ -20,7 +21,7 @@ use async_nats::jetstream::stream::{
     self, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, StorageType, Stream,
 };
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use standpoint_document::Document;
@@ -116,16 +117,7 @@ impl Queue {
             },
         )
         .await?;
-        ensure(
-            &context,
-            stream::Config {
-                name: format!("{name}_DEAD"),
-                subjects: vec![format!("{prefix}-dead.>")],
-                duplicate_window: settings.duplicate_window,
-                ..usual(replicas)
-            },
-        )
-        .await?;
+        ensure_dead(&context, settings).await?;
         ensure(&context, bucket_config(name, replicas)).await?;
         objects(&context, name, replicas).await?;
         let wanted = Layout {
@@ -219,42 +211,43 @@ impl Queue {
     pub(crate) async fn publish(
         &self,
         document: &Document<'static>,
+        id: HeaderValue,
     ) -> Result<PublishAckFuture, PublishError> {
         let Layout { partitions, partition_by, .. } = self.layout;
         let subject = self.subject(partition_of(document, partition_by, partitions));
         let mut headers = HeaderMap::new();
         headers.insert(RECORD_HEADER, RECORD_VERSION);
-        self.publish_large(subject, document.id(), headers, encode(document).into()).await
-    }
-
-    /// Publishes a message, its payload by way of the object store where it is too large.
-    async fn publish_large(
-        &self,
-        subject: String,
-        id: &str,
-        headers: HeaderMap,
-        payload: Bytes,
-    ) -> Result<PublishAckFuture, PublishError> {
+        let payload = encode(document).into();
         publish(&self.context, Some(&self.objects), subject, id, headers, payload).await
     }
 
-    /// The content of an object; `None` where there is none, or a larger one than `most` bytes.
-    pub(crate) async fn object(
-        &self,
-        name: &str,
-        most: u64,
-    ) -> Result<Option<Bytes>, async_nats::Error> {
+    /// The content of an object, unless it is larger than `most` bytes.
+    pub(crate) async fn object(&self, name: &str, most: u64) -> Result<Object, async_nats::Error> {
         let object = match self.objects.get(name).await {
             Ok(object) => object,
-            Err(error) if error.kind() == object_store::GetErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == object_store::GetErrorKind::NotFound => {
+                // What was deleted leaves word of that behind.
+                let left = self.objects.info(name).await;
+                let is_deleted = left.is_ok_and(|left| left.deleted);
+                return Ok(if is_deleted { Object::Deleted } else { Object::Missing });
+            }
             Err(error) => return Err(error.into()),
         };
         if object.info().size as u64 > most {
-            return Ok(None);
+            return Ok(Object::TooLarge);
         }
         let mut content = Vec::with_capacity(object.info().size);
         object.take(most).read_to_end(&mut content).await?;
-        Ok(Some(content.into()))
+        Ok(Object::Content(content.into()))
+    }
+
+    /// Puts the content of a message into the object store; the name that it has there.
+    pub(crate) async fn put_object(
+        &self,
+        id: &str,
+        payload: &Bytes,
+    ) -> Result<String, PublishError> {
+        put_object(&self.context, &self.objects, id, payload).await
     }
 
     /// Deletes a key of the cluster's bucket without a trace; one that stays costs only room.
@@ -273,30 +266,52 @@ impl Queue {
     }
 }
 
+/// What became of an object.
+#[derive(Debug)]
+pub(crate) enum Object {
+    /// It is there.
+    Content(Bytes),
+    /// It is there, and larger than was asked for.
+    TooLarge,
+    /// Somebody who had done with it deleted it.
+    Deleted,
+    /// There is no trace of it.
+    Missing,
+}
+
 /// Publishes a message, its payload by way of `objects` where it is too large.
 pub(crate) async fn publish(
     context: &Context,
     objects: Option<&ObjectStore>,
     subject: String,
-    id: &str,
+    id: HeaderValue,
     mut headers: HeaderMap,
     mut payload: Bytes,
 ) -> Result<PublishAckFuture, PublishError> {
     if payload.len() > most_bytes(&context.client())
         && let Some(objects) = objects
     {
-        // Named anew each time, so that nobody deletes what another message still points to.
-        let unique = context.client().new_inbox();
-        let name = format!("{id}-{}", unique.rsplit('.').next().unwrap_or_default());
-        objects
-            .put(name.as_str(), &mut payload.as_ref())
-            .await
-            .map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+        let name = put_object(context, objects, id.as_str(), &payload).await?;
         headers.insert(OBJECT_HEADER, name.as_str());
         payload = Bytes::new();
     }
-    let message = PublishMessage::build().payload(payload).headers(headers).message_id(id);
+    headers.insert(NATS_MESSAGE_ID, id);
+    let message = PublishMessage::build().payload(payload).headers(headers);
     context.send_publish(subject, message).await
+}
+
+/// Named anew each time, so that nobody deletes what another message still points to.
+async fn put_object(
+    context: &Context,
+    objects: &ObjectStore,
+    id: &str,
+    payload: &Bytes,
+) -> Result<String, PublishError> {
+    let unique = context.client().new_inbox();
+    let name = format!("{id}-{}", unique.rsplit('.').next().unwrap_or_default());
+    let put = objects.put(name.as_str(), &mut payload.as_ref()).await;
+    put.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
+    Ok(name)
 }
 
 /// The largest payload that the server takes in a message of ours.
@@ -332,6 +347,20 @@ pub(crate) async fn objects(
 
 fn objects_of(stream: &str) -> String {
     format!("{stream}_large")
+}
+
+/// Makes the stream of dead letters if it is not there.
+pub(crate) async fn ensure_dead(
+    context: &Context,
+    settings: &NatsSettings,
+) -> Result<(), QueueError> {
+    let config = stream::Config {
+        name: format!("{}_DEAD", settings.stream),
+        subjects: vec![format!("{}-dead.>", prefix(&settings.stream))],
+        duplicate_window: settings.duplicate_window,
+        ..usual(settings.replicas.get())
+    };
+    ensure(context, config).await
 }
 
 /// Makes a stream that is not there; one that is there stays as it is.

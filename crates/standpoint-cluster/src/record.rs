@@ -59,6 +59,10 @@ pub(crate) const MOST_REASON: usize = 1000;
 /// The longest id that is taken from a message.
 const MOST_ID_BYTES: usize = 256;
 
+/// How the ids begin that messages of ours are published under besides those of documents.
+#[cfg(feature = "nats")]
+const COPY: &str = "standpoint ";
+
 /// The most notes that are taken from a message, and characters of one: a reader has few to make.
 const MOST_NOTES: usize = 16;
 const MOST_OF_NOTE: usize = 1000;
@@ -199,7 +203,18 @@ const NO_TEXT: &str = "it holds no text";
 /// The id that a message was published with first.
 #[cfg(feature = "nats")]
 pub(crate) fn message_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers.get(MESSAGE_ID_HEADER).or_else(|| headers.get(NATS_MESSAGE_ID))
+    let of_document = |id: &&HeaderValue| !id.as_str().starts_with(COPY);
+    headers.get(MESSAGE_ID_HEADER).or_else(|| headers.get(NATS_MESSAGE_ID).filter(of_document))
+}
+
+/// The id under which a message is published once more: the same for whoever does so.
+///
+/// - `what`: why, in one word;
+/// - `sequence`, `published`: of the message, the time in nanoseconds since 1970, because a stream that
+///   is made anew gives its sequences anew.
+#[cfg(feature = "nats")]
+pub(crate) fn id_of_copy(what: &str, sequence: u64, published: i128) -> String {
+    format!("{COPY}{what} {sequence} of {published}")
 }
 
 fn ours(text: &str) -> Result<Document<'static>, RecordError> {
@@ -208,6 +223,10 @@ fn ours(text: &str) -> Result<Document<'static>, RecordError> {
     if record.id.is_empty() || record.id.len() > MOST_ID_BYTES {
         let found = record.id.len();
         return Err(form(format!("its id has {found} bytes, expected 1 to {MOST_ID_BYTES}")));
+    }
+    // It becomes a header, which is one line, and whose ends are not kept where they are blank.
+    if record.id.trim() != record.id || record.id.contains(char::is_control) {
+        return Err(form("its id holds control characters, or blanks at its ends".to_owned()));
     }
     let some = |text: Option<std::borrow::Cow<'_, str>>| text.map(std::borrow::Cow::into_owned);
     let metadata = Metadata {
@@ -286,8 +305,10 @@ mod tests {
     fn what_is_published_again_is_known_by_its_first_id() {
         let mut headers = HeaderMap::new();
         assert_eq!(message_id(&headers), None);
-        headers.insert(NATS_MESSAGE_ID, "letter 3");
-        assert_eq!(message_id(&headers).unwrap().as_str(), "letter 3");
+        headers.insert(NATS_MESSAGE_ID, id_of_copy("letter", 3, 7).as_str());
+        assert_eq!(message_id(&headers), None);
+        headers.insert(NATS_MESSAGE_ID, "m-0");
+        assert_eq!(message_id(&headers).unwrap().as_str(), "m-0");
         headers.insert(MESSAGE_ID_HEADER, "m-1");
         assert_eq!(message_id(&headers).unwrap().as_str(), "m-1");
     }
@@ -296,7 +317,7 @@ mod tests {
     fn what_is_no_document_says_why() {
         let ours = Some(RECORD_VERSION);
         let large = format!(r#"{{"text": "{}"}}"#, "x".repeat(150));
-        let cases: [(Option<&str>, &[u8], &str); 7] = [
+        let cases: [(Option<&str>, &[u8], &str); 9] = [
             (None, b"rubbish", "the message is no document: line 1"),
             (None, b"\xff", "the message is no document: invalid utf-8"),
             (None, br#"{"text": "  "}"#, "the message is no document: it holds no text"),
@@ -306,6 +327,16 @@ mod tests {
                 ours,
                 br#"{"id":"","source":{"name":"n"},"text":"x"}"#,
                 "the message is no document: its id has 0 bytes",
+            ),
+            (
+                ours,
+                br#"{"id":"a\nb","source":{"name":"n"},"text":"x"}"#,
+                "the message is no document: its id holds control characters",
+            ),
+            (
+                ours,
+                br#"{"id":"a ","source":{"name":"n"},"text":"x"}"#,
+                "the message is no document: its id holds control characters, or blanks",
             ),
             (Some("2"), b"{}", "the message is a record of version \"2\""),
         ];

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::object_store::ObjectStore;
 use async_nats::jetstream::{self, Context, stream};
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, HeaderMap, HeaderValue};
 use async_trait::async_trait;
 use standpoint_connectors::jsonl::Maker;
 use standpoint_document::Document;
@@ -14,7 +14,7 @@ use standpoint_engine::{Sink, SinkError};
 use crate::connect::{Address, ConnectError};
 use crate::queue::{self, Queue, QueueError, most_bytes, prefix};
 use crate::record::{RESULT_HEADER, RESULT_VERSION};
-use crate::settings::{NatsSettings, NatsSinkSettings, Publish, SettingsError};
+use crate::settings::{NatsSettings, NatsSinkSettings, Ordering, Publish, SettingsError};
 
 /// Publishes documents, or what was found in them.
 ///
@@ -27,6 +27,8 @@ pub struct NatsSink {
     /// `None` before the first write, and after the streams could not be had.
     open: Option<Open>,
     client: Option<Client>,
+    /// Whether results are to stand in their stream in the order in which they come here.
+    keeps_order: bool,
 }
 
 /// What to publish where.
@@ -62,6 +64,8 @@ impl std::fmt::Debug for Open {
 impl NatsSink {
     /// Takes the settings of a sink; no connection is made yet.
     ///
+    /// - `keeps_order`: whether results are to stand in their stream in the order of `write`.
+    ///
     /// # Errors
     ///
     /// [`SettingsError`] when they cannot work.
@@ -69,6 +73,7 @@ impl NatsSink {
         settings: &NatsSinkSettings,
         maker: Maker,
         instance: &str,
+        keeps_order: bool,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         let work = match (settings.publish, &settings.stream) {
@@ -82,7 +87,7 @@ impl NatsSink {
             name: format!("standpoint {instance} sink"),
             is_worker: false,
         };
-        Ok(Self { address, work, open: None, client: None })
+        Ok(Self { address, work, open: None, client: None, keeps_order })
     }
 
     /// A sink that puts documents into the stream of a cluster, which is made if it is not there.
@@ -100,7 +105,7 @@ impl NatsSink {
             is_worker: false,
         };
         let work = Work::Feed { settings: Box::new(settings.clone()) };
-        Ok(Self { address, work, open: None, client: None })
+        Ok(Self { address, work, open: None, client: None, keeps_order: false })
     }
 
     /// Connects and looks for the streams, for whoever does not want to wait for a server that is
@@ -115,6 +120,7 @@ impl NatsSink {
             work: self.work.clone(),
             open: None,
             client: None,
+            keeps_order: self.keeps_order,
         };
         probing.open().await
     }
@@ -146,45 +152,63 @@ impl NatsSink {
         Ok(())
     }
 
+    /// Publishes all and then waits for the answers; where there is an order, one after the other: a
+    /// connection that breaks drops what was to be written and takes what comes later, so that what
+    /// is tried again would stand behind it.
     async fn publish(
         &self,
         documents: &[Arc<Document<'static>>],
     ) -> Result<Vec<Result<(), String>>, PublishError> {
-        let mut acknowledgements = Vec::with_capacity(documents.len());
-        for document in documents {
-            acknowledgements.push(match (&self.open, &self.work) {
-                (Some(Open::Documents(queue)), _) => Ok(queue.publish(document).await?),
-                (Some(Open::Results { context, objects, subject }), Work::Results { maker, .. }) => {
-                    let mut line = Vec::new();
-                    maker.line(document, &mut line);
-                    line.pop();
-                    let most = most_bytes(&context.client());
-                    if line.len() > most && objects.is_none() {
-                        Err(format!(
-                            "its result has {} bytes and the server takes {most}: name the `stream` \
-                             of the results, so that large ones go to its object store",
-                            line.len()
-                        ))
-                    } else {
-                        let mut headers = HeaderMap::new();
-                        headers.insert(RESULT_HEADER, RESULT_VERSION);
-                        let (objects, subject) = (objects.as_ref(), subject.clone());
-                        let id = document.id();
-                        Ok(queue::publish(context, objects, subject, id, headers, line.into())
-                            .await?)
-                    }
-                }
-                _ => Err("the sink is not open".to_owned()),
-            });
-        }
-        let mut answers = Vec::with_capacity(acknowledgements.len());
-        for acknowledgement in acknowledgements {
-            answers.push(match acknowledgement {
-                Ok(sent) => sent.await.map(drop).map(Ok)?,
-                Err(reason) => Err(reason),
-            });
+        let keeps_order = match &self.open {
+            Some(Open::Documents(queue)) => queue.layout.ordering == Ordering::PerSource,
+            _ => self.keeps_order,
+        };
+        let mut answers = Vec::with_capacity(documents.len());
+        let group = if keeps_order { 1 } else { documents.len().max(1) };
+        for group in documents.chunks(group) {
+            let mut sent = Vec::with_capacity(group.len());
+            for document in group {
+                sent.push(self.send(document).await?);
+            }
+            for one in sent {
+                answers.push(match one {
+                    Ok(sent) => sent.await.map(drop).map(Ok)?,
+                    Err(reason) => Err(reason),
+                });
+            }
         }
         Ok(answers)
+    }
+
+    /// Publishes one; inside, why it never will be.
+    async fn send(
+        &self,
+        document: &Document<'static>,
+    ) -> Result<Result<PublishAckFuture, String>, PublishError> {
+        let Ok(id) = document.id().parse::<HeaderValue>() else {
+            return Ok(Err("its id is not one line, as the header `Nats-Msg-Id` is".to_owned()));
+        };
+        match (&self.open, &self.work) {
+            (Some(Open::Documents(queue)), _) => queue.publish(document, id).await.map(Ok),
+            (Some(Open::Results { context, objects, subject }), Work::Results { maker, .. }) => {
+                let mut line = Vec::new();
+                maker.line(document, &mut line);
+                line.pop();
+                let most = most_bytes(&context.client());
+                if line.len() > most && objects.is_none() {
+                    return Ok(Err(format!(
+                        "its result has {} bytes and the server takes {most}: name the `stream` of \
+                         the results, so that large ones go to its object store",
+                        line.len()
+                    )));
+                }
+                let mut headers = HeaderMap::new();
+                headers.insert(RESULT_HEADER, RESULT_VERSION);
+                let (objects, subject) = (objects.as_ref(), subject.clone());
+                queue::publish(context, objects, subject, id, headers, line.into()).await.map(Ok)
+            }
+            _ => Ok(Err("the sink is not open".to_owned())),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use crate::desk::Desk;
 use crate::lane::SHARED;
 use crate::meters;
-use crate::record::{MESSAGE_ID_HEADER, message_id};
+use crate::record::{MESSAGE_ID_HEADER, id_of_copy, message_id};
 use crate::settings::Ordering;
 
 /// How often the stream is looked at.
@@ -181,22 +181,27 @@ impl Memory {
     /// A consumer with messages to deliver, requests for them and nothing under way does nothing:
     /// it is deleted, and whoever reads it makes it anew.
     async fn look_for_stall(&mut self, desk: &Desk, consumer: &Consumer) {
-        let delivered = consumer.delivered.consumer_sequence;
-        let is_idle =
-            consumer.num_pending > 0 && consumer.num_ack_pending == 0 && consumer.num_waiting > 0;
-        if !is_idle {
-            self.stalled = None;
-            return;
-        }
-        if is_enough(&mut self.stalled, delivered, STALLED_AFTER) {
+        if self.has_stalled(consumer) {
             warn!(waiting = consumer.num_pending, "the consumer has stalled; it is made anew");
             let _ = desk.queue.stream.delete_consumer(SHARED).await;
         }
     }
+
+    fn has_stalled(&mut self, consumer: &Consumer) -> bool {
+        let is_idle =
+            consumer.num_pending > 0 && consumer.num_ack_pending == 0 && consumer.num_waiting > 0;
+        if !is_idle {
+            self.stalled = None;
+            return false;
+        }
+        is_enough(&mut self.stalled, consumer.delivered.consumer_sequence, STALLED_AFTER)
+    }
 }
 
-/// Publishes a message once more, as a new one.
+/// Publishes a message once more, as a new one, whose id the server recognises when another worker
+/// does the same.
 async fn put_again(desk: &Desk, message: StreamMessage) -> Result<(), PublishError> {
+    let unique = id_of_copy("again", message.sequence, message.time.unix_timestamp_nanos());
     let mut headers = HeaderMap::new();
     for (name, values) in message.headers.iter() {
         // Under its id the server would take it for a repetition.
@@ -211,5 +216,45 @@ async fn put_again(desk: &Desk, message: StreamMessage) -> Result<(), PublishErr
         headers.insert(MESSAGE_ID_HEADER, id.clone());
     }
     let again = PublishMessage::build().payload(message.payload).headers(headers);
+    let again = again.message_id(unique);
     desk.queue.context.send_publish(message.subject, again).await?.await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn consumer(delivered: u64, waiting: usize, under_way: usize, requests: usize) -> Consumer {
+        let at = |sequence: u64| json!({ "consumer_seq": sequence, "stream_seq": sequence });
+        let told = json!({
+            "stream_name": "DOCS", "name": SHARED, "created": "2024-05-02T10:00:00Z",
+            "config": { "durable_name": SHARED, "deliver_policy": "all", "ack_policy": "explicit",
+                "replay_policy": "instant" },
+            "delivered": at(delivered), "ack_floor": at(delivered), "num_pending": waiting,
+            "num_ack_pending": under_way, "num_redelivered": 0, "num_waiting": requests,
+        });
+        serde_json::from_value(told).unwrap()
+    }
+
+    /// After how many looks a consumer that looks like this counts as stalled, of a hundred.
+    fn looks_until_stalled(mut look: impl FnMut(u64) -> Consumer) -> Option<u64> {
+        let mut memory = Memory::default();
+        (1..=100).find(|number| memory.has_stalled(&look(*number)))
+    }
+
+    #[test]
+    fn a_consumer_that_delivers_nothing_to_whoever_asks_has_stalled() {
+        let patience = Some(u64::from(STALLED_AFTER));
+        assert_eq!(looks_until_stalled(|_| consumer(7, 3, 0, 1)), patience);
+        // It delivers, nothing waits, somebody has them, or nobody asks.
+        assert_eq!(looks_until_stalled(|number| consumer(number, 3, 0, 1)), None);
+        assert_eq!(looks_until_stalled(|_| consumer(7, 0, 0, 1)), None);
+        assert_eq!(looks_until_stalled(|_| consumer(7, 3, 1, 1)), None);
+        assert_eq!(looks_until_stalled(|_| consumer(7, 3, 0, 0)), None);
+        // It did something in between.
+        let busy_once = |number| consumer(7, 3, usize::from(number == 10), 1);
+        assert_eq!(looks_until_stalled(busy_once), Some(10 + u64::from(STALLED_AFTER)));
+    }
 }

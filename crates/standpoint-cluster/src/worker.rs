@@ -14,7 +14,7 @@ use crate::connect::Address;
 use crate::desk::Desk;
 use crate::lane::{Lane, PARTITION_WINDOW};
 use crate::leases::Leases;
-use crate::meters;
+use crate::meters::{self, Trouble};
 use crate::queue::{Queue, QueueError};
 use crate::settings::{NatsSettings, Ordering, SettingsError};
 use crate::source::{ClusterSource, Deliveries};
@@ -115,6 +115,7 @@ impl Plan {
         };
         let mut pause = FIRST_PAUSE;
         let mut failures: u32 = 0;
+        let trouble = Trouble::none();
         let mut client = None;
         loop {
             let opened = async {
@@ -138,7 +139,7 @@ impl Plan {
             };
             match opened {
                 Ok(Ok(queue)) => {
-                    meters::problem(None);
+                    trouble.tell(None);
                     return Some(queue);
                 }
                 Ok(Err(error)) => {
@@ -152,7 +153,7 @@ impl Plan {
                     if failures.is_power_of_two() {
                         warn!(reason, failures, "the cluster cannot be used; trying again");
                     }
-                    meters::problem(Some(reason));
+                    trouble.tell(Some(reason));
                 }
             }
             tokio::select! {

@@ -381,7 +381,12 @@ impl Assembly {
                     .with_context(fail)?
             }
             kind if cluster::SINKS.contains(&kind) => {
-                cluster::sink(kind, settings, self.maker(), &self.file.name).with_context(fail)?
+                let keeps_order = match cluster_settings(&self.file)? {
+                    Some((kind, settings)) => cluster::keeps_order(&kind, settings)?,
+                    None => false,
+                };
+                cluster::sink(kind, settings, self.maker(), &self.file.name, keeps_order)
+                    .with_context(fail)?
             }
             other => return Err(anyhow!("sink type `{other}` has no implementation")),
         };

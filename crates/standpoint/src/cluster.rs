@@ -67,14 +67,20 @@ pub(crate) fn source(
     engine(kind)?.source(settings, limits, instance, until_drained)
 }
 
-/// A sink of a pipeline file.
+/// Whether a worker with these settings keeps an order.
+pub(crate) fn keeps_order(kind: &str, settings: Value) -> Result<bool> {
+    engine(kind)?.keeps_order(settings)
+}
+
+/// A sink of a pipeline file, whose worker may keep an order.
 pub(crate) fn sink(
     kind: &str,
     settings: Value,
     maker: Maker,
     instance: &str,
+    keeps_order: bool,
 ) -> Result<Box<dyn Sink>> {
-    engine(kind)?.sink(settings, maker, instance)
+    engine(kind)?.sink(settings, maker, instance, keeps_order)
 }
 
 /// A sink that feeds the stream, once its server has answered.

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::client::{Teller, is_unknown, onlooker};
 use super::settings::KafkaSettings;
-use crate::meters;
+use crate::meters::{self, Trouble};
 
 /// How long brokers may take for one answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,13 +49,14 @@ impl Lookout {
         let Self { consumer, topic, every } = self;
         let mut was_connected = None;
         let mut is_lacking = false;
+        let trouble = Trouble::none();
         loop {
             let (asking, of) = (Arc::clone(&consumer), topic.clone());
             let asked = spawn_blocking(move || waiting(&asking, &of)).await;
             let is_connected = match asked {
                 Ok(Ok(count)) => {
                     if std::mem::take(&mut is_lacking) {
-                        meters::problem(None);
+                        trouble.tell(None);
                     }
                     meters::change(|reading| reading.pending = count);
                     let _ = pending.send(Some(count));
@@ -66,7 +67,7 @@ impl Lookout {
                     if !std::mem::replace(&mut is_lacking, true) {
                         warn!("{problem}");
                     }
-                    meters::problem(Some(problem));
+                    trouble.tell(Some(problem));
                     true
                 }
                 Ok(Err(error)) => {

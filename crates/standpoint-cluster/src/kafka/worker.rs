@@ -28,7 +28,7 @@ use super::letters::Letters;
 use super::partition::{Held, Mark, Partition, State};
 use super::source::Plan;
 use crate::known::Known;
-use crate::meters;
+use crate::meters::{self, Trouble};
 use crate::source::{LAST_TRIES, READ_AHEAD, becomes_true};
 
 /// How often offsets are committed.
@@ -89,6 +89,7 @@ pub(super) struct Worker {
     not_before: Instant,
     /// When the library last told of a problem that is not known to have passed.
     problem_since: Option<Instant>,
+    trouble: Trouble,
     pending: watch::Receiver<Option<u64>>,
 }
 
@@ -147,6 +148,7 @@ impl Worker {
             said_again: Instant::now(),
             not_before: Instant::now(),
             problem_since: None,
+            trouble: Trouble::none(),
             pending,
             plan,
         })
@@ -383,7 +385,7 @@ impl Worker {
 
     fn problem(&mut self, problem: Option<String>) {
         self.problem_since = problem.is_some().then(Instant::now);
-        meters::problem(problem);
+        self.trouble.tell(problem);
     }
 
     /// Tells the meters what this worker has.

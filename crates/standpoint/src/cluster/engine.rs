@@ -55,8 +55,20 @@ pub(super) trait Engine: Sync {
         until_drained: bool,
     ) -> Result<(Box<dyn Source>, bool)>;
 
+    /// Whether a worker with these settings keeps an order.
+    fn keeps_order(&self, settings: Value) -> Result<bool>;
+
     /// A sink of a pipeline file.
-    fn sink(&self, settings: Value, maker: Maker, instance: &str) -> Result<Box<dyn Sink>>;
+    ///
+    /// - `keeps_order`: whether its worker does, so that what is tried again must not come behind
+    ///   what was to follow it.
+    fn sink(
+        &self,
+        settings: Value,
+        maker: Maker,
+        instance: &str,
+        keeps_order: bool,
+    ) -> Result<Box<dyn Sink>>;
 
     /// A sink that feeds the stream, once its server has answered.
     fn feed(&self, settings: Value) -> Result<Box<dyn Sink>>;

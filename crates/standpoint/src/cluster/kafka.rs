@@ -46,6 +46,8 @@ impl Kind for Kafka {
         settings: &KafkaSinkSettings,
         maker: Maker,
         instance: &str,
+        // Its producer keeps the order, whatever it has to send again.
+        _keeps_order: bool,
     ) -> Result<KafkaSink, SettingsError> {
         KafkaSink::new(settings, maker, instance)
     }

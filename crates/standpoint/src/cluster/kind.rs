@@ -40,6 +40,7 @@ pub(super) trait Kind: Sync {
         settings: &Self::SinkSettings,
         maker: Maker,
         instance: &str,
+        keeps_order: bool,
     ) -> Result<Self::Sink, SettingsError>;
 
     fn feeding(settings: &Self::Settings) -> Result<Self::Sink, SettingsError>;
@@ -84,9 +85,20 @@ impl<K: Kind> Engine for K {
         Ok((Box::new(source), K::keeps_order(&settings)))
     }
 
-    fn sink(&self, settings: Value, maker: Maker, instance: &str) -> Result<Box<dyn Sink>> {
+    fn keeps_order(&self, settings: Value) -> Result<bool> {
+        Ok(K::keeps_order(&serde_json::from_value(settings)?))
+    }
+
+    fn sink(
+        &self,
+        settings: Value,
+        maker: Maker,
+        instance: &str,
+        keeps_order: bool,
+    ) -> Result<Box<dyn Sink>> {
         let settings: K::SinkSettings = serde_json::from_value(settings)?;
-        Ok(Box::new(K::sink(&settings, maker, instance).map_err(|error| usage(&error))?))
+        let sink = K::sink(&settings, maker, instance, keeps_order);
+        Ok(Box::new(sink.map_err(|error| usage(&error))?))
     }
 
     fn feed(&self, settings: Value) -> Result<Box<dyn Sink>> {

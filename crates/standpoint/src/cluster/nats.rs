@@ -46,8 +46,9 @@ impl Kind for Nats {
         settings: &NatsSinkSettings,
         maker: Maker,
         instance: &str,
+        keeps_order: bool,
     ) -> Result<NatsSink, SettingsError> {
-        NatsSink::new(settings, maker, instance)
+        NatsSink::new(settings, maker, instance, keeps_order)
     }
 
     fn feeding(settings: &NatsSettings) -> Result<NatsSink, SettingsError> {
