@@ -27,6 +27,14 @@ fn hostile(dice: &mut Dice) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)
     let deep = |open: &str, count: usize| open.repeat(count).into_bytes();
     let torn = gzip(b"A text that ends in the middle of its compressed bytes.");
     let pairs = "{\"a\":".repeat(200);
+    let nested = |encoding: &str| {
+        let inside = "Content-Type: message/rfc822\n\n".repeat(50_000);
+        format!("Subject: x\nContent-Type: message/rfc822\n{encoding}\n{inside}").into_bytes()
+    };
+    let levels = (0..1000)
+        .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"));
+    let deep_mail = format!("Subject: x\n{}", levels.collect::<String>()).into_bytes();
+    let deep_list = [b"[".to_vec(), deep("{},", 1_100_000)].concat();
     vec![
         ("empty.txt", Vec::new(), Some("it holds no text")),
         ("blank.txt", b" \n\t\r\n ".to_vec(), Some("holds no text")),
@@ -47,6 +55,25 @@ fn hostile(dice: &mut Dice) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)
         ("deep.json", deep("[", 100_000), Some("")),
         ("deep-objects.json", pairs.into_bytes(), Some("")),
         ("deep.html", deep("<ul><li>", 60_000), Some("holds no text")),
+        ("nested.eml", nested(""), Some("it holds no text")),
+        ("nested.eml.gz", gzip(&nested("")), Some("it holds no text")),
+        (
+            "nested-encoded.eml",
+            nested("Content-Transfer-Encoding: quoted-printable\n"),
+            Some("it holds no text"),
+        ),
+        ("nested.mbox", [b"From x\n".to_vec(), nested("")].concat(), Some("it holds no text")),
+        ("deep.eml", deep_mail, Some("the depth of a mail's parts is 32")),
+        ("heads.eml", deep("a:\n", 400_000), Some("length of a mail's head in bytes")),
+        ("deep-array.json", deep("[{\"text\":[", 100_000), Some("")),
+        ("many.json", deep_list, Some("max_records_per_file is 1000000")),
+        ("deep.rss", deep("<rss><item>", 100_000), Some("in the middle of an entry")),
+        ("deep.xml", deep("<feed><entry><content type=\"xhtml\">", 50_000), Some("in the middle")),
+        ("quotes.md", deep("> ", 50_000), None),
+        ("lists.md", deep("- ", 50_000), None),
+        ("brackets.md", deep("![[", 50_000), None),
+        ("stars.md", deep("*_a", 50_000), None),
+        ("open-quotes.csv", deep("text,\"", 100_000), None),
         ("unclosed.html", b"<script>x()".to_vec(), Some("holds no text")),
         ("wrong.json", b"{\"text\": 7}".to_vec(), Some("expected a string")),
         ("no-text.json", b"{\"body\": \"x\"}".to_vec(), Some("missing field `text`")),

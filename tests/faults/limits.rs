@@ -92,6 +92,45 @@ fn a_file_of_a_gigabyte_is_refused_by_its_size_at_once() {
     println!("a file of 1 GB among others: {elapsed:?} for the whole run");
 }
 
+/// The bound that the daemon prints at its start, in MiB.
+fn memory_bound(station: &Station) -> u64 {
+    let log = station.log();
+    let told = log.split("grow beyond ").nth(1).unwrap_or_else(|| panic!("no bound in\n{log}"));
+    told.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn no_file_makes_the_memory_grow_beyond_what_the_daemon_says_at_its_start() {
+    let mut station = fed(3);
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    let bound = memory_bound(&station);
+    let marks = "\"".repeat((16 << 20) - 1);
+    station.feed_file("marks.txt", &marks);
+    // Longer once it is decoded.
+    station.feed_file("latin.txt", vec![0xAB; (16 << 20) - 1]);
+    station.feed_file("many.json", format!("[{}{{}}]", "{},".repeat(5 << 20)));
+    station.feed_file("many.rss", format!("<rss>{}<item>", "<item/>".repeat(2 << 20)));
+    station.feed_file("headers.eml", "a:\n".repeat(5 << 20));
+    for number in 0..8 {
+        station.feed(&format!("marks-{number}.txt"), &format!("{number}{}", &marks[..1 << 17]));
+    }
+    let limit = format!("ulimit -v {}", 2 * bound * 1024);
+    let mut child = limited(&station, &limit, "--once").spawn().unwrap();
+    assert_eq!(station.wait(&mut child), End::Code(3), "{}", station.log());
+    station.check("the bound of the memory");
+    let quarantined = station.quarantined();
+    for (name, reason) in [
+        ("marks.txt", "max_text_bytes is 4194304 and this has 16777215"),
+        ("latin.txt", "max_text_bytes is 4194304"),
+        ("many.json", "max_records_per_file is 1000000"),
+        ("many.rss", "in the middle"),
+        ("headers.eml", "the length of a mail's head"),
+    ] {
+        let told = quarantined.get(name);
+        assert!(told.is_some_and(|told| told.contains(reason)), "{name}: {told:?}");
+    }
+}
+
 /// Runs the daemon in a namespace where `folder` is a tiny file system that is full until it has
 /// complained; `false` where the system gives no namespaces.
 fn on_a_full_disk(station: &Station, folder: &str, options: &str, fill: &str) -> bool {

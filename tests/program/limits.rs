@@ -106,7 +106,12 @@ fn what_is_beyond_a_limit_is_kept_with_the_limit_and_its_value() {
             "deep.record-1.jsonl",
             "max_json_depth is 4 and this has more than 4 (line 1)",
         ),
-        ("parts.eml", parts(2).into_bytes(), "parts.eml", "max_mail_parts is 2 and this has 3"),
+        (
+            "parts.eml",
+            parts(2).into_bytes(),
+            "parts.eml",
+            "max_mail_parts is 2 and this has more than 2",
+        ),
         (
             "names.txt",
             b"France, Spain and Italy spoke.".to_vec(),

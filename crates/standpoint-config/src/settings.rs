@@ -257,6 +257,12 @@ pub struct Limits {
     #[schemars(schema_with = "size_text::schema")]
     pub max_document_bytes: u64,
 
+    /// The size of a document's text once decoded, its title and what else is said of it included. The
+    /// memory that the program takes at most grows with it.
+    #[serde(with = "size_text")]
+    #[schemars(schema_with = "size_text::schema")]
+    pub max_text_bytes: u64,
+
     /// The size of a compressed file once expanded.
     #[serde(with = "size_text")]
     #[schemars(schema_with = "size_text::schema")]
@@ -282,7 +288,8 @@ pub struct Limits {
     /// How many entities one document may have. A stage that finds more fails on it.
     pub max_entities: NonZeroU32,
 
-    /// How much text may be on its way through the pipeline before the sources pause.
+    /// How much memory the documents on their way through the pipeline may take before the sources
+    /// pause. A document is counted for what it may become, and one that is larger goes alone.
     #[serde(with = "size_text")]
     #[schemars(schema_with = "size_text::schema")]
     pub max_bytes_in_flight: u64,
@@ -293,6 +300,7 @@ impl Default for Limits {
         const MIB: u64 = 1 << 20;
         Self {
             max_document_bytes: 16 * MIB,
+            max_text_bytes: 4 * MIB,
             max_expanded_bytes: 256 * MIB,
             max_expanded_ratio: nonzero(200),
             max_records_per_file: nonzero(1_000_000),

@@ -6,6 +6,9 @@
 pub struct ReadLimits {
     /// Bytes of one document that is a whole file, or a mail in a mailbox.
     pub max_document_bytes: u64,
+    /// Bytes of the text of one document once decoded, its title and what else is said of it included:
+    /// what stages make of it is many times as large.
+    pub max_text_bytes: u64,
     /// Bytes of one line of JSONL, or of one row of a table.
     pub max_line_bytes: u64,
     /// Bytes that a compressed file may become.
@@ -24,6 +27,7 @@ impl Default for ReadLimits {
     fn default() -> Self {
         Self {
             max_document_bytes: 16 << 20,
+            max_text_bytes: 4 << 20,
             max_line_bytes: 16 << 20,
             max_expanded_bytes: 256 << 20,
             max_expanded_ratio: 200,

@@ -1,7 +1,8 @@
 //! From a file to documents: opens the format, keeps the limits, names what it refuses.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -132,7 +133,7 @@ fn records(
         }
         Some(next.and_then(|Raw { content, bytes }| {
             let id = ids.next(content.id.as_deref(), &bytes);
-            document(id, content, &origin)
+            short_document(id, content, &origin, &limits)
         }))
     }))
 }
@@ -169,11 +170,11 @@ fn whole_in(
         });
     }
     if format == Format::Json {
-        return json_file(&decode(bytes)?, origin, limits);
+        return json_file(decode(bytes)?, origin, limits);
     }
     if format == Format::Feed {
-        let entries = feed::read(&decode(bytes)?)?;
-        return Ok(records(entries.into_iter().map(Ok), origin, limits));
+        let entries = feed::read(decode(bytes)?, limits.max_records_per_file)?;
+        return Ok(records(entries, origin, limits));
     }
     let id = identity::of_file(&origin.source, &origin.path, &bytes);
     let content = match format {
@@ -183,7 +184,7 @@ fn whole_in(
         Format::Html => html::read(&decode(bytes)?),
         _ => text::read(decode(bytes)?),
     };
-    let document = document(id, content, origin)?;
+    let document = short_document(id, content, origin, limits)?;
     Ok(Box::new(std::iter::once(Ok(document))))
 }
 
@@ -193,17 +194,14 @@ fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<String, ReadError> {
     Ok(decoded.text)
 }
 
-fn json_file(text: &str, origin: &Origin, limits: &ReadLimits) -> Result<Documents, ReadError> {
-    let records = json::read_file(text, limits.max_json_depth)?;
-    if records.len() as u64 > limits.max_records_per_file {
-        return Err(too_many_records(limits, records.len() as u64));
-    }
+fn json_file(text: String, origin: &Origin, limits: &ReadLimits) -> Result<Documents, ReadError> {
+    let records = json::read_file(text, limits)?;
     let mut ids = RecordIds::new(&origin.source, &origin.path);
-    let origin = origin.clone();
-    Ok(Box::new(records.into_iter().map(move |(record, raw)| {
+    let (origin, limits) = (origin.clone(), limits.clone());
+    Ok(Box::new(records.map(move |(record, raw)| {
         let content = record?;
         let id = ids.next(content.id.as_deref(), raw.as_bytes());
-        document(id, content, &origin)
+        short_document(id, content, &origin, &limits)
     })))
 }
 
@@ -225,6 +223,24 @@ pub fn outlet<'d>(document: &'d Document<'_>) -> Option<&'d str> {
 pub fn lend_outlet(document: &mut Document<'_>, outlet: &str) {
     let outlet: String = outlet.trim().chars().take(MOST_OF_OUTLET).collect();
     document.lend_attribute(OUTLET, outlet.into());
+}
+
+/// A document of what a record holds, if that is not too long.
+fn short_document(
+    id: String,
+    content: Content,
+    origin: &Origin,
+    limits: &ReadLimits,
+) -> Result<Document<'static>, ReadError> {
+    let Content { id: given, title, author, published, language, outlet, text } = &content;
+    let fields = [given, title, author, published, language, outlet];
+    let fields: usize = fields.into_iter().flatten().map(String::len).sum();
+    let (found, allowed) = ((text.len() + fields) as u64, limits.max_text_bytes);
+    if found > allowed {
+        let limit = "max_text_bytes";
+        return Err(ReadError::Limit { limit, allowed, found, at_least: false, line: None });
+    }
+    document(id, content, origin)
 }
 
 /// A document of what a record holds.
@@ -349,7 +365,7 @@ impl JsonLines {
         let text = decode(line)?;
         let content = json::read_record(text.trim(), self.line, self.limits.max_json_depth)?;
         let id = self.ids.next(content.id.as_deref(), line.trim_ascii());
-        document(id, content, &self.origin)
+        short_document(id, content, &self.origin, &self.limits)
     }
 }
 
@@ -449,12 +465,29 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// How frames begin that hold nothing of the file: what packs in parallel writes them, for one
+/// (RFC 8878, 3.1.2).
+const SKIPPED_FRAMES: RangeInclusive<u32> = 0x184D_2A50..=0x184D_2A5F;
+
+/// Passes over such a frame from its length on.
+fn skip_frame(rest: &mut impl Read) -> io::Result<()> {
+    let mut length = [0; 4];
+    rest.read_exact(&mut length)?;
+    let length = u64::from(u32::from_le_bytes(length));
+    if io::copy(&mut rest.take(length), &mut io::sink())? < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
+}
+
+type Frame<R> = StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>;
+
 /// The frames of a zstd file, one after another.
 pub(crate) enum Frames<R: BufRead> {
     /// Before the first frame, or behind one.
     Between(R),
-    /// In the middle of one.
-    Within(Box<StreamingDecoder<R, FrameDecoder>>),
+    /// In the middle of one, whose first four bytes were looked at.
+    Within(Box<Frame<R>>),
     /// At the end, or after an error.
     Ended,
 }
@@ -469,10 +502,19 @@ impl<R: BufRead> Read for Frames<R> {
             match std::mem::replace(self, Self::Ended) {
                 Self::Ended => return Ok(0),
                 Self::Between(mut rest) => {
-                    if !rest.fill_buf()?.is_empty() {
-                        let frame = StreamingDecoder::new(rest).map_err(io::Error::other)?;
-                        *self = Self::Within(Box::new(frame));
+                    if rest.fill_buf()?.is_empty() {
+                        continue;
                     }
+                    let mut magic = [0; 4];
+                    rest.read_exact(&mut magic)?;
+                    *self = if SKIPPED_FRAMES.contains(&u32::from_le_bytes(magic)) {
+                        skip_frame(&mut rest)?;
+                        Self::Between(rest)
+                    } else {
+                        let rest = Cursor::new(magic).chain(rest);
+                        let frame = StreamingDecoder::new(rest).map_err(io::Error::other)?;
+                        Self::Within(Box::new(frame))
+                    };
                 }
                 Self::Within(mut frame) => {
                     let count = frame.read(buffer)?;
@@ -480,7 +522,7 @@ impl<R: BufRead> Read for Frames<R> {
                         *self = Self::Within(frame);
                         return Ok(count);
                     }
-                    *self = Self::Between(frame.into_inner());
+                    *self = Self::Between(frame.into_inner().into_inner().1);
                 }
             }
         }

@@ -44,7 +44,7 @@ pub(crate) fn separate(
         Format::Jsonl => lines(plain, limits, wanted, each),
         Format::Csv => csv::separate(plain, limits, wanted, each),
         Format::Mbox => mail::separate(plain, limits, wanted, each),
-        Format::Json => json::separate(&text(plain, limits)?, limits, wanted, each),
+        Format::Json => json::separate(text(plain, limits)?, limits, wanted, each),
         Format::Feed => feed::separate(&text(plain, limits)?, wanted, each),
         Format::Text | Format::Markdown | Format::Html | Format::Mail => Ok(()),
     }

@@ -417,7 +417,8 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// About how much memory the document holds, in bytes: text and layers, for back-pressure.
+    /// About how much memory the document holds, in bytes: text, metadata and layers, for
+    /// back-pressure.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let size = |layer: &Layer<'_>| {
@@ -425,7 +426,7 @@ impl<'a> Document<'a> {
             layer.annotations.len() * size_of::<Annotation>() + numbers * size_of::<f32>()
         };
         let layers: usize = self.layers.iter().map(|(_, layer)| size(layer)).sum();
-        size_of::<Self>() + self.text.len() + layers
+        size_of::<Self>() + self.text.len() + self.metadata().size_bytes() + layers
     }
 }
 

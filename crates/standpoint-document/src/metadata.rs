@@ -22,6 +22,15 @@ pub struct Metadata {
     pub language: Option<String>,
 }
 
+impl Metadata {
+    /// How long its texts are together.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let Self { source, title, author, published, language } = self;
+        let texts = [&source.path, &source.id, title, author, published, language];
+        source.name.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}
+
 /// Where a document was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRef {

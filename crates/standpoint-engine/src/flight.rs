@@ -32,6 +32,7 @@ pub(crate) struct Flights {
     documents: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     budget_bytes: usize,
+    growth: usize,
 }
 
 impl Flights {
@@ -48,16 +49,17 @@ impl Flights {
             documents: Arc::new(Semaphore::new(documents)),
             bytes: Arc::new(Semaphore::new(budget_bytes)),
             budget_bytes,
+            growth: limits.growth.get(),
         }
     }
 
-    /// Waits until there is room for a document of this size: this is where back-pressure reaches
+    /// Waits until there is room for what a document of this size may become: this is where back-pressure reaches
     /// the sources. One that is larger than the whole budget waits until it is alone.
     ///
     /// Cancel safe. `None` never comes: nobody closes the semaphores.
     pub(crate) async fn admit(&self, size_bytes: usize) -> Option<Charge> {
         let document = Arc::clone(&self.documents).acquire_owned().await.ok()?;
-        let bytes = size_bytes.min(self.budget_bytes);
+        let bytes = size_bytes.saturating_mul(self.growth).min(self.budget_bytes);
         self.bytes.acquire_many(bytes as u32).await.ok()?.forget();
         Some(Charge { _document: document, semaphore: Arc::clone(&self.bytes), bytes })
     }

@@ -204,8 +204,11 @@ pub struct Limits {
     pub documents_in_flight: NonZeroUsize,
     /// The most memory, in bytes, of documents that are read and not settled; at most 4 GiB. One
     /// that is larger than this passes alone. Layers that stages write are counted when a document
-    /// reaches the sinks.
+    /// reaches the sinks, as far as `growth` did not foresee them.
     pub bytes_in_flight: NonZeroUsize,
+    /// How many times its size a document is counted for when it comes in: what stages and sinks make
+    /// of a text is larger than the text, and there before anybody can count it.
+    pub growth: NonZeroUsize,
     /// How long a requested drain may take before what is left goes back to its source.
     pub shutdown_timeout: Duration,
     /// How many blocked calls of one stage make the pipeline unhealthy.
@@ -216,13 +219,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// One worker for each core, 256 documents, 256 MiB, 30 s, 3 blocked calls, 16 blocked
+    /// One worker for each core, 256 documents, 256 MiB, no growth, 30 s, 3 blocked calls, 16 blocked
     /// workers.
     fn default() -> Self {
         Self {
             compute: Compute::default(),
             documents_in_flight: nonzero(256),
             bytes_in_flight: nonzero(256 << 20),
+            growth: NonZeroUsize::MIN,
             shutdown_timeout: Duration::from_secs(30),
             stuck_calls: NonZeroU32::MIN.saturating_add(2),
             stuck_workers: nonzero(16),

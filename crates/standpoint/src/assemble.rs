@@ -39,7 +39,7 @@ use crate::exit;
 use crate::kinds::{catalogue, check_conditions, check_plugins};
 use crate::objects;
 use crate::pipeline_file::{
-    cluster_mistakes, cluster_settings, inboxes_of, ledger_of, object_mistakes, overrides,
+    GROWTH, cluster_mistakes, cluster_settings, inboxes_of, ledger_of, object_mistakes, overrides,
     read_limits, sink_settings, source_settings,
 };
 use crate::plugins::{Installed, Plugin, Wanted};
@@ -568,6 +568,7 @@ impl Assembly {
         let usual = Limits::default();
         Limits {
             bytes_in_flight: std::num::NonZeroUsize::new(bytes).unwrap_or(usual.bytes_in_flight),
+            growth: GROWTH,
             shutdown_timeout: self.file.shutdown_timeout,
             ..usual
         }

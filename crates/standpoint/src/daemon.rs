@@ -14,6 +14,7 @@ use crate::cli::PipelineChoice;
 use crate::dashboard::Dashboard;
 use crate::notify::Notifier;
 use crate::orders::Orders;
+use crate::pipeline_file::memory_bound;
 use crate::reload::{Configuration, Reloader};
 use crate::server::{Answering, Server};
 use crate::status::View;
@@ -53,6 +54,8 @@ impl Life {
     /// When the runtime cannot watch a listener or a signal.
     pub(crate) fn begin(self, engine: &Engine) -> Result<Living> {
         let Self { server, dashboard, assembly, choice, opening, watch_config } = self;
+        let mib = memory_bound(&assembly.file).div_ceil(1 << 20);
+        info!("no document makes the memory grow beyond {mib} MiB");
         let configuration = Arc::new(Configuration::new(assembly.maker().pipeline));
         let view = View::new(
             Arc::clone(&configuration),

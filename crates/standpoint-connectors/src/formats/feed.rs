@@ -15,13 +15,25 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use super::{Content, Each, Raw, html};
 use crate::refusal::ReadError;
 
-/// The entries of a feed, in their order.
+/// The entries of a feed, in their order and no more than one above `most`: each is read when it is
+/// asked for, so that a feed takes the room of where its entries stand, and of one of them.
 ///
 /// # Errors
 ///
 /// [`ReadError::Feed`] when it is none, or broken off.
-pub(crate) fn read(text: &str) -> Result<Vec<Raw>, ReadError> {
-    Ok(parse(text)?.entries)
+pub(crate) fn read(
+    text: String,
+    most: u64,
+) -> Result<impl Iterator<Item = Result<Raw, ReadError>> + use<>, ReadError> {
+    let Feed { mut spans, language, .. } = parse(&text)?;
+    spans.truncate(usize::try_from(most.saturating_add(1)).unwrap_or(usize::MAX));
+    Ok(spans.into_iter().map(move |span| {
+        let entry = text.get(span).unwrap_or_default();
+        let inside =
+            Feed { text: entry, has_root: true, language: language.clone(), ..Feed::default() };
+        let content = parse_into(inside)?.content.unwrap_or_default();
+        Ok(Raw { content, bytes: entry.as_bytes().to_vec() })
+    }))
 }
 
 /// Gives the entries of a feed whose numbers are `wanted`, each as the feed without the others.
@@ -54,13 +66,17 @@ pub(crate) fn join(feeds: &[String]) -> io::Result<String> {
 }
 
 fn parse(text: &str) -> Result<Feed<'_>, ReadError> {
-    let mut reader = Reader::from_str(text);
+    parse_into(Feed { text, ..Feed::default() })
+}
+
+/// Reads on in the text of `feed`.
+fn parse_into(mut feed: Feed<'_>) -> Result<Feed<'_>, ReadError> {
+    let mut reader = Reader::from_str(feed.text);
     let config = reader.config_mut();
     // Feeds are written by many hands: a lone `&` or a crossed end is no reason to lose entries.
     config.allow_dangling_amp = true;
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
-    let mut feed = Feed { text, ..Feed::default() };
     loop {
         let before = position(&reader);
         let event = reader.read_event().map_err(|error| ReadError::Feed {
@@ -117,7 +133,8 @@ struct Feed<'t> {
     entry: Option<Entry>,
     /// The element whose text is wanted.
     field: Option<Field>,
-    entries: Vec<Raw>,
+    /// The entry that was read last.
+    content: Option<Content>,
     /// Where each entry stands in the text.
     spans: Vec<Range<usize>>,
 }
@@ -244,11 +261,8 @@ impl<'t> Feed<'t> {
         if self.entry.as_ref().is_some_and(|entry| entry.depth >= self.depth)
             && let Some(entry) = self.entry.take()
         {
-            let span = entry.start..after;
-            let bytes = self.text.get(span.clone()).unwrap_or_default();
-            let content = entry.into_content(self.language.clone());
-            self.entries.push(Raw { content, bytes: bytes.as_bytes().to_vec() });
-            self.spans.push(span);
+            self.spans.push(entry.start..after);
+            self.content = Some(entry.into_content(self.language.clone()));
         }
         self.depth = self.depth.saturating_sub(1);
     }
@@ -332,9 +346,13 @@ mod tests {
 
     use super::*;
 
+    fn all(text: &str) -> Result<Vec<Raw>, ReadError> {
+        read(text.to_owned(), 1_000_000)?.collect()
+    }
+
     /// One line for each entry: id, date, author, language, title, text.
     fn told(text: &str) -> String {
-        let entries = read(text).unwrap().into_iter().map(|Raw { content, bytes }| {
+        let entries = all(text).unwrap().into_iter().map(|Raw { content, bytes }| {
             assert!(text.as_bytes().windows(bytes.len()).any(|window| window == bytes));
             let part = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
             let Content { id, title, author, published, language, text, .. } = content;
@@ -383,10 +401,13 @@ mod tests {
             ("<rss><channel><item <", "byte"),
             ("just text", "it holds no element"),
         ] {
-            let error = read(text).map(|_| ()).unwrap_err().to_string();
+            let error = all(text).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(expected), "{text:?}: {error}");
         }
-        assert!(read("<rss/>").unwrap().is_empty());
+        assert!(all("<rss/>").unwrap().is_empty());
+        let four = format!("<rss>{}</rss>", "<item/>".repeat(4));
+        let found = read(four, 2).unwrap().count();
+        assert_eq!(found, 3, "one above the most, so that it is told");
     }
 
     #[test]
@@ -402,7 +423,7 @@ mod tests {
         ] {
             let text = format!("<rss><channel><item><title>{inner}</title></item></channel></rss>");
             // Refused or read: what matters is that it ends.
-            let _ = read(&text);
+            let _ = all(&text);
         }
         assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     }

@@ -1,10 +1,12 @@
 //! JSON documents: an object with `text`, an array of such objects, or one object on each line.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
+use std::ops::Range;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Content, Each};
@@ -91,27 +93,77 @@ pub fn read_record(json: &str, line: u64, max_depth: u32) -> Result<Content, Rea
 /// One record of a file with its JSON, which its id is made of.
 pub type RawRecord = (Result<Content, ReadError>, String);
 
-/// Reads a file that holds one record or an array of them.
+/// Reads a file that holds one record or an array of them: each record is read when it is asked for,
+/// so that a file takes the room of where its records stand, and of one of them.
 ///
 /// # Errors
 ///
-/// [`ReadError::Json`] when the file is neither.
-pub fn read_file(json: &str, max_depth: u32) -> Result<Vec<RawRecord>, ReadError> {
-    let json = json.trim();
+/// [`ReadError::Json`] when the file is neither; [`ReadError::Limit`] for more records than there
+/// may be.
+pub fn read_file(
+    json: String,
+    limits: &ReadLimits,
+) -> Result<impl Iterator<Item = RawRecord> + use<>, ReadError> {
+    let max_depth = limits.max_json_depth;
+    let spans = spans_of(&json, limits.max_records_per_file)?;
+    let is_array = spans.is_some();
+    let whole = 0..json.len();
+    let spans = spans.unwrap_or_else(|| vec![whole]);
+    Ok(spans.into_iter().enumerate().map(move |(index, span)| {
+        let raw = json[span].trim();
+        let record = read_record(raw, 1, max_depth);
+        let record = record.map_err(|error| if is_array { in_array(error, index) } else { error });
+        (record, raw.to_owned())
+    }))
+}
+
+/// Where the records of an array stand in its file; `None` where the file is no array of objects.
+fn spans_of(json: &str, most: u64) -> Result<Option<Vec<Range<usize>>>, ReadError> {
+    let array = json.trim_start();
     let is_array_of_objects =
-        json.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']));
+        array.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']));
     if !is_array_of_objects {
-        return Ok(vec![(read_record(json, 1, max_depth), json.to_owned())]);
+        return Ok(None);
     }
-    let records: Vec<Box<RawValue>> = serde_json::from_str(json).map_err(|error| at(1, &error))?;
-    Ok(records
-        .into_iter()
-        .enumerate()
-        .map(|(index, raw)| {
-            let record = read_record(raw.get(), 1, max_depth);
-            (record.map_err(|error| in_array(error, index)), raw.get().to_owned())
-        })
-        .collect())
+    let mut spans = Spans { json, most, is_over: false, found: Vec::new() };
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let read = parser.deserialize_seq(&mut spans).and_then(|()| parser.end());
+    match read {
+        _ if spans.is_over => {
+            let limit = "max_records_per_file";
+            Err(ReadError::Limit { limit, allowed: most, found: most, at_least: true, line: None })
+        }
+        Ok(()) => Ok(Some(spans.found)),
+        Err(error) => Err(at(1, &error)),
+    }
+}
+
+/// Notes where each value of an array stands, up to as many as there may be.
+struct Spans<'j> {
+    json: &'j str,
+    most: u64,
+    is_over: bool,
+    found: Vec<Range<usize>>,
+}
+
+impl<'j> Visitor<'j> for &mut Spans<'j> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'j>>(self, mut array: A) -> Result<(), A::Error> {
+        while let Some(raw) = array.next_element::<&'j RawValue>()? {
+            if self.found.len() as u64 >= self.most {
+                self.is_over = true;
+                return Err(serde::de::Error::custom("too many records"));
+            }
+            let start = raw.get().as_ptr().addr() - self.json.as_ptr().addr();
+            self.found.push(start..start + raw.get().len());
+        }
+        Ok(())
+    }
 }
 
 /// Gives the records of a file whose numbers are `wanted`.
@@ -120,13 +172,13 @@ pub fn read_file(json: &str, max_depth: u32) -> Result<Vec<RawRecord>, ReadError
 ///
 /// When the file cannot be read; what `each` says.
 pub(crate) fn separate(
-    json: &str,
+    json: String,
     limits: &ReadLimits,
     wanted: &BTreeSet<u64>,
     each: &mut Each<'_>,
 ) -> io::Result<()> {
-    let records = read_file(json, limits.max_json_depth).map_err(io::Error::other)?;
-    for (number, (_, raw)) in (0..).zip(&records).filter(|(number, _)| wanted.contains(number)) {
+    let records = read_file(json, limits).map_err(io::Error::other)?;
+    for (number, (_, raw)) in (0..).zip(records).filter(|(number, _)| wanted.contains(number)) {
         each(number, &mut raw.as_bytes())?;
     }
     Ok(())
@@ -253,11 +305,11 @@ mod tests {
 
     #[test]
     fn an_array_gives_each_record_its_own_fate() {
-        let records = read_file(r#" [{"text": "a"}, {"txt": "b"}, {"text": "c"}] "#, 64).unwrap();
+        let array = r#" [{"text": "a"}, {"txt": "b"}, {"text": "c"}] "#;
+        let records = read_file(array.into(), &ReadLimits::default()).unwrap();
         let told: Vec<String> = records
-            .iter()
             .map(|(record, _)| match record {
-                Ok(content) => content.text.clone(),
+                Ok(content) => content.text,
                 Err(error) => error.to_string(),
             })
             .collect();
@@ -269,6 +321,22 @@ mod tests {
                 "c"
             ]
         );
+    }
+
+    #[test]
+    fn an_array_is_counted_while_it_is_read() {
+        let limits = ReadLimits { max_records_per_file: 3, ..ReadLimits::default() };
+        let refusal = |json: &str| read_file(json.into(), &limits).err().unwrap().to_string();
+        // What stands behind the limit is not looked at.
+        assert_eq!(
+            refusal("[{},{},{},{} and no JSON"),
+            "max_records_per_file is 3 and this has more than 3"
+        );
+        assert_eq!(refusal("\n[{},{},\n"), "line 3, column 0: EOF while parsing a value");
+        assert_eq!(refusal("[{}] x"), "line 1, column 6: trailing characters");
+        assert_eq!(read_file("[{},{},{}]".into(), &limits).unwrap().count(), 3);
+        let deep = format!("[{{\"a\":{}", "[".repeat(1 << 20));
+        assert_eq!(refusal(&deep), "line 1, column 1048582: EOF while parsing a list");
     }
 
     #[test]

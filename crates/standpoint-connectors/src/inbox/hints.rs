@@ -23,6 +23,10 @@ use super::claims::OWN_FOLDER;
 /// How many reports are kept; after more, the folder is looked through.
 const MOST_REPORTS: usize = 1024;
 
+/// How many folders are listened to, the inbox among them, for each takes memory here and in the system. The
+/// others are only looked through, which finds all that is in them.
+const MOST_FOLDERS: usize = 4096;
+
 /// Each claim is reported, and to hear of many one by one costs as much as to make them. So after
 /// reports of claims alone the next ones gather for so long.
 const GATHER: Duration = Duration::from_millis(2);
@@ -290,11 +294,14 @@ impl Watcher {
 
     /// Has the system report of a folder, if it does not yet.
     fn add(&mut self, folder: &Path) {
+        if self.folders.len() >= MOST_FOLDERS {
+            return;
+        }
         let flags = REPORTED | WatchFlags::DONT_FOLLOW;
         match inotify::add_watch(&*self.reports, folder, flags) {
             Ok(number) => drop(self.folders.insert(number, folder.to_owned())),
             Err(error) => {
-                if self.refused.insert(folder.to_owned()) {
+                if self.refused.len() < MOST_FOLDERS && self.refused.insert(folder.to_owned()) {
                     let folder = folder.display();
                     warn!(%folder, error = %error, "not watched, only looked through");
                 }
@@ -398,5 +405,17 @@ mod tests {
         fs::write(below.join("three.txt"), "news").unwrap();
         let file = below.join("three.txt");
         assert!(heard(&hints, |taken| taken.complete.contains(&file)), "three.txt");
+    }
+
+    #[test]
+    fn no_more_folders_are_listened_to_than_there_is_room_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let hints = Hints::watch(folder.path(), Watch::Inotify);
+        for number in 0..=MOST_FOLDERS {
+            let below = folder.path().join(number.to_string());
+            fs::create_dir(&below).unwrap();
+            hints.watch_below(&below);
+        }
+        assert_eq!(hints.heard.watcher().as_ref().unwrap().folders.len(), MOST_FOLDERS);
     }
 }

@@ -33,6 +33,10 @@ const MOST_SETTLING: usize = 1 << 14;
 /// How deep folders may nest below the inbox: each level keeps one of them open.
 pub(super) const MOST_DEEP: usize = 32;
 
+/// How many times as long as a walk takes the next one waits at least, where nothing is heard or settles:
+/// an inbox of a hundred thousand folders must not keep a core busy.
+const REST: u32 = 20;
+
 /// How long a file that its writer has open may stay unchanged before it is taken all the same:
 /// the report of its closing may have been lost.
 const WRITER_FORGOTTEN: Duration = Duration::from_mins(1);
@@ -56,6 +60,8 @@ pub(super) struct Scanner {
     reported: HashSet<PathBuf>,
     walk: Option<Walk>,
     last_walk: Option<Instant>,
+    /// How long the last walk took that came to its end, without what was done with its files.
+    walked_for: Duration,
     /// Which folder the inbox is; `None` while it cannot be looked into.
     identity: Option<(u64, u64)>,
     /// Whom the program runs as.
@@ -70,6 +76,7 @@ struct Walk {
     seen: HashMap<PathBuf, Seen>,
     /// How long until the next of those that settle may be complete.
     shortest: Option<Duration>,
+    took: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,6 +122,7 @@ impl Scanner {
             reported: HashSet::new(),
             walk: None,
             last_walk: None,
+            walked_for: Duration::ZERO,
             identity: identity_of(&settings.path).ok(),
             user: rustix::process::geteuid().as_raw(),
         })
@@ -154,7 +162,8 @@ impl Scanner {
                 ready.insert(relative.to_owned());
             }
         }
-        let is_due = self.last_walk.is_none_or(|last| last.elapsed() >= self.every)
+        let rest = self.every.max(self.walked_for * REST);
+        let is_due = self.last_walk.is_none_or(|last| last.elapsed() >= rest)
             || heard.rescan
             || has_folder
             || !self.settling.is_empty();
@@ -193,7 +202,8 @@ impl Scanner {
         }
         let entries = self.claims.inbox().entries(Path::new(""))?;
         let folders = vec![(PathBuf::new(), entries)];
-        self.walk = Some(Walk { folders, seen: HashMap::new(), shortest: None });
+        self.walk =
+            Some(Walk { folders, seen: HashMap::new(), shortest: None, took: Duration::ZERO });
         Ok(())
     }
 
@@ -205,10 +215,12 @@ impl Scanner {
         found: &mut Found,
     ) -> io::Result<()> {
         let Some(mut walk) = self.walk.take() else { return Ok(()) };
+        let begun = Instant::now();
         while let Some((below, entries)) = walk.folders.last_mut() {
             if ready.len() >= MOST_AT_ONCE {
                 found.has_more = true;
                 found.settling = walk.shortest;
+                walk.took += begun.elapsed();
                 self.walk = Some(walk);
                 return Ok(());
             }
@@ -241,6 +253,7 @@ impl Scanner {
             }
         }
         found.settling = walk.shortest;
+        self.walked_for = walk.took + begun.elapsed();
         self.settling = walk.seen;
         Ok(())
     }

@@ -444,8 +444,7 @@ impl Worker {
     }
 
     fn send(&mut self, file: &Pending, delivery: Delivery) -> Result<(), Closed> {
-        self.outgoing_bytes +=
-            delivery.content.as_ref().map_or(0, |document| document.text().len());
+        self.outgoing_bytes += delivery.content.as_ref().map_or(0, Document::size_bytes);
         self.outgoing.push((delivery, file.clone()));
         if self.outgoing.len() < TOGETHER && self.outgoing_bytes < TOGETHER_BYTES {
             return Ok(());

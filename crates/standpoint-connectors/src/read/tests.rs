@@ -164,8 +164,71 @@ fn mails_are_read_alone_and_from_a_mailbox() {
     error: max_document_bytes is 200 and this has 382
     Some("Two"): "Last.\n"
     "#);
+    let two_of_one = "Subject: Two\nContent-Type: multipart/mixed; boundary=out\n\nFor old readers.\n--out\n\
+         Content-Type: multipart/alternative; boundary=\"in\"\n\n--in\nContent-Type: text/html\n\n\
+         <p>Page.</p>\r\n--in\nContent-Type: text/plain; charset=iso-8859-1\n\
+         Content-Transfer-Encoding: quoted-printable\n\nCaf=E9.\r\n--in--\n--out\n\
+         Content-Type: text/plain; name=a.txt\n\nAttached.\n--out\n\nBelow.\n--out--\n";
+    let read_whole = |mail: &str| read("a.eml", mail.as_bytes(), &ReadLimits::default());
+    assert_eq!(read_whole(two_of_one), ["Some(\"Two\"): \"Café.\""]);
+    let page_alone = two_of_one.replace("text/plain; charset", "text/calendar; charset");
+    assert_eq!(read_whole(&page_alone), ["Some(\"Two\"): \"Page.\""]);
     let no_mail = read("a.eml", b"\x00\x01", &small());
     assert_eq!(no_mail, ["error: it is no mail: it has neither sender, date nor subject"]);
+}
+
+#[test]
+fn mails_inside_mails_are_not_gone_into() {
+    let limits = ReadLimits { max_mail_parts: 1000, ..ReadLimits::default() };
+    let inside = "Content-Type: message/rfc822\n\n".repeat(50_000);
+    let alone = format!("Subject: x\n{inside}");
+    assert_eq!(read("a.eml", alone.as_bytes(), &limits), ["error: it holds no text"]);
+    let beside = |part: &str| {
+        let head = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n";
+        read("a.eml", format!("{head}{part}\n--b\n\nSaid.\n--b--\n").as_bytes(), &limits)
+    };
+    let encoded = "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n";
+    let digest =
+        "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: y\n\nNot this.\n--d--\n";
+    for part in [&inside, &format!("{encoded}{inside}"), digest] {
+        assert_eq!(beside(part), ["Some(\"x\"): \"Said.\""]);
+    }
+    let deep =
+        (0..40).map(|at| format!("Content-Type: multipart/mixed; boundary=b{at}\n\n--b{at}\n"));
+    assert_eq!(
+        beside(&deep.collect::<String>()),
+        ["error: the depth of a mail's parts is 32 and this has more than 32"]
+    );
+    let many = "--b\n\nx\n".repeat(1001);
+    assert_eq!(beside(&many), ["error: max_mail_parts is 1000 and this has more than 1000"]);
+    let head = format!("{}\n\n", "a:\n".repeat(400_000));
+    assert_eq!(
+        beside(&head),
+        ["error: the length of a mail's head in bytes is 1048576 and this has more than 1048576"]
+    );
+}
+
+#[test]
+fn a_document_is_as_long_as_what_it_says_once_decoded() {
+    let limits = ReadLimits { max_text_bytes: 20, ..ReadLimits::default() };
+    let told = "error: max_text_bytes is 20 and this has ";
+    assert_eq!(read("a.txt", &[b'x'; 20], &limits).len(), 1);
+    assert_eq!(read("a.txt", &[b'x'; 21], &limits), [format!("{told}21")]);
+    // A byte each, and two once they are decoded.
+    assert_eq!(read("a.txt", &[0xE9; 12], &limits), [format!("{told}24")]);
+    let long_title = "{\"title\": \"0123456789012345\", \"text\": \"01234\"}";
+    let short_title = "{\"title\": \"0123456789012345\", \"text\": \"0\"}";
+    let lines = format!("{long_title}\n{short_title}\n");
+    assert_eq!(
+        read("a.jsonl", lines.as_bytes(), &limits),
+        [format!("{told}21"), "Some(\"0123456789012345\"): \"0\"".to_owned()]
+    );
+    let array = format!("[{long_title}]");
+    assert_eq!(read("a.json", array.as_bytes(), &limits), [format!("{told}21")]);
+    assert_eq!(
+        read("a.csv", b"title,text\n0123456789012345,01234\n", &limits),
+        [format!("{told}21")]
+    );
 }
 
 #[test]
@@ -175,6 +238,12 @@ fn zstd_files_are_read_frame_by_frame() {
     };
     let two = [frame(b"Title\n\nBo"), frame(b"dy.")].concat();
     assert_eq!(read("a.txt.zst", &two, &small()), ["Some(\"Title\"): \"Title\\n\\nBody.\""]);
+    let skipped =
+        |length: u8| [&[0x5E, 0x2A, 0x4D, 0x18, length, 0, 0, 0], "hidden".as_bytes()].concat();
+    let between = [skipped(6), two.clone(), skipped(6)].concat();
+    assert_eq!(read("a.txt.zst", &between, &small()), read("a.txt.zst", &two, &small()));
+    let short = [two.clone(), skipped(7)].concat();
+    assert!(read("a.txt.zst", &short, &small())[0].starts_with("error: cannot read it"));
     let cut = &two[..two.len() - 2];
     assert!(read("a.txt.zst", cut, &small())[0].starts_with("error: cannot read it"));
     let bomb = frame(&vec![b'x'; 64 << 20]);

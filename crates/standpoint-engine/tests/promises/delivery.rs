@@ -176,12 +176,14 @@ async fn documents_overtake_each_other_unless_told_not_to() {
 async fn a_slow_sink_bounds_the_bytes_in_flight() {
     let text = "x".repeat(1_000);
     let size = Document::new("0", text.clone()).unwrap().size_bytes();
-    let budget = 5 * size;
+    // Each is counted for what it may become.
+    let budget = 5 * 3 * size;
     let (source, outcomes) = Texts::new(vec![text; 50]);
     let (sink, kept) = Memory::new();
     let sink = Memory { delay: Duration::from_millis(10), ..sink };
     let mut pipeline = pipeline(source, Vec::new(), sink);
     pipeline.limits.bytes_in_flight = NonZeroUsize::new(budget).unwrap();
+    pipeline.limits.growth = NonZeroUsize::new(3).unwrap();
     let engine = Engine::new(pipeline);
     let stats = engine.stats();
     let most = Arc::new(Mutex::new((0, 0)));
