@@ -10,7 +10,7 @@ use std::process::{Command, Stdio, exit};
 
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
-use standpoint_process::protocol::{Failure, Kind, Log, join, read_frame, split, write_frame};
+use standpoint_process::protocol::{Failure, Frames, Kind, Log, join, split, write_frame};
 use standpoint_stage::document::{Annotation, Span};
 use standpoint_stage::{StageError, StageErrorKind};
 use standpoint_wire::{read_document, write_reply};
@@ -28,8 +28,9 @@ fn main() {
         }
         _ => {}
     }
-    let mut input = io::stdin().lock();
-    while let Some((kind, request, payload)) = read_frame(&mut input).unwrap() {
+    let mut input = Frames::new(io::stdin().lock());
+    while let Some((kind, request, payload)) = input.read().unwrap() {
+        let payload = payload.to_vec();
         match kind {
             Kind::Hello => {
                 let hello = json!({
@@ -81,7 +82,7 @@ fn main() {
 fn behave(
     request: u32,
     payload: &[u8],
-    input: &mut impl io::Read,
+    input: &mut Frames<impl io::Read>,
 ) -> Option<Result<Vec<u8>, StageError>> {
     let (mut document, attempt) = read_document(payload).unwrap();
     let text = document.text().to_owned();
@@ -110,7 +111,7 @@ fn behave(
         }
         "wait" => {
             // Until it is cancelled, as a stage that looks for it does.
-            let (kind, of, _) = read_frame(input).unwrap().unwrap();
+            let (kind, of, _) = input.read().unwrap().unwrap();
             assert_eq!((kind, of), (Kind::Cancel, request));
             return Some(Err(StageError::cancelled()));
         }

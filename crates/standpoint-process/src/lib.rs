@@ -4,7 +4,7 @@
 //! be written in any language: it reads frames from standard input and writes frames to standard
 //! output.
 //!
-//! # The protocol, version 1
+//! # The protocol, versions 1 and 2
 //!
 //! A frame is nine bytes and a payload: the payload's length (`u32`, little-endian), a kind (`u8`)
 //! and the number of the request that it belongs to (`u32`, little-endian). Kinds are in
@@ -17,7 +17,8 @@
 //!    the settings. The stage answers with an empty `result`, or with an `error`.
 //! 3. For each `document` the stage answers a `result` or an `error` with the same number; for each
 //!    `batch`, which it gets only if its hello says so, a `batch_result`. Documents and results are
-//!    in the form that was chosen; `standpoint-wire` has both.
+//!    in the form that was chosen, which `standpoint-wire` has: in version 1 packed or JSON, in
+//!    version 2, which has no other difference, binary or JSON.
 //! 4. `log` may come at any time. `cancel` asks that a request be given up; whoever does not look
 //!    for it is ended after a second. `shutdown`, or the end of standard input, ends the stage.
 //!

@@ -7,8 +7,12 @@ use serde_json::Value;
 use standpoint_stage::{StageError, StageErrorKind};
 use standpoint_wire::{Form, StageManifest};
 
-/// The version of the protocol.
-pub const VERSION: u32 = 1;
+/// The version of the protocol: the second has its documents and results in their binary form
+/// instead of packed.
+pub const VERSION: u32 = 2;
+
+/// The lowest version that is still spoken.
+pub const LOWEST_VERSION: u32 = 1;
 
 /// The longest payload that either side reads, in bytes.
 pub const MAX_PAYLOAD_BYTES: u32 = 256 << 20;
@@ -80,6 +84,19 @@ pub struct StageHello {
     pub batch: bool,
     /// What it says of itself.
     pub manifest: StageManifest,
+}
+
+impl StageHello {
+    /// The form that follows from what it says.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        form(self.protocol, self.form)
+    }
+}
+
+/// How documents and results are written in this version, where `form` is chosen.
+pub(crate) fn form(version: u32, form: Form) -> Form {
+    if form == Form::Packed && version >= 2 { Form::Binary } else { form }
 }
 
 /// How a stage is to work.
@@ -156,41 +173,109 @@ pub fn read_header(header: [u8; HEADER_BYTES]) -> Result<(u32, Kind, u32), NoFra
     Ok((length, kind, u32::from_le_bytes([request_0, request_1, request_2, request_3])))
 }
 
-/// The bytes of a frame.
-#[must_use]
-pub fn frame(kind: Kind, request: u32, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
-    bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    bytes.push(kind as u8);
-    bytes.extend_from_slice(&request.to_le_bytes());
-    bytes.extend_from_slice(payload);
-    bytes
+/// A frame on its way, whose payload is written where it is sent from.
+// Invariant: at least `PAYLOAD` bytes.
+#[derive(Debug)]
+pub struct Frame(Vec<u8>);
+
+impl Frame {
+    /// Where it begins in its bytes: so that the payload begins at a multiple of four.
+    pub(crate) const START: usize = 3;
+
+    const PAYLOAD: usize = Self::START + HEADER_BYTES;
+
+    /// A frame without a payload yet.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        let mut bytes = vec![0; Self::PAYLOAD];
+        bytes[Self::START + 4] = kind as u8;
+        Self(bytes)
+    }
+
+    /// A frame with a payload.
+    #[must_use]
+    pub fn of(kind: Kind, payload: &[u8]) -> Self {
+        let mut frame = Self::new(kind);
+        frame.0.extend_from_slice(payload);
+        frame
+    }
+
+    /// To append the payload to: what is there already stays.
+    pub fn payload(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+
+    /// The same frame as another one of `kind`, without a payload.
+    pub(crate) fn renew(&mut self, kind: Kind) {
+        self.0.truncate(Self::PAYLOAD);
+        self.0[Self::START + 4] = kind as u8;
+    }
+
+    /// Its bytes as an answer to `request`, or as that request.
+    pub fn bytes(&mut self, request: u32) -> &[u8] {
+        let length = (self.0.len() - Self::PAYLOAD) as u32;
+        self.0[Self::START..][..4].copy_from_slice(&length.to_le_bytes());
+        self.0[Self::PAYLOAD - 4..][..4].copy_from_slice(&request.to_le_bytes());
+        &self.0[Self::START..]
+    }
+
+    /// The same in a vector, from [`Frame::START`] on.
+    pub(crate) fn into_bytes(mut self, request: u32) -> Vec<u8> {
+        self.bytes(request);
+        self.0
+    }
 }
 
-/// Reads a frame; `None` at the end of the stream.
-///
-/// # Errors
-///
-/// When the stream fails, ends inside a frame, or holds anything else.
-pub fn read_frame(stream: &mut impl Read) -> io::Result<Option<(Kind, u32, Vec<u8>)>> {
-    let mut header = [0; HEADER_BYTES];
-    let mut filled = 0;
-    while filled < HEADER_BYTES {
-        match stream.read(&mut header[filled..])? {
-            0 if filled == 0 => return Ok(None),
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => filled += count,
+/// Reads frames from a stream, each where it was read to.
+#[derive(Debug)]
+pub struct Frames<R> {
+    stream: R,
+    buffer: Vec<u8>,
+    /// How far the buffer was read into, and how far that was handed out.
+    filled: usize,
+    taken: usize,
+}
+
+impl<R: Read> Frames<R> {
+    /// A reader of `stream`.
+    pub fn new(stream: R) -> Self {
+        Self { stream, buffer: vec![0; 64 << 10], filled: 0, taken: 0 }
+    }
+
+    /// The next frame: its kind, the number of its request and its payload; `None` at the end of
+    /// the stream.
+    ///
+    /// # Errors
+    ///
+    /// When the stream fails, ends inside a frame, or holds anything else.
+    pub fn read(&mut self) -> io::Result<Option<(Kind, u32, &[u8])>> {
+        self.buffer.copy_within(self.taken..self.filled, 0);
+        self.filled -= std::mem::take(&mut self.taken);
+        loop {
+            if let Some(header) = self.buffer[..self.filled].first_chunk::<HEADER_BYTES>() {
+                let (length, kind, request) = read_header(*header).map_err(|problem| {
+                    let told = format!("this is no frame: {problem:?}");
+                    io::Error::new(io::ErrorKind::InvalidData, told)
+                })?;
+                let end = HEADER_BYTES + length as usize;
+                if end <= self.filled {
+                    self.taken = end;
+                    return Ok(Some((kind, request, &self.buffer[HEADER_BYTES..end])));
+                }
+            }
+            if self.filled == self.buffer.len() {
+                // Grows with what comes, not with what the header says.
+                self.buffer.resize(2 * self.filled, 0);
+            }
+            match self.stream.read(&mut self.buffer[self.filled..]) {
+                Ok(0) if self.filled == 0 => return Ok(None),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
-    let (length, kind, request) = read_header(header).map_err(|problem| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("this is no frame: {problem:?}"))
-    })?;
-    let mut payload = Vec::new();
-    // Grows with what comes, not with what the header says.
-    if stream.take(length.into()).read_to_end(&mut payload)? < length as usize {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(Some((kind, request, payload)))
 }
 
 /// Writes a frame.
@@ -204,7 +289,7 @@ pub fn write_frame(
     request: u32,
     payload: &[u8],
 ) -> io::Result<()> {
-    stream.write_all(&frame(kind, request, payload))?;
+    stream.write_all(Frame::of(kind, payload).bytes(request))?;
     stream.flush()
 }
 
@@ -251,32 +336,52 @@ mod tests {
 
     use super::*;
 
+    /// A stream that gives so many bytes at a time at most.
+    struct Piecemeal<'b>(&'b [u8], usize);
+
+    impl Read for Piecemeal<'_> {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let count = room.len().min(self.1);
+            self.0.read(&mut room[..count])
+        }
+    }
+
     proptest! {
         #[test]
         fn frames_and_batches_arrive_as_they_left(
             contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..5),
             request: u32,
+            piece in 1_usize..40,
         ) {
             let joined = join(contents.iter().map(|content| (Some(1), content.as_slice())));
-            let mut bytes = frame(Kind::BatchResult, request, &joined);
-            bytes.extend(frame(Kind::Log, 7, b"x"));
-            let mut stream = bytes.as_slice();
-            let (kind, found, payload) = read_frame(&mut stream).unwrap().unwrap();
+            let mut bytes = Frame::of(Kind::BatchResult, &joined).bytes(request).to_vec();
+            bytes.extend(Frame::of(Kind::Log, b"x").bytes(7));
+            let mut frames = Frames::new(Piecemeal(&bytes, piece));
+            let (kind, found, payload) = frames.read().unwrap().unwrap();
             prop_assert_eq!((kind, found), (Kind::BatchResult, request));
-            let split = split(&payload, true).unwrap();
+            let split = split(payload, true).unwrap();
             prop_assert_eq!(split.len(), contents.len());
             for ((status, found), content) in split.into_iter().zip(&contents) {
                 prop_assert_eq!((status, found), (1, content.as_slice()));
             }
-            prop_assert!(read_frame(&mut stream).unwrap().is_some());
-            prop_assert!(read_frame(&mut stream).unwrap().is_none());
+            prop_assert_eq!(frames.read().unwrap(), Some((Kind::Log, 7, &b"x"[..])));
+            prop_assert_eq!(frames.read().unwrap(), None);
         }
 
         #[test]
         fn whatever_comes_reading_ends(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = read_frame(&mut bytes.as_slice());
+            let mut frames = Frames::new(bytes.as_slice());
+            while matches!(frames.read(), Ok(Some(_))) {}
             let _ = split(&bytes, true);
         }
+    }
+
+    #[test]
+    fn a_frame_that_is_longer_than_the_reader_has_room_for_arrives() {
+        let long = vec![7; 200 << 10];
+        let bytes = Frame::of(Kind::Document, &long).bytes(1).to_vec();
+        let mut frames = Frames::new(Piecemeal(&bytes, 5000));
+        assert_eq!(frames.read().unwrap(), Some((Kind::Document, 1, long.as_slice())));
     }
 
     #[test]

@@ -347,7 +347,7 @@ fn a_program_that_is_no_stage_says_so_at_the_start() {
     assert_snapshot!(said.join("\n"), @r#"
     `it` did not answer the hello: its process wrote 'Loading model...' where a frame was expected; log to stderr
     `it` did not answer the hello: its process ended with exit status 7; its last words: no model here
-    `it` speaks protocol 9, and this host 1: update it
+    `it` speaks protocol 9, and this host 1 to 2: update it
     `it` cannot be used: it calls itself "No Name": a name begins with a lower-case letter, followed by such letters, digits and `-`
     `it` did not answer the hello within 2s; is it a stage?
     there is no program `no-such-program` on the PATH: install it, or write its path

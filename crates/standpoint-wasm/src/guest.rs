@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use standpoint_document::Document;
 use standpoint_stage::StageError;
-use standpoint_wire::pack_document;
+use standpoint_wire::{Form, Lending};
 use wasmtime::{
     Caller, Linker, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, Trap, TypedFunc,
 };
@@ -21,8 +21,8 @@ const MAX_LOG_LINES: u32 = 100;
 /// The entries of a module's tables of functions, which are the host's memory.
 const MAX_TABLE_ENTRIES: usize = 1 << 16;
 
-/// The room for documents that an instance keeps from one to the next.
-const KEPT_BYTES: usize = 4 << 20;
+/// The version of documents in their binary form, and what a module answers that takes them so.
+pub(crate) const DOCUMENTS: u32 = 2;
 
 /// An instance. One that has trapped is thrown away.
 pub(crate) struct Guest {
@@ -32,8 +32,8 @@ pub(crate) struct Guest {
     start: TypedFunc<(u32, u32), u64>,
     process: TypedFunc<(u32, u32), u64>,
     release: Option<TypedFunc<(u32, u32), ()>>,
-    /// Where documents are written before they are copied into its memory.
-    lent: Vec<u8>,
+    /// That of documents and replies, as it said when it was started.
+    form: Form,
 }
 
 /// What the host keeps for an instance.
@@ -51,6 +51,13 @@ struct State {
 pub(crate) enum Answer<R> {
     Reply(R),
     Failure(Vec<u8>),
+}
+
+/// Which function of a module is called.
+#[derive(Clone, Copy)]
+enum Entry {
+    Start,
+    Process,
 }
 
 /// The functions that modules may import.
@@ -135,7 +142,7 @@ impl Guest {
         let start = instance.get_typed_func(&mut store, "sp_start").map_err(told)?;
         let process = instance.get_typed_func(&mut store, "sp_process").map_err(told)?;
         let release = instance.get_typed_func(&mut store, "sp_release").ok();
-        Ok(Self { store, memory, alloc, start, process, release, lent: Vec::new() })
+        Ok(Self { store, memory, alloc, start, process, release, form: Form::Packed })
     }
 
     /// Has it make the stage.
@@ -145,8 +152,16 @@ impl Guest {
         start: &[u8],
         limit: Duration,
     ) -> Result<Answer<()>, String> {
-        let function = self.start.clone();
-        self.call(shared, &function, start, limit, |_| ())
+        let takes_binary = |answer: &[u8]| answer == DOCUMENTS.to_le_bytes();
+        let write = |room: &mut [u8]| room.copy_from_slice(start);
+        let answer = self.call(shared, Entry::Start, start.len(), write, limit, takes_binary)?;
+        Ok(match answer {
+            Answer::Reply(takes_binary) => {
+                self.form = if takes_binary { Form::Binary } else { Form::Packed };
+                Answer::Reply(())
+            }
+            Answer::Failure(failure) => Answer::Failure(failure),
+        })
     }
 
     /// Has it work on a document; `take` reads its reply.
@@ -160,18 +175,16 @@ impl Guest {
         reads: &[&str],
         attempt: u32,
         limit: Duration,
-        take: impl FnOnce(&[u8]) -> R,
+        take: impl FnOnce(&[u8], Form) -> R,
     ) -> Result<Result<Answer<R>, StageError>, String> {
-        let mut lent = std::mem::take(&mut self.lent);
-        if let Err(error) = pack_document(document, reads, attempt, &mut lent) {
-            return Ok(Err(error));
-        }
-        let function = self.process.clone();
-        let answer = self.call(shared, &function, &lent, limit, take);
-        if lent.capacity() <= KEPT_BYTES {
-            self.lent = lent;
-        }
-        answer.map(Ok)
+        let form = self.form;
+        let lending = match Lending::new(document, reads, attempt, form) {
+            Ok(lending) => lending,
+            Err(error) => return Ok(Err(error)),
+        };
+        let write = |room: &mut [u8]| lending.write(room);
+        let take = |reply: &[u8]| take(reply, form);
+        self.call(shared, Entry::Process, lending.size(), write, limit, take).map(Ok)
     }
 
     /// How much memory it has.
@@ -179,11 +192,13 @@ impl Guest {
         self.memory.data_size(&self.store)
     }
 
+    /// Calls a function with `size` bytes in the module's memory, which `write` fills.
     fn call<R>(
         &mut self,
         shared: &Shared,
-        function: &TypedFunc<(u32, u32), u64>,
-        content: &[u8],
+        entry: Entry,
+        size: usize,
+        write: impl FnOnce(&mut [u8]),
         limit: Duration,
         take: impl FnOnce(&[u8]) -> R,
     ) -> Result<Answer<R>, String> {
@@ -191,15 +206,21 @@ impl Guest {
         self.store.set_epoch_deadline(Shared::ticks(limit));
         let state = self.store.data_mut();
         (state.last_words, state.logged) = (None, 0);
-        let length = u32::try_from(content.len()).map_err(|_| "the document is too long")?;
+        let length = u32::try_from(size).map_err(|_| "the document is too long")?;
         let at = self.alloc.call(&mut self.store, length);
         let at = at.map_err(|error| self.trapped(&error, limit))?;
         if at == 0 {
             return Err("it has no room for the document within its limit of memory".to_owned());
         }
-        self.memory
-            .write(&mut self.store, at as usize, content)
-            .map_err(|_| format!("`sp_alloc` returned {at}, which leaves its memory"))?;
+        // Written where the module reads it: there is no other copy.
+        let room = self.memory.data_mut(&mut self.store).get_mut(at as usize..);
+        let room = room.and_then(|room| room.get_mut(..size));
+        write(room.ok_or_else(|| format!("`sp_alloc` returned {at}, which leaves its memory"))?);
+        // Not cloned, which costs a tenth of a short call.
+        let function = match entry {
+            Entry::Start => &self.start,
+            Entry::Process => &self.process,
+        };
         let placed = function.call(&mut self.store, (at, length));
         let placed = placed.map_err(|error| self.trapped(&error, limit))?;
         let (found, size) = ((placed >> 32) as u32, placed as u32);

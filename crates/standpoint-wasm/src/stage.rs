@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use standpoint_document::Document;
 use standpoint_stage::{Stage, StageContext, StageError, StageErrorKind, StartContext};
-use standpoint_wire::{Form, StageManifest, Writes, keep_names, read_reply};
+use standpoint_wire::{StageManifest, Writes, keep_names, read_reply};
 use tokio::sync::Semaphore;
 use tracing::level_filters::LevelFilter;
 use wasmtime::Module;
@@ -19,7 +19,7 @@ use wasmtime::Module;
 use crate::cache;
 use crate::engine::Shared;
 use crate::error::ModuleError;
-use crate::guest::{Answer, Guest, Imports};
+use crate::guest::{Answer, DOCUMENTS, Guest, Imports};
 use crate::manifest::{read, read_manifest};
 
 /// What is asked of a module before it is run.
@@ -108,8 +108,12 @@ impl WasmStage {
             return Err(ModuleError::Import { path: path.to_owned(), import });
         }
         let settings = if settings.is_null() { json!({}) } else { settings.clone() };
-        let start =
-            json!({ "stage": context.stage, "settings": settings, "log": listening_level() });
+        let start = json!({
+            "stage": context.stage,
+            "settings": settings,
+            "log": listening_level(),
+            "documents": DOCUMENTS,
+        });
         let stage = Self {
             imports: Imports::new(&shared).map_err(failed)?,
             reads: keep_names(&manifest.reads),
@@ -192,7 +196,7 @@ impl Stage for WasmStage {
         };
         let mut writes = Writes::default();
         let (text, limit) = (document.text(), self.limits.deadline);
-        let take = |reply: &[u8]| read_reply(reply, Form::Packed, text, self.writes, &mut writes);
+        let take = |reply: &[u8], form| read_reply(reply, form, text, self.writes, &mut writes);
         let answer =
             guest.process(&self.shared, document, self.reads, context.attempt, limit, take);
         let answer = answer.map_err(|problem| {

@@ -40,10 +40,17 @@ fn load(path: &Path) -> Result<WasmStage, ModuleError> {
 /// A module whose `sp_process` is `body`, over memory in which lie: at 1024 an answer that writes
 /// nothing, at 1040 one that refuses, at 2048 one whose span leaves the text.
 fn guest(folder: &TempDir, extra: &str, body: &str) -> PathBuf {
-    let answer = |status: u32, content: &[u8]| -> String {
-        let bytes = status.to_le_bytes().into_iter().chain(content.iter().copied());
-        bytes.map(|byte| format!("\\{byte:02x}")).collect()
-    };
+    guest_of(folder, extra, "0x0000040000000004", body)
+}
+
+/// An answer, as the text form of a module has its data.
+fn answer(status: u32, content: &[u8]) -> String {
+    let bytes = status.to_le_bytes().into_iter().chain(content.iter().copied());
+    bytes.map(|byte| format!("\\{byte:02x}")).collect()
+}
+
+/// The same, with where the answer of `sp_start` lies.
+fn guest_of(folder: &TempDir, extra: &str, started: &str, body: &str) -> PathBuf {
     let mut wrong = 40_u32.to_le_bytes().to_vec();
     wrong.extend_from_slice(format!("{:<40}", r#"{"layers":[{"name":"x","count":1}]}"#).as_bytes());
     for word in [3_u32, 9999, 0, 0, 0, u32::MAX] {
@@ -58,7 +65,7 @@ fn guest(folder: &TempDir, extra: &str, body: &str) -> PathBuf {
             (data (i32.const 2048) "{wrong}")
             (func (export "sp_alloc") (param i32) (result i32) (i32.const 4096))
             (func (export "sp_start") (param i32 i32) (result i64)
-                (i64.const 0x0000040000000004))
+                (i64.const {started}))
             (func $deep (param i32) (result i32)
                 (i32.add (call $deep (local.get 0)) (i32.const 1)))
             (func (export "sp_process") (param i32 i32) (result i64) {body}))"#,
@@ -182,6 +189,40 @@ fn whatever_a_module_does_costs_one_document() {
     answers cut: its columns are shorter than their header says
     writes wrong spans: layer `x` span #0: 3..9999 leaves the text, which has 1000 bytes
     refuses: too odd
+    ");
+}
+
+#[test]
+fn a_module_that_takes_the_binary_form_is_trusted_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let lies: [(&str, &[u32]); 8] = [
+        ("nothing", &[0, 0]),
+        ("cut", &[0]),
+        ("rest", &[0, 0, 0]),
+        ("unknown name", &[1, 0, 7, 0, 0, 0]),
+        ("many layers", &[u32::MAX, 0]),
+        ("many spans", &[1, 0, 0, u32::MAX, u32::MAX, 0]),
+        ("many labels", &[1, 0, 0, 0, 0, u32::MAX]),
+        ("wrong span", &[1, 0, 0, 1, 0, 0, 3, 9999, 0, 0, 0, u32::MAX]),
+    ];
+    let told = lies.map(|(case, numbers)| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let (asks, lie) = (answer(0, &2_u32.to_le_bytes()), answer(0, &bytes));
+        let data = format!(r#"(data (i32.const 3072) "{asks}") (data (i32.const 3088) "{lie}")"#);
+        let body = format!("(i64.const {})", (3088_u64 << 32) + 4 + bytes.len() as u64);
+        let stage = load(&guest_of(&folder, &data, "0x00000c0000000008", &body)).unwrap();
+        let told = run(&stage, "short").map_or_else(|error| error.to_string(), |_| "taken".into());
+        format!("{case}: {told}")
+    });
+    assert_snapshot!(told.join("\n"), @r"
+    nothing: taken
+    cut: its columns are shorter than their header says
+    rest: its reply is longer than its header says
+    unknown name: it writes layer number 7 of a contract that names 1
+    many layers: its columns are shorter than their header says
+    many spans: its columns are shorter than their header says
+    many labels: its columns are shorter than their header says
+    wrong span: layer `x` span #0: 3..9999 leaves the text, which has 5 bytes
     ");
 }
 

@@ -1,6 +1,6 @@
 //! Columns of annotations and numbers, little-endian, each beginning at a multiple of four bytes.
 
-use standpoint_document::{Annotation, Span};
+use standpoint_document::{Annotation, Layer, Span};
 
 /// Bytes of an annotation.
 pub(crate) const ANNOTATION_BYTES: usize = 24;
@@ -10,12 +10,58 @@ pub(crate) fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
 }
 
-/// Appends annotations.
-pub(crate) fn put_annotations(bytes: &mut Vec<u8>, annotations: &[Annotation]) {
-    let start = bytes.len();
-    // The whole at once: growing it by 24 bytes a time costs more than the copying.
-    bytes.resize(start + annotations.len() * ANNOTATION_BYTES, 0);
-    let (rows, _) = bytes[start..].as_chunks_mut::<ANNOTATION_BYTES>();
+/// Bytes of a layer's columns.
+pub(crate) fn columns_bytes(layer: &Layer<'_>) -> usize {
+    let numbers = layer.vectors.as_ref().map_or(0, |vectors| vectors.values.len());
+    layer.annotations.len() * ANNOTATION_BYTES + numbers * 4
+}
+
+/// Bytes that are written from front to back; whoever writes has measured that they suffice.
+#[derive(Debug)]
+pub(crate) struct Writer<'b> {
+    rest: &'b mut [u8],
+    written: usize,
+}
+
+impl<'b> Writer<'b> {
+    pub(crate) fn new(bytes: &'b mut [u8]) -> Self {
+        Self { rest: bytes, written: 0 }
+    }
+
+    fn slot(&mut self, count: usize) -> &'b mut [u8] {
+        let (slot, rest) = std::mem::take(&mut self.rest).split_at_mut(count);
+        self.rest = rest;
+        self.written += count;
+        slot
+    }
+
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.slot(bytes.len()).copy_from_slice(bytes);
+    }
+
+    pub(crate) fn number(&mut self, number: u32) {
+        self.put(&number.to_le_bytes());
+    }
+
+    /// Fills up to a multiple of four.
+    pub(crate) fn pad(&mut self) {
+        let count = self.written.next_multiple_of(4) - self.written;
+        self.slot(count).fill(0);
+    }
+
+    /// The columns of a layer: its annotations and vectors.
+    pub(crate) fn columns(&mut self, layer: &Layer<'_>) {
+        fill_annotations(self.slot(layer.annotations.len() * ANNOTATION_BYTES), &layer.annotations);
+        let numbers = layer.vectors.as_ref().map_or(&[][..], |vectors| &vectors.values);
+        let (slots, _) = self.slot(numbers.len() * 4).as_chunks_mut::<4>();
+        for (slot, number) in slots.iter_mut().zip(numbers) {
+            *slot = number.to_le_bytes();
+        }
+    }
+}
+
+fn fill_annotations(bytes: &mut [u8], annotations: &[Annotation]) {
+    let (rows, _) = bytes.as_chunks_mut::<ANNOTATION_BYTES>();
     for (row, annotation) in rows.iter_mut().zip(annotations) {
         let words = [
             annotation.span.start,
@@ -30,11 +76,6 @@ pub(crate) fn put_annotations(bytes: &mut Vec<u8>, annotations: &[Annotation]) {
             *slot = word.to_le_bytes();
         }
     }
-}
-
-/// Appends numbers.
-pub(crate) fn put_numbers(bytes: &mut Vec<u8>, numbers: &[f32]) {
-    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 
 /// Bytes that are read from front to back.
@@ -64,6 +105,12 @@ impl<'b> Reader<'b> {
 
     pub(crate) fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(*self.take(4)?.as_array()?))
+    }
+
+    /// The next `N` numbers.
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u32; N]> {
+        let (numbers, _) = self.take(N * 4)?.as_chunks::<4>();
+        Some(numbers.as_array::<N>()?.map(u32::from_le_bytes))
     }
 
     pub(crate) fn annotations(&mut self, count: usize) -> Option<Vec<Annotation>> {

@@ -1,4 +1,4 @@
-//! A packed document where it lies: read without copying what can be read in place.
+//! A packed document where it lies, and how what lies in place is read without copying it.
 //!
 //! For a stage whose memory the bytes are already in, as a module's are. What takes bytes for
 //! spans or numbers is the caller's, because this crate is safe code only.
@@ -25,11 +25,18 @@ pub struct InPlace {
     pub numbers: fn(&[u8]) -> Option<&[f32]>,
 }
 
+impl InPlace {
+    /// For safe code: spans and numbers are copied.
+    pub const COPIED: Self =
+        Self { text: |bytes| str::from_utf8(bytes).ok(), annotations: |_| None, numbers: |_| None };
+}
+
 /// A document that a host wrote packed, in the bytes that it was written to.
 #[derive(Debug)]
-pub struct PackedDocument<'b> {
+pub(crate) struct PackedDocument<'b> {
     header: Header<'b>,
-    /// What follows the header, from a multiple of four bytes on.
+    text: &'b str,
+    /// What follows the text, from a multiple of four bytes on.
     columns: &'b [u8],
 }
 
@@ -44,13 +51,14 @@ struct Header<'b> {
     #[serde(borrow)]
     layers: Vec<LayerHeader<'b>>,
     #[serde(borrow, default)]
-    records: Records<'b>,
+    records: LentRecords<'b>,
     #[serde(borrow, default)]
     attributes: BTreeMap<Cow<'b, str>, &'b RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Records<'b> {
+/// The records that a host lends, as it wrote them.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(crate) struct LentRecords<'b> {
     #[serde(borrow, default)]
     entities: Option<&'b RawValue>,
     #[serde(borrow, default)]
@@ -61,33 +69,29 @@ struct Records<'b> {
 
 impl<'b> PackedDocument<'b> {
     /// Reads what stands before the columns.
-    ///
-    /// # Errors
-    ///
-    /// [`StageError`] where it is cut short or wrong.
-    pub fn read(bytes: &'b [u8]) -> Result<Self, StageError> {
-        let (header, columns) = split(bytes)?;
-        Ok(Self { header, columns: columns.rest() })
+    pub(crate) fn read(bytes: &'b [u8], in_place: InPlace) -> Result<Self, StageError> {
+        let (header, mut columns) = split::<Header<'_>>(bytes)?;
+        let text = columns.take(header.text_bytes as usize).ok_or_else(cut_short)?;
+        let text = (in_place.text)(text).ok_or_else(no_text)?;
+        columns.align();
+        Ok(Self { header, text, columns: columns.rest() })
     }
 
-    /// Which attempt at the document it is, from 1.
-    #[must_use]
-    pub fn attempt(&self) -> u32 {
+    pub(crate) fn attempt(&self) -> u32 {
         self.header.attempt
     }
 
-    /// The document, as a stage sees it: what it writes is checked by the host.
-    ///
-    /// - `names`: names that the layers probably have, so that they need not be copied.
-    ///
-    /// # Errors
-    ///
-    /// [`StageError`] where the columns are cut short or a record is none.
-    pub fn document(
-        &self,
+    pub(crate) fn view(&self) -> Document<'_> {
+        Document::lent(&self.header.id, self.text, self)
+    }
+
+    /// See [`LentDocument::annotate`](crate::LentDocument::annotate).
+    pub(crate) fn annotate<'a>(
+        &'a self,
+        document: &mut Document<'a>,
         names: &[&'static str],
         in_place: InPlace,
-    ) -> Result<Document<'_>, StageError> {
+    ) -> Result<(), StageError> {
         let mut at = 0_usize;
         let mut take = |count: Option<usize>| {
             let end = count.and_then(|count| at.checked_add(count));
@@ -95,9 +99,6 @@ impl<'b> PackedDocument<'b> {
             at = (at + taken.len()).next_multiple_of(4).min(self.columns.len());
             Ok::<_, StageError>(taken)
         };
-        let text = take(Some(self.header.text_bytes as usize))?;
-        let text = (in_place.text)(text).ok_or_else(|| StageError::stage("no UTF-8"))?;
-        let mut document = Document::lent(&self.header.id, text, self);
         for header in &self.header.layers {
             let count = header.count as usize;
             let rows = take(count.checked_mul(crate::columns::ANNOTATION_BYTES))?;
@@ -123,15 +124,34 @@ impl<'b> PackedDocument<'b> {
                 None => document.lend_layer(header.name.clone().into_owned(), layer),
             }
         }
-        let Records { sentiment, stance, .. } = self.header.records;
-        document.lend_sentiment(read(sentiment)?);
-        document.lend_stance(read(stance)?.unwrap_or_default());
-        for (name, json) in &self.header.attributes {
-            let value = read(Some(json))?.unwrap_or_default();
-            document.lend_attribute(name.clone().into_owned(), value);
-        }
-        Ok(document)
+        lend_parts(document, self.header.records, &self.header.attributes)
     }
+}
+
+pub(crate) fn no_text() -> StageError {
+    StageError::stage("the text is not UTF-8")
+}
+
+/// Puts records and attributes into a view; entities are read when somebody asks for them.
+pub(crate) fn lend_parts(
+    document: &mut Document<'_>,
+    records: LentRecords<'_>,
+    attributes: &BTreeMap<Cow<'_, str>, &RawValue>,
+) -> Result<(), StageError> {
+    let LentRecords { sentiment, stance, .. } = records;
+    document.lend_sentiment(read(sentiment)?);
+    document.lend_stance(read(stance)?.unwrap_or_default());
+    for (name, json) in attributes {
+        let value = read(Some(json))?.unwrap_or_default();
+        document.lend_attribute(name.clone().into_owned(), value);
+    }
+    Ok(())
+}
+
+/// The entities among a host's records.
+pub(crate) fn read_entities(records: LentRecords<'_>) -> Vec<Entity> {
+    // The host made the JSON of entities of its own, so that it is readable.
+    records.entities.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
 }
 
 fn read<'b, T: Deserialize<'b>>(json: Option<&'b RawValue>) -> Result<Option<T>, StageError> {
@@ -146,8 +166,7 @@ impl Lender for PackedDocument<'_> {
     }
 
     fn to_entities(&self) -> Vec<Entity> {
-        let entities = self.header.records.entities;
-        entities.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
+        read_entities(self.header.records)
     }
 }
 
@@ -159,13 +178,6 @@ mod tests {
 
     use super::*;
     use crate::{Form, read_document, write_document};
-
-    /// Nothing in place: rows and numbers are copied.
-    const COPIED: InPlace = InPlace {
-        text: |bytes| str::from_utf8(bytes).ok(),
-        annotations: |_| None,
-        numbers: |_| None,
-    };
 
     proptest! {
         /// What is read where it lies is what is read by copying, whole or cut.
@@ -187,17 +199,17 @@ mod tests {
             let reads = ["x", "topic", "entities"];
             let bytes = write_document(&document, &reads, 3, Form::Packed).unwrap();
             let (copied, _) = read_document(&bytes).unwrap();
-            let packed = PackedDocument::read(&bytes).unwrap();
+            let packed = PackedDocument::read(&bytes, InPlace::COPIED).unwrap();
             prop_assert_eq!(packed.attempt(), 3);
-            let lent = packed.document(&["x"], COPIED).unwrap();
+            let mut lent = packed.view();
+            packed.annotate(&mut lent, &["x"], InPlace::COPIED).unwrap();
             prop_assert_eq!(lent.text(), copied.text());
             prop_assert_eq!(lent.layer("x"), copied.layer("x"));
             prop_assert_eq!(lent.attributes(), copied.attributes());
             prop_assert_eq!(lent.metadata(), copied.metadata());
             let bytes = &bytes[..cut.min(bytes.len())];
-            let read = PackedDocument::read(bytes).and_then(|packed| {
-                packed.document(&[], COPIED).map(|document| document.text().to_owned())
-            });
+            let read = PackedDocument::read(bytes, InPlace::COPIED)
+                .and_then(|packed| packed.annotate(&mut packed.view(), &[], InPlace::COPIED));
             prop_assert_eq!(read.is_ok(), read_document(bytes).is_ok());
         }
     }

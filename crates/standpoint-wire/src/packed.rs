@@ -19,7 +19,9 @@ use standpoint_document::{
 };
 use standpoint_stage::StageError;
 
-use crate::columns::{Reader, pad, put_annotations, put_numbers};
+use crate::binary;
+use crate::columns::{Reader, Writer, columns_bytes, pad};
+use crate::lending::Lending;
 use crate::simple;
 use crate::writes::{Writes, writable};
 
@@ -27,6 +29,10 @@ use crate::writes::{Writes, writable};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
+    /// Numbers, texts and columns; offsets are bytes. Chosen by the version of a protocol, so that it
+    /// has no name there.
+    #[serde(skip)]
+    Binary,
     /// A JSON header and columns; offsets are bytes.
     #[default]
     Packed,
@@ -86,11 +92,15 @@ impl<'a> Records<'a> {
             stance: reads(layers::STANCE).then(|| Cow::Borrowed(document.stance())),
         }
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entities.is_none() && self.sentiment.is_none() && self.stance.is_none()
+    }
 }
 
 /// What stands before the columns of a reply.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct ReplyHeader<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ReplyHeader<'a> {
     #[serde(borrow, default)]
     layers: Vec<LayerHeader<'a>>,
     #[serde(borrow, default)]
@@ -101,6 +111,55 @@ struct ReplyHeader<'a> {
     language: Option<Cow<'a, str>>,
     #[serde(default)]
     notes: Vec<Cow<'a, str>>,
+}
+
+/// As [`ReplyHeader`] is read.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerHeader<'a>>,
+    records: Records<'a>,
+    attributes: BTreeMap<&'a str, &'a Value>,
+    language: Option<&'a str>,
+    notes: &'a [String],
+}
+
+impl<'a> Written<'a> {
+    fn of(document: &'a Document<'_>, written: &[&'a str], layers: Vec<LayerHeader<'a>>) -> Self {
+        let attributes = written.iter();
+        Self {
+            layers,
+            records: Records::of(document, written),
+            attributes: attributes
+                .filter_map(|name| Some((*name, document.attribute(name)?)))
+                .collect(),
+            // Asked for only where it was written: a lender copies its metadata for whoever asks.
+            language: written.contains(&layers::LANGUAGE).then(|| document.language()).flatten(),
+            notes: document.notes(),
+        }
+    }
+}
+
+impl<'b> ReplyHeader<'b> {
+    /// All but the layers of what a stage wrote, as JSON; empty where there is nothing else.
+    pub(crate) fn parts_of(document: &Document<'_>) -> Result<Vec<u8>, StageError> {
+        let written: Vec<&str> = document.written().collect();
+        let parts = Written::of(document, &written, Vec::new());
+        let Written { records, attributes, language, notes, .. } = &parts;
+        if records.is_empty() && attributes.is_empty() && language.is_none() && notes.is_empty() {
+            return Ok(Vec::new());
+        }
+        serde_json::to_vec(&parts).map_err(|error| no_json(&error))
+    }
+
+    pub(crate) fn read(json: &'b [u8]) -> Result<Self, StageError> {
+        serde_json::from_slice(json)
+            .map_err(|error| StageError::stage(format!("its header cannot be read: {error}")))
+    }
+}
+
+fn no_json(error: &serde_json::Error) -> StageError {
+    StageError::stage(format!("what it wrote cannot be written as JSON: {error}"))
 }
 
 /// Writes a document for a stage.
@@ -118,48 +177,64 @@ pub fn write_document(
     attempt: u32,
     form: Form,
 ) -> Result<Vec<u8>, StageError> {
-    if form == Form::Json {
-        return simple::write_document(document, reads, attempt);
-    }
-    let mut bytes = Vec::new();
-    pack_document(document, reads, attempt, &mut bytes)?;
+    let lending = Lending::new(document, reads, attempt, form)?;
+    let mut bytes = vec![0; lending.size()];
+    lending.write(&mut bytes);
     Ok(bytes)
 }
 
-/// Writes a document packed, in place of what `bytes` held: for whoever keeps the room for the next.
-///
-/// # Errors
-///
-/// As for [`write_document`].
-pub fn pack_document(
-    document: &Document<'_>,
-    reads: &[&str],
-    attempt: u32,
-    bytes: &mut Vec<u8>,
-) -> Result<(), StageError> {
-    let lent: Vec<(&str, &Layer<'_>)> =
-        reads.iter().filter_map(|name| Some((*name, document.layer(name)?))).collect();
-    let attributes = reads
-        .iter()
-        .filter_map(|name| Some((Cow::Borrowed(*name), Cow::Borrowed(document.attribute(name)?))));
-    let header = DocumentHeader {
-        id: Cow::Borrowed(document.id()),
-        attempt,
-        text_bytes: document.text().len() as u32,
-        metadata: Cow::Borrowed(document.metadata()),
-        layers: lent.iter().map(|(name, layer)| layer_header(name, layer)).collect(),
-        records: Records::of(document, reads),
-        attributes: attributes.collect(),
-    };
-    let annotations: usize = lent.iter().map(|(_, layer)| layer.annotations.len()).sum();
-    let room = 1024 + document.text().len() + annotations * crate::columns::ANNOTATION_BYTES;
-    bytes.clear();
-    bytes.reserve(room);
-    begin(&header, bytes)
-        .map_err(|error| StageError::document(format!("it cannot be lent: {error}")))?;
-    bytes.extend_from_slice(document.text().as_bytes());
-    put_layers(bytes, lent.into_iter().map(|(_, layer)| layer));
-    Ok(())
+/// A packed document on its way.
+#[derive(Debug)]
+pub(crate) struct LendingPacked<'d> {
+    header: Vec<u8>,
+    text: &'d str,
+    layers: Vec<&'d Layer<'d>>,
+}
+
+impl<'d> LendingPacked<'d> {
+    /// See [`Lending::new`].
+    pub(crate) fn new(
+        document: &'d Document<'_>,
+        reads: &[&str],
+        attempt: u32,
+    ) -> Result<Self, StageError> {
+        let lent: Vec<(&str, &Layer<'_>)> =
+            reads.iter().filter_map(|name| Some((*name, document.layer(name)?))).collect();
+        let attributes = reads.iter().filter_map(|name| {
+            Some((Cow::Borrowed(*name), Cow::Borrowed(document.attribute(name)?)))
+        });
+        let header = DocumentHeader {
+            id: Cow::Borrowed(document.id()),
+            attempt,
+            text_bytes: document.text().len() as u32,
+            metadata: Cow::Borrowed(document.metadata()),
+            layers: lent.iter().map(|(name, layer)| layer_header(name, layer)).collect(),
+            records: Records::of(document, reads),
+            attributes: attributes.collect(),
+        };
+        let header = serde_json::to_vec(&header)
+            .map_err(|error| StageError::document(format!("it cannot be lent: {error}")))?;
+        let layers = lent.into_iter().map(|(_, layer)| layer).collect();
+        Ok(Self { header, text: document.text(), layers })
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        let columns: usize = self.layers.iter().map(|layer| columns_bytes(layer)).sum();
+        let texts = [4 + self.header.len(), self.text.len()];
+        texts.map(|count| count.next_multiple_of(4)).iter().sum::<usize>() + columns
+    }
+
+    pub(crate) fn write(&self, bytes: &mut [u8]) {
+        let mut out = Writer::new(bytes);
+        out.number(self.header.len() as u32);
+        out.put(&self.header);
+        out.pad();
+        out.put(self.text.as_bytes());
+        out.pad();
+        for layer in &self.layers {
+            out.columns(layer);
+        }
+    }
 }
 
 /// Reads a document that a host wrote packed; returns it with the number of the attempt.
@@ -204,37 +279,18 @@ pub fn write_reply(document: &Document<'_>) -> Result<Vec<u8>, StageError> {
 }
 
 /// Writes what a stage has written behind what `bytes` hold, which is a multiple of four.
-///
-/// # Errors
-///
-/// As for [`write_reply`].
-pub fn pack_reply(document: &Document<'_>, bytes: &mut Vec<u8>) -> Result<(), StageError> {
-    /// As [`ReplyHeader`] is read.
-    #[derive(Serialize)]
-    struct Written<'a> {
-        layers: Vec<LayerHeader<'a>>,
-        records: Records<'a>,
-        attributes: BTreeMap<&'a str, &'a Value>,
-        language: Option<&'a str>,
-        notes: &'a [String],
-    }
+pub(crate) fn pack_reply(document: &Document<'_>, bytes: &mut Vec<u8>) -> Result<(), StageError> {
     let written: Vec<&str> = document.written().collect();
     let lent: Vec<(&str, &Layer<'_>)> =
         written.iter().filter_map(|name| Some((*name, document.layer(name)?))).collect();
-    let header = Written {
-        layers: lent.iter().map(|(name, layer)| layer_header(name, layer)).collect(),
-        records: Records::of(document, &written),
-        attributes: written
-            .iter()
-            .filter_map(|name| Some((*name, document.attribute(name)?)))
-            .collect(),
-        language: document.language().filter(|_| written.contains(&layers::LANGUAGE)),
-        notes: document.notes(),
-    };
-    begin(&header, bytes).map_err(|error| {
-        StageError::stage(format!("what it wrote cannot be written as JSON: {error}"))
-    })?;
-    put_layers(bytes, lent.into_iter().map(|(_, layer)| layer));
+    let layers = lent.iter().map(|(name, layer)| layer_header(name, layer)).collect();
+    begin(&Written::of(document, &written, layers), bytes).map_err(|error| no_json(&error))?;
+    let start = bytes.len();
+    bytes.resize(start + lent.iter().map(|(_, layer)| columns_bytes(layer)).sum::<usize>(), 0);
+    let mut out = Writer::new(&mut bytes[start..]);
+    for (_, layer) in lent {
+        out.columns(layer);
+    }
     Ok(())
 }
 
@@ -252,17 +308,29 @@ pub fn read_reply(
     contract: &'static [&'static str],
     writes: &mut Writes,
 ) -> Result<(), StageError> {
-    if form == Form::Json {
-        return simple::read_reply(bytes, text, contract, writes);
+    match form {
+        Form::Json => return simple::read_reply(bytes, text, contract, writes),
+        Form::Binary => return binary::read_reply(bytes, text, contract, writes),
+        Form::Packed => {}
     }
-    let (header, mut columns) = split::<ReplyHeader<'_>>(bytes)?;
-    for layer in header.layers {
+    let (mut header, mut columns) = split::<ReplyHeader<'_>>(bytes)?;
+    for layer in std::mem::take(&mut header.layers) {
         let name = writable(contract, layer.name.as_bytes())?;
         writes.set_layer(name, take_layer(layer, &mut columns)?, text)?;
     }
     if !columns.is_empty() {
         return Err(StageError::stage("its reply is longer than its header says"));
     }
+    take_parts(header, text, contract, writes)
+}
+
+/// Takes what a stage wrote besides layers.
+pub(crate) fn take_parts(
+    header: ReplyHeader<'_>,
+    text: &str,
+    contract: &'static [&'static str],
+    writes: &mut Writes,
+) -> Result<(), StageError> {
     for (name, json) in header.records {
         writes.set_record(writable(contract, name.as_bytes())?, json.get(), text)?;
     }
@@ -295,16 +363,6 @@ fn begin<H: Serialize>(header: &H, bytes: &mut Vec<u8>) -> serde_json::Result<()
     bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
     pad(bytes);
     Ok(())
-}
-
-fn put_layers<'a, 'l: 'a>(bytes: &mut Vec<u8>, layers: impl Iterator<Item = &'a Layer<'l>>) {
-    for layer in layers {
-        pad(bytes);
-        put_annotations(bytes, &layer.annotations);
-        if let Some(vectors) = &layer.vectors {
-            put_numbers(bytes, &vectors.values);
-        }
-    }
 }
 
 pub(crate) fn split<'b, H: Deserialize<'b>>(

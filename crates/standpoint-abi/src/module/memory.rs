@@ -43,7 +43,7 @@ pub(super) fn place(answer: &[u8]) -> u64 {
     ((answer.as_ptr() as usize as u64) << 32) | answer.len() as u64
 }
 
-/// How a packed document is read where the host wrote it.
+/// How a document is read where the host wrote it.
 pub(super) const IN_PLACE: InPlace = InPlace {
     // SAFETY: the text of the host's document, which is UTF-8; a host that lends anything else
     // breaks its own promise, and harms nothing but this module.

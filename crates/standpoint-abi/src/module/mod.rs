@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use serde::Deserialize;
 use serde_json::Value;
-use standpoint_stage::{Stage, StageContext, StageDefinition, StageError, StartContext};
-use standpoint_wire::{PackedDocument, pack_reply};
+use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
+use standpoint_wire::{Form, LentDocument, append_reply};
 
 use memory::Buffer;
 
@@ -25,12 +25,16 @@ const REPLY: u32 = 0;
 /// What stands before an answer: that it says why there is none.
 const FAILURE: u32 = 1;
 
+/// The version of documents in their binary form, which a module says that it takes.
+const DOCUMENTS: u32 = 2;
+
 static MODULE: Mutex<Module> = Mutex::new(Module {
     inbox: Buffer::new(),
     answer: Vec::new(),
     stage: None,
     name: String::new(),
-    reads: &[],
+    contract: Contract { reads: &[], writes: &[] },
+    form: Form::Packed,
 });
 
 struct Module {
@@ -41,7 +45,9 @@ struct Module {
     stage: Option<Box<dyn Stage>>,
     /// The stage's id in the pipeline.
     name: String,
-    reads: &'static [&'static str],
+    contract: Contract,
+    /// That of documents and replies.
+    form: Form,
 }
 
 /// What the host says first.
@@ -51,6 +57,9 @@ struct Start {
     settings: Value,
     /// The level to which the host listens.
     log: u32,
+    /// The highest version of documents that it writes; a host that does not say writes the first.
+    #[serde(default)]
+    documents: u32,
 }
 
 /// Room for so many bytes, or 0 where there is none.
@@ -67,6 +76,10 @@ pub fn start<S: StageDefinition>(at: u32, length: u32) -> u64 {
     let mut module = MODULE.lock().unwrap_or_else(PoisonError::into_inner);
     let made = module.make::<S>(at, length);
     module.answer.clear();
+    module.answer.extend(REPLY.to_le_bytes());
+    if module.form == Form::Binary {
+        module.answer.extend(DOCUMENTS.to_le_bytes());
+    }
     module.settle(made)
 }
 
@@ -94,29 +107,30 @@ impl Module {
         // There are no files, so that no folder has any either.
         let context = StartContext { stage: start.stage.clone(), pipeline_dir: ".".into() };
         self.stage = Some(Box::new(S::start(settings, &context)?));
-        (self.name, self.reads) = (start.stage, S::CONTRACT.reads);
+        (self.name, self.contract) = (start.stage, S::CONTRACT);
+        self.form = if start.documents < DOCUMENTS { Form::Packed } else { Form::Binary };
         Ok(())
     }
 
     fn work(&self, at: u32, length: u32, answer: &mut Vec<u8>) -> Result<(), StageError> {
         let stage = self.stage.as_ref().ok_or_else(|| StageError::stage("it was not started"))?;
         let content = self.inbox.content(at, length).ok_or_else(elsewhere)?;
-        let packed = PackedDocument::read(content)?;
-        let mut document = packed.document(self.reads, memory::IN_PLACE)?;
+        let lent = LentDocument::read(content, self.form, memory::IN_PLACE)?;
+        let mut document = lent.view();
+        lent.annotate(&mut document, self.contract.reads)?;
         let cancelled = AtomicBool::new(false);
-        let context = StageContext::new(&self.name, packed.attempt(), &cancelled);
+        let context = StageContext::new(&self.name, lent.attempt(), &cancelled);
         finish(stage.process(&mut document, &context)).ok_or_else(|| {
             StageError::stage(
                 "it waits, and nothing in a module can wake it: compute, or run it as `process`",
             )
         })??;
-        pack_reply(&document, answer)
+        append_reply(&document, self.contract.writes, self.form, answer)
     }
 
     /// Where the answer lies.
     fn settle(&mut self, result: Result<(), StageError>) -> u64 {
         match result {
-            Ok(()) if self.answer.is_empty() => self.answer.extend(REPLY.to_le_bytes()),
             Ok(()) => {}
             Err(error) => {
                 self.answer.clear();

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::error::ProcessError;
 use super::link::{Fault, Link, Progress};
 use super::stage::{Crew, Lease};
-use crate::protocol::{Failure, HostHello, Kind, StageHello, VERSION};
+use crate::protocol::{Failure, Frame, HostHello, Kind, LOWEST_VERSION, StageHello, VERSION};
 use standpoint_wire::Form;
 
 /// How long whoever calls waits by itself for an answer.
@@ -66,10 +66,8 @@ pub(super) type FirstWords = Result<StageHello, ProcessError>;
 /// A call that is handed over.
 #[derive(Debug)]
 pub(super) struct Job {
-    kind: Kind,
-    payload: Vec<u8>,
-    /// Whether it is on its way already.
-    begun: bool,
+    /// `None` when it is on its way already.
+    request: Option<Frame>,
     fault: Option<Fault>,
     answer: oneshot::Sender<Result<(Kind, Vec<u8>), CallError>>,
     cancelled: Arc<AtomicBool>,
@@ -162,21 +160,20 @@ impl Seat {
     /// Has the process answer a request.
     pub(super) async fn call(
         &self,
-        kind: Kind,
-        payload: Vec<u8>,
+        request: Frame,
         lease: Lease,
     ) -> Result<(Kind, Vec<u8>), CallError> {
-        let (begun, fault) = match self.try_inline(kind, &payload) {
+        let (request, fault) = match self.try_inline(request) {
             Inline::Answered(kind, answer) => return Ok((kind, answer)),
-            Inline::Begun => (true, None),
-            Inline::Faulty(fault) => (true, Some(fault)),
-            Inline::Down => (false, None),
+            Inline::Begun => (None, None),
+            Inline::Faulty(fault) => (None, Some(fault)),
+            Inline::Down(request) => (Some(request), None),
         };
         let (answer, answered) = oneshot::channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         let mut wanted =
             Wanted { bell: &self.place.bell, cancelled: Arc::clone(&cancelled), done: false };
-        let job = Job { kind, payload, begun, fault, answer, cancelled, lease };
+        let job = Job { request, fault, answer, cancelled, lease };
         let gone = || CallError::Resting(StageError::transient("its process is being ended"));
         // There is room: whoever holds the lease is the only one who sends.
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -187,13 +184,13 @@ impl Seat {
         result
     }
 
-    fn try_inline(&self, kind: Kind, payload: &[u8]) -> Inline {
+    fn try_inline(&self, request: Frame) -> Inline {
         let mut seated = self.place.seated();
         let patience = if seated.is_slow { Duration::ZERO } else { INLINE };
         let Some(link) = seated.link.as_mut().filter(|link| link.is_alive()) else {
-            return Inline::Down;
+            return Inline::Down(request);
         };
-        link.begin(kind, payload);
+        link.begin(request);
         match link.drive(patience, None) {
             Ok(Progress::Answered(kind, answer)) => Inline::Answered(kind, answer),
             Ok(Progress::Waiting | Progress::Woken) => {
@@ -226,8 +223,8 @@ enum Inline {
     Answered(Kind, Vec<u8>),
     Begun,
     Faulty(Fault),
-    /// There is no process.
-    Down,
+    /// There is no process; the request is given back.
+    Down(Frame),
 }
 
 /// What the thread of a seat knows.
@@ -265,10 +262,10 @@ impl Attendant {
 
     /// Brings a call to its end, and gets a new process if that one is lost.
     fn work(&mut self, job: Job) {
-        let Job { kind, payload, begun, fault, answer, cancelled, lease } = job;
+        let Job { request, fault, answer, cancelled, lease } = job;
         let started = Instant::now();
         let mut link = self.place.seated().link.take();
-        if !begun {
+        if let Some(request) = request {
             // One that ended while nobody looked costs no document.
             if let Some(dead) = link.take_if(|link| !link.is_alive()) {
                 let told = dead.bury(Fault::Ended);
@@ -281,7 +278,7 @@ impl Attendant {
             };
             match ready {
                 Ok(mut ready) => {
-                    ready.begin(kind, &payload);
+                    ready.begin(request);
                     link = Some(ready);
                 }
                 Err(error) => {
@@ -431,7 +428,7 @@ pub(super) fn bring_up(crew: &Crew) -> Result<(Link, StageHello), ProcessError> 
     let (mut link, hello) = greet(crew)?;
     if let Some(start) = &crew.start {
         let payload = serde_json::to_vec(start).unwrap_or_default();
-        link.begin(Kind::Start, &payload);
+        link.begin(Frame::of(Kind::Start, &payload));
         match link.drive(crew.settings.start_timeout, None) {
             Ok(Progress::Answered(Kind::Result, _)) => {}
             Ok(Progress::Answered(Kind::Error, failure)) => {
@@ -454,10 +451,11 @@ fn greet(crew: &Crew) -> Result<(Link, StageHello), ProcessError> {
         .map_err(|source| ProcessError::Start { program: program.clone(), source })?;
     let hello = HostHello {
         standpoint: env!("CARGO_PKG_VERSION").to_owned(),
-        protocol: [VERSION, VERSION],
+        protocol: [LOWEST_VERSION, VERSION],
         forms: vec![Form::Packed, Form::Json],
     };
-    link.begin(Kind::Hello, &serde_json::to_vec(&hello).unwrap_or_default());
+    let payload = serde_json::to_vec(&hello).unwrap_or_default();
+    link.begin(Frame::of(Kind::Hello, &payload));
     let hello = match link.drive(crew.settings.start_timeout, None) {
         Ok(Progress::Answered(Kind::Hello, hello)) => hello,
         Ok(Progress::Answered(Kind::Error, failure)) => {
@@ -471,8 +469,10 @@ fn greet(crew: &Crew) -> Result<(Link, StageHello), ProcessError> {
     let checked = serde_json::from_slice::<StageHello>(&hello)
         .map_err(|error| format!("does not introduce itself as it should: {error}"))
         .and_then(|hello| match hello.protocol {
-            VERSION => Ok(hello),
-            other => Err(format!("speaks protocol {other}, and this host {VERSION}: update it")),
+            LOWEST_VERSION..=VERSION => Ok(hello),
+            other => Err(format!(
+                "speaks protocol {other}, and this host {LOWEST_VERSION} to {VERSION}: update it"
+            )),
         })
         .and_then(|hello| match hello.manifest.check() {
             Ok(()) => Ok(hello),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::protocol::{HEADER_BYTES, Kind, Log, MAX_PAYLOAD_BYTES, NoFrame, frame, read_header};
+use crate::protocol::{Frame, HEADER_BYTES, Kind, Log, MAX_PAYLOAD_BYTES, NoFrame, read_header};
 
 /// How many bytes are read at once.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -109,17 +109,17 @@ impl Link {
     }
 
     /// Puts a request on its way.
-    pub(super) fn begin(&mut self, kind: Kind, payload: &[u8]) {
+    pub(super) fn begin(&mut self, request: Frame) {
         self.last_request = self.last_request.wrapping_add(1);
         self.pending = Some(self.last_request);
-        self.outgoing = frame(kind, self.last_request, payload);
-        self.sent = 0;
+        self.outgoing = request.into_bytes(self.last_request);
+        self.sent = Frame::START;
     }
 
     /// Says that the answer is not wanted any more.
     pub(super) fn cancel(&mut self) {
         if let Some(request) = self.pending {
-            self.outgoing.extend(frame(Kind::Cancel, request, &[]));
+            self.outgoing.extend(Frame::new(Kind::Cancel).bytes(request));
         }
     }
 
@@ -132,15 +132,20 @@ impl Link {
         let started = Instant::now();
         loop {
             self.write()?;
-            if let Some((kind, answer)) = self.read()? {
+            if let Some((kind, answer)) = self.next_answer()? {
                 return Ok(Progress::Answered(kind, answer));
             }
             let Some(rest) = patience.checked_sub(started.elapsed()).filter(|rest| !rest.is_zero())
             else {
                 return Ok(Progress::Waiting);
             };
+            // Before reading: nothing is answered as soon as it is asked, and to find that out costs
+            // a system call.
             if self.wait(rest, bell)? {
                 return Ok(Progress::Woken);
+            }
+            if let Some((kind, answer)) = self.read()? {
+                return Ok(Progress::Answered(kind, answer));
             }
         }
     }
@@ -291,8 +296,8 @@ impl Link {
 
     /// Asks the process to end, and ends it after `patience`.
     pub(super) fn dismiss(mut self, patience: Duration) {
-        self.outgoing = frame(Kind::Shutdown, 0, &[]);
-        self.sent = 0;
+        self.outgoing = Frame::new(Kind::Shutdown).into_bytes(0);
+        self.sent = Frame::START;
         let _ = self.write();
         self.input = None;
         self.wait_for_end(patience);

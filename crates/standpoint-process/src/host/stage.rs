@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use standpoint_document::Document;
 use standpoint_stage::{Stage, StageContext, StageError, StartContext};
-use standpoint_wire::{StageManifest, Writes, keep_names, read_reply, write_document};
+use standpoint_wire::{Form, Lending, StageManifest, Writes, keep_names, read_reply};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::attendant::{CallError, Seat, bring_up};
 use super::error::ProcessError;
 use super::program::Program;
-use crate::protocol::{Failure, Kind, StageHello, Start, join, split};
+use crate::protocol::{Failure, Frame, Kind, StageHello, Start, join, split};
 
 /// How a stage's processes are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +141,8 @@ pub struct ProcessStage {
     crew: Arc<Crew>,
     permits: Arc<Semaphore>,
     hello: StageHello,
+    /// That of documents and replies.
+    form: Form,
     reads: &'static [&'static str],
     writes: &'static [&'static str],
 }
@@ -194,6 +196,7 @@ impl ProcessStage {
             permits: Arc::new(Semaphore::new(count)),
             reads: keep_names(&hello.manifest.reads),
             writes: keep_names(&hello.manifest.writes),
+            form: hello.form(),
             seats,
             crew,
             hello,
@@ -212,24 +215,33 @@ impl ProcessStage {
         self.crew.settings.processes
     }
 
-    async fn call(&self, kind: Kind, payload: Vec<u8>) -> Result<(Kind, Vec<u8>), CallError> {
+    async fn call(&self, request: Frame) -> Result<(Kind, Vec<u8>), CallError> {
         let gone = || CallError::Resting(StageError::transient("its processes are being ended"));
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| gone())?;
         let free = self.crew.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let seat = free.ok_or_else(gone)?;
         let lease = Lease { crew: Arc::clone(&self.crew), seat, _permit: permit };
-        self.seats[seat].call(kind, payload, lease).await
+        self.seats[seat].call(request, lease).await
     }
 
-    /// The document as its processes read it.
-    fn lend(&self, document: &Document<'_>, attempt: u32) -> Result<Vec<u8>, StageError> {
-        write_document(document, self.reads, attempt, self.hello.form)
+    /// Writes the document as its processes read it behind what `bytes` hold.
+    fn lend(
+        &self,
+        document: &Document<'_>,
+        attempt: u32,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), StageError> {
+        let lending = Lending::new(document, self.reads, attempt, self.form)?;
+        let start = bytes.len();
+        bytes.resize(start + lending.size(), 0);
+        lending.write(&mut bytes[start..]);
+        Ok(())
     }
 
     /// Takes what a process wrote.
     fn take(&self, document: &mut Document<'_>, reply: &[u8]) -> Result<(), StageError> {
         let mut writes = Writes::default();
-        read_reply(reply, self.hello.form, document.text(), self.writes, &mut writes)?;
+        read_reply(reply, self.form, document.text(), self.writes, &mut writes)?;
         writes.commit(document)
     }
 }
@@ -241,8 +253,9 @@ impl Stage for ProcessStage {
         document: &mut Document<'_>,
         context: &StageContext<'_>,
     ) -> Result<(), StageError> {
-        let payload = self.lend(document, context.attempt)?;
-        match self.call(Kind::Document, payload).await? {
+        let mut request = Frame::new(Kind::Document);
+        self.lend(document, context.attempt, request.payload())?;
+        match self.call(request).await? {
             (Kind::Result, reply) => self.take(document, &reply),
             (Kind::Error, failure) => Err(read_failure(&failure)),
             (other, _) => Err(StageError::stage(format!("it answered a document with {other:?}"))),
@@ -286,15 +299,18 @@ impl ProcessStage {
         documents: &mut [Document<'_>],
         context: &StageContext<'_>,
     ) -> Result<Vec<Result<(), StageError>>, CallError> {
-        let lent: Result<Vec<_>, _> =
-            documents.iter().map(|document| self.lend(document, context.attempt)).collect();
+        let write = |document: &Document<'_>| {
+            let mut bytes = Vec::new();
+            self.lend(document, context.attempt, &mut bytes).map(|()| bytes)
+        };
+        let lent: Result<Vec<_>, _> = documents.iter().map(write).collect();
         let all = |error: StageError| vec![Err(error); documents.len()];
         let lent = match lent {
             Ok(lent) => lent,
             Err(error) => return Ok(all(error)),
         };
         let payload = join(lent.iter().map(|document| (None, document.as_slice())));
-        let reply = match self.call(Kind::Batch, payload).await? {
+        let reply = match self.call(Frame::of(Kind::Batch, &payload)).await? {
             (Kind::BatchResult, reply) => reply,
             (Kind::Error, failure) => return Ok(all(read_failure(&failure))),
             (other, _) => {
