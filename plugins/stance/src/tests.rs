@@ -295,7 +295,7 @@ fn a_quotation_means_whom_the_sentence_before_led_to() {
     let cases = [
         (
             "to",
-            "Poland turned to the Russia bench. \"You have betrayed us,\" it said.",
+            "Poland turned to the Russia bench. \"We condemn you,\" it said.",
             Some(Opposed),
         ),
         (
