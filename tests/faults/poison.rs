@@ -1,6 +1,6 @@
 //! Documents that end the process.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::example;
 use crate::station::{End, Station};
@@ -9,8 +9,14 @@ use crate::station::{End, Station};
 const ABORTED: End = End::Signal(6);
 
 fn station() -> Station {
+    station_that(&json!({}))
+}
+
+/// With these settings of its source.
+fn station_that(source: &Value) -> Station {
     let mischief = example("mischief");
     Station::with(&json!({
+        "sources": { "news": source },
         "stages": ["tokenise", { "use": mischief, "id": "mischief" }],
     }))
 }
@@ -56,4 +62,21 @@ fn a_record_that_ends_the_process_is_quarantined_alone() {
     let quarantined: Vec<_> = station.quarantined().into_iter().collect();
     let reason = "news: the process ended 3 times while this was in work; max_attempts is 3";
     assert_eq!(quarantined, [("a.record-121.jsonl".to_owned(), reason.to_owned())]);
+}
+
+#[test]
+fn a_record_far_behind_others_that_ends_the_process_is_found() {
+    // Where nothing is remembered, one more time shows how far they went out together.
+    for (dedupe, bad, expected) in [("id", 5000, 3), ("off", 1500, 4)] {
+        let mut station = station_that(&json!({ "dedupe": dedupe }));
+        let mut texts: Vec<String> = (0..bad + 100).map(|number| format!("{number}.")).collect();
+        texts[bad] = "Abort now.".to_owned();
+        station.feed_lines("a.jsonl", &texts);
+        station.give_up("a.jsonl", "Abort now.");
+        station.feed("b.txt", "Beside it.");
+        assert_eq!(deaths(&station), expected, "{dedupe}");
+        station.check(dedupe);
+        let quarantined: Vec<_> = station.quarantined().into_keys().collect();
+        assert_eq!(quarantined, [format!("a.record-{}.jsonl", bad + 1)]);
+    }
 }

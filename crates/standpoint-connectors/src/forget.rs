@@ -246,28 +246,35 @@ fn each_file(folder: &Path, each: &mut impl FnMut(&Path) -> io::Result<()>) -> i
     Ok(())
 }
 
-/// The names that a file may have had before it was archived: its own, and the one without the
-/// number that the archive put behind it.
+/// The names that a file may have had before it was archived: its own, and those without the number
+/// that the archive put behind it, behind a folder in whose place a file stood, or behind both.
 fn names_before(relative: &Path) -> Vec<String> {
-    let told = |path: &Path| {
+    let mut paths = vec![relative.to_owned()];
+    paths.extend(without_number(relative));
+    let folders = relative.ancestors().skip(1);
+    for (folder, plain) in folders.filter_map(|folder| Some((folder, without_number(folder)?))) {
+        for path in [Some(relative.to_owned()), without_number(relative)].into_iter().flatten() {
+            paths.extend(path.strip_prefix(folder).map(|below| plain.join(below)));
+        }
+    }
+    let told = |path: PathBuf| {
         let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
         parts.join("/")
     };
-    let mut names = vec![told(relative)];
-    let stem = relative.file_stem().unwrap_or_default().to_string_lossy();
-    if let Some((before, number)) = stem.rsplit_once('~')
-        && let Ok(number) = number.parse::<u64>()
-    {
-        let mut name = before.to_owned();
-        if let Some(ending) = relative.extension() {
-            name = format!("{name}.{}", ending.to_string_lossy());
-        }
-        let original = relative.with_file_name(name);
-        if numbered(&original, number) == relative {
-            names.push(told(&original));
-        }
+    paths.into_iter().map(told).collect()
+}
+
+/// A path without the number behind the stem of its name, if it has one that is written as we do.
+fn without_number(path: &Path) -> Option<PathBuf> {
+    let stem = path.file_stem()?.to_string_lossy();
+    let (before, number) = stem.rsplit_once('~')?;
+    let number = number.parse::<u64>().ok()?;
+    let mut name = before.to_owned();
+    if let Some(ending) = path.extension() {
+        name = format!("{name}.{}", ending.to_string_lossy());
     }
-    names
+    let original = path.with_file_name(name);
+    (numbered(&original, number) == path).then_some(original)
 }
 
 #[cfg(test)]
@@ -291,6 +298,8 @@ mod tests {
         fs::create_dir_all(at("archive/sub")).unwrap();
         fs::write(at("archive/a.txt"), "One.").unwrap();
         fs::write(at("archive/sub/a~2.txt"), "Two.").unwrap();
+        fs::create_dir_all(at("archive/sub~2/deep")).unwrap();
+        fs::write(at("archive/sub~2/deep/a~3.txt"), "Five.").unwrap();
         let lines = "{\"text\": \"Three.\"}\n\n{\"text\": \"Four.\"}\n";
         fs::write(at("archive/b.jsonl"), lines).unwrap();
         let [three, four] = ids("news", "b.jsonl", lines).try_into().unwrap();
@@ -298,6 +307,8 @@ mod tests {
         let forget = |id: &str| in_inputs(&at("archive"), "news", id, &limits).unwrap();
         assert_eq!(forget("unknown"), []);
         assert_eq!(forget(&two), [Forgotten::Deleted(at("archive/sub/a~2.txt"))]);
+        let five = ids("news", "sub/deep/a.txt", "Five.").remove(0);
+        assert_eq!(forget(&five), [Forgotten::Deleted(at("archive/sub~2/deep/a~3.txt"))]);
         assert_eq!(forget(&three), [Forgotten::Records(at("archive/b.jsonl"), 1)]);
         assert_eq!(fs::read_to_string(at("archive/b.jsonl")).unwrap(), "\n{\"text\": \"Four.\"}\n");
         assert_eq!(forget(&four), [Forgotten::Deleted(at("archive/b.jsonl"))]);

@@ -1,13 +1,18 @@
 //! Moves files so that at every moment each is in one place, and none replaces another.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::BorrowedFd;
 use rustix::fs::{AtFlags, CWD, RenameFlags, renameat, renameat_with, statat};
 use rustix::io::Errno;
 use tracing::warn;
+
+/// How long a name may be, in bytes.
+const MOST_NAME_BYTES: usize = 255;
 
 /// Moves a file to `to`, which must be free, on this file system or another. The new name is on the
 /// disk once [`sync_folder`] was called; on another file system it is at once.
@@ -21,7 +26,8 @@ use tracing::warn;
 pub(crate) fn move_file(from: &Path, to: &Path, tag: &str, sync: bool) -> io::Result<()> {
     match rename_without_replacing(CWD, from, CWD, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            copy(from, &with_ending(to, &format!(".{tag}.part")), to)?;
+            let ending = format!(".{tag}.part");
+            copy(from, &with_ending(&with_room(to, ending.len()), &ending), to)?;
             // The new name must be on the disk before the old one goes.
             if sync {
                 sync_folder(parent_of(to));
@@ -44,11 +50,54 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
+/// Gives `relative` below `folder`, and makes the folders on the way. Where something else stands in
+/// the place of one, the file goes into another beside it.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn with_folders(folder: &Path, relative: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let mut folder = folder.to_owned();
+    for name in parent_of(relative) {
+        let wanted = folder.join(name);
+        folder.clone_from(&wanted);
+        for copy in 2.. {
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                Err(_) if !folder.is_dir() => folder = numbered(&wanted, copy),
+                _ => break,
+            }
+        }
+    }
+    Ok(folder.join(relative.file_name().unwrap_or_default()))
+}
+
+/// A path whose name leaves room for so many more bytes: a longer one lacks some of its middle, so
+/// that the ending still says the format.
+pub(crate) fn with_room(path: &Path, room: usize) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    let most = MOST_NAME_BYTES - room;
+    if name.len() <= most {
+        return path.to_owned();
+    }
+    let bytes = name.as_bytes();
+    // Not within a character.
+    let is_start = |at: &usize| bytes[*at] & 0xC0 != 0x80;
+    let tail = bytes.len() - most / 2;
+    let tail = (tail..bytes.len()).find(is_start).unwrap_or(tail);
+    let head = most - (bytes.len() - tail);
+    let head = (0..=head).rev().find(is_start).unwrap_or(head);
+    path.with_file_name(OsStr::from_bytes(&[&bytes[..head], &bytes[tail..]].concat()))
+}
+
 /// `a.txt` becomes `a~2.txt`, so that the ending still says the format.
 pub(crate) fn numbered(path: &Path, copy: u64) -> PathBuf {
+    let number = format!("~{copy}");
+    let path = with_room(path, number.len());
     let stem = path.file_stem().unwrap_or_default();
     let mut name = stem.to_owned();
-    name.push(format!("~{copy}"));
+    name.push(number);
     if let Some(ending) = path.extension() {
         name.push(".");
         name.push(ending);
@@ -105,5 +154,39 @@ pub(crate) fn remove_empty(folder: &Path, root: &Path) {
         if fs::remove_dir(ancestor).is_err() {
             break;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_room_loses_of_its_middle() {
+        for name in ["ä".repeat(120) + ".txt", "x".repeat(255), "äx".repeat(85), "a.txt".into()] {
+            let path = Path::new("sub").join(&name);
+            let short = with_room(&path, 20);
+            let short = short.strip_prefix("sub").unwrap().to_str().unwrap();
+            assert!(short.len() <= 235, "{short}");
+            assert_eq!(Path::new(short).extension(), path.extension(), "{short}");
+            assert_eq!(short == name, name.len() <= 235, "{short}");
+            let copy = numbered(&path, 12_345);
+            assert!(copy.file_name().unwrap().len() <= 255, "{copy:?}");
+        }
+        assert_eq!(numbered(Path::new("sub/a.txt"), 2), Path::new("sub/a~2.txt"));
+    }
+
+    #[test]
+    fn a_folder_in_whose_place_a_file_stands_is_numbered() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::write(at("sub"), "x").unwrap();
+        let place = |relative: &str| with_folders(root.path(), Path::new(relative)).unwrap();
+        for _ in 0..2 {
+            assert_eq!(place("sub/deep/a.txt"), at("sub~2/deep/a.txt"));
+            assert_eq!(place("other/a.txt"), at("other/a.txt"));
+        }
+        assert_eq!(place("sub"), at("sub"));
+        assert!(at("sub~2/deep").is_dir() && at("other").is_dir() && at("sub").is_file());
     }
 }

@@ -287,8 +287,7 @@ pub(crate) fn put(
     reason: &Reason,
     sync: bool,
 ) -> io::Result<PathBuf> {
-    let wanted = folder.join(relative);
-    fs::create_dir_all(parent_of(&wanted))?;
+    let wanted = place_for(folder, relative)?;
     let draft = with_ending(&wanted, ".part");
     let mut file = File::create(&draft)?;
     io::copy(bytes, &mut file)?;
@@ -320,23 +319,27 @@ fn has_bytes_of(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(is_as_long && digest(one)? == digest(other)?)
 }
 
+/// Where a file belongs in the quarantine, in a folder that is there, and with room for what is put
+/// behind its name.
+fn place_for(folder: &Path, relative: &Path) -> io::Result<PathBuf> {
+    const MOST_DIGITS: usize = 20;
+    let room = ENDING.len() + "~".len() + MOST_DIGITS;
+    Ok(moves::with_room(&moves::with_folders(folder, relative)?, room))
+}
+
 fn free_place(folder: &Path, relative: &Path) -> io::Result<PathBuf> {
-    let wanted = folder.join(relative);
-    fs::create_dir_all(parent_of(&wanted))?;
+    let wanted = place_for(folder, relative)?;
     let mut place = wanted.clone();
     let mut copy = 2;
     // A reason without its file is what a crash left behind and may be written over; but a file
     // that is called like a reason has a reason of its own.
     let is_taken = |place: &Path| {
         let reason = with_ending(place, ENDING);
-        place.symlink_metadata().is_ok() || with_ending(&reason, ENDING).exists()
+        place.symlink_metadata().is_ok() || reason.is_dir() || with_ending(&reason, ENDING).exists()
     };
     while is_taken(&place) {
         place = numbered(&wanted, copy);
         copy += 1;
-    }
-    if with_ending(&place, ENDING).is_dir() {
-        return Err(io::Error::other("a folder stands where the reason belongs"));
     }
     Ok(place)
 }

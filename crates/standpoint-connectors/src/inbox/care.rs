@@ -4,7 +4,8 @@
 //! record ended the process. So from then on its records go out one at a time, each noted here before
 //! it is read. Whichever is noted when the process ends again has a strike against it: one is nothing,
 //! for the process may have been killed from outside, and some record is always out; but a record that
-//! is out every time is refused, and the others go on.
+//! is out every time is refused, and the others go on. How far the records went out together is noted
+//! as well: the file counts as harmless only behind that.
 //!
 //! The notes lie beside the file, in the folder of its claim, and go where that goes.
 
@@ -42,6 +43,8 @@ pub(super) struct Care {
     log: Option<Log>,
     /// Attempts up to this one say nothing against the file.
     cleared_at: u32,
+    /// Records before this one may have gone out together.
+    reached: u64,
     in_hand: Option<u64>,
     /// How often the process ended while a record was out alone.
     strikes: BTreeMap<u64, u32>,
@@ -52,6 +55,7 @@ const CLEARED: u8 = 1;
 const IN_HAND: u8 = 2;
 const REFUSED: u8 = 3;
 const STRUCK: u8 = 4;
+const REACHED: u8 = 5;
 
 impl Care {
     /// Reads the notes in the folder of a claim, if there are any.
@@ -105,6 +109,20 @@ impl Care {
         self.note(CLEARED, attempt.into())
     }
 
+    /// Up to which record they may have gone out together.
+    pub(super) const fn reached(&self) -> u64 {
+        self.reached
+    }
+
+    /// Notes that a record goes out together with others, and ahead of those that follow, so that few
+    /// notes are needed.
+    pub(super) fn reach(&mut self, record: u64) -> io::Result<()> {
+        if record < self.reached {
+            return Ok(());
+        }
+        self.note(REACHED, record.saturating_add(RECORDS))
+    }
+
     fn note(&mut self, kind: u8, number: u64) -> io::Result<()> {
         let mut payload = vec![kind];
         payload.extend(number.to_le_bytes());
@@ -128,6 +146,7 @@ impl Care {
             REFUSED => {
                 self.refused.insert(number);
             }
+            REACHED => self.reached = number,
             STRUCK => {
                 *self.strikes.entry(number).or_default() += 1;
                 self.in_hand = None;
@@ -154,10 +173,15 @@ mod tests {
         care.strike(7).unwrap();
         care.refuse(7).unwrap();
         care.clear(2).unwrap();
+        care.reach(8).unwrap();
         let mut care = Care::of(folder.path()).unwrap();
         assert!(care.refuses(7) && !care.refuses(8));
         assert_eq!((care.strikes(7), care.strikes(8)), (2, 0));
         assert_eq!((care.attempts(3), care.in_hand()), (1, None));
+        assert_eq!(care.reached(), 8 + RECORDS);
+        let bytes = fs::metadata(folder.path().join(NAME)).unwrap().len();
+        care.reach(9).unwrap();
+        assert_eq!(fs::metadata(folder.path().join(NAME)).unwrap().len(), bytes);
         care.hold(Some(9)).unwrap();
         care.hold(None).unwrap();
         assert_eq!(Care::of(folder.path()).unwrap().in_hand(), None);

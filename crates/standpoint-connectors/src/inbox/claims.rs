@@ -19,6 +19,7 @@ use tracing::debug;
 
 use super::below::{Below, Held, Like};
 use super::claim::{Claim, Folder, files_in, number_and_attempt, remove_leftovers};
+use super::worker::may_pass;
 use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
 use crate::failpoint;
 use crate::ledger::ids::Id;
@@ -70,6 +71,16 @@ struct Home {
 
 /// Folders that cannot be looked into, each with why.
 pub(super) type Closed = Vec<(PathBuf, io::Error)>;
+
+/// What comes of claiming a file.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Claimed(Claim),
+    /// It is not there any more.
+    Gone,
+    /// The system does not let this one be moved, and may let others.
+    Refused(io::Error),
+}
 
 /// What becomes of a claimed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,8 +148,12 @@ impl Claims {
         self.own.file_name().unwrap_or_default().to_string_lossy()
     }
 
-    /// Claims the file at `relative` below the inbox; `None` if it is not there any more.
-    pub(super) fn claim(&self, relative: &Path) -> io::Result<Option<Claim>> {
+    /// Claims the file at `relative` below the inbox.
+    ///
+    /// # Errors
+    ///
+    /// What keeps every file from being claimed, or may pass.
+    pub(super) fn claim(&self, relative: &Path) -> io::Result<Taken> {
         let Home { inbox, claimed: home, .. } = lock(&self.home).clone();
         let folder = self.shared_folder(&home)?;
         let claim = Claim { folder, relative: relative.to_owned(), attempt: 1 };
@@ -147,15 +162,16 @@ impl Claims {
                 // Not synced: when the power goes the file is in one of the two places.
                 failpoint::reached("claimed");
                 self.remove_marker(&claim);
-                Ok(Some(claim))
+                Ok(Taken::Claimed(claim))
             }
+            Err(error) if may_pass(&error) => Err(error),
             Err(error) => {
                 // What stands in a folder's place now is none of ours.
                 let is_gone = matches!(
                     Errno::from_io_error(&error),
                     Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
                 );
-                if is_gone { Ok(None) } else { Err(error) }
+                Ok(if is_gone { Taken::Gone } else { Taken::Refused(error) })
             }
         }
     }
@@ -451,13 +467,14 @@ impl Claims {
     /// returns where it is now.
     fn move_to(&self, claim: &Claim, folder: &Path, relative: &Path) -> io::Result<PathBuf> {
         let wanted = folder.join(relative);
-        self.touch(parent_of(&wanted));
         let to = renameat_with(claim.home(), claim.below(), CWD, &wanted, RenameFlags::NOREPLACE);
         if to.is_ok() {
+            self.touch(parent_of(&wanted));
             return Ok(wanted);
         }
         // The name is taken, the folder is not there yet, or it is on another file system.
-        fs::create_dir_all(parent_of(&wanted))?;
+        let wanted = moves::with_folders(folder, relative)?;
+        self.touch(parent_of(&wanted));
         // Named after the mover, who moves one file at a time: another daemon may bring a file of the same
         // name, and who ends in the middle writes over his own draft the next time.
         let instance = parent_of(&self.own).file_name().unwrap_or_default().to_string_lossy();
@@ -483,6 +500,12 @@ impl Claims {
             match inbox.put(claim.home(), &claim.below(), &target) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     target = numbered(&claim.relative, copy);
+                }
+                // A file stands where a folder was.
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                    let mut names = claim.relative.components();
+                    let first = names.next().map(|name| numbered(name.as_ref(), copy));
+                    target = first.unwrap_or_default().join(names);
                 }
                 result => {
                     result?;

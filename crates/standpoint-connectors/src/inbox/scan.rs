@@ -322,7 +322,8 @@ impl Scanner {
         false
     }
 
-    fn report(&mut self, relative: &Path, reason: &str) {
+    /// Tells of a file that is left alone, once.
+    pub(super) fn report(&mut self, relative: &Path, reason: &str) {
         if self.reported.len() < MOST_AT_ONCE && self.reported.insert(relative.to_owned()) {
             warn!(path = ?relative, reason, "left alone");
         }

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 use super::below::Like;
 use super::care::{self, Care};
 use super::claim::Claim;
-use super::claims::{Claims, Fate};
+use super::claims::{Claims, Fate, Taken};
 use super::hints::Hints;
 use super::keeper::{Keeper, Pending};
 use super::scan::Scanner;
@@ -187,18 +187,20 @@ impl Worker {
         let found = self.scanner.scan(&self.hints, is_last)?;
         let taken = self.take(&found.ready);
         self.claims.part();
-        taken.and_then(|()| Ok(self.hand_over()?))?;
-        if found.ready.is_empty() && !found.has_more && !is_last {
+        let has_taken = taken?;
+        self.hand_over()?;
+        if !has_taken && !found.has_more && !is_last {
             let until = found.settling.unwrap_or(self.scanner.every());
             self.hints.wait(until.min(self.scanner.every()));
-        } else if found.ready.is_empty() && found.settling.is_some() {
+        } else if !has_taken && found.settling.is_some() {
             self.hints.pause(found.settling.unwrap_or_default());
         }
-        Ok(found.ready.is_empty() && !found.has_more && found.settling.is_none())
+        Ok(!has_taken && !found.has_more && found.settling.is_none())
     }
 
-    /// Claims files and reads them.
-    fn take(&mut self, ready: &[PathBuf]) -> Result<(), Halt> {
+    /// Claims files and reads them; whether there was one that could be claimed, or was before.
+    fn take(&mut self, ready: &[PathBuf]) -> Result<bool, Halt> {
+        let mut has_taken = false;
         for path in ready {
             while self.keeper.has_much_to_move() && !self.hints.is_stopped() {
                 self.hand_over()?;
@@ -207,12 +209,18 @@ impl Worker {
             if self.hints.is_stopped() {
                 return Err(Halt::Closed);
             }
-            // Somebody else was faster, or it was taken away: both are fine.
-            if let Some(claim) = self.claims.claim(path).map_err(|error| named(path, &error))? {
-                self.read(claim)?;
+            match self.claims.claim(path).map_err(|error| named(path, &error))? {
+                Taken::Claimed(claim) => self.read(claim)?,
+                // Somebody else was faster, or it was taken away: both are fine.
+                Taken::Gone => {}
+                Taken::Refused(error) => {
+                    self.scanner.report(path, &format!("cannot move it: {error}"));
+                    continue;
+                }
             }
+            has_taken = true;
         }
-        Ok(())
+        Ok(has_taken)
     }
 
     /// Takes up claims of a run that ended while they were in work.
@@ -287,7 +295,8 @@ impl Worker {
             }
             Err(error) => {
                 pending.condemn();
-                return Ok(self.deliver(&pending, 0, Err(error))?);
+                self.deliver(&pending, 0, Err(error))?;
+                return Ok(());
             }
         };
         let sent = self.deliver_all(&pending, documents, caution);
@@ -332,7 +341,7 @@ impl Worker {
         let notes = claim.notes().filter(|_| records::can_be_separated(&claim.relative_name()));
         let Some(notes) = notes else {
             let left = if claim.attempt > 1 { u64::MAX } else { 0 };
-            return Ok(Some(Caution { care: None, left, attempt: claim.attempt }));
+            return Ok(Some(Caution { care: None, left, until: 0, attempt: claim.attempt }));
         };
         let mut care = Care::of(&notes).map_err(io::Error::other)?;
         // The first time was with others.
@@ -349,7 +358,8 @@ impl Worker {
             }
         }
         let left = if care.attempts(claim.attempt) > 1 { care::RECORDS } else { 0 };
-        Ok(Some(Caution { care: Some(care), left, attempt: claim.attempt }))
+        let until = care.reached();
+        Ok(Some(Caution { care: Some(care), left, until, attempt: claim.attempt }))
     }
 
     fn deliver_all(
@@ -361,7 +371,11 @@ impl Worker {
         for number in 0.. {
             // Noted before it is read: reading may be what ends the process.
             let is_alone = caution.left > 0;
-            caution.hold(Some(number))?;
+            if is_alone {
+                caution.hold(Some(number))?;
+            } else if let Some(care) = &mut caution.care {
+                care.reach(number)?;
+            }
             let Some(document) = documents.next() else { break };
             if let Some(care) = caution.care.as_ref().filter(|care| care.refuses(number)) {
                 self.refuse(pending, number, care.strikes(number) + 1)?;
@@ -375,22 +389,22 @@ impl Worker {
                 _ => {}
             }
             let sent = self.deliver(pending, number, document);
-            let sent = if is_alone { sent.and_then(|()| self.hand_over()) } else { sent };
+            let sent = sent.and_then(|is_out| {
+                if is_alone {
+                    self.hand_over()?;
+                }
+                Ok(is_out)
+            });
             if is_alone {
                 pending.wait();
             }
-            if sent.is_err() {
+            let Ok(is_out) = sent else {
                 // An end that was asked for is nobody's fault.
                 caution.hold(None)?;
                 return Err(Halt::Closed);
-            }
-            if is_alone {
-                caution.left -= 1;
-                if caution.left == 0
-                    && let Some(care) = &mut caution.care
-                {
-                    care.clear(caution.attempt - 1)?;
-                }
+            };
+            if is_alone && is_out {
+                caution.count(number)?;
             }
         }
         if let Some(care) = caution.care.as_mut().filter(|_| caution.left > 0) {
@@ -409,12 +423,13 @@ impl Worker {
         self.send(pending, Delivery::unreadable(&self.name, reason, receipt))
     }
 
+    /// Delivers a document, unless it was done before; whether it goes out.
     fn deliver(
         &mut self,
         file: &Pending,
         number: u64,
         content: Result<Document<'static>, ReadError>,
-    ) -> Result<(), Closed> {
+    ) -> Result<bool, Closed> {
         let delivery = match content {
             Ok(document) => {
                 let id = self.recognised_by(&document);
@@ -431,7 +446,7 @@ impl Worker {
                     id.inspect(|id| self.keeper.end(id));
                     let is_given = document.metadata().source.id.is_some();
                     file.pass_over(is_given && self.recognise == Recognise::Id);
-                    return Ok(());
+                    return Ok(false);
                 }
                 Delivery::new(document, file.receipt(number, id))
             }
@@ -440,7 +455,8 @@ impl Worker {
                 Delivery::unreadable(&self.name, with_causes(&error), receipt)
             }
         };
-        self.send(file, delivery)
+        self.send(file, delivery)?;
+        Ok(true)
     }
 
     fn send(&mut self, file: &Pending, delivery: Delivery) -> Result<(), Closed> {
@@ -485,8 +501,10 @@ impl Worker {
 struct Caution {
     /// Notes of its records; `None` for a file that is one document.
     care: Option<Care>,
-    /// How many documents go out one at a time.
+    /// How many more documents go out one at a time, those that were done before not counted.
     left: u64,
+    /// And up to which record they do in any case.
+    until: u64,
     attempt: u32,
 }
 
@@ -495,6 +513,18 @@ impl Caution {
     fn hold(&mut self, record: Option<u64>) -> io::Result<()> {
         match &mut self.care {
             Some(care) if self.left > 0 => care.hold(record),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a document that went out alone and harmed nobody.
+    fn count(&mut self, record: u64) -> io::Result<()> {
+        // What went out with others before may be what ended the process.
+        if self.left > 1 || record + 1 >= self.until {
+            self.left -= 1;
+        }
+        match &mut self.care {
+            Some(care) if self.left == 0 => care.clear(self.attempt - 1),
             _ => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use standpoint_connectors::limits::ReadLimits;
 use standpoint_engine::{Delivery, Outcome, Source};
 use tokio::time::timeout;
 
-use crate::house::{House, drain};
+use crate::house::{House, drain, failed};
 
 #[tokio::test]
 async fn a_link_in_a_folders_place_leads_nowhere() {
@@ -49,9 +49,7 @@ async fn what_goes_back_does_not_follow_a_link() {
     delivery.receipt.settle(Outcome::Done);
     source.close().await.unwrap();
     assert_eq!(fs::read_dir(house.at("outside")).unwrap().count(), 0);
-    assert!(
-        house.files().iter().any(|file| file.contains("claimed") && file.ends_with("sub/a.txt"))
-    );
+    assert!(house.at("inbox/sub~2/a.txt").exists());
 }
 
 #[tokio::test]
@@ -121,6 +119,64 @@ async fn a_claim_that_cannot_be_looked_into_keeps_no_other_and_is_told() {
     let told = source.close().await.unwrap_err().to_string();
     assert!(told.contains("stay where they are") && told.contains("0.1"), "{told}");
     assert!(house.files().contains(&"archive/1.txt".to_owned()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_claimed_keeps_no_other() {
+    let house = House::new();
+    // A path that is too long for the system stands for a stranger's folder: root moves files out of it.
+    let mut folder = fs::File::open(house.at("inbox")).unwrap();
+    for _ in 0..25 {
+        let name = "a".repeat(200);
+        rustix::fs::mkdirat(&folder, &name, 0o700.into()).unwrap();
+        let flags = OFlags::DIRECTORY;
+        folder = rustix::fs::openat(&folder, name, flags, Mode::empty()).unwrap().into();
+    }
+    // More than one look through the folder brings.
+    for number in 0..600 {
+        let flags = OFlags::CREATE | OFlags::WRONLY;
+        let file = rustix::fs::openat(&folder, format!("{number}.txt"), flags, Mode::RUSR);
+        rustix::io::write(file.unwrap(), b"Deep.").unwrap();
+    }
+    house.drop_in("b/b.txt", "Beside.");
+    house.drop_in("c.txt", "Behind.");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["Behind.", "Beside."]);
+    assert!(house.at("archive/b/b.txt").exists() && house.at("archive/c.txt").exists());
+    let left = rustix::fs::Dir::read_from(&folder).unwrap().count();
+    assert_eq!(left, 600 + [".", ".."].len());
+}
+
+#[tokio::test]
+async fn a_file_finds_a_place_where_its_own_is_taken_or_its_name_too_long() {
+    let house = House::new();
+    let long = |ending: &str| "ü".repeat((255 - ending.len()) / 2) + ending;
+    let refuse = |delivery: &Delivery| {
+        let is_bad = delivery.content.as_ref().is_ok_and(|document| document.text() == "Bad.");
+        if is_bad { failed() } else { Outcome::Done }
+    };
+    for text in ["Good.", "Bad."] {
+        // First a file, then a folder of its name; a folder where a reason belongs; a long name.
+        for name in ["sub.txt", "sub.txt/a.txt", "b.txt.reason.json/b.txt", "b.txt", &long(".txt")]
+        {
+            house.drop_in(name, text);
+            house.run(refuse).await;
+            fs::remove_dir_all(house.at("inbox/sub.txt")).ok();
+            fs::remove_dir_all(house.at("inbox/b.txt.reason.json")).ok();
+        }
+    }
+    let lines = "{\"text\": \"Good.\"}\n{\"text\": \"Bad.\"}\n";
+    house.drop_in(&long(".jsonl"), lines);
+    house.drop_in(&long(".txt"), "Good, too.");
+    house.run(refuse).await;
+    let files = house.files();
+    let count = |folder: &str| files.iter().filter(|file| file.starts_with(folder)).count();
+    assert_eq!((count("archive/"), count("quarantine/"), count("inbox/")), (7, 6, 0), "{files:#?}");
+    for file in ["archive/sub~2.txt/a.txt", "quarantine/sub~2.txt/a.txt", "quarantine/b~2.txt"] {
+        assert!(files.iter().any(|found| found == file), "{file} in {files:#?}");
+    }
+    let record = files.iter().find(|file| file.ends_with(".record-2.jsonl")).unwrap();
+    let reason = house.reason(record.strip_prefix("quarantine/").unwrap());
+    assert_eq!(reason["path"], long(".jsonl"));
 }
 
 #[tokio::test]
