@@ -335,9 +335,7 @@ impl Finder<'_, '_, '_> {
         chain: Chain,
     ) -> (f32, &'static str) {
         let negated = index > group.end
-            && self.reading.words[group.end..index]
-                .iter()
-                .any(|word| word.part == Part::Negation);
+            && self.reading.words[group.end..index].iter().any(|word| word.part == Part::Negation);
         let odd = negated ^ chain.is_odd();
         if noun.score < 0.0 && !odd && self.is_ended(index) {
             let keeps = cue.carry != Carry::Turn;
