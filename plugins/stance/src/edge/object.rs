@@ -253,12 +253,7 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
-            // "Hosted talks between X and Y" is for neither.
-            if word.lower == "between"
-                && cue.kind == Kind::Aid
-                && current > 0.0
-                && self.is_one_of_several(index + 1, group.until)
-            {
+            if current > 0.0 && self.is_host_between(group, cue, index) {
                 (current, rule) = (0.0, BETWEEN);
             }
             if let Some(turned) = self.arms_go(group, cue, cue_now, index) {
@@ -323,6 +318,13 @@ impl Finder<'_, '_, '_> {
         if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
         }
+    }
+
+    /// "Hosted talks between X and Y", which is for neither.
+    fn is_host_between(&self, group: &Group, cue: Cue, index: usize) -> bool {
+        cue.kind == Kind::Aid
+            && self.reading.words[index].lower == "between"
+            && self.is_one_of_several(index + 1, group.until)
     }
 
     /// What a verb says of whom its object, a noun of the lists, is for: a score and its rule.

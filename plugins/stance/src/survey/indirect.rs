@@ -79,7 +79,7 @@ impl Survey<'_> {
         };
         let own = scene.entities.iter().position(|&entity| entity == speaker);
         let pairs = [(None, target as u16), (own.map(|own| own as u16), target as u16)];
-        let judgements = self.judge_pairs(scene, &pairs[..1 + usize::from(own.is_some())]);
+        let judgements = self.judge_pairs(scene, &pairs[..=usize::from(own.is_some())]);
         let strongest = judgements
             .iter()
             .filter(|judgement| {

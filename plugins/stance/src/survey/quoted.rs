@@ -38,7 +38,7 @@ impl Survey<'_> {
             return None;
         }
         let before = scene.tokens.partition_point(|token| token.span.start < target.span.start);
-        let lead = scene.tokens[..before].iter().rev().take(ARTICLES + 1).find_map(|token| {
+        scene.tokens[..before].iter().rev().take(ARTICLES + 1).find_map(|token| {
             let word = self.document.slice(token.span);
             match word {
                 "to" => Some(Talk::To),
@@ -46,8 +46,7 @@ impl Survey<'_> {
                 "of" | "about" | "on" => Some(Talk::Of),
                 _ => None,
             }
-        });
-        lead
+        })
     }
 
     /// Lets the words that stand for the target in a scene's quotation be parties of it.
