@@ -336,7 +336,7 @@ mod tests {
         for round in 0..50 {
             // Each task needs its worker until all have come.
             let met = Arc::new((Mutex::new(0), Condvar::new()));
-            let (told, heard) = mpsc::channel();
+            let (told, heard) = mpsc::sync_channel(WORKERS);
             for _ in 0..WORKERS {
                 let (met, told) = (Arc::clone(&met), told.clone());
                 executor.spawn(async move {
