@@ -324,7 +324,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
-    use std::sync::mpsc;
+    use std::sync::mpsc::sync_channel;
 
     use super::*;
 
@@ -336,7 +336,7 @@ mod tests {
         for round in 0..50 {
             // Each task needs its worker until all have come.
             let met = Arc::new((Mutex::new(0), Condvar::new()));
-            let (told, heard) = mpsc::sync_channel(WORKERS);
+            let (told, heard) = sync_channel(WORKERS);
             for _ in 0..WORKERS {
                 let (met, told) = (Arc::clone(&met), told.clone());
                 executor.spawn(async move {
