@@ -1,11 +1,13 @@
 //! `kill -9` at every named point, at random moments, when the output grows, and while it starts.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::harness::becomes_true;
+use crate::harness::{becomes_true, run};
 use crate::station::{Dice, End, Station};
 
 const KILLED: End = End::Signal(9);
@@ -211,4 +213,60 @@ fn twenty_runs_of_twenty_kills_lose_and_double_nothing() {
     println!(
         "kills at random {random}, on growth {growth}, in the first 30 ms {early}; lost 0, doubled 0"
     );
+}
+
+#[test]
+fn a_move_to_another_file_system_that_a_kill_cut_short_leaves_one_file() {
+    let other = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let at = |name: &str| other.path().join(name);
+    for (name, text, folder, expected) in [
+        ("b.txt", "Astana agreed.", "archive", &["b.txt"][..]),
+        ("empty.txt", " ", "quarantine", &["empty.txt", "empty.txt.reason.json"]),
+    ] {
+        let mut station = Station::with(&json!({
+            "sources": { "news": { "on_success": { "archive": at("archive") } } },
+            "quarantine": { "path": at("quarantine") },
+        }));
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        if device(other.path()) == device(&station.at("")) {
+            eprintln!("SKIPPED: there is no second file system here");
+            return;
+        }
+        station.feed_file(name, text);
+        assert_eq!(station.drain(Some("file copied")), KILLED, "{}", station.log());
+        let end = station.drain(None);
+        assert!(matches!(end, End::Code(0 | 3)), "{name}: {end:?}\n{}", station.log());
+        let mut found: Vec<_> = fs::read_dir(at(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        assert_eq!(found, expected, "{}", station.log());
+        assert!(!station.files("inbox").iter().any(|file| file.ends_with(name)));
+    }
+}
+
+#[test]
+fn a_document_that_waits_is_forgotten_and_one_in_work_is_named() {
+    let mut station = Station::new();
+    let pipeline = station.at("p.yaml");
+    station.feed_file("a.txt", "Astana agreed.");
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    let line: Value =
+        serde_json::from_slice(&fs::read(station.at("out/results.jsonl")).unwrap()).unwrap();
+    let id = line["id"].as_str().unwrap();
+    let forget = || run(&["forget", id, "-c", pipeline.to_str().unwrap()]);
+
+    station.feed_file("a.txt", "Astana agreed.");
+    forget().expect(0);
+    assert!(station.files("archive").is_empty() && !station.files("inbox").contains("a.txt"));
+
+    station.feed_file("a.txt", "Astana agreed.");
+    assert_eq!(station.drain(Some("claimed")), KILLED, "{}", station.log());
+    let told = forget().expect(1).stdout;
+    assert!(told.contains("LEFT, for it is in work and comes again"), "{told}");
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    assert!(station.written() > 0);
+    forget().expect(0);
+    assert_eq!((station.drain(None), station.written()), (End::Code(0), 0), "{}", station.log());
 }

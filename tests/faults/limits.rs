@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::harness::{becomes_true, is_there, plugins};
+use crate::harness::{becomes_true, is_there, plugins, run};
 use crate::station::{End, Station};
 
 fn fed(count: u32) -> Station {
@@ -289,6 +289,26 @@ fn two_daemons_share_an_inbox_and_double_nothing() {
     assert_eq!(account, crate::station::Account::default(), "{}", station.log());
 }
 
+#[test]
+fn a_second_daemon_with_the_same_output_is_refused_and_a_reload_is_not() {
+    let mut station = fed(30);
+    let mut first = station.start();
+    assert!(becomes_true(|| station.written() > 0), "{}", station.log());
+    station.write_pipeline("p.yaml", &json!({ "data_dir": "./other" }));
+    assert_eq!(station.drain(None), End::Code(1), "{}", station.log());
+    assert!(station.log().contains("another process writes to"), "{}", station.log());
+
+    let rotate = json!({ "sinks": { "results": { "rotate": { "max_bytes": "1GiB" } } } });
+    station.write_pipeline("p.yaml", &rotate);
+    let state = station.at("state");
+    run(&["reload", "--data-dir", state.to_str().unwrap(), "--wait"]).expect(0);
+    station.feed("last.txt", "Minsk agreed.");
+    assert!(becomes_true(|| station.files("archive").len() == 31), "{}", station.log());
+    kill_process(Pid::from_child(&first), Signal::TERM).unwrap();
+    assert_eq!(station.wait(&mut first), End::Code(0), "{}", station.log());
+    station.check("one output");
+}
+
 /// What the daemon asked of the system, in its order, with the paths of descriptors; `None` where
 /// there is nothing that tells.
 fn system_calls(station: &Station) -> Option<Vec<String>> {
@@ -329,4 +349,18 @@ fn whoever_syncs_does_so_before_the_file_moves() {
             assert!(order.is_sorted(), "{durability}: {order:?}");
         }
     }
+}
+
+#[test]
+fn lines_that_a_killed_run_did_not_sync_are_synced_before_their_file_moves() {
+    let mut station = Station::new();
+    station.feed("a.txt", "Astana agreed.");
+    assert_eq!(station.drain(Some("output written")), End::Signal(9), "{}", station.log());
+    let Some(calls) = system_calls(&station) else { return };
+    let place =
+        |parts: &[&str]| calls.iter().position(|call| parts.iter().all(|part| call.contains(part)));
+    let synced = place(&["fdatasync(", "results.jsonl>"]);
+    let moved = place(&["rename", "archive/a.txt"]);
+    assert!(synced.is_some() && synced < moved, "{synced:?}, {moved:?}: {calls:#?}");
+    station.check("synced at the start");
 }

@@ -244,3 +244,79 @@ fn stages_that_look_for_other_targets_are_a_mistake() {
         }
     }
 }
+
+/// A pipeline over the folder `inbox`, with an archive, a quarantine and a second sink.
+fn places(archive: &str, quarantine: &str, second: &str) -> String {
+    format!(
+        "version: 1
+sources:
+  news:
+    type: inbox
+    path: ./inbox
+    on_success: {{ archive: {archive} }}
+stages: [tokenise]
+sinks:
+  one: {{ type: jsonl, path: ./out/results.jsonl }}
+  two: {{ type: jsonl, path: {second} }}
+quarantine: {{ path: {quarantine} }}
+"
+    )
+}
+
+#[test]
+fn folders_and_files_that_are_each_others_are_found_before_the_start() {
+    let folder = Folder::new();
+    folder.write("inbox/.keep", "");
+    std::os::unix::fs::symlink("inbox", folder.at("link")).unwrap();
+    std::os::unix::fs::symlink("out/results.jsonl", folder.at("results")).unwrap();
+    folder.write("out/results.jsonl", "");
+    let (archive, two) = ("./archive", "./out/two.jsonl");
+    let (lies, writes) = ("lies in the inbox of `news`", "to the file of sink `one`");
+    let absolute = folder.at("out/results.jsonl");
+    let cases = [
+        (archive, "./quarantine", two, None),
+        ("./inbox/.archive", "./link/.quarantine", two, None),
+        ("./inbox/archive", "./quarantine", two, Some((":6:28", lies))),
+        ("./inbox/../inbox", "./quarantine", two, Some((":6:28", lies))),
+        ("./link/archive", "./quarantine", two, Some((":6:28", lies))),
+        (archive, "./inbox/quarantine", two, Some((":11:21", lies))),
+        (archive, "./quarantine", "out/results.jsonl", Some((":10:29", writes))),
+        (archive, "./quarantine", "./inbox/../out/results.jsonl", Some((":10:29", writes))),
+        (archive, "./quarantine", "./results", Some((":10:29", writes))),
+        (archive, "./quarantine", &absolute, Some((":10:29", writes))),
+    ];
+    for (archive, quarantine, second, mistake) in cases {
+        let file = folder.write("p.yaml", places(archive, quarantine, second));
+        let told = run(&["validate", &file]).expect(if mistake.is_some() { 2 } else { 0 }).stdout;
+        let case = format!("{archive} {quarantine} {second}");
+        match mistake {
+            None => assert!(told.starts_with(&format!("{file}: no mistakes")), "{case}: {told}"),
+            Some((place, problem)) => {
+                assert!(told.contains(&format!("p.yaml{place}: error: ")), "{case}: {told}");
+                assert!(told.contains(problem), "{case}: {told}");
+            }
+        }
+    }
+    let file = folder.write("p.yaml", places("./inbox/archive", "./quarantine", two));
+    assert!(run(&["daemon", "--once", "-c", &file]).expect(2).stderr.contains(lies));
+}
+
+#[test]
+fn what_may_pass_is_no_mistake_in_the_file() {
+    let folder = Folder::new();
+    let file = folder.write("p.yaml", places("./archive", "./quarantine", "./two.jsonl"));
+    let told = run(&["validate", &file]).expect(0).stdout;
+    assert!(told.contains("p.yaml:5:11: warning: the inbox "), "{told}");
+    assert!(told.contains("cannot be looked into: No such file"), "{told}");
+    let daemon = || run(&["daemon", "--once", "-c", &file]).expect(1).stderr;
+    assert!(daemon().contains("cannot use the inbox"));
+
+    // As on a full disk: neither the data folder nor a copy of a plugin can be written.
+    folder.write("inbox/a.txt", ARTICLE);
+    std::fs::remove_dir_all(folder.at("state")).unwrap();
+    folder.write("state/plugins", "");
+    assert!(daemon().contains("cannot keep a private copy of a plugin"));
+    std::fs::remove_dir_all(folder.at("state")).unwrap();
+    folder.write("state", "");
+    assert!(daemon().contains("cannot use the data folder"));
+}

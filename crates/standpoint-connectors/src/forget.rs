@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::formats::{Compression, Format};
+use crate::inbox::claimed_files;
+use crate::jsonl;
 use crate::ledger::LedgerError;
 use crate::ledger::ids::id_of;
 use crate::ledger::memory::{Memory, Position};
@@ -34,20 +36,35 @@ pub enum Forgotten {
     Records(PathBuf, u64),
     /// It holds the document among others and is as it was: it is too large to be written anew.
     Left(PathBuf),
+    /// It is in work, and comes again at the next start.
+    InWork(PathBuf),
 }
 
 /// Takes the lines of a document out of a file of result lines, and out of those before it.
 ///
-/// - `written`: what the sink remembers of the file; it is told where the file ends now.
+/// - `sync`: whether a line counts as written only once it is on the disk;
+/// - `written`: what the sink remembers of the file; it learns what it lacks, and where the file ends
+///   now.
 ///
 /// # Errors
 ///
 /// When a file cannot be read or written; then it is as it was.
-pub fn in_results(path: &Path, id: &str, written: &mut Memory) -> io::Result<Vec<Forgotten>> {
+pub fn in_results(
+    path: &Path,
+    id: &str,
+    sync: bool,
+    written: &mut Memory,
+) -> io::Result<Vec<Forgotten>> {
     if !parent_of(path).is_dir() {
         return Ok(Vec::new());
     }
-    let is_ours = |line: &[u8]| crate::jsonl::id_in(line).is_some_and(|found| found == id);
+    // First: once the file is another one, nobody looks for lines that a crash kept from the memory.
+    let _hold = if path.is_file() {
+        Some(jsonl::catch_up(path, sync, written).map_err(io::Error::other)?)
+    } else {
+        None
+    };
+    let is_ours = |line: &[u8]| jsonl::id_in(line).is_some_and(|found| found == id);
     let old = rotation::take_out(path, is_ours)?;
     let mut done: Vec<_> =
         old.into_iter().map(|(path, count)| Forgotten::Records(path, count)).collect();
@@ -100,6 +117,27 @@ pub fn in_inputs(
         Ok(())
     })?;
     Ok(done)
+}
+
+/// Finds a document among the files that an inbox has in work. They stay: whoever took them counts
+/// their records.
+///
+/// # Errors
+///
+/// When a folder or a file cannot be read.
+pub fn in_work(
+    inbox: &Path,
+    source: &str,
+    id: &str,
+    limits: &ReadLimits,
+) -> io::Result<Vec<Forgotten>> {
+    let mut found = Vec::new();
+    for (path, name) in claimed_files(inbox, source)? {
+        if ids_of(&path, source, &name, &name, limits)?.iter().any(|found| found == id) {
+            found.push(Forgotten::InWork(path));
+        }
+    }
+    Ok(found)
 }
 
 /// Deletes a document's file or record in quarantine, with its reason.
@@ -201,7 +239,14 @@ fn ids_of(
     limits: &ReadLimits,
 ) -> io::Result<Vec<String>> {
     let origin = Origin { source: source.to_owned(), path: name.to_owned() };
-    let Ok(documents) = read::documents_as(format, File::open(path)?, &origin, limits) else {
+    let file = match File::open(path) {
+        // An inbox has files that others may take away, and that nobody can read.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Ok(Vec::new());
+        }
+        file => file?,
+    };
+    let Ok(documents) = read::documents_as(format, file, &origin, limits) else {
         return Ok(Vec::new());
     };
     Ok(documents
@@ -229,7 +274,7 @@ fn replace(path: &Path, draft: &Path) -> io::Result<()> {
 
 fn each_file(folder: &Path, each: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
     for entry in entries {
@@ -318,11 +363,31 @@ mod tests {
         fs::write(at("out.jsonl"), results).unwrap();
         let mut memory = Memory::without_disk();
         memory.add(&[id_of("x"), id_of("y")], Some(Position::default())).unwrap();
-        let done = in_results(&at("out.jsonl"), "x", &mut memory).unwrap();
+        let done = in_results(&at("out.jsonl"), "x", true, &mut memory).unwrap();
         assert_eq!(done, [Forgotten::Records(at("out.jsonl"), 2)]);
         assert_eq!(fs::read_to_string(at("out.jsonl")).unwrap(), "{\"id\":\"y\"}\n");
         assert_eq!(memory.position().unwrap().end, 11);
         assert!(in_memory(&mut memory, "x").unwrap());
         assert!(memory.contains(&id_of("y")) && !memory.contains(&id_of("x")));
+    }
+
+    #[test]
+    fn lines_that_the_memory_lacks_are_learnt_before_the_file_is_another() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("out.jsonl");
+        fs::write(root.path().join("out.000001.jsonl"), "{\"id\":\"w\"}\n").unwrap();
+        fs::write(&path, "{\"id\":\"x\"}\n{\"id\":\"y\"}\n{\"id\":\"z\"").unwrap();
+        let mut memory = Memory::without_disk();
+        // The run ended before it remembered anything of the file.
+        let done = in_results(&path, "x", true, &mut memory).unwrap();
+        assert_eq!(done, [Forgotten::Records(path.clone(), 1)]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"id\":\"y\"}\n");
+        assert!(["w", "y"].iter().all(|id| memory.contains(&id_of(id))));
+        assert_eq!(memory.position().unwrap().end, 11);
+
+        let other = File::open(&path).unwrap();
+        other.lock().unwrap();
+        let refused = in_results(&path, "y", true, &mut memory).unwrap_err().to_string();
+        assert!(refused.contains("another process writes to"), "{refused}");
     }
 }

@@ -50,7 +50,9 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task;
 
+pub(crate) use self::below::Below;
 use self::claims::Claims;
+pub(crate) use self::claims::claimed_files;
 use self::hints::Hints;
 use self::keeper::Keeper;
 use self::scan::Scanner;
@@ -106,6 +108,15 @@ pub struct InboxSettings {
 
     /// What becomes of a file once every sink has its documents.
     pub on_success: OnSuccess,
+}
+
+impl InboxSettings {
+    /// Whether files that come into a folder, by its path below the inbox, may be taken.
+    #[must_use]
+    pub fn takes_from(&self, below: &Path) -> bool {
+        // Nobody writes a marker for what is moved there.
+        self.complete_marker.is_none() && wanted::reaches(&self.include, &self.ignore, below)
+    }
 }
 
 /// What becomes of a file once every sink has its documents.

@@ -17,11 +17,12 @@ use tokio::task;
 use tracing::{debug, info, warn};
 
 use crate::failpoint;
+use crate::hold::Hold;
 use crate::ledger::ids::{Id, id_of};
 use crate::ledger::memory::{Memory, Position};
 use crate::meters::{self, Meter};
 use crate::moves::{parent_of, sync_folder};
-use crate::rotation::{RotateSettings, Rotation};
+use crate::rotation::{self, RotateSettings, Rotation};
 use crate::stream::Printer;
 
 /// Settings of the `jsonl` sink, which appends one result line for each document to a file.
@@ -77,8 +78,7 @@ impl Printer for Maker {
 /// archived before a crash, stands there once.
 ///
 /// The memory is written after the lines were synced, and says how long the file was then. At the
-/// start the lines behind that are read, so that the memory lacks none: a line that was written is
-/// never taken back, and so needs no second sync.
+/// start the lines behind that are synced and read, so that the memory lacks none.
 #[derive(Debug)]
 pub struct JsonlSink {
     /// `None` while a blocking thread has it, and after a call that was dropped half way.
@@ -102,6 +102,8 @@ struct Output {
     written: Option<Memory>,
     /// File system and number of the file.
     identity: (u64, u64),
+    /// Keeps other processes from writing to it.
+    hold: Option<Arc<Hold>>,
     rotation: Option<Rotation>,
     /// Lines that are to be written, empty between two groups.
     lines: Vec<u8>,
@@ -118,6 +120,17 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+
+    /// Another process writes to it.
+    #[error(
+        "another process writes to {}, and two writers would spoil it: end that one, or name another \
+         file",
+        path.display()
+    )]
+    Held {
+        /// Which file.
+        path: PathBuf,
     },
 
     /// Lines that were written are not there any more.
@@ -179,12 +192,16 @@ impl JsonlSink {
             .read(written.is_some())
             .write(true)
             .create(true)
-            .truncate(written.is_none())
+            .truncate(false)
             .open(&path)
             .map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         // A pipe or a device has no lines to look at again.
         let is_file = metadata.is_file();
+        let hold = if is_file { Some(hold(&file, &path)?) } else { None };
+        if is_file && written.is_none() {
+            file.set_len(0).map_err(fail)?;
+        }
         let mut good = 0;
         let rotation = rotate
             .filter(|_| is_file)
@@ -192,11 +209,11 @@ impl JsonlSink {
             .transpose()
             .map_err(fail)?;
         if let Some(written) = written.as_mut().filter(|_| is_file) {
-            if let Some(rotation) = &rotation {
-                remember_last(rotation, &metadata, written).map_err(fail)?;
+            if rotation.is_some() {
+                remember_last(&path, &metadata, written).map_err(fail)?;
             }
             let from = start_of_unknown(&path, &metadata, written, sync)?;
-            good = recover(&mut file, &path, from, written).map_err(fail)?;
+            good = recover(&mut file, &path, from, sync, written).map_err(fail)?;
         }
         let output = Output {
             path: path.clone(),
@@ -206,6 +223,7 @@ impl JsonlSink {
             good,
             written,
             identity: (metadata.dev(), metadata.ino()),
+            hold,
             rotation,
             lines: Vec::new(),
         };
@@ -213,16 +231,47 @@ impl JsonlSink {
     }
 }
 
+/// Has a memory learn what a file holds that it lacks, as the sink does at its start; nobody else
+/// writes to the file until the value is dropped.
+///
+/// # Errors
+///
+/// As for [`JsonlSink::append`].
+pub(crate) fn catch_up(
+    path: &Path,
+    sync: bool,
+    written: &mut Memory,
+) -> Result<Arc<Hold>, OpenError> {
+    let fail = |source| OpenError::Io { path: path.to_owned(), source };
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(fail)?;
+    let hold = hold(&file, path)?;
+    let metadata = file.metadata().map_err(fail)?;
+    remember_last(path, &metadata, written).map_err(fail)?;
+    let from = start_of_unknown(path, &metadata, written, sync)?;
+    recover(&mut file, path, from, sync, written).map_err(fail)?;
+    Ok(hold)
+}
+
+/// Keeps other processes from writing to a file.
+fn hold(file: &File, path: &Path) -> Result<Arc<Hold>, OpenError> {
+    let path = || path.to_owned();
+    match Hold::of(file) {
+        Ok(Some(hold)) => Ok(hold),
+        Ok(None) => Err(OpenError::Held { path: path() }),
+        Err(source) => Err(OpenError::Io { path: path(), source }),
+    }
+}
+
 /// Reads the file that was rotated last into the memory, unless the memory speaks of the present
 /// file: what was added to it before the file was rotated may not have reached the disk.
-fn remember_last(rotation: &Rotation, metadata: &Metadata, written: &mut Memory) -> io::Result<()> {
+fn remember_last(path: &Path, metadata: &Metadata, written: &mut Memory) -> io::Result<()> {
     let present = (metadata.dev(), metadata.ino());
     let is_present = |known: Position| (known.device, known.inode) == present;
     if written.position().is_some_and(is_present) {
         return Ok(());
     }
     let mut ids = Vec::new();
-    rotation.read_last(|line| ids.extend(id_in(line).map(|id| id_of(&id))))?;
+    rotation::read_last(path, |line| ids.extend(id_in(line).map(|id| id_of(&id))))?;
     written.add(&ids, None)
 }
 
@@ -263,12 +312,23 @@ fn start_of_unknown(
 
 /// Reads the lines from `from` on into the memory and cuts off what is no whole line; gives the
 /// length of what is left.
-fn recover(file: &mut File, path: &Path, from: u64, written: &mut Memory) -> io::Result<u64> {
+fn recover(
+    file: &mut File,
+    path: &Path,
+    from: u64,
+    sync: bool,
+    written: &mut Memory,
+) -> io::Result<u64> {
     /// How many ids are given to the memory at once.
     const AT_ONCE: usize = 1 << 12;
 
     let metadata = file.metadata()?;
     let length = metadata.len();
+    if sync && from < length {
+        // Whoever wrote them may have ended before he synced them, and what is remembered is archived.
+        file.sync_data()?;
+        failpoint::reached("output synced at the start");
+    }
     file.seek(SeekFrom::Start(from))?;
     let mut lines = BufReader::new(&mut *file);
     let mut good = from;
@@ -408,6 +468,7 @@ impl Output {
         let metadata = file.metadata()?;
         self.identity = (metadata.dev(), metadata.ino());
         if metadata.is_file() {
+            self.hold = Some(hold(&file, &self.path).map_err(io::Error::other)?);
             if metadata.len() < self.good {
                 return Err(io::Error::other(format!(
                     "it has {} bytes and {} were written: was it replaced?",

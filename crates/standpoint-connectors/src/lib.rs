@@ -9,7 +9,7 @@
 //! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
 //! `records`; [`jsonl`] has the sink
-//! that writes result lines, with [`rotation`], [`stream`] those that print, [`sqlite`] and
+//! that writes result lines, with `hold` and [`rotation`], [`stream`] those that print, [`sqlite`] and
 //! [`postgres`] the stores that analysts query, [`webhook`]
 //! the one that sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and
 //! [`forget`] delete. `objects` (feature `objects`) reads from and writes to object storage. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
@@ -20,6 +20,7 @@ pub mod failpoint;
 pub mod files;
 pub mod forget;
 pub mod formats;
+mod hold;
 pub mod identity;
 pub mod inbox;
 pub mod instance;

@@ -7,11 +7,14 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::CWD;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
+use crate::inbox::Below;
 use crate::limits::ReadLimits;
-use crate::moves::{self, numbered, parent_of, remove_empty, with_ending};
+use crate::moves::{self, has_bytes_of, numbered, parent_of, remove_empty, with_ending};
 use crate::records;
 
 /// What the name of a reason has behind that of its file.
@@ -162,13 +165,61 @@ fn collect(folder: &Path, below: &Path, entries: &mut Vec<Entry>) -> io::Result<
 pub fn replay(folder: &Path, entry: &Entry, inbox: &Path, sync: bool) -> io::Result<()> {
     let relative = place_of(entry)?;
     let _lock = lock(folder)?;
-    let (from, to) = (folder.join(&entry.path), inbox.join(relative));
-    fs::create_dir_all(parent_of(&to))?;
-    moves::move_file(&from, &to, &std::process::id().to_string(), sync)?;
-    if sync {
-        moves::sync_folder(parent_of(&to));
+    let from = folder.join(&entry.path);
+    fs::create_dir_all(inbox)?;
+    // Strangers can write below the inbox: nothing is written through a link that is there.
+    let below = Below::open(inbox)?;
+    match below.put(CWD, &from, relative) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let mut original = File::open(&from)?;
+            write_into(&below, relative, sync, |copy| {
+                copy.set_permissions(original.metadata()?.permissions())?;
+                io::copy(&mut original, copy).map(drop)
+            })?;
+            sync_names(inbox, relative, sync);
+            fs::remove_file(&from)?;
+        }
+        moved => {
+            moved.map_err(explained)?;
+            sync_names(inbox, relative, sync);
+        }
     }
     forget(folder, &from)
+}
+
+/// Writes a file below an inbox, which has its name only once it is whole.
+fn write_into(
+    below: &Below,
+    relative: &Path,
+    sync: bool,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let name = relative.file_name().unwrap_or_default();
+    // Hidden, so that it is no file of the inbox before it is whole.
+    let hidden = format!(".{}.{}", name.to_string_lossy(), std::process::id());
+    let draft = relative.with_file_name(hidden);
+    let mut file = below.create(&draft).map_err(explained)?;
+    let written = write(&mut file)
+        .and_then(|()| if sync { file.sync_all() } else { Ok(()) })
+        .and_then(|()| below.rename(&draft, name));
+    if written.is_err() {
+        below.remove(&draft)?;
+    }
+    written
+}
+
+/// Says what a folder of the inbox is that is none.
+fn explained(error: io::Error) -> io::Error {
+    if matches!(Errno::from_io_error(&error), Some(Errno::NOTDIR | Errno::LOOP)) {
+        return io::Error::other("a link, or a file, stands in the inbox where its folder belongs");
+    }
+    error
+}
+
+fn sync_names(inbox: &Path, relative: &Path, sync: bool) {
+    if sync {
+        moves::sync_folder(parent_of(&inbox.join(relative)));
+    }
 }
 
 /// Moves records of one file back into the inbox together, under the name of the file that they stood
@@ -185,24 +236,15 @@ pub fn replay_records(
     sync: bool,
 ) -> io::Result<()> {
     let Some(first) = entries.first() else { return Ok(()) };
-    let to = inbox.join(place_of(first)?);
+    let relative = place_of(first)?;
     let _lock = lock(folder)?;
     let records: Vec<PathBuf> = entries.iter().map(|entry| folder.join(&entry.path)).collect();
-    let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    fs::create_dir_all(parent_of(&to))?;
-    // Hidden, so that it is no file of the inbox before it is whole.
-    let draft = to.with_file_name(format!(".{name}.{}", std::process::id()));
-    let mut file = File::create(&draft)?;
-    let written = records::join_files(&name, &records, limits, &mut file)
-        .and_then(|()| if sync { file.sync_all() } else { Ok(()) })
-        .and_then(|()| moves::move_file(&draft, &to, "replay", sync));
-    if let Err(error) = written {
-        fs::remove_file(&draft)?;
-        return Err(error);
-    }
-    if sync {
-        moves::sync_folder(parent_of(&to));
-    }
+    let name = relative.file_name().unwrap_or_default().to_string_lossy();
+    fs::create_dir_all(inbox)?;
+    write_into(&Below::open(inbox)?, relative, sync, |file| {
+        records::join_files(&name, &records, limits, file)
+    })?;
+    sync_names(inbox, relative, sync);
     for entry in entries {
         let path = folder.join(&entry.path);
         fs::remove_file(&path)?;
@@ -308,15 +350,20 @@ fn is_explained(path: &Path) -> bool {
     path.is_file() && with_ending(path, ENDING).exists()
 }
 
-/// Whether two files hold the same.
-fn has_bytes_of(one: &Path, other: &Path) -> io::Result<bool> {
-    let digest = |path: &Path| -> io::Result<blake3::Hash> {
-        let mut hasher = blake3::Hasher::new();
-        io::copy(&mut File::open(path)?, &mut hasher)?;
-        Ok(hasher.finalize())
-    };
-    let is_as_long = one.metadata()?.len() == other.metadata()?.len();
-    Ok(is_as_long && digest(one)? == digest(other)?)
+/// Whether a file stands in the quarantine, at or beside `relative`, with the bytes of another.
+pub(crate) fn holds(folder: &Path, relative: &Path, other: &Path) -> io::Result<bool> {
+    let wanted = folder.join(relative);
+    let mut place = wanted.clone();
+    for copy in 2_u64.. {
+        if !is_explained(&place) {
+            break;
+        }
+        if has_bytes_of(&place, other)? {
+            return Ok(true);
+        }
+        place = numbered(&wanted, copy);
+    }
+    Ok(false)
 }
 
 /// Where a file belongs in the quarantine, in a folder that is there, and with room for what is put
@@ -431,5 +478,42 @@ mod tests {
         assert!(!folder.join("sub").exists(), "an empty folder goes with its last file");
         purge(&folder, &entries[1]).unwrap();
         assert_eq!(listed(&folder), ["taken.txt"]);
+    }
+
+    #[test]
+    fn nothing_is_replayed_through_a_link_in_the_inbox() {
+        let root = tempfile::tempdir().unwrap();
+        let [folder, inbox, outside] = ["quarantine", "inbox", "outside"].map(|name| {
+            let path = root.path().join(name);
+            fs::create_dir_all(&path).unwrap();
+            path
+        });
+        std::os::unix::fs::symlink(&outside, inbox.join("sub")).unwrap();
+        put(&folder, "sub/a.txt", "sub/a.txt", 1);
+        put(&folder, "sub/b.record-1.jsonl", "sub/b.jsonl", 2);
+        let entries = entries(&folder).unwrap();
+        let limits = ReadLimits::default();
+        let refused = [
+            replay(&folder, &entries[0], &inbox, true).unwrap_err(),
+            replay_records(&folder, &[&entries[1]], &inbox, &limits, true).unwrap_err(),
+        ];
+        for error in refused {
+            assert!(error.to_string().starts_with("a link, or a file, stands"), "{error}");
+        }
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+        assert_eq!(listed(&folder), ["sub/a.txt", "sub/b.record-1.jsonl"]);
+    }
+
+    #[test]
+    fn what_is_replayed_onto_another_file_system_is_whole_there() {
+        let Ok(there) = tempfile::tempdir_in("/dev/shm") else { return };
+        let here = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let (folder, inbox) = (here.path().to_owned(), there.path().join("inbox"));
+        put(&folder, "sub/a.txt", "sub/a.txt", 1);
+        let entries = entries(&folder).unwrap();
+        replay(&folder, &entries[0], &inbox, true).unwrap();
+        assert_eq!(fs::read_to_string(inbox.join("sub/a.txt")).unwrap(), "sub/a.txt");
+        assert_eq!(fs::read_dir(inbox.join("sub")).unwrap().count(), 1);
+        assert_eq!(listed(&folder), [""; 0]);
     }
 }

@@ -165,27 +165,27 @@ impl Rotation {
         self.upkeep.ask();
         Ok(numbered)
     }
+}
 
-    /// Gives the lines of the file that was rotated last.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read.
-    pub(crate) fn read_last(&self, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        let Some(file) = old_files(&self.path)?.pop() else { return Ok(()) };
-        let mut lines = match file.open() {
-            Ok(lines) => lines,
-            // Retention, or a reader that takes files away, was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? > 0 {
-            take(&line);
-            line.clear();
-        }
-        Ok(())
+/// Gives the lines of the file that was rotated last.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub(crate) fn read_last(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let Some(file) = old_files(path)?.pop() else { return Ok(()) };
+    let mut lines = match file.open() {
+        Ok(lines) => lines,
+        // Retention, or a reader that takes files away, was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        take(&line);
+        line.clear();
     }
+    Ok(())
 }
 
 /// How long ago a file was made; zero where the system does not tell, or the clock was set back.
@@ -531,7 +531,7 @@ mod tests {
             );
             let rotation = Rotation::start(&path, settings, true).unwrap();
             let mut last = Vec::new();
-            rotation.read_last(|line| last.push(line.to_vec())).unwrap();
+            read_last(&path, |line| last.push(line.to_vec())).unwrap();
             assert_eq!(last, [b"kept\n"], "{how:?}");
             let first = old_files(&path).unwrap().remove(0);
             let mut again = String::new();

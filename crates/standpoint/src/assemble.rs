@@ -42,7 +42,8 @@ use crate::pipeline_file::{
     GROWTH, cluster_mistakes, cluster_settings, inboxes_of, ledger_of, object_mistakes, overrides,
     read_limits, sink_settings, source_settings,
 };
-use crate::plugins::{Installed, Plugin, Wanted};
+use crate::places;
+use crate::plugins::{Installed, Plugin, Wanted, is_refused_by_the_cache};
 use crate::routes::Routes;
 use crate::targets;
 
@@ -115,10 +116,12 @@ impl Assembly {
         let mut mistakes = cluster_mistakes(&file);
         mistakes.extend(targets::mistakes(&file, &installed));
         mistakes.extend(object_mistakes(&file));
+        mistakes.extend(places::mistakes(&file));
         if !mistakes.is_empty() {
             return Err(mistakes.into());
         }
-        Ok((Self { file, installed, plugin_cache: None }, warnings))
+        let warnings: Vec<_> = warnings.into_iter().chain(places::warnings(&file)).collect();
+        Ok((Self { file, installed, plugin_cache: None }, warnings.into()))
     }
 
     /// Loads plugins from private copies in the data folder from now on, so that what was checked
@@ -141,12 +144,17 @@ impl Assembly {
     ///
     /// # Errors
     ///
-    /// Why a plugin cannot be loaded or refuses its settings; exit code 2.
+    /// Why a plugin cannot be loaded or refuses its settings, exit code 2; or why no copy of one can
+    /// be kept.
     pub(crate) fn stages(&self, targets: &[String]) -> Result<Vec<StageStep>> {
         let steps = self.file.stages.iter().map(|stage| {
             self.stage(stage, targets)
                 .with_context(|| format!("cannot start stage `{}`", stage.id))
-                .map_err(|error| exit::usage(format!("{error:#}")))
+                // No room for a copy of a plugin is no mistake in the file, and may pass.
+                .map_err(|error| match is_refused_by_the_cache(&error) {
+                    true => error,
+                    false => exit::usage(format!("{error:#}")),
+                })
         });
         steps.collect()
     }

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use standpoint_config::PipelineFile;
-use standpoint_connectors::files::with_causes;
+use standpoint_config::{Durability, PipelineFile};
 use standpoint_connectors::forget::{self, Forgotten};
 use standpoint_connectors::inbox::OnSuccess;
 use standpoint_connectors::instance::{Instance, InstanceError};
@@ -29,7 +28,7 @@ pub(crate) fn answer(arguments: &cli::Forget) -> Result<(String, Exit)> {
     let file = pipeline_file(&arguments.config)?;
     let _instance = Instance::take(&file.data_dir).map_err(|error| match error {
         InstanceError::Held { .. } => exit::locked(error.to_string()),
-        other => exit::usage(with_causes(&other)),
+        other => other.into(),
     })?;
     let mut told = Told::default();
     // The inputs first: what is left of a document after a crash is found by its results.
@@ -41,13 +40,20 @@ pub(crate) fn answer(arguments: &cli::Forget) -> Result<(String, Exit)> {
 fn in_inputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
     let limits = read_limits(file);
     for (name, settings) in inboxes_of(file) {
-        let folder = match &settings.on_success {
-            OnSuccess::Archive(archive) => archive,
-            OnSuccess::Keep => &settings.path,
-            OnSuccess::Delete => continue,
-        };
-        let fail = || format!("cannot look into {}", folder.display());
-        for forgotten in forget::in_inputs(folder, &name, id, &limits).with_context(fail)? {
+        // What waits in the inbox, or is in work, would come again at the next start.
+        let inbox = &settings.path;
+        let mut folders = vec![inbox];
+        if let OnSuccess::Archive(archive) = &settings.on_success {
+            folders.push(archive);
+        }
+        for folder in folders {
+            let fail = || format!("cannot look into {}", folder.display());
+            for forgotten in forget::in_inputs(folder, &name, id, &limits).with_context(fail)? {
+                told.note(&forgotten);
+            }
+        }
+        let fail = || format!("cannot look into what {} has in work", inbox.display());
+        for forgotten in forget::in_work(inbox, &name, id, &limits).with_context(fail)? {
             told.note(&forgotten);
         }
         let mut memory = ledger_of(file).of_source(&name)?;
@@ -64,10 +70,11 @@ fn in_inputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
 }
 
 fn in_outputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
+    let sync = file.commit.durability != Durability::Os;
     for (name, path) in paths_of(file, "jsonl") {
         let mut memory = ledger_of(file).of_sink(&name)?;
         let fail = || format!("cannot change {}", path.display());
-        for forgotten in forget::in_results(&path, id, &mut memory).with_context(fail)? {
+        for forgotten in forget::in_results(&path, id, sync, &mut memory).with_context(fail)? {
             told.note(&forgotten);
         }
         if forget::in_memory(&mut memory, id)? {
@@ -101,6 +108,14 @@ impl Told {
             Forgotten::Deleted(path) => self.say(&format!("{}: deleted", path.display())),
             Forgotten::Records(path, count) => {
                 self.say(&format!("{}: {} deleted", path.display(), many(*count, "record")));
+            }
+            Forgotten::InWork(path) => {
+                self.is_left = true;
+                self.say(&format!(
+                    "{}: LEFT, for it is in work and comes again: let the daemon finish it, as with \
+                     `standpoint daemon --once`, end it and give this command again",
+                    path.display()
+                ));
             }
             Forgotten::Left(path) => {
                 self.is_left = true;

@@ -29,6 +29,7 @@ mod objects;
 mod orders;
 mod page;
 mod pipeline_file;
+mod places;
 mod plugins;
 mod progress;
 mod publish;

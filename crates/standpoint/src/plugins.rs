@@ -22,6 +22,7 @@ use standpoint_process::host::{
     Launcher, ProcessLimits, ProcessSettings, ProcessStage, Program, Restart, ask,
 };
 use standpoint_stage::{Stage, StartContext};
+use standpoint_wasm::ModuleError;
 use standpoint_wire::StageManifest;
 use tracing::warn;
 
@@ -419,6 +420,14 @@ pub(crate) fn trusted(library: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a plugin was refused for want of a copy of it in the data folder, as on a full disk.
+pub(crate) fn is_refused_by_the_cache(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(LoadError::Cache { .. }))
+            || matches!(cause.downcast_ref(), Some(ModuleError::Cache { .. }))
+    })
 }
 
 fn listed(names: &[String]) -> String {

@@ -149,7 +149,7 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     }
     let instance = Instance::take(&assembly.file.data_dir).map_err(|error| match error {
         InstanceError::Held { .. } => exit::locked(error.to_string()),
-        other => exit::usage(with_causes(&other)),
+        other => other.into(),
     })?;
     assembly.cache_plugins();
     let stages = assembly.stages(&[])?;

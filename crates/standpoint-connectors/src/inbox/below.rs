@@ -21,11 +21,11 @@ const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::C
 
 /// A folder that is held open.
 #[derive(Debug)]
-pub(super) struct Below(OwnedFd);
+pub(crate) struct Below(OwnedFd);
 
 impl Below {
     /// Holds the folder at `path`, which whoever runs the program has chosen: links to it are followed.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(openat(CWD, path, flags, Mode::empty())?))
     }
@@ -65,15 +65,31 @@ impl Below {
 
     /// Moves the file at `from` below `home`, on the same file system, to `relative`, which must be
     /// free; folders on the way are made.
-    pub(super) fn put(&self, home: impl AsFd, from: &Path, relative: &Path) -> io::Result<()> {
+    pub(crate) fn put(&self, home: impl AsFd, from: &Path, relative: &Path) -> io::Result<()> {
         self.make_folders(parent(relative), Mode::from(0o777))?;
         self.at(relative, |folder, name| {
             rename_without_replacing(home.as_fd(), from, folder, Path::new(name))
         })
     }
 
+    /// Makes a file at `relative`, which must be free; folders on the way are made.
+    pub(crate) fn create(&self, relative: &Path) -> io::Result<File> {
+        self.make_folders(parent(relative), Mode::from(0o777))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        self.at(relative, |folder, name| {
+            Ok(File::from(openat(folder, name, flags, Mode::from(0o666))?))
+        })
+    }
+
+    /// Gives the file at `relative` another name in its folder, which must be free.
+    pub(crate) fn rename(&self, relative: &Path, name: &OsStr) -> io::Result<()> {
+        self.at(relative, |folder, old| {
+            rename_without_replacing(folder, Path::new(old), folder, Path::new(name))
+        })
+    }
+
     /// Deletes the file at `relative`.
-    pub(super) fn remove(&self, relative: &Path) -> io::Result<()> {
+    pub(crate) fn remove(&self, relative: &Path) -> io::Result<()> {
         self.at(relative, |folder, name| Ok(unlinkat(folder, name, AtFlags::empty())?))
     }
 

@@ -448,6 +448,11 @@ impl Claims {
         Self::complete(claim, &mut reason);
         // Another daemon may use the same quarantine: none may take the name in between.
         let _lock = quarantine::lock(&self.quarantine)?;
+        // A run that ended while it moved the file to another file system may have left it in both.
+        if claim.attempt > 1 && quarantine::holds(&self.quarantine, &claim.relative, &claim.path())?
+        {
+            return fs::remove_file(claim.path());
+        }
         let relative = quarantine::explain(&self.quarantine, &claim.relative, &reason, self.sync)?;
         failpoint::reached("reason written");
         self.move_to(claim, &self.quarantine, &relative).map(drop)
@@ -525,6 +530,43 @@ impl Home {
         let lock = locked(claimed.path())?;
         Ok(Self { inbox: Arc::new(inbox), claimed: Arc::new(claimed), _lock: Arc::new(lock) })
     }
+}
+
+/// The files that any instance has in work for a source, each with its name below the inbox.
+pub(crate) fn claimed_files(inbox: &Path, source: &str) -> io::Result<Vec<(PathBuf, String)>> {
+    let all = inbox.join(OWN_FOLDER).join("claimed");
+    let mut found = Vec::new();
+    for instance in folders_in(&all)? {
+        for folder in folders_in(&instance.join(source))? {
+            let mut files = Vec::new();
+            match files_in(&folder, Path::new(""), &mut files) {
+                // Whoever has it in work was done with it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                looked => looked?,
+            }
+            found.extend(files.into_iter().map(|relative| {
+                let name = relative.to_string_lossy().into_owned();
+                (folder.join(relative), name)
+            }));
+        }
+    }
+    Ok(found)
+}
+
+/// The folders in a folder, none of them a link; none where there is no such folder.
+fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// The folders in a folder below the inbox, none of them a link.

@@ -48,6 +48,15 @@ impl Wanted {
     }
 }
 
+/// Whether patterns lead into a folder. Which names files will have there is not known, so a pattern
+/// for any depth counts as one that does.
+pub(super) fn reaches(include: &[String], ignore: &[String], folder: &Path) -> bool {
+    let file = folder.join("any.txt");
+    let matches = |texts| patterns(texts).is_ok_and(|patterns| patterns.is_match(&file));
+    let is_included = include.iter().any(|text| text.contains("**")) || matches(include);
+    is_included && !matches(ignore) && !file.ancestors().any(is_hidden)
+}
+
 /// Whether the last part of a path is hidden.
 pub(super) fn is_hidden(relative: &Path) -> bool {
     relative.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
@@ -60,4 +69,28 @@ fn patterns(texts: &[String]) -> Result<GlobSet, InboxError> {
         set.add(GlobBuilder::new(text).literal_separator(true).build().map_err(fail)?);
     }
     set.build().map_err(|source| InboxError::Pattern { pattern: texts.join(", "), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_reached_unless_it_is_hidden_or_no_pattern_leads_there() {
+        let cases: [(&[&str], &[&str], &str, bool); 7] = [
+            (&["**/*"], &[], "done", true),
+            (&["**/*"], &[], "", true),
+            (&["**/reports-*.csv"], &[], "done", true),
+            (&["*.txt"], &[], "done", false),
+            (&["*.txt"], &[], "", true),
+            (&["**/*"], &["done/**"], "done", false),
+            (&["**/*"], &[], ".done/old", false),
+        ];
+        for (include, ignore, folder, expected) in cases {
+            let [include, ignore] = [include, ignore]
+                .map(|texts| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+            let reached = reaches(&include, &ignore, Path::new(folder));
+            assert_eq!(reached, expected, "{include:?} {ignore:?} {folder}");
+        }
+    }
 }
