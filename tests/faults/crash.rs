@@ -233,7 +233,7 @@ fn a_move_to_another_file_system_that_a_kill_cut_short_leaves_one_file() {
             return;
         }
         station.feed_file(name, text);
-        assert_eq!(station.drain(Some("file copied")), KILLED, "{}", station.log());
+        assert_eq!(station.drain(Some("file copied:1")), KILLED, "{}", station.log());
         let end = station.drain(None);
         assert!(matches!(end, End::Code(0 | 3)), "{name}: {end:?}\n{}", station.log());
         let mut found: Vec<_> = fs::read_dir(at(folder))
@@ -262,7 +262,7 @@ fn a_document_that_waits_is_forgotten_and_one_in_work_is_named() {
     assert!(station.files("archive").is_empty() && !station.files("inbox").contains("a.txt"));
 
     station.feed_file("a.txt", "Astana agreed.");
-    assert_eq!(station.drain(Some("claimed")), KILLED, "{}", station.log());
+    assert_eq!(station.drain(Some("claimed:1")), KILLED, "{}", station.log());
     let told = forget().expect(1).stdout;
     assert!(told.contains("LEFT, for it is in work and comes again"), "{told}");
     assert_eq!(station.drain(None), End::Code(0), "{}", station.log());

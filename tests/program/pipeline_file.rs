@@ -192,6 +192,7 @@ fn a_file_with_every_part_has_no_mistakes() {
     let folder = Folder::new();
     let pipeline = folder.write("pipeline.yaml", include_str!("every-part.yaml"));
     folder.write("plugins/.keep", "");
+    folder.write("inbox/.keep", "");
     let ran = run(&["validate", &pipeline]).expect(0);
     assert_eq!(ran.stdout, format!("{pipeline}: no mistakes\n"));
 }
