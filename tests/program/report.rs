@@ -141,8 +141,8 @@ fn a_text_in_another_language_says_what_did_not_read_it_and_what_it_was_taken_fo
         "Il ministro ha detto che le trattative sono state utili e che non sarebbero finite.";
     let article = folder.write("a.txt", text);
     let why = [
-        "No stance was looked for: the stages ",
-        " by their `when`. The text was taken for Italian",
+        ": the stages encode, sentiment and stance did not read it, by their `when`.",
+        "The text was taken for Italian",
     ];
     for format in ["text", "html"] {
         let ran = run(&["explain", &article, "--format", format]).expect(0).stdout;

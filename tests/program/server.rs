@@ -260,7 +260,7 @@ fn with_a_token_only_health_is_for_everybody() {
     // The address is taken now, and a token must be worth its name.
     let other = |server: &str| {
         let text = fs::read_to_string(&daemon.pipeline).unwrap();
-        let text = text.replace("./state", "./other");
+        let text = text.replace("./state", "./other").replace("out/", "other-out/");
         let server_line = text.lines().last().unwrap().to_owned();
         let pipeline = daemon.folder.write("other.yaml", text.replace(&server_line, server));
         run(&["daemon", "-c", &pipeline, "--once"])
