@@ -379,7 +379,9 @@ mod tests {
             let said = read(&binary, Form::Binary).unwrap();
             prop_assert_eq!(&said, &read(&packed, Form::Packed).unwrap());
             if cut < binary.len() {
-                prop_assert!(read(&binary[..cut], Form::Binary).is_err());
+                // What fills up the last column may be missing, and nothing else.
+                let short = read(&binary[..cut], Form::Binary);
+                prop_assert!(short.is_err() || short.is_ok_and(|short| short == said));
             }
         }
 

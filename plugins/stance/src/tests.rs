@@ -293,21 +293,21 @@ fn sanctions_stand_for_the_target_once_they_are_known_to_be_on_it() {
 fn a_quotation_means_whom_the_sentence_before_led_to() {
     use StanceLabel::{Opposed, Supportive};
     let cases = [
-        ("to", "Poland turned to the Russia bench. \"We condemn you,\" it said.", Some(Opposed)),
+        ("to", "Poland turned to the Russia bench.\n\"We condemn you,\" it said.", Some(Opposed)),
         (
             "of",
-            "Poland spoke about Russia. \"It has been a loyal friend to us,\" she said.",
+            "Poland spoke about Russia.\n\"It has been a loyal friend to us,\" she said.",
             Some(Supportive),
         ),
         ("beside", "\"We stand with you,\" Poland told Russia.", Some(Supportive)),
         (
             "announces",
-            "Poland spoke about Russia. \"It is time to condemn theft,\" she said.",
+            "Poland spoke about Russia.\n\"It is time to condemn theft,\" she said.",
             None,
         ),
         (
             "of others",
-            "Poland spoke about Russia and Norway. \"It has betrayed us,\" she said.",
+            "Poland spoke about Russia and Norway.\n\"It has betrayed us,\" she said.",
             None,
         ),
     ];

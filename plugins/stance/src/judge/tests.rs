@@ -372,7 +372,7 @@ fn what_is_said_of_an_attitude_turns_it() {
         ("no better", "[Kenya] has no better friend than [Spain] .", 1.0),
         ("defiance", "[Kenya] will not be bullied by [Spain] .", -1.0),
         ("not done", "[Kenya] was not bullied by [Spain] .", 0.0),
-        ("no longer", "[Kenya] will no longer cooperate with [Spain] .", -1.0),
+        ("no longer", "[Kenya] will no longer support [Spain] .", -1.0),
         ("nobody in", "Nobody in [Kenya] has a kind word for [Spain] .", -1.0),
         ("sponsor", "[Kenya] labelled [Spain] a sponsor of piracy .", -1.0),
         ("patron", "[Kenya] labelled [Spain] a friend of peace .", 1.0),
