@@ -41,9 +41,9 @@ impl Hold {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => debug!(%error, "cannot lock an output"),
         }
-        let hold = Arc::new(Self { identity, _file: file });
-        held.push(Arc::downgrade(&hold));
-        Ok(Some(hold))
+        let new = Arc::new(Self { identity, _file: file });
+        held.push(Arc::downgrade(&new));
+        Ok(Some(new))
     }
 }
 
