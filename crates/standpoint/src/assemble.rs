@@ -151,9 +151,12 @@ impl Assembly {
             self.stage(stage, targets)
                 .with_context(|| format!("cannot start stage `{}`", stage.id))
                 // No room for a copy of a plugin is no mistake in the file, and may pass.
-                .map_err(|error| match is_refused_by_the_cache(&error) {
-                    true => error,
-                    false => exit::usage(format!("{error:#}")),
+                .map_err(|error| {
+                    if is_refused_by_the_cache(&error) {
+                        error
+                    } else {
+                        exit::usage(format!("{error:#}"))
+                    }
                 })
         });
         steps.collect()
