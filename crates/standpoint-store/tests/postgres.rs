@@ -287,7 +287,7 @@ fn nobody_sees_the_password() {
 
 /// The command is in `BENCHMARKS.md`, with what it printed.
 #[test]
-#[ignore = "prints figures"]
+#[ignore = "a measurement, whose command is in BENCHMARKS.md"]
 #[expect(clippy::print_stdout, reason = "it prints figures")]
 fn how_many_documents_a_second_a_server_takes() {
     const EACH: u64 = 256;
