@@ -25,6 +25,7 @@ mod crash;
 mod harness;
 mod hostile;
 mod inert;
+mod innocent;
 mod limits;
 mod load;
 mod outside;

@@ -299,7 +299,7 @@ impl Desk {
             meters::change(|reading| reading.retried += 1);
             return;
         }
-        if outcome == Outcome::Returned {
+        if outcome.is_open() {
             // With an order the next worker of the partition reads from the first that is not
             // acknowledged; a single one that came back later would come out of order.
             self.give_back(place).await;

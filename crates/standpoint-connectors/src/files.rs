@@ -281,7 +281,7 @@ impl Reader {
         let receipt = Receipt::new(move |outcome| match outcome {
             Outcome::Done => {}
             Outcome::Failed(failure) => listener(Report::Failed { path, failure }),
-            Outcome::Returned => listener(Report::Returned { path }),
+            Outcome::Returned | Outcome::Unsent => listener(Report::Returned { path }),
         });
         let delivery = match content {
             Ok(document) => Delivery::new(document, receipt),

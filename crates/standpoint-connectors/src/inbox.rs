@@ -293,7 +293,7 @@ pub enum InboxError {
     },
 }
 
-/// How the worker ended: an error says what it could not take up.
+/// How a thread ended: an error says what it could not do.
 type Ended = Result<(), String>;
 
 /// How many handfuls of documents wait to be taken.
@@ -309,8 +309,8 @@ pub struct InboxSource {
     pause: Pause,
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
     keeper: Option<Arc<Keeper>>,
-    /// The worker, which says what it could not take up, and the keeper.
-    threads: Option<(JoinHandle<Ended>, JoinHandle<()>)>,
+    /// The worker, which says what it could not take up, and the keeper, which says what it could not move.
+    threads: Option<(JoinHandle<Ended>, JoinHandle<Ended>)>,
 }
 
 impl InboxSource {
@@ -348,14 +348,12 @@ impl InboxSource {
         if let Some(Size(bytes)) = settings.max_document_bytes {
             limits.max_document_bytes = bytes;
         }
-        let remember = |name: &str| {
-            let path = settings.path.clone();
-            places.ledger.of_source(name).map_err(|source| InboxError::Ledger { path, source })
-        };
+        let forgotten = |source| InboxError::Ledger { path: settings.path.clone(), source };
         let recognise = places.recognise;
-        let seen = (recognise != Recognise::Nothing).then(|| remember(name)).transpose()?;
-        let keeps = settings.on_success == OnSuccess::Keep;
-        let kept = keeps.then(|| remember(&format!("{name} kept"))).transpose()?;
+        let seen = (recognise != Recognise::Nothing).then(|| places.ledger.of_source(name));
+        let seen = seen.transpose().map_err(forgotten)?;
+        let kept = (settings.on_success == OnSuccess::Keep).then(|| places.ledger.of_kept(name));
+        let kept = kept.transpose().map_err(forgotten)?;
         let claims = Arc::new(Claims::open(name, settings, places, kept)?);
         let scanner = Scanner::new(settings, Arc::clone(&claims))?;
         waiting::watch(name, &claims, scanner.wanted());
@@ -438,11 +436,11 @@ impl Source for InboxSource {
         let joined = task::spawn_blocking(move || {
             let ended = worker.join();
             keeper.finish();
-            keeping.join().and(ended)
+            (ended, keeping.join())
         });
-        let Ok(Ok(ended)) = joined.await else {
+        let Ok((Ok(ended), Ok(kept))) = joined.await else {
             return Err(SourceError::new("a thread of the inbox ended early"));
         };
-        ended.map_err(SourceError::new)
+        ended.and(kept).map_err(SourceError::new)
     }
 }

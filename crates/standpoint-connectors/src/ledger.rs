@@ -94,8 +94,22 @@ impl Ledger {
     /// [`LedgerError`] when it is newer or cannot be read.
     #[cfg(feature = "objects")]
     pub(crate) fn of_objects(&self, name: &str) -> Result<Memory, LedgerError> {
-        let window = Window { max_age: None, ..self.window };
-        Memory::open(&self.folder.join(format!("objects-{}", escaped(name))), window)
+        Memory::open(&self.folder.join(format!("objects-{}", escaped(name))), self.ageless())
+    }
+
+    /// Which files a source has had that it leaves where they are. However long ago that was, they are
+    /// still there.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] when it is newer or cannot be read.
+    pub(crate) fn of_kept(&self, name: &str) -> Result<Memory, LedgerError> {
+        let name = escaped(&format!("{name} kept"));
+        Memory::open(&self.folder.join(format!("source-{name}")), self.ageless())
+    }
+
+    const fn ageless(&self) -> Window {
+        Window { max_age: None, ..self.window }
     }
 
     /// How many ids are remembered at least.
@@ -124,4 +138,27 @@ pub(crate) fn escaped(name: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::ids::id_of;
+    use super::*;
+
+    #[test]
+    fn what_stays_where_it_is_has_no_age() {
+        let folder = tempfile::tempdir().unwrap();
+        let window = Window { max_age: Some(Duration::ZERO), ..Window::default() };
+        let ledger = Ledger::new(folder.path(), window);
+        // So many that the oldest are put away together.
+        let ids: Vec<_> = (0..70_000).map(|number| id_of(&number.to_string())).collect();
+        for (mut memory, knows) in
+            [(ledger.of_source("news").unwrap(), false), (ledger.of_kept("news").unwrap(), true)]
+        {
+            memory.add(&ids, None).unwrap();
+            assert_eq!(memory.contains(&ids[0]), knows);
+        }
+    }
 }

@@ -58,17 +58,28 @@ pub(crate) async fn within<T>(
     };
     let limit = call.limit;
     ticket.set_call(Some(call));
-    let result = timeout(limit, Watched { future: Caught(future), ticket }).await;
+    let result = in_time(limit, Watched { future: Caught(future), ticket }).await;
     ticket.set_call(None);
     match result {
-        Ok(Some(result)) => result.map_err(CallError::Panicked),
-        Ok(None) => Err(CallError::Lost),
-        Err(_) => {
+        Some(Some(result)) => result.map_err(CallError::Panicked),
+        Some(None) => Err(CallError::Lost),
+        None => {
             // The future is dropped by now; this is for work that it left running elsewhere.
             ticket.cancelled.store(true, Ordering::Relaxed);
             Err(CallError::TimedOut(limit))
         }
     }
+}
+
+/// Waits for a future for as long as `limit`; a time in which the whole process was stopped counts as an
+/// eighth of that at most, because no stage is to blame for it.
+async fn in_time<T>(limit: Duration, mut future: impl Future<Output = T> + Unpin) -> Option<T> {
+    for _ in 0..8 {
+        if let Ok(result) = timeout(limit / 8, &mut future).await {
+            return Some(result);
+        }
+    }
+    None
 }
 
 /// Turns a panic in a poll into an error with its message.

@@ -359,6 +359,7 @@ impl Chain {
     /// Hands a document to the sinks that want it.
     async fn leave(&self, document: Box<Document<'static>>, share: Share, ticket: &Ticket) {
         self.tap.show(None, &document);
+        ticket.pass_stages();
         let mut wanted_by = Vec::with_capacity(self.exits.len());
         for exit in &self.exits {
             match is_wanted(exit.when.as_ref(), &document) {

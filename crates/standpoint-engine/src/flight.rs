@@ -82,6 +82,7 @@ impl Flights {
             flights: Arc::clone(self),
             held: Mutex::new(Some(Held { receipt, charge, shares: 1, worst: Outcome::Done })),
             is_in_stages: AtomicBool::new(true),
+            is_worked_on: AtomicBool::new(true),
             turn: Mutex::new(turn),
             call: Mutex::new(None),
             cancelled: AtomicBool::new(false),
@@ -119,7 +120,7 @@ impl Flights {
     pub(crate) fn return_those_of(&self, source: &Arc<SourceCounters>) -> usize {
         let tickets = self.tickets();
         let own = tickets.iter().filter(|ticket| Arc::ptr_eq(&ticket.source, source));
-        own.filter(|ticket| ticket.take_away(Outcome::Returned)).count()
+        own.filter(|ticket| ticket.give_back()).count()
     }
 
     /// How many documents there are and the age of the oldest.
@@ -222,6 +223,8 @@ pub(crate) struct Ticket {
     /// `None` once settled, so it is settled once.
     held: Mutex<Option<Held>>,
     is_in_stages: AtomicBool,
+    /// Whether a stage may still work on it, and so be to blame for what becomes of it.
+    is_worked_on: AtomicBool,
     turn: Mutex<Turn>,
     /// The call that is under way for the document, when somebody watches it.
     call: Mutex<Option<Call>>,
@@ -279,7 +282,7 @@ impl Ticket {
         count(match outcome {
             Outcome::Done => &counters.done,
             Outcome::Failed(_) => &counters.failed,
-            Outcome::Returned => &counters.returned,
+            Outcome::Returned | Outcome::Unsent => &counters.returned,
         });
         let Held { receipt, charge, .. } = held;
         // The source is told before the document leaves the list: whoever sees the list empty may
@@ -300,6 +303,16 @@ impl Ticket {
         lock(&self.held).is_none()
     }
 
+    /// What becomes of the document if nothing more is done with it.
+    fn returned(&self) -> Outcome {
+        if self.is_worked_on.load(Ordering::Relaxed) { Outcome::Returned } else { Outcome::Unsent }
+    }
+
+    /// Gives the document back to its source over the heads of those who work on it.
+    pub(crate) fn give_back(&self) -> bool {
+        self.take_away(self.returned())
+    }
+
     /// Settles the document over the heads of those who work on it.
     pub(crate) fn take_away(&self, outcome: Outcome) -> bool {
         self.cancelled.store(true, Ordering::Relaxed);
@@ -316,6 +329,11 @@ impl Ticket {
     /// Waits until the document before it has reached the sinks, where that is asked for.
     pub(crate) async fn turn(&self) {
         poll_fn(|context| lock(&self.turn).poll(context)).await;
+    }
+
+    /// Notes that no stage works on the document any more.
+    pub(crate) fn pass_stages(&self) {
+        self.is_worked_on.store(false, Ordering::Relaxed);
     }
 
     /// Counts the document as having reached the sinks, or its end.
@@ -354,6 +372,13 @@ impl Ticket {
         })
     }
 
+    /// Does not count this much of the time that the poll has taken.
+    pub(crate) fn excuse(&self, time: Duration) {
+        if let Some(since) = lock(&self.call).as_mut().and_then(|call| call.since.as_mut()) {
+            *since += time;
+        }
+    }
+
     /// Gives the call up when its poll has taken too long; returns its particulars then, once.
     pub(crate) fn find_stuck(&self) -> Option<Stuck> {
         let mut call = lock(&self.call);
@@ -381,7 +406,8 @@ pub(crate) struct Stuck {
 }
 
 /// The duty to say what became of a document. When the last share has spoken, the document is
-/// settled with the worst that was said. Silence means [`Outcome::Returned`].
+/// settled with the worst that was said. Silence means [`Outcome::Returned`], or behind the stages
+/// [`Outcome::Unsent`].
 #[derive(Debug)]
 pub(crate) struct Share {
     /// `None` once it has spoken.
@@ -434,7 +460,10 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.speak(Outcome::Returned);
+        if let Some(ticket) = &self.ticket {
+            let outcome = ticket.returned();
+            self.speak(outcome);
+        }
     }
 }
 

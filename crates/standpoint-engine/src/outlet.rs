@@ -59,6 +59,9 @@ pub(crate) struct Outlet {
     pub(crate) closing: watch::Receiver<bool>,
 }
 
+/// What a sink says of each document of a group.
+type Written = Result<Vec<Result<(), String>>, SinkError>;
+
 /// Whether a sink goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
@@ -168,6 +171,13 @@ impl Outlet {
         let mut failures: u32 = 0;
         let answers = loop {
             let Some(written) = self.call(&documents).await else { return Ok(Flow::Ends) };
+            let written = written.map_err(|panic| {
+                // One of them may be what it cannot bear.
+                for share in shares.iter_mut().filter_map(Option::take) {
+                    share.tell(Outcome::Returned);
+                }
+                panicked(&panic)
+            })?;
             match written {
                 Ok(answers) => break answers,
                 Err(error @ SinkError::Fatal { .. }) => return Err(error),
@@ -204,17 +214,17 @@ impl Outlet {
         Ok(Flow::Goes)
     }
 
-    /// Calls the sink once; `None` when it was told to give up meanwhile.
+    /// Calls the sink once; `None` when it was told to give up meanwhile, and an error when it panicked.
     async fn call(
         &mut self,
         documents: &[Arc<Document<'static>>],
-    ) -> Option<Result<Vec<Result<(), String>>, SinkError>> {
+    ) -> Option<Result<Written, String>> {
         let write = Caught(self.step.sink.write(documents));
         tokio::pin!(write);
         loop {
             tokio::select! {
                 biased;
-                written = &mut write => return Some(caught(written)),
+                written = &mut write => return Some(written),
                 order = reload::next(&mut self.orders), if self.postponed.is_none() => match order {
                     SinkOrder::Replace(handover) => self.postponed = Some(handover),
                     SinkOrder::Abandon => return None,
@@ -239,7 +249,6 @@ impl Outlet {
             self.hand_over(handover, false).await;
             return Flow::Goes;
         }
-        let is_optional = counters.is_optional.load(Ordering::Relaxed);
         tokio::select! {
             biased;
             order = reload::next(&mut self.orders) => match order {
@@ -247,8 +256,9 @@ impl Outlet {
                 SinkOrder::Abandon => return Flow::Ends,
             },
             () = sleep(pause) => {}
-            // Nobody waits for a sink that is not required, neither at the end.
-            () = closed(&mut self.closing), if is_optional => return Flow::Ends,
+            // What it has in hand went back, or nobody waits for this sink: one more attempt would be cut
+            // short.
+            () = closed(&mut self.closing) => return Flow::Ends,
         }
         Flow::Goes
     }
@@ -267,5 +277,9 @@ fn with_cause(error: &SinkError) -> String {
 
 /// A panic of a sink is the end of it: nobody knows what it has written.
 fn caught<T>(result: Result<Result<T, SinkError>, String>) -> Result<T, SinkError> {
-    result.unwrap_or_else(|panic| Err(SinkError::fatal(format!("the sink panicked: {panic}"))))
+    result.unwrap_or_else(|panic| Err(panicked(&panic)))
+}
+
+fn panicked(panic: &str) -> SinkError {
+    SinkError::fatal(format!("the sink panicked: {panic}"))
 }

@@ -16,23 +16,34 @@ pub enum Outcome {
     Failed(Failure),
     /// Nothing is decided, because the pipeline ended first: deliver it again next time.
     Returned,
+    /// The same, and no stage was at work on it any more: it waited for a sink. It is not to be blamed for
+    /// that.
+    Unsent,
 }
 
 impl Outcome {
     /// The worse of two outcomes of one document.
     ///
-    /// A document that one sink has and another lacks is not done. `Returned` is worse than
-    /// `Failed`: it will be tried again, so nothing final may be concluded from the failure.
+    /// A document that one sink has and another lacks is not done. `Unsent` is worse than `Failed`: it
+    /// will be tried again, so nothing final may be concluded from the failure. `Returned` is worse
+    /// still, because something may be to blame.
     #[must_use]
     pub fn worst(self, other: Self) -> Self {
         if other.rank() > self.rank() { other } else { self }
+    }
+
+    /// Whether the document is to be delivered again.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Returned | Self::Unsent)
     }
 
     const fn rank(&self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed(_) => 1,
-            Self::Returned => 2,
+            Self::Unsent => 2,
+            Self::Returned => 3,
         }
     }
 }
@@ -229,6 +240,8 @@ mod tests {
             (Outcome::Done, Outcome::Done, Outcome::Done),
             (Outcome::Done, failed("a"), failed("a")),
             (failed("a"), Outcome::Returned, Outcome::Returned),
+            (failed("a"), Outcome::Unsent, Outcome::Unsent),
+            (Outcome::Unsent, Outcome::Returned, Outcome::Returned),
             (Outcome::Returned, Outcome::Done, Outcome::Returned),
         ];
         for (one, other, worst) in cases {

@@ -16,7 +16,6 @@ use crate::intake::Intake;
 use crate::outlet::Outlet;
 use crate::pipeline::{Compute, Condition, Limits, Pipeline, SinkStep, SourceStep, StageStep};
 use crate::pool::panic_message;
-use crate::receipt::Outcome;
 use crate::reload::{
     self, Handover, Opening, Prepared, ReloadError, Request, Revision, SinkHandle, SinkOrder,
     SinkPart, SourceHandle, SourceOrder, SourcePart,
@@ -213,7 +212,7 @@ impl Run {
     /// Returns what is under way to its sources.
     async fn return_all(&mut self) {
         let tickets = self.common.flights.tickets();
-        let returned = tickets.iter().filter(|ticket| ticket.take_away(Outcome::Returned)).count();
+        let returned = tickets.iter().filter(|ticket| ticket.give_back()).count();
         if returned > 0 {
             let timeout = self.limits.shutdown_timeout;
             let documents = returned as u64;

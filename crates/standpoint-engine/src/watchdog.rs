@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
 use crate::chain::{Chain, Entrance, report};
@@ -27,9 +27,14 @@ impl Watchdog {
         loop {
             // A stage without a timeout may take as long as it likes.
             let shortest = self.entrance.chain().shortest_timeout().unwrap_or(Duration::MAX);
-            sleep((shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))).await;
+            let pause = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
+            let slept = Instant::now();
+            sleep(pause).await;
+            // Longer than it asked for, because the whole process was stopped or got no processor.
+            let overslept = slept.elapsed().saturating_sub(pause);
             let chain = self.entrance.chain();
             for ticket in chain.flights.tickets() {
+                ticket.excuse(overslept);
                 self.look_at(&chain, &ticket);
             }
         }

@@ -38,10 +38,12 @@ impl Stage for Mischief {
             Some("Block") => loop {
                 thread::park();
             },
-            // Milliseconds of work.
+            // Milliseconds of work, in which the process as a whole is not stopped.
             Some("Wait") => {
                 let wait = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
-                thread::sleep(Duration::from_millis(wait));
+                for _ in 0..wait {
+                    thread::sleep(Duration::from_millis(1));
+                }
             }
             _ => document.set_attribute("well_behaved", true.into()),
         }

@@ -51,7 +51,7 @@ pub(super) struct Keeper {
     state: Mutex<State>,
     /// Told to whoever moves files, when there is something to do.
     changed: Condvar,
-    /// Told when something is no longer under way.
+    /// Told when something is no longer under way, or nothing is left to be noted.
     ended: Condvar,
 }
 
@@ -70,8 +70,18 @@ struct State {
     /// Files whose documents are on their way.
     pending: usize,
     finishing: bool,
+    /// Somebody waits until no more than so many files are on their way, and what has become of all others
+    /// is on the disk.
+    awaited: Option<usize>,
     /// Whether [`Keeper::run`] waits. To wake it costs more than to note what has become of a file.
     is_idle: bool,
+}
+
+impl State {
+    /// Whether somebody waits for nothing but the disk.
+    fn is_asked(&self) -> bool {
+        self.awaited.is_some_and(|files| self.pending <= files)
+    }
 }
 
 /// A file whose fate is known.
@@ -195,6 +205,17 @@ impl Keeper {
         }))
     }
 
+    /// Waits until no more than so many files are on their way, and what has become of all others is on
+    /// the disk, or cannot be put there: should the process end later, that says nothing against them.
+    pub(super) fn wait_for_all_but(&self, files: usize) {
+        let mut state = self.lock();
+        state.awaited = Some(files);
+        if state.is_idle {
+            self.changed.notify_one();
+        }
+        drop(self.ended.wait_while(state, |state| state.awaited.is_some()));
+    }
+
     /// Lets [`Keeper::run`] end once nothing is pending.
     pub(super) fn finish(&self) {
         let mut state = self.lock();
@@ -202,8 +223,8 @@ impl Keeper {
         self.wake(state);
     }
 
-    /// Moves files until [`Keeper::finish`] is called and all are moved, or cannot be.
-    pub(super) fn run(&self) {
+    /// Moves files until [`Keeper::finish`] is called and all are moved; an error says which cannot be.
+    pub(super) fn run(&self) -> Result<(), String> {
         let mut failed: VecDeque<Decided> = VecDeque::new();
         let mut pause = RETRY_AFTER[0];
         let mut synced = Instant::now();
@@ -212,7 +233,7 @@ impl Keeper {
             let until = if self.claims.is_synced() { None } else { Some(SYNC_EVERY) };
             let until =
                 if retries { Some(until.map_or(pause, |until| until.min(pause))) } else { until };
-            let (decided, had, is_last) = self.wait(until);
+            let (decided, had, is_last) = self.next(until);
             let mut trouble = self.remember(had).err();
             failed.extend(decided);
             let coming =
@@ -236,9 +257,13 @@ impl Keeper {
             let mut state = self.lock();
             state.unmoved -= to_move - failed.len();
             state.coming_back -= to_come - coming(&failed);
-            drop(state);
             let is_well = trouble.is_none();
-            self.pause.set("keeper", trouble);
+            if !is_well || state.is_asked() && state.decided.is_empty() && state.had.is_empty() {
+                state.awaited = None;
+                self.ended.notify_all();
+            }
+            drop(state);
+            self.pause.set("keeper", trouble.clone());
             // A move that is lost when the power goes is made again, so there is no hurry.
             if is_last || synced.elapsed() >= SYNC_EVERY {
                 self.claims.sync();
@@ -247,13 +272,25 @@ impl Keeper {
             }
             pause = if is_well { RETRY_AFTER[0] } else { (2 * pause).min(RETRY_AFTER[1]) };
             if is_last {
-                if !failed.is_empty() {
-                    let files = failed.len();
-                    warn!(files, "files stay claimed and are taken up at the next start");
-                }
-                return;
+                return trouble.map_or(Ok(()), |trouble| Err(self.leave(&failed, trouble)));
             }
         }
+    }
+
+    /// Leaves files claimed whose moves failed, for the next start; says so.
+    fn leave(&self, files: &VecDeque<Decided>, trouble: String) -> String {
+        if files.is_empty() {
+            return trouble;
+        }
+        for file in files {
+            // A full disk says nothing against what is to go there.
+            if let Err(error) = self.claims.settle(&file.claim, Fate::Uncounted) {
+                warn!(path = ?file.claim.relative, error = %error, "an attempt stays counted");
+            }
+        }
+        let files = files.len();
+        warn!(files, "files stay claimed and are taken up at the next start");
+        format!("{trouble} ({files} of its files are taken up at the next start)")
     }
 
     /// Tells the ledger which documents are done; what it does not take is kept for the next time.
@@ -320,13 +357,13 @@ impl Keeper {
     }
 
     /// Waits for something to do; says whether it is the last. With `retry` it waits no longer.
-    fn wait(&self, retry: Option<Duration>) -> (VecDeque<Decided>, Vec<Id>, bool) {
+    fn next(&self, retry: Option<Duration>) -> (VecDeque<Decided>, Vec<Id>, bool) {
         let mut state = self.lock();
         let nothing = |state: &mut State| {
             let is_last = state.finishing && state.pending == 0;
             let is_asked = state.had.last().is_some_and(|id| state.under_way.contains(id));
             let had_enough = retry.is_none() && (is_asked || state.had.len() >= AT_ONCE);
-            state.decided.is_empty() && !had_enough && !is_last
+            state.decided.is_empty() && !had_enough && !is_last && !state.is_asked()
         };
         state.is_idle = true;
         state = if let Some(pause) = retry {
@@ -366,6 +403,8 @@ struct Tally {
     documents: u64,
     failed: u64,
     returned: u64,
+    /// Waited for a sink when the pipeline ended.
+    unsent: u64,
     known: u64,
     known_by_own_id: u64,
     /// The first of the failures, each with the number of its record.
@@ -397,6 +436,7 @@ impl Pending {
             match outcome {
                 Outcome::Done => {}
                 Outcome::Returned => tally.returned += 1,
+                Outcome::Unsent => tally.unsent += 1,
                 Outcome::Failed(failure) => {
                     tally.failed += 1;
                     if tally.failures.len() < Reason::MOST_FAILURES {
@@ -497,12 +537,13 @@ impl PendingFile {
         let claim = self.claim.clone();
         let decide = |fate| Decided { claim, fate, failed: BTreeMap::new() };
         let has_records = || records::can_be_separated(&self.claim.relative_name());
-        if tally.goes_back || tally.returned > 0 {
+        if tally.goes_back || tally.returned + tally.unsent > 0 {
             let was_taken = self.was_taken.load(Ordering::Relaxed);
             let is_one_of_several = tally.documents > 1 && has_records();
             return decide(match (tally.goes_back, was_taken) {
-                // One of several is not to blame for the time that the others take.
-                (false, true) if is_one_of_several => Fate::Uncounted,
+                // One of several is not to blame for the time that the others take, and none for that of
+                // the sinks.
+                (false, true) if is_one_of_several || tally.returned == 0 => Fate::Uncounted,
                 (false, true) => Fate::InWork,
                 // What was tried before keeps its count.
                 _ if self.claim.attempt > 1 => Fate::Uncounted,

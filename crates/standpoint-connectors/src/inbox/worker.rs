@@ -225,8 +225,9 @@ impl Worker {
 
     /// Takes up claims of a run that ended while they were in work.
     fn take_up(&mut self) -> Result<(), Halt> {
-        while let Some(claim) = self.left.first() {
-            let claim = match self.claims.count(claim.clone()) {
+        while let Some(claim) = self.left.first().cloned() {
+            self.wait_for_all_but(0)?;
+            let claim = match self.claims.count(claim) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 counted => counted,
             };
@@ -372,12 +373,14 @@ impl Worker {
             // Noted before it is read: reading may be what ends the process.
             let is_alone = caution.left > 0;
             if is_alone {
+                self.wait_for_all_but(1)?;
                 caution.hold(Some(number))?;
             } else if let Some(care) = &mut caution.care {
                 care.reach(number)?;
             }
             let Some(document) = documents.next() else { break };
-            if let Some(care) = caution.care.as_ref().filter(|care| care.refuses(number)) {
+            let care = caution.care.as_ref().filter(|care| care.refuses(number));
+            if let Some(care) = care.filter(|_| !self.was_done_before(&document)) {
                 self.refuse(pending, number, care.strikes(number) + 1)?;
                 continue;
             }
@@ -411,6 +414,11 @@ impl Worker {
             care.clear(caution.attempt - 1)?;
         }
         Ok(())
+    }
+
+    fn was_done_before(&self, document: &Result<Document<'static>, ReadError>) -> bool {
+        let id = document.as_ref().ok().and_then(|document| self.recognised_by(document));
+        id.is_some_and(|id| self.keeper.has_seen(&id))
     }
 
     /// Fails what ended the process so often.
@@ -481,6 +489,13 @@ impl Worker {
             }
             Closed
         })
+    }
+
+    /// Lets no more than so many files be on their way, so that no other is blamed for what comes next.
+    fn wait_for_all_but(&mut self, files: usize) -> Result<(), Closed> {
+        self.hand_over()?;
+        self.keeper.wait_for_all_but(files);
+        Ok(())
     }
 
     /// What a document is known by when it comes again.

@@ -293,6 +293,7 @@ pub(crate) fn said(outcomes: &[Outcome]) -> Vec<String> {
         .map(|outcome| match outcome {
             Outcome::Done => "done".to_owned(),
             Outcome::Returned => "returned".to_owned(),
+            Outcome::Unsent => "unsent".to_owned(),
             Outcome::Failed(failure) => format!("{failure} ({})", failure.attempts),
         })
         .collect()

@@ -193,7 +193,7 @@ async fn what_waits_for_a_dead_sink_that_is_removed_goes_back_in_time() {
     let said = said(&in_order(&outcomes));
     assert_eq!(
         (&said[..4], &said[4..]),
-        (&["returned"; 4].map(str::to_owned)[..], &["done"; 16].map(str::to_owned)[..])
+        (&["unsent"; 4].map(str::to_owned)[..], &["done"; 16].map(str::to_owned)[..])
     );
     assert_eq!(kept.lock().unwrap().len(), 16);
 }

@@ -304,7 +304,6 @@ impl Link {
         self.kill();
     }
 
-    /// Waits until the process has ended; its output is read and thrown away meanwhile.
     /// Waits until all that was written on standard error is read.
     fn hear_out(&self, patience: Duration) {
         let started = Instant::now();
@@ -314,6 +313,7 @@ impl Link {
         }
     }
 
+    /// Waits until the process has ended; its output is read and thrown away meanwhile.
     fn wait_for_end(&mut self, patience: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         let mut chunk = [0; 4096];

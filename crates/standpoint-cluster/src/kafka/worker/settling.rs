@@ -59,8 +59,8 @@ impl Worker {
                 meters::change(|reading| reading.acknowledged += u64::from(is_new));
             }
             // The next reader has it.
-            Outcome::Returned if is_closed => held.state = State::Left,
-            Outcome::Returned => {
+            Outcome::Returned | Outcome::Unsent if is_closed => held.state = State::Left,
+            Outcome::Returned | Outcome::Unsent => {
                 held.state = State::Resting;
                 held.attempts = held.attempts.saturating_sub(1);
                 self.resting.insert((Instant::now() + PAUSE, ticket));
