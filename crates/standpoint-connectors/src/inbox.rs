@@ -24,10 +24,13 @@
 
 mod below;
 mod care;
+mod caution;
 mod claim;
 mod claims;
 mod hints;
+mod home;
 mod keeper;
+mod pending;
 mod scan;
 mod waiting;
 mod wanted;
@@ -52,8 +55,8 @@ use tokio::task;
 
 pub(crate) use self::below::Below;
 use self::claims::Claims;
-pub(crate) use self::claims::claimed_files;
 use self::hints::Hints;
+pub(crate) use self::home::claimed_files;
 use self::keeper::Keeper;
 use self::scan::Scanner;
 pub use self::waiting::{Waiting, waiting};

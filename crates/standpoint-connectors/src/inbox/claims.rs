@@ -2,23 +2,20 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, RenameFlags, mkdirat, renameat, renameat_with};
+use rustix::fs::{CWD, Mode, RenameFlags, mkdirat, renameat, renameat_with};
 use rustix::io::Errno;
 use tracing::debug;
 
 use super::below::{Below, Held, Like};
 use super::claim::{Claim, Folder, files_in, number_and_attempt, remove_leftovers};
+use super::home::{Home, OWN_FOLDER, highest_number, lock_file, subfolders};
 use super::worker::may_pass;
 use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
 use crate::failpoint;
@@ -28,15 +25,9 @@ use crate::meters::{self, Meter};
 use crate::moves::{self, numbered, parent_of};
 use crate::quarantine::{self, Reason};
 
-/// The folder beside the files of an inbox that holds what is in work.
-pub(super) const OWN_FOLDER: &str = ".standpoint";
-
 /// How many files that are claimed share a folder. The system looks through a folder from its start,
 /// several times for each rename; more folders cost more to make and remove than that saves.
 const TOGETHER: usize = 64;
-
-/// How long to wait for the lock of the claims.
-const MOST_WAIT: Duration = Duration::from_secs(5);
 
 /// Moves the files of one inbox.
 #[derive(Debug)]
@@ -58,15 +49,6 @@ pub(super) struct Claims {
     shared: Mutex<Option<(Arc<Folder>, usize)>>,
     /// Claims that are to be taken up again, and do not count what has become of them.
     given_back: Mutex<Vec<Claim>>,
-}
-
-/// The inbox, and the folder in it that holds this instance's claims.
-#[derive(Debug, Clone)]
-struct Home {
-    inbox: Arc<Below>,
-    claimed: Arc<Held>,
-    /// Held while this instance lives, however it ends: others leave its claims alone.
-    _lock: Arc<File>,
 }
 
 /// Folders that cannot be looked into, each with why.
@@ -523,69 +505,6 @@ impl Claims {
     }
 }
 
-impl Home {
-    fn open(inbox: &Path, own: &Path) -> io::Result<Self> {
-        let inbox = Below::open(inbox)?;
-        let claimed = inbox.own(own)?;
-        let lock = locked(claimed.path())?;
-        Ok(Self { inbox: Arc::new(inbox), claimed: Arc::new(claimed), _lock: Arc::new(lock) })
-    }
-}
-
-/// The files that any instance has in work for a source, each with its name below the inbox.
-pub(crate) fn claimed_files(inbox: &Path, source: &str) -> io::Result<Vec<(PathBuf, String)>> {
-    let all = inbox.join(OWN_FOLDER).join("claimed");
-    let mut found = Vec::new();
-    for instance in folders_in(&all)? {
-        for folder in folders_in(&instance.join(source))? {
-            let mut files = Vec::new();
-            match files_in(&folder, Path::new(""), &mut files) {
-                // Whoever has it in work was done with it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                looked => looked?,
-            }
-            found.extend(files.into_iter().map(|relative| {
-                let name = relative.to_string_lossy().into_owned();
-                (folder.join(relative), name)
-            }));
-        }
-    }
-    Ok(found)
-}
-
-/// The folders in a folder, none of them a link; none where there is no such folder.
-fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
-}
-
-/// The folders in a folder below the inbox, none of them a link.
-fn subfolders(inbox: &Below, folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut entries = inbox.entries(folder)?;
-    while let Some(entry) = entries.read() {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name != "."
-            && name != ".."
-            && Like::of_entry(entries.fd()?, name)?.kind == FileType::Directory
-        {
-            found.push(folder.join(name));
-        }
-    }
-    Ok(found)
-}
-
 /// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -599,44 +518,4 @@ fn likeness(like: &Like) -> Id {
     let hash = blake3::hash(numbers.map(u64::to_le_bytes).as_flattened());
     id.copy_from_slice(&hash.as_bytes()[..16]);
     id
-}
-
-/// Takes the lock of the claims in a folder. An instance that takes over what an earlier run left has
-/// it for a moment; whoever has it for longer has it for good.
-fn locked(claimed: &Path) -> io::Result<File> {
-    let lock = lock_file(claimed)?;
-    let start = Instant::now();
-    while let Err(refused) = lock.try_lock() {
-        match refused {
-            TryLockError::WouldBlock if start.elapsed() < MOST_WAIT => {
-                thread::sleep(MOST_WAIT / 100);
-            }
-            TryLockError::WouldBlock => {
-                return Err(io::Error::other(
-                    "another process holds the lock of the files that are in work: is a second \
-                     daemon with this `data_dir` running?",
-                ));
-            }
-            TryLockError::Error(error) => return Err(error),
-        }
-    }
-    Ok(lock)
-}
-
-/// The file whose lock an instance holds while it lives, in the folder of its claims.
-fn lock_file(claimed: &Path) -> io::Result<File> {
-    // Strangers can write below the inbox: neither follow a link nor wait for a pipe.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(flags.cast_signed())
-        .open(claimed.join("lock"))
-}
-
-fn highest_number(claimed: &Path) -> Option<u64> {
-    let entries = fs::read_dir(claimed).ok()?;
-    entries.flatten().filter_map(|entry| Some(number_and_attempt(&entry.path())?.0)).max()
 }

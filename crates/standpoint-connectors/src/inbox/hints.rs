@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::meters::{self, Meter};
 
 use super::Watch;
-use super::claims::OWN_FOLDER;
+use super::home::OWN_FOLDER;
 
 /// How many reports are kept; after more, the folder is looked through.
 const MOST_REPORTS: usize = 1024;

@@ -19,8 +19,9 @@ use rustix::fs::Dir;
 use tracing::{info, warn};
 
 use super::below::Like;
-use super::claims::{Claims, OWN_FOLDER};
+use super::claims::Claims;
 use super::hints::{Hints, is_on_network};
+use super::home::OWN_FOLDER;
 use super::wanted::{Wanted, is_hidden};
 use super::{InboxError, InboxSettings, Marker};
 

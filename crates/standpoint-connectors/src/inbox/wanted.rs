@@ -4,7 +4,7 @@ use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::claims::OWN_FOLDER;
+use super::home::OWN_FOLDER;
 use super::{InboxError, Marker};
 
 /// Endings of files that are still being written, by custom.

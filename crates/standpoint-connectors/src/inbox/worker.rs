@@ -12,11 +12,13 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::below::Like;
-use super::care::{self, Care};
+use super::care;
+use super::caution::Caution;
 use super::claim::Claim;
 use super::claims::{Claims, Fate, Taken};
 use super::hints::Hints;
-use super::keeper::{Keeper, Pending};
+use super::keeper::Keeper;
+use super::pending::Pending;
 use super::scan::Scanner;
 use super::{Recognise, Until};
 use crate::files::with_causes;
@@ -246,7 +248,7 @@ impl Worker {
     /// Fails a file that ended the process too often, without reading it.
     fn give_up(&mut self, claim: Claim) -> Result<(), Closed> {
         let deaths = claim.attempt - 1;
-        let pending = self.keeper.pend(&self.name, claim, None);
+        let pending = Pending::new(&self.keeper, claim, None);
         pending.condemn();
         self.refuse(&pending, 0, deaths)
     }
@@ -267,13 +269,13 @@ impl Worker {
                 return Ok(());
             }
         };
-        let caution = self.caution(&claim).inspect_err(|_| {
+        let caution = Caution::of(&claim, self.max_attempts).inspect_err(|_| {
             self.keeper.settle(claim.clone(), returned(&claim));
         })?;
         let Some(mut caution) = caution else {
             return Ok(self.give_up(claim)?);
         };
-        let pending = self.keeper.pend(&self.name, claim, Some(like));
+        let pending = Pending::new(&self.keeper, claim, Some(like));
         // A file of which nothing was read would count as done.
         let opened = caution
             .hold(Some(care::OPENING))
@@ -334,35 +336,6 @@ impl Worker {
         read::documents_in(bytes, origin, &self.limits).map(Some)
     }
 
-    /// How carefully a file is to be read; `None` if not at all.
-    ///
-    /// What was in work when the process ended goes out alone the next time, so that only one that
-    /// does it again has that counted against it.
-    fn caution(&self, claim: &Claim) -> Result<Option<Caution>, Halt> {
-        let notes = claim.notes().filter(|_| records::can_be_separated(&claim.relative_name()));
-        let Some(notes) = notes else {
-            let left = if claim.attempt > 1 { u64::MAX } else { 0 };
-            return Ok(Some(Caution { care: None, left, until: 0, attempt: claim.attempt }));
-        };
-        let mut care = Care::of(&notes).map_err(io::Error::other)?;
-        // The first time was with others.
-        let most = self.max_attempts.saturating_sub(1).max(1);
-        if let Some(record) = care.in_hand() {
-            care.strike(record)?;
-            if care.strikes(record) >= most {
-                care.refuse(record)?;
-            }
-            // It ends the process even when it is only passed over, or before any record is there.
-            let allowed = if record == care::OPENING { most - 1 } else { 2 * most };
-            if care.strikes(record) > allowed {
-                return Ok(None);
-            }
-        }
-        let left = if care.attempts(claim.attempt) > 1 { care::RECORDS } else { 0 };
-        let until = care.reached();
-        Ok(Some(Caution { care: Some(care), left, until, attempt: claim.attempt }))
-    }
-
     fn deliver_all(
         &mut self,
         pending: &Pending,
@@ -371,17 +344,15 @@ impl Worker {
     ) -> Result<(), Halt> {
         for number in 0.. {
             // Noted before it is read: reading may be what ends the process.
-            let is_alone = caution.left > 0;
+            let is_alone = caution.is_alone();
             if is_alone {
                 self.wait_for_all_but(1)?;
-                caution.hold(Some(number))?;
-            } else if let Some(care) = &mut caution.care {
-                care.reach(number)?;
             }
+            caution.begin(number)?;
             let Some(document) = documents.next() else { break };
-            let care = caution.care.as_ref().filter(|care| care.refuses(number));
-            if let Some(care) = care.filter(|_| !self.was_done_before(&document)) {
-                self.refuse(pending, number, care.strikes(number) + 1)?;
+            let deaths = caution.refused_after(number);
+            if let Some(deaths) = deaths.filter(|_| !self.was_done_before(&document)) {
+                self.refuse(pending, number, deaths)?;
                 continue;
             }
             match &document {
@@ -410,10 +381,7 @@ impl Worker {
                 caution.count(number)?;
             }
         }
-        if let Some(care) = caution.care.as_mut().filter(|_| caution.left > 0) {
-            care.clear(caution.attempt - 1)?;
-        }
-        Ok(())
+        Ok(caution.end()?)
     }
 
     fn was_done_before(&self, document: &Result<Document<'static>, ReadError>) -> bool {
@@ -508,39 +476,6 @@ impl Worker {
                 Some(id)
             }
             Recognise::Nothing => None,
-        }
-    }
-}
-
-/// How carefully a file is read.
-struct Caution {
-    /// Notes of its records; `None` for a file that is one document.
-    care: Option<Care>,
-    /// How many more documents go out one at a time, those that were done before not counted.
-    left: u64,
-    /// And up to which record they do in any case.
-    until: u64,
-    attempt: u32,
-}
-
-impl Caution {
-    /// Notes what is in hand, if that is to be known should the process end.
-    fn hold(&mut self, record: Option<u64>) -> io::Result<()> {
-        match &mut self.care {
-            Some(care) if self.left > 0 => care.hold(record),
-            _ => Ok(()),
-        }
-    }
-
-    /// Counts a document that went out alone and harmed nobody.
-    fn count(&mut self, record: u64) -> io::Result<()> {
-        // What went out with others before may be what ended the process.
-        if self.left > 1 || record + 1 >= self.until {
-            self.left -= 1;
-        }
-        match &mut self.care {
-            Some(care) if self.left == 0 => care.clear(self.attempt - 1),
-            _ => Ok(()),
         }
     }
 }
