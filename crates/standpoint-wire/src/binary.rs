@@ -184,7 +184,7 @@ impl<'b> BinaryDocument<'b> {
                 StageError::stage(format!("what the host lends is wrong: {error}"))
             })?,
         };
-        reader.align();
+        reader.padding().ok_or_else(cut_short)?;
         let [text, id, metadata @ ..] = texts;
         let text = (in_place.text)(text.unwrap_or_default()).ok_or_else(no_text)?;
         let id = (in_place.text)(id.unwrap_or_default()).ok_or_else(no_text)?;
@@ -262,7 +262,7 @@ pub(crate) fn read_reply(
     let mut reader = Reader::new(bytes);
     let [layers, json]: [u32; REPLY_NUMBERS] = reader.array().ok_or_else(cut_short)?;
     let json = reader.take(json as usize).ok_or_else(cut_short)?;
-    reader.align();
+    reader.padding().ok_or_else(cut_short)?;
     for _ in 0..layers {
         let (name, layer) = take_layer(&mut reader, InPlace::COPIED)?;
         let name = contract.get(name as usize).ok_or_else(|| unknown("writes", name, contract))?;
@@ -290,7 +290,7 @@ fn take_layer<'b>(
         let label = reader.take(length as usize).ok_or_else(cut_short)?;
         let label = (in_place.text)(label);
         names.push(Cow::Borrowed(label.ok_or_else(|| StageError::stage("a label is not UTF-8"))?));
-        reader.align();
+        reader.padding().ok_or_else(cut_short)?;
     }
     let rows = (count as usize).checked_mul(ANNOTATION_BYTES);
     let rows = rows.and_then(|rows| reader.take(rows)).ok_or_else(cut_short)?;

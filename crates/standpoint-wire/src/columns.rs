@@ -103,6 +103,11 @@ impl<'b> Reader<'b> {
         self.at = self.at.next_multiple_of(4).min(self.bytes.len());
     }
 
+    /// Passes over what fills up to a multiple of four.
+    pub(crate) fn padding(&mut self) -> Option<()> {
+        self.take(self.at.next_multiple_of(4) - self.at).map(drop)
+    }
+
     pub(crate) fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(*self.take(4)?.as_array()?))
     }
