@@ -8,6 +8,7 @@ mod demand;
 mod nested;
 mod noun;
 mod object;
+mod passive;
 mod received;
 mod shared;
 mod speech;

@@ -2,7 +2,6 @@
 
 use standpoint_document::Voice;
 
-use super::verdict::verdict;
 use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS, time_of};
 use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
@@ -95,108 +94,6 @@ impl Finder<'_, '_, '_> {
                 !chain.cut && (chain.turns + chain.negations) % 2 == 1
             }
         })
-    }
-
-    /// "Y was condemned by X".
-    pub(super) fn of_passive(&mut self, group: &Group, cue: Cue, chain: Chain) {
-        let words = &self.reading.words;
-        let by = (group.end..group.until.max(group.end)).find(|&index| words[index].lower == "by");
-        let Some(by) = by else { return };
-        let Some(agent) =
-            words[by + 1..group.until.max(by + 1)].iter().take(6).find_map(Word::name)
-        else {
-            return;
-        };
-        if cue.kind == Kind::Judge {
-            self.of_passive_verdict(group, cue, chain, agent);
-        }
-        if cue.score < 0.0 && self.defies(group) {
-            self.give(
-                group,
-                agent,
-                -1.0,
-                (Cue { score: -1.0, ..cue }, group.head, group.end),
-                "passive",
-            );
-            return;
-        }
-        let mut goals: Vec<u16> = Vec::new();
-        for doer in &group.subjects {
-            if let Doer::Party(party) = doer {
-                goals.push(*party);
-            }
-        }
-        if goals.is_empty() {
-            // "A request by Moscow was rebuffed": whoever is named in the subject.
-            let floor = self
-                .groups
-                .iter()
-                .filter(|other| other.end <= group.start)
-                .map(|other| other.end)
-                .max();
-            goals.extend(words[floor.unwrap_or(0)..group.start].iter().filter_map(Word::name));
-        }
-        // "Was given a warm welcome by": the noun says it.
-        let mut noun =
-            (group.end..by).find_map(|at| noun_cue(self.reading, at)).map(|(noun, _)| noun.score);
-        if goals.is_empty() && cue.score == 0.0 {
-            // "Sanctions were imposed on X by Y": the subject says what, and X stands behind.
-            let floor = group.start.saturating_sub(4);
-            noun = (floor..group.start)
-                .find_map(|at| noun_cue(self.reading, at))
-                .filter(|(noun, _)| matches!(noun.kind, Kind::Attitude | Kind::War | Kind::Aid))
-                .map(|(noun, _)| noun.score);
-            let until = group.until.max(group.end);
-            let on = (group.end..until).find(|&at| {
-                matches!(&*words[at].lower, "on" | "upon" | "against" | "for" | "to" | "at")
-            });
-            let behind = words[on.unwrap_or(until)..until].iter().filter_map(Word::name);
-            goals.extend(behind.take(1).filter(|&party| noun.is_some() && party != agent));
-        }
-        let score = match noun {
-            Some(score) if cue.score == 0.0 && cue.carry == Carry::Keep => score,
-            _ => cue.score,
-        };
-        let refrains = chain.is_odd() && score < 0.0;
-        let own = if refrains { chain.lean() } else { Self::turned(score, chain) };
-        for goal in goals {
-            self.push(
-                Doer::Party(agent),
-                goal,
-                own,
-                cue,
-                (group.head, group.end),
-                group,
-                if refrains { REFRAINS } else { "passive" },
-            );
-        }
-    }
-
-    /// "Will not be bullied by X": who says so stands up to whoever tries.
-    fn defies(&self, group: &Group) -> bool {
-        let will = |word: &Word<'_, '_>| {
-            matches!(
-                &*word.lower,
-                "will" | "would" | "wo" | "shall" | "'ll" | "can" | "cannot" | "ca"
-            )
-        };
-        group.negated && self.reading.words[group.start..group.head].iter().any(will)
-    }
-
-    /// "X is seen as a threat by Y", "X was branded a bully by Y".
-    fn of_passive_verdict(&mut self, group: &Group, cue: Cue, chain: Chain, agent: u16) {
-        let until = group.until.max(group.end);
-        let found = (group.end..until)
-            .find_map(|at| verdict(self.reading, at).map(|(score, end)| (score, at, end)));
-        let Some((score, first, end)) = found.filter(|_| !chain.is_odd() && !chain.cut) else {
-            return;
-        };
-        for doer in &group.subjects {
-            if let Doer::Party(goal) = *doer {
-                let cue = Cue { score, ..cue };
-                self.push(Doer::Party(agent), goal, score, cue, (first, end), group, "verdict");
-            }
-        }
     }
 
     /// "Deplored what X had done": whoever did it meets the attitude to the deed.
