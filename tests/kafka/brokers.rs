@@ -9,6 +9,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
 
 /// How long an answer may take.
@@ -58,6 +59,13 @@ impl Brokers {
         } else {
             self.cluster.broker_up(-1).unwrap();
         }
+    }
+
+    /// So many of the producers that come next are told that they may not publish, of which none
+    /// recovers.
+    pub(crate) fn refuse_producers(&self, count: usize) {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+        self.cluster.request_errors(RDKafkaApiKey::InitProducerId, &vec![refusal; count]);
     }
 
     fn partitions(topic: &str) -> i32 {

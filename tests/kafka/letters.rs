@@ -54,3 +54,24 @@ fn a_document_that_ends_its_workers_is_set_aside_and_the_others_go_on() {
     assert!((2..=6).contains(&deaths), "{deaths} deaths");
     field.check(&good);
 }
+
+#[test]
+fn producers_that_broke_down_for_good_are_made_anew() {
+    let mut field = Field::new(&json!({ "max_attempts": 1 }), &json!({}));
+    let good = "Document.".to_owned();
+    field.publish_texts([&good].into_iter());
+    // That of the letters, which is made when the worker joins, and that of the results.
+    field.brokers.refuse_producers(2);
+    field.start();
+    field.drained();
+    let status = field.status(0).unwrap();
+    assert!(status["sinks"][0]["errors"].as_u64() > Some(0), "{status}");
+    field.brokers.put(r#"{"text": "Panic now."}"#);
+    field.drained();
+    let letters = field.brokers.read("docs.dead");
+    let texts: Vec<_> = letters.iter().map(|letter| &letter.value["text"]).collect();
+    assert_eq!(texts, ["Panic now."]);
+    assert_eq!(field.check(&[good]), 0);
+    let log = field.log();
+    assert!(log.contains("the producer of dead letters broke down and is made anew"), "{log}");
+}
