@@ -1,6 +1,6 @@
 //! `kill -9` at every named point, at random moments, when the output grows, and while it starts.
 
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -8,7 +8,7 @@ use std::{fs, thread};
 use serde_json::{Value, json};
 
 use crate::harness::{becomes_true, run};
-use crate::station::{Dice, End, Station};
+use crate::station::{Account, Dice, End, Station};
 
 const KILLED: End = End::Signal(9);
 
@@ -30,10 +30,19 @@ fn check_corpus(station: &Station, case: &str) {
 
 /// Dies at the first point, the second, and so on until a run comes through; after each death a
 /// second run must leave everything as if nothing had happened. Returns the number of deaths.
-fn at_every_point(settings: &serde_json::Value, check: fn(&Station, &str)) -> u32 {
-    for point in 1.. {
+fn at_every_point(settings: &Value, check: fn(&Station, &str)) -> u32 {
+    let station = || {
         let mut station = Station::with(settings);
         corpus(&mut station);
+        station
+    };
+    at_every_point_of(station, check)
+}
+
+/// The same over a station that `make` makes anew each time.
+fn at_every_point_of(make: impl Fn() -> Station, check: impl Fn(&Station, &str)) -> u32 {
+    for point in 1.. {
+        let station = make();
         let end = station.drain(Some(&point.to_string()));
         if end == KILLED {
             let end = station.drain(None);
@@ -54,6 +63,75 @@ fn killed_at_each_point_it_loses_and_doubles_nothing() {
     let deaths = at_every_point(&json!({}), check_corpus);
     assert!(deaths >= 18, "only {deaths} points were met: are they compiled in?");
     println!("kills at named points: {deaths}, lost 0, doubled 0");
+}
+
+#[test]
+fn killed_at_each_point_where_outputs_are_rotated_and_compressed() {
+    let make = |compress: &str| {
+        let rotate = json!({ "max_bytes": "1KiB", "compress": compress });
+        let mut station = Station::with(&json!({ "sinks": { "results": { "rotate": rotate } } }));
+        station.feed("before.txt", &"Astana agreed. ".repeat(80));
+        assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+        corpus(&mut station);
+        station
+    };
+    let check = |station: &Station, case: &str| {
+        let found = station.files("out");
+        // A run may end while an old file is being compressed; the next one goes on with it.
+        let counts =
+            |name: &&String| !name.contains(".part") && !found.contains(&format!("{name}.gz"));
+        let outputs: Vec<String> =
+            found.iter().filter(counts).map(|name| format!("out/{name}")).collect();
+        assert!(outputs.len() > 1, "{case}: {outputs:?}");
+        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        let account = station.account(&outputs);
+        assert_eq!(account, Account::default(), "{case}: {outputs:?}\n{}", station.log());
+    };
+    let plain = at_every_point_of(|| make("none"), check);
+    let packed = at_every_point_of(|| make("gzip"), check);
+    println!("kills at named points, rotating: {plain}, compressing: {packed}; lost 0, doubled 0");
+}
+
+#[test]
+fn killed_at_each_point_where_the_archive_is_on_another_file_system() {
+    let other = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let make = || {
+        let (archive, quarantine) = (other.path().join("archive"), other.path().join("quarantine"));
+        let _ = fs::remove_dir_all(&archive);
+        let _ = fs::remove_dir_all(&quarantine);
+        let mut station = Station::with(&json!({
+            "sources": { "news": { "on_success": { "archive": archive } } },
+            "quarantine": { "path": quarantine },
+        }));
+        // For those who count them.
+        symlink(archive, station.at("archive")).unwrap();
+        symlink(quarantine, station.at("quarantine")).unwrap();
+        corpus(&mut station);
+        station
+    };
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    if device(other.path()) == device(&make().at("")) {
+        eprintln!("SKIPPED: there is no second file system here");
+        return;
+    }
+    let deaths = at_every_point_of(make, check_corpus);
+    println!("kills at named points, archive elsewhere: {deaths}, lost 0, doubled 0");
+}
+
+#[test]
+fn killed_at_each_point_while_it_takes_up_what_another_left() {
+    let make = || {
+        let mut station = Station::new();
+        station.feed("a.txt", "Astana agreed.");
+        station.feed("sub/b.txt", "Minsk agreed.");
+        station.feed_file("empty.txt", " ");
+        station.write_pipeline("p.yaml", &json!({ "data_dir": "./other" }));
+        assert_eq!(station.drain(Some("claimed:2")), KILLED, "{}", station.log());
+        station.write_pipeline("p.yaml", &json!({}));
+        station
+    };
+    let deaths = at_every_point_of(make, |station, case| station.check(case));
+    println!("kills at named points, taking up another's files: {deaths}, lost 0, doubled 0");
 }
 
 #[test]

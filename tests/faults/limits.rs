@@ -20,7 +20,7 @@ fn fed(count: u32) -> Station {
 }
 
 /// The daemon under a limit of the shell.
-fn limited(station: &Station, limit: &str, arguments: &str) -> Command {
+pub(crate) fn limited(station: &Station, limit: &str, arguments: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_standpoint");
     let pipeline = station.at("p.yaml");
     let script =
@@ -93,7 +93,7 @@ fn a_file_of_a_gigabyte_is_refused_by_its_size_at_once() {
 }
 
 /// The bound that the daemon prints at its start, in MiB.
-fn memory_bound(station: &Station) -> u64 {
+pub(crate) fn memory_bound(station: &Station) -> u64 {
     let log = station.log();
     let told = log.split("grow beyond ").nth(1).unwrap_or_else(|| panic!("no bound in\n{log}"));
     told.split(' ').next().unwrap().parse().unwrap()
@@ -223,6 +223,43 @@ fn a_full_state_disk_is_waited_for_and_work_goes_on_without_a_restart() {
 }
 
 #[test]
+fn a_state_disk_without_inodes_stops_nothing() {
+    let mut station = fed(1);
+    assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+    for number in 1..20 {
+        station.feed(&format!("{number}.txt"), &format!("Report {number}. Astana agreed."));
+    }
+    let texts: Vec<String> = (0..50).map(|number| format!("Record {number} fell.")).collect();
+    station.feed_lines("a.jsonl", &texts);
+    if !is_there("unshare", "-Urm") {
+        return;
+    }
+    // Room for the socket alone: whatever else is written has its file already.
+    let script = r#"
+set -e
+mkdir keep && cp -a state/. keep/
+mount -t tmpfs -o size=64m,nr_inodes=100 none state
+cp -a keep/. state/
+while touch state/filler$((number+=1)) 2>> filling; do :; done
+rm state/filler1
+"$0" daemon --once -c p.yaml 2>> log
+rm -rf keep state/filler* && cp -a state keep
+umount state
+cp -a keep/. state/
+"#;
+    let output = Command::new("unshare")
+        .args(["-Urm", "sh", "-c", script, env!("CARGO_BIN_EXE_standpoint")])
+        .current_dir(station.at(""))
+        .env("STANDPOINT_PLUGINS", plugins())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}\n{}", station.log());
+    assert!(fs::read_to_string(station.at("filling")).unwrap().contains("No space left"));
+    station.check("no inodes for the state");
+    assert!(station.quarantined().is_empty(), "{:?}", station.quarantined());
+}
+
+#[test]
 fn an_archive_without_inodes_is_waited_for_and_work_goes_on_without_a_restart() {
     let mut station = fed(1);
     assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
@@ -238,7 +275,7 @@ fn an_archive_without_inodes_is_waited_for_and_work_goes_on_without_a_restart() 
     }
 }
 
-fn fs_size(folder: &std::path::Path) -> u64 {
+pub(crate) fn fs_size(folder: &std::path::Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries
         .map(|entry| {

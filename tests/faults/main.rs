@@ -20,6 +20,7 @@
 )]
 
 mod crash;
+mod files;
 #[path = "../program/harness.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the program")]
 mod harness;

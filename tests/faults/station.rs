@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -219,7 +221,14 @@ impl Station {
         let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut ids: BTreeMap<String, usize> = BTreeMap::new();
         for output in outputs {
-            let text = fs::read(self.at(output)).unwrap_or_default();
+            let mut text = fs::read(self.at(output)).unwrap_or_default();
+            if Path::new(output).extension().is_some_and(|ending| ending == "gz") {
+                let packed = std::mem::take(&mut text);
+                // What is cut short counts as torn.
+                if MultiGzDecoder::new(packed.as_slice()).read_to_end(&mut text).is_err() {
+                    account.torn += 1;
+                }
+            }
             for line in text.split_inclusive(|&byte| byte == b'\n') {
                 let Ok(result) = serde_json::from_slice::<Value>(line) else {
                     account.torn += 1;

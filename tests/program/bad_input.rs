@@ -5,9 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 use std::thread;
 
-use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
-
-use crate::harness::{Folder, becomes_true, command, finish, run, run_with_input};
+use crate::harness::{Folder, becomes_true, command, finish, obey_rights, run, run_with_input};
 
 const GOOD: &str = "Kazakhstan condemned Russia.";
 
@@ -107,16 +105,6 @@ fn a_folder_without_rights_is_named() {
     set(0o700).unwrap();
     assert_eq!(ran.results().len(), 1);
     assert!(ran.stderr.contains("Permission denied"), "{}", ran.stderr);
-}
-
-/// Makes programs that this thread starts obey the rights of files even for root.
-fn obey_rights() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    for capability in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::DAC_READ_SEARCH] {
-        remove_capability_from_bounding_set(capability).unwrap();
-    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -228,4 +229,14 @@ pub(crate) fn is_there(program: &str, argument: &str) -> bool {
         eprintln!("SKIPPED: no `{program}` here");
     }
     is_there
+}
+
+/// Makes programs that this thread starts obey the rights of files even for root.
+pub(crate) fn obey_rights() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for capability in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::DAC_READ_SEARCH] {
+        remove_capability_from_bounding_set(capability).unwrap();
+    }
 }
