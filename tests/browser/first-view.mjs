@@ -42,14 +42,22 @@ const measure = async (path) => {
   return { ...times, busy };
 };
 
-const median = (numbers) => numbers.sort((one, other) => one - other)[Math.floor(numbers.length / 2)];
+const PAGES = ["/", "/evidence", "/documents", "/shifts", "/documents/d77"];
+const times = new Map(PAGES.map((path) => [path, []]));
+// In turns, so that what else the machine does meets every page alike.
+for (let round = 0; round < ROUNDS; round += 1) {
+  for (const path of PAGES) times.get(path).push(await measure(path));
+}
+
 let slow = false;
-for (const path of ["/", "/evidence", "/documents", "/shifts", "/documents/d77"]) {
-  const times = [];
-  for (let round = 0; round < ROUNDS; round += 1) times.push(await measure(path));
-  const [painted, answered, busy] = ["painted", "answered", "busy"].map((what) => median(times.map((time) => time[what])));
-  console.log(`${painted.toFixed(0)} ms to the first view of ${path}, ${answered.toFixed(0)} ms to its answer, ${busy.toFixed(0)} ms of its thread`);
-  slow ||= painted > BOUND_MS;
+for (const path of PAGES) {
+  const sorted = (what) => times.get(path).map((time) => time[what]).sort((one, other) => one - other);
+  const told = (what) => {
+    const numbers = sorted(what);
+    return `${numbers[Math.floor(ROUNDS / 2)].toFixed(0)} ms (least ${numbers[0].toFixed(0)})`;
+  };
+  console.log(`${told("painted")} to the first view of ${path}, ${told("answered")} to its answer, ${told("busy")} of its thread`);
+  slow ||= sorted("painted")[Math.floor(ROUNDS / 2)] > BOUND_MS;
 }
 console.log(`${documents} documents, the median of ${ROUNDS}`);
 await browser.close();
