@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::formats::{Compression, Format};
 use crate::limits::ReadLimits;
-use crate::read::{self, Documents, Origin};
+use crate::read::{self, Counted, Documents, Origin};
 use crate::refusal::ReadError;
 
 /// Settings of the `files` source, which reads a file or folder once and moves nothing.
@@ -92,6 +93,7 @@ pub type Listener = Arc<dyn Fn(Report) + Send + Sync>;
 #[derive(Debug)]
 pub struct FilesSource {
     deliveries: mpsc::Receiver<Delivery>,
+    taken: Arc<AtomicU64>,
 }
 
 /// Documents that wait to be taken: enough to keep the thread busy, few enough to cost nothing.
@@ -130,11 +132,25 @@ impl FilesSource {
     ) -> io::Result<Self> {
         let (sender, deliveries) = mpsc::channel(READ_AHEAD);
         let output = output.map(Path::to_owned);
-        let reader = Reader { output, name: name.to_owned(), limits, listener, sender };
+        let taken = Arc::default();
+        let reader = Reader {
+            output,
+            name: name.to_owned(),
+            limits,
+            listener,
+            sender,
+            taken: Arc::clone(&taken),
+        };
         thread::Builder::new()
             .name(format!("read-{name}"))
             .spawn(move || inputs.iter().try_for_each(|input| reader.input(input)))?;
-        Ok(Self { deliveries })
+        Ok(Self { deliveries, taken })
+    }
+
+    /// How many bytes of its files it has read or passed over, counted on while it reads.
+    #[must_use]
+    pub fn taken(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.taken)
     }
 }
 
@@ -156,6 +172,7 @@ struct Reader {
     limits: ReadLimits,
     listener: Listener,
     sender: mpsc::Sender<Delivery>,
+    taken: Arc<AtomicU64>,
 }
 
 /// The source was dropped: nobody wants the rest.
@@ -235,13 +252,22 @@ impl Reader {
     }
 
     fn pass_over(&self, path: &Path, reason: &str) {
+        // Nothing of it is left to read.
+        let bytes = fs::metadata(path).map_or(0, |file| file.len());
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
         let path = path.display().to_string();
         (self.listener)(Report::PassedOver { path, reason: reason.to_owned() });
     }
 
-    fn file(&self, path: &Path, relative: &str, read: Reading<File>) -> Result<(), Closed> {
+    fn file(
+        &self,
+        path: &Path,
+        relative: &str,
+        read: Reading<Counted<File>>,
+    ) -> Result<(), Closed> {
+        let taken = Arc::clone(&self.taken);
         match open_regular(path) {
-            Ok(file) => self.documents(read, file, path, relative),
+            Ok(inner) => self.documents(read, Counted { inner, taken }, path, relative),
             Err(error) => self.unreadable(&path.display().to_string(), &error),
         }
     }
@@ -432,6 +458,22 @@ mod tests {
         passed over loop: a link to a folder is not followed
         passed over picture.png: the format `png` is not read; the formats are txt, md, html, json, jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each
         ");
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_of_files_is_counted_as_they_lie_there() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.txt"), "Twelve bytes").unwrap();
+        fs::write(root.path().join("picture.png"), "passed over").unwrap();
+        let inputs = vec![Input::Path(root.path().to_owned())];
+        let listener: Listener = Arc::new(|_| {});
+        let mut source =
+            FilesSource::start("run", inputs, ReadLimits::default(), listener).unwrap();
+        let taken = source.taken();
+        while let Some(delivery) = source.next().await.unwrap() {
+            delivery.receipt.settle(Outcome::Done);
+        }
+        assert_eq!(taken.load(Ordering::Relaxed), 12 + 11);
     }
 
     #[tokio::test]

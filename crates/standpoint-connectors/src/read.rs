@@ -451,10 +451,10 @@ impl Read for Expanding {
     }
 }
 
-/// Counts the compressed bytes that were taken.
-struct Counted<R> {
-    inner: R,
-    taken: Arc<AtomicU64>,
+/// Counts the bytes that were taken, as they are before anything expands them.
+pub(crate) struct Counted<R> {
+    pub(crate) inner: R,
+    pub(crate) taken: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Counted<R> {

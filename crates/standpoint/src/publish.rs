@@ -20,6 +20,7 @@ pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
     let listener = teller(progress.clone(), true);
     let limits = assembly.read_limits();
     let source = FilesSource::start(&arguments.source, inputs, limits, listener)?;
+    progress.reads(&arguments.paths, source.taken());
     let mut step = SourceStep::new(&arguments.source, Box::new(source));
     // They are to come out in the order in which they are given, where workers keep one.
     step.keeps_order = true;

@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let listener = teller(progress.clone(), true);
     let limits = assembly.read_limits();
     let source = FilesSource::start_beside(output_file, "run", inputs, limits, listener)?;
+    progress.reads(&arguments.paths, source.taken());
     let output = output(arguments, &assembly, Style::of_stdout(colour))?;
     let mut sinks = vec![assembly.sink_step("output", output)];
     if arguments.sinks {
