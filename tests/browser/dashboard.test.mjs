@@ -107,7 +107,9 @@ test("pictures", async () => {
     ["/health", "pipeline"],
   ]) {
     await page.goto(daemon.address + path);
-    await picture(page, name);
+    // No more of the page than there is something on.
+    const bottom = await page.locator("footer").last().evaluate((footer) => footer.getBoundingClientRect().bottom);
+    await picture(page, name, { clip: { x: 0, y: 0, width: 1100, height: Math.min(900, bottom + 10) } });
   }
   await page.close();
 });
@@ -262,6 +264,8 @@ test("a passage is given to another holder with the keyboard alone, and given ba
   await page.goto(`${daemon.address}/corrections`);
   assert.match(await page.textContent("tbody"), /Serbia toward Russia\s*Poland stands there/);
   assert.deepEqual(await serious(page), []);
+  const button = await page.getByRole("button", { name: "Take back" }).first().boundingBox();
+  assert.ok(button.height < 40, "what a button says stands on one line");
   await picture(page, "corrections", { clip: { x: 0, y: 0, width: 1100, height: 390 } });
   await page.goto(`${daemon.address}/evidence?who=POL`);
   await moved.getByRole("link", { name: "Correct" }).click();
@@ -286,11 +290,13 @@ test("a refused correction says why, where it was typed", async () => {
 
 test("who types before the form is there judges nothing", async () => {
   const page = await open("/evidence");
-  let answer;
-  const asked = new Promise((seen) => page.route((url) => url.pathname.endsWith("/correction") && url.search, (route) => {
+  let answer, seen;
+  const asked = new Promise((done) => { seen = done; });
+  // Waited for: what is asked before it stands would never be seen.
+  await page.route((url) => url.pathname.endsWith("/correction") && url.search, (route) => {
     answer = () => route.continue();
     seen();
-  }));
+  });
   await page.keyboard.press("j");
   await page.keyboard.press("c");
   await asked;
@@ -318,7 +324,6 @@ test("a correction in a tab of its own is sent by the browser, and leads back", 
   const first = await page.locator(".passage").first().getAttribute("id");
   await page.goto(await page.locator("a.correct").first().evaluate((link) => link.href));
   assert.deepEqual(await serious(page), []);
-  await picture(page, "correct-alone");
   await page.keyboard.press("j");
   await page.keyboard.press("c");
   await page.waitForFunction(() => document.activeElement.name === "holder");
@@ -449,6 +454,25 @@ test("the pipeline's page says what waits and how fast it goes", async () => {
   await page.close();
 });
 
+test("what is below the first view is there whole: in focus, to be found and on paper", async () => {
+  const page = await open("/");
+  const last = page.locator("#evidence .passage").last();
+  await last.focus();
+  const cut = await last.evaluate((passage) => {
+    const { outlineWidth, outlineOffset } = getComputedStyle(passage);
+    const [frame, section] = [passage, passage.closest("section")].map((element) => element.getBoundingClientRect());
+    const around = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+    return [section.left - frame.left + around, frame.right - section.right + around, frame.bottom - section.bottom + around];
+  });
+  assert.ok(cut.every((pixels) => pixels <= 0), `its frame is cut off by ${cut}`);
+  await page.goto(`${daemon.address}/#shifts`);
+  const top = await page.locator("#shifts").evaluate((section) => section.getBoundingClientRect().top);
+  assert.ok(top >= 0 && top < 900, `who follows a link sees it, and not ${top} pixels off`);
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.locator("#health").evaluate((section) => getComputedStyle(section).contentVisibility), "visible");
+  await page.close();
+});
+
 test("those who are not shown are a click away", async () => {
   const page = await open("/?actors=2");
   assert.equal(await page.locator("#ranking tbody tr").count(), 2);
@@ -512,7 +536,11 @@ test("a phone's width and 200% need no sideways scrolling", async () => {
       const page = await open(path, { context: small });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${path} is ${wide} pixels too wide at ${width}`);
-      if (path === "/") await picture(page, `dashboard-${name}`);
+      if (path === "/") {
+        await picture(page, `dashboard-${name}`);
+        const lines = await page.locator("#ranking tbody th a", { hasText: "Switzerland" }).evaluate((link) => link.getClientRects().length);
+        assert.equal(lines, 1, "a name is not broken within a word");
+      }
       await page.close();
     }
     await small.close();

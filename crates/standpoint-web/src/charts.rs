@@ -67,11 +67,15 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
         })
         .collect();
     let mut line = String::new();
+    // All in one path: a browser is slow with many elements.
+    let mut whiskers = String::new();
     for (index, (place, point)) in places.iter().enumerate() {
         let goes_on = index > 0 && places[index - 1].0 + 1 == *place;
         let letter = if goes_on { 'L' } else { 'M' };
         // Infallible: a String takes whatever is written.
         let _ = write!(line, "{letter}{:.1} {:.1}", x(*place), y(point.mean.score));
+        let (low, high) = (y(point.mean.low), y(point.mean.high));
+        let _ = write!(whiskers, "M{:.1} {low:.1}V{high:.1}", x(*place));
     }
     let ends = periods.first().zip(periods.last());
     html! {
@@ -85,11 +89,7 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
                 text x=(LEFT) y="101" { (first) }
                 @if first != last { text x=(WIDTH) y="101" text-anchor="end" { (last) } }
             }
-            @for (place, point) in &places {
-                path.whisker d=(format!(
-                    "M{0:.1} {1:.1}V{2:.1}", x(*place), y(point.mean.low), y(point.mean.high)
-                )) {}
-            }
+            path.whisker d=(whiskers) {}
             path.line d=(line) {}
             @for (place, point) in &places {
                 @let mean = &point.mean;
@@ -228,6 +228,10 @@ mod tests {
         let moves = drawn.split("class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         let moves: String = moves.chars().filter(char::is_ascii_alphabetic).collect();
         assert_eq!(moves, "MLMML");
+        assert_eq!(drawn.matches("class=\"whisker\"").count(), 1, "all intervals are one element");
+        let whiskers =
+            drawn.split("class=\"whisker\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert_eq!(whiskers.matches('M').count(), 5, "{whiskers}");
         assert!(
             drawn.contains("Kazakhstan over time: +0.50 in 2014, \u{2212}0.90 in 2021; 5 periods")
         );

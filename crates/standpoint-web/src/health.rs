@@ -33,6 +33,7 @@ pub fn section(daemon: &dyn Daemon, is_page: bool) -> Markup {
         }
         (rate(&documents["lately"]))
         (waiting(&status["inbox"]))
+        (left(documents, &status["inbox"]))
         div.wide tabindex="0" role="region" aria-label="Stages and sinks" {
             table.stages {
                 thead {
@@ -140,6 +141,24 @@ fn waiting(inbox: &Value) -> Markup {
                     b { (many(files, "file")) } (if files == 1 { " waits in " } else { " wait in " })
                     b { bdi { (line(source)) } } ", the oldest for " (lasting(oldest)) "."
                 }
+            }
+        }
+    }
+}
+
+/// How long what waits takes, as fast as it goes now.
+fn left(documents: &Value, inbox: &Value) -> Markup {
+    let (done, ms) = (number(&documents["lately"]["done"]), number(&documents["lately"]["ms"]));
+    let files: i64 =
+        inbox["waiting"].as_object().into_iter().flat_map(|files| files.values()).map(number).sum();
+    html! {
+        // What is under way alone is over before anybody has read how long it takes.
+        @if files > 0 && done > 0 && ms >= 1000 {
+            @let to_do = files + number(&documents["in_flight"]);
+            // How many documents a file holds is known when it is read.
+            p.left {
+                "At this pace at least " b { (lasting(to_do.saturating_mul(ms) / done / 1000 + 1)) }
+                " are left, more where a file holds several documents."
             }
         }
     }

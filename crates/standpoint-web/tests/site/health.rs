@@ -58,6 +58,27 @@ fn what_waits_is_told_with_the_age_of_the_oldest() {
 }
 
 #[test]
+fn how_long_is_left_is_told_where_something_waits_and_goes_on() {
+    let status = |waiting: Value, lately: Value| json!({ "documents": { "in_flight": 4, "lately": lately }, "inbox": { "waiting": waiting } });
+    let steady = || json!({ "done": 60, "ms": 60_000 });
+    for (waiting, lately, expected) in [
+        (json!({ "news": 90, "mail": 25 }), steady(), "at least <b>2 minutes</b> are left"),
+        (json!({ "news": 1 }), steady(), "at least <b>6 seconds</b> are left"),
+        (json!({ "news": i64::MAX / 2 }), steady(), " days</b> are left"),
+    ] {
+        let page = told(status(waiting, lately), 0);
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    for (waiting, lately) in [
+        (json!({ "news": 0 }), steady()),
+        (json!({ "news": 90 }), json!({ "done": 0, "ms": 60_000 })),
+        (json!({ "news": 90 }), Value::Null),
+    ] {
+        assert!(!told(status(waiting, lately), 0).contains("left"), "nobody can say");
+    }
+}
+
+#[test]
 fn a_worker_of_a_cluster_says_where_its_dead_letters_are() {
     let cluster = json!({ "cluster": { "stream": "<news>", "dead_lettered": 3 } });
     let page = told(cluster, 0);
