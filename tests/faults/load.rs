@@ -6,7 +6,9 @@ use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::station::{End, Station};
+use crate::harness::{becomes_true, run};
+use crate::limits::fs_size;
+use crate::station::{Dice, End, Station};
 
 /// Moves so many files in at once; how long until the first result, and until all are archived.
 fn burst(count: u32) -> (Duration, Duration) {
@@ -165,6 +167,73 @@ fn descriptors_threads_and_memory_stay_flat() {
 #[ignore = "long form"]
 fn descriptors_threads_and_memory_stay_flat_over_many_documents() {
     soak(10, 10_000);
+}
+
+/// Feeds files in rounds and kills the daemon in the middle of each; what it takes when all are done
+/// must be the same whenever it was started, and its state must not grow by more than its memory of
+/// documents.
+fn soak_with_kills(rounds: u32, files: u32) {
+    let mut dice = Dice::new(7);
+    let mut station = Station::new();
+    let (mut all, mut states, mut kills) = (Vec::new(), Vec::new(), 0);
+    for round in 0..rounds {
+        let mut child = station.start();
+        let mut archived = (2 * round * files) as usize;
+        for part in ["whole", "killed"] {
+            for number in 0..files {
+                let word = format!("{part}{round}x{number}");
+                station.feed(&format!("{word}.txt"), &format!("Astana {word} agreed."));
+            }
+            archived += files as usize;
+            if part == "killed" {
+                thread::sleep(Duration::from_micros(dice.below(300_000)));
+                child.kill().unwrap();
+                kills += u32::from(station.wait(&mut child) == End::Signal(9));
+                child = station.start();
+            }
+            let start = Instant::now();
+            while fs::read_dir(station.at("archive")).map_or(0, Iterator::count) < archived {
+                assert!(start.elapsed() < Duration::from_mins(5), "{}", station.log());
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // All may be archived before the last one has come up.
+        let is_up =
+            || run(&["status", "-c", station.at("p.yaml").to_str().unwrap()]).code == Some(0);
+        assert!(becomes_true(is_up), "{}", station.log());
+        all.push(taken(child.id()));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(station.wait(&mut child), End::Code(0), "{}", station.log());
+        states.push(fs_size(&station.at("state/ledger")));
+    }
+    station.check("soak with kills");
+    assert!(station.quarantined().is_empty(), "{:?}", station.quarantined());
+    let (few, most) = (all[0], |index: usize| all.iter().map(|taken| taken[index]).max().unwrap());
+    println!(
+        "{kills} kills among {} files: lost 0, doubled 0; descriptors, threads, kB at first {few:?}, \
+         at most {:?}; ledger {} and {} bytes",
+        2 * rounds * files,
+        [most(0), most(1), most(2)],
+        states[0],
+        states[states.len() - 1],
+    );
+    assert!(most(0) <= few[0] + 2, "descriptors: {all:?}");
+    assert!(most(1) <= few[1] + 2, "threads: {all:?}");
+    assert!(most(2) <= few[2] + 16 * 1024, "memory: {all:?}");
+    // What is remembered of a document, in the ledgers of its source and of its sink.
+    let grown = states[states.len() - 1].saturating_sub(states[0]);
+    assert!(grown <= u64::from(2 * rounds * files) * 128 + (64 << 10), "state: {states:?}");
+}
+
+#[test]
+fn kills_leave_nothing_behind() {
+    soak_with_kills(3, 100);
+}
+
+#[test]
+#[ignore = "long form"]
+fn kills_leave_nothing_behind_over_many_documents() {
+    soak_with_kills(100, 200);
 }
 
 /// The daemon lists no folder into memory: what it takes does not depend on how many files wait.
