@@ -125,6 +125,8 @@ fn other_content_under_a_name_that_was_done_is_another_document() {
     station.feed("kept.txt", "Astana agreed.");
     let mut child = station.start();
     assert!(becomes_true(|| station.written() > 0), "{}", station.log());
+    // It is put back once its result is there.
+    assert!(becomes_true(|| station.at("inbox/kept.txt").exists()), "{}", station.log());
     let written = station.written();
     let mut file = File::options().append(true).open(station.at("inbox/kept.txt")).unwrap();
     file.write_all(b" Minsk too.").unwrap();
