@@ -332,7 +332,7 @@ impl Desk {
         }
         held.leaves = None;
         // One that comes back may have ended its worker all the same.
-        if held.is_suspect && *outcome != Outcome::Returned {
+        if held.is_suspect && !outcome.is_open() {
             let desk = Arc::clone(self);
             endings.spawn(async move { desk.clear(place.sequence).await });
         }
@@ -386,8 +386,10 @@ impl Desk {
                 Some(_) => {}
             }
             let (leaves, left) = oneshot::channel();
-            if let Some(held) = lock(&self.held).get_mut(&place) {
-                held.leaves = Some(leaves);
+            match lock(&self.held).get_mut(&place) {
+                Some(held) => held.leaves = Some(leaves),
+                // Nobody would say that it has left: its stream was made anew meanwhile.
+                None => drop(leaves),
             }
             self.hand_over(delivery, &mut stop).await;
             let _ = left.await;

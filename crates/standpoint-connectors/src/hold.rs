@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::debug;
 
@@ -13,27 +13,34 @@ use tracing::debug;
 /// sink before it still has it, and nothing is written by both.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// File system and number of the file.
-    identity: (u64, u64),
+    identity: Identity,
+}
+
+/// File system and number of a file.
+type Identity = (u64, u64);
+
+/// A file that this process holds.
+struct Held {
+    identity: Identity,
     /// Has the lock.
     _file: File,
+    holders: usize,
 }
 
 /// What this process holds. A lock belongs to an open file and not to the process, so a second one
 /// would be refused to ourselves, too.
-static HELD: Mutex<Vec<Weak<Hold>>> = Mutex::new(Vec::new());
+static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
 
 impl Hold {
     /// Holds a file; `None` while another process does. Where files have no locks, as on some network
     /// file systems, nobody is kept from it.
-    pub(crate) fn of(file: &File) -> io::Result<Option<Arc<Self>>> {
+    pub(crate) fn of(file: &File) -> io::Result<Option<Self>> {
         let metadata = file.metadata()?;
         let identity = (metadata.dev(), metadata.ino());
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|hold| hold.strong_count() > 0);
-        let known = held.iter().filter_map(Weak::upgrade).find(|hold| hold.identity == identity);
-        if known.is_some() {
-            return Ok(known);
+        let mut held = held();
+        if let Some(known) = held.iter_mut().find(|held| held.identity == identity) {
+            known.holders += 1;
+            return Ok(Some(Self { identity }));
         }
         let file = file.try_clone()?;
         match file.try_lock() {
@@ -41,10 +48,24 @@ impl Hold {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => debug!(%error, "cannot lock an output"),
         }
-        let new = Arc::new(Self { identity, _file: file });
-        held.push(Arc::downgrade(&new));
-        Ok(Some(new))
+        held.push(Held { identity, _file: file, holders: 1 });
+        Ok(Some(Self { identity }))
     }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut held = held();
+        if let Some(own) = held.iter_mut().find(|held| held.identity == self.identity) {
+            own.holders -= 1;
+        }
+        held.retain(|held| held.holders > 0);
+    }
+}
+
+fn held() -> MutexGuard<'static, Vec<Held>> {
+    // Nothing that can panic runs under the lock.
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

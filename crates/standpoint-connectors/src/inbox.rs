@@ -40,8 +40,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -446,4 +446,9 @@ impl Source for InboxSource {
         };
         ended.and(kept).map_err(SourceError::new)
     }
+}
+
+/// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

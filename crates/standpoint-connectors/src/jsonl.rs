@@ -103,7 +103,7 @@ struct Output {
     /// File system and number of the file.
     identity: (u64, u64),
     /// Keeps other processes from writing to it.
-    hold: Option<Arc<Hold>>,
+    hold: Option<Hold>,
     rotation: Option<Rotation>,
     /// Lines that are to be written, empty between two groups.
     lines: Vec<u8>,
@@ -237,11 +237,7 @@ impl JsonlSink {
 /// # Errors
 ///
 /// As for [`JsonlSink::append`].
-pub(crate) fn catch_up(
-    path: &Path,
-    sync: bool,
-    written: &mut Memory,
-) -> Result<Arc<Hold>, OpenError> {
+pub(crate) fn catch_up(path: &Path, sync: bool, written: &mut Memory) -> Result<Hold, OpenError> {
     let fail = |source| OpenError::Io { path: path.to_owned(), source };
     let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(fail)?;
     let hold = hold(&file, path)?;
@@ -253,7 +249,7 @@ pub(crate) fn catch_up(
 }
 
 /// Keeps other processes from writing to a file.
-fn hold(file: &File, path: &Path) -> Result<Arc<Hold>, OpenError> {
+fn hold(file: &File, path: &Path) -> Result<Hold, OpenError> {
     let path = || path.to_owned();
     match Hold::of(file) {
         Ok(Some(hold)) => Ok(hold),

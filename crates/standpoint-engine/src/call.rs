@@ -72,10 +72,12 @@ pub(crate) async fn within<T>(
 }
 
 /// Waits for a future for as long as `limit`; a time in which the whole process was stopped counts as an
-/// eighth of that at most, because no stage is to blame for it.
+/// eighth of a long one at most, because no stage is to blame for it.
 async fn in_time<T>(limit: Duration, mut future: impl Future<Output = T> + Unpin) -> Option<T> {
-    for _ in 0..8 {
-        if let Ok(result) = timeout(limit / 8, &mut future).await {
+    // Timers tick in milliseconds.
+    let parts = if limit < Duration::from_millis(80) { 1 } else { 8 };
+    for _ in 0..parts {
+        if let Ok(result) = timeout(limit / parts, &mut future).await {
             return Some(result);
         }
     }

@@ -30,8 +30,9 @@ impl Watchdog {
             let pause = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
             let slept = Instant::now();
             sleep(pause).await;
-            // Longer than it asked for, because the whole process was stopped or got no processor.
+            // Twice as long as it asked for: the whole process was stopped, or got no processor.
             let overslept = slept.elapsed().saturating_sub(pause);
+            let overslept = if overslept > pause { overslept } else { Duration::ZERO };
             let chain = self.entrance.chain();
             for ticket in chain.flights.tickets() {
                 ticket.excuse(overslept);

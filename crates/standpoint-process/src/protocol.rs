@@ -20,6 +20,9 @@ pub const MAX_PAYLOAD_BYTES: u32 = 256 << 20;
 /// Bytes before a payload.
 pub const HEADER_BYTES: usize = 9;
 
+/// How much room is kept for the next frame, in bytes: one that was very large is not the rule.
+const MOST_ROOM: usize = 4 << 20;
+
 /// What a frame holds.
 #[repr(u8)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +33,8 @@ pub enum Kind {
     Start = 2,
     /// To the stage: a document in the form that was chosen.
     Document = 3,
-    /// To the stage: a `u32` count, then for each document a `u32` length and the document packed,
-    /// each beginning at a multiple of four bytes.
+    /// To the stage: a `u32` count, then for each document a `u32` length and the document in the form
+    /// that was chosen, each beginning at a multiple of four bytes.
     Batch = 4,
     /// From the stage: what it wrote; empty in answer to `start`.
     Result = 5,
@@ -208,6 +211,7 @@ impl Frame {
     /// The same frame as another one of `kind`, without a payload.
     pub(crate) fn renew(&mut self, kind: Kind) {
         self.0.truncate(Self::PAYLOAD);
+        self.0.shrink_to(MOST_ROOM);
         self.0[Self::START + 4] = kind as u8;
     }
 
@@ -251,6 +255,10 @@ impl<R: Read> Frames<R> {
     pub fn read(&mut self) -> io::Result<Option<(Kind, u32, &[u8])>> {
         self.buffer.copy_within(self.taken..self.filled, 0);
         self.filled -= std::mem::take(&mut self.taken);
+        if self.buffer.len() > MOST_ROOM.max(self.filled) {
+            self.buffer.truncate(MOST_ROOM.max(self.filled));
+            self.buffer.shrink_to_fit();
+        }
         loop {
             if let Some(header) = self.buffer[..self.filled].first_chunk::<HEADER_BYTES>() {
                 let (length, kind, request) = read_header(*header).map_err(|problem| {

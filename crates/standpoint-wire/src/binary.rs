@@ -26,7 +26,7 @@ use crate::columns::{
     ANNOTATION_BYTES, Reader, Writer, columns_bytes, read_annotations, read_numbers,
 };
 use crate::lent::{InPlace, LentRecords, lend_parts, no_text, read_entities};
-use crate::packed::{Records, ReplyHeader, cut_short, take_parts};
+use crate::packed::{Records, ReplyHeader, cut_short, header_bytes, take_parts};
 use crate::writes::{Writes, writable};
 
 /// The bytes of a text that is absent.
@@ -261,7 +261,7 @@ pub(crate) fn read_reply(
 ) -> Result<(), StageError> {
     let mut reader = Reader::new(bytes);
     let [layers, json]: [u32; REPLY_NUMBERS] = reader.array().ok_or_else(cut_short)?;
-    let json = reader.take(json as usize).ok_or_else(cut_short)?;
+    let json = reader.take(header_bytes(json as usize)?).ok_or_else(cut_short)?;
     reader.padding().ok_or_else(cut_short)?;
     for _ in 0..layers {
         let (name, layer) = take_layer(&mut reader, InPlace::COPIED)?;
@@ -273,7 +273,13 @@ pub(crate) fn read_reply(
     }
     match json {
         [] => Ok(()),
-        json => take_parts(ReplyHeader::read(json)?, text, contract, writes),
+        json => {
+            let header = ReplyHeader::read(json)?;
+            if header.has_layers() {
+                return Err(StageError::stage("its header has layers, which stand behind it"));
+            }
+            take_parts(header, text, contract, writes)
+        }
     }
 }
 
@@ -327,7 +333,7 @@ mod tests {
     use standpoint_document::{Annotation, Span, layers};
 
     use super::*;
-    use crate::{Form, LentDocument, append_reply, write_document};
+    use crate::{Form, LentDocument, MAX_HEADER_BYTES, append_reply, write_document};
 
     const READS: &[&str] = &["x", "topic", "entities", "absent"];
 
@@ -361,6 +367,20 @@ mod tests {
         let mut document = lent.view();
         lent.annotate(&mut document, READS)?;
         Ok(format!("{} {document:?}", lent.attempt()))
+    }
+
+    #[test]
+    fn a_reply_says_each_thing_in_its_place_and_within_the_limit() {
+        let reply = |json_bytes: usize, json: &[u8]| {
+            let mut bytes = [0_u32, json_bytes as u32].map(u32::to_le_bytes).concat();
+            bytes.extend_from_slice(json);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            read_reply(&bytes, "a", &["x"], &mut Writes::default()).unwrap_err().to_string()
+        };
+        let layers = br#"{"layers":[{"name":"x","count":0,"labels":[]}]}"#;
+        assert_eq!(reply(layers.len(), layers), "its header has layers, which stand behind it");
+        let too_long = reply(MAX_HEADER_BYTES + 1, b"");
+        assert_eq!(too_long, "its header has 67108865 bytes, above the limit of 67108864");
     }
 
     proptest! {

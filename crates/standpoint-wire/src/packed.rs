@@ -141,6 +141,10 @@ impl<'a> Written<'a> {
 }
 
 impl<'b> ReplyHeader<'b> {
+    pub(crate) const fn has_layers(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
     /// All but the layers of what a stage wrote, as JSON; empty where there is nothing else.
     pub(crate) fn parts_of(document: &Document<'_>) -> Result<Vec<u8>, StageError> {
         let written: Vec<&str> = document.written().collect();
@@ -365,17 +369,22 @@ fn begin<H: Serialize>(header: &H, bytes: &mut Vec<u8>) -> serde_json::Result<()
     Ok(())
 }
 
-pub(crate) fn split<'b, H: Deserialize<'b>>(
-    bytes: &'b [u8],
-) -> Result<(H, Reader<'b>), StageError> {
-    let mut columns = Reader::new(bytes);
-    let length = columns.number().ok_or_else(cut_short)? as usize;
+/// As many, unless that is more than a header may have.
+pub(crate) fn header_bytes(length: usize) -> Result<usize, StageError> {
     if length > MAX_HEADER_BYTES {
         return Err(StageError::stage(format!(
             "its header has {length} bytes, above the limit of {MAX_HEADER_BYTES}"
         )));
     }
-    let header = columns.take(length).ok_or_else(cut_short)?;
+    Ok(length)
+}
+
+pub(crate) fn split<'b, H: Deserialize<'b>>(
+    bytes: &'b [u8],
+) -> Result<(H, Reader<'b>), StageError> {
+    let mut columns = Reader::new(bytes);
+    let length = columns.number().ok_or_else(cut_short)? as usize;
+    let header = columns.take(header_bytes(length)?).ok_or_else(cut_short)?;
     let header = serde_json::from_slice(header)
         .map_err(|error| StageError::stage(format!("its header cannot be read: {error}")))?;
     columns.align();

@@ -18,13 +18,28 @@ pub(super) struct Caution {
     attempt: u32,
 }
 
+/// Whether a file is read at all.
+pub(super) enum Judgement {
+    Read(Caution),
+    /// It ended the process so often.
+    GiveUp {
+        deaths: u32,
+    },
+}
+
+/// How often a record ended the process: the first time, when it was with others, has no note.
+fn deaths(care: &Care, record: u64) -> u32 {
+    care.strikes(record) + 1
+}
+
 impl Caution {
-    /// How carefully a claimed file is to be read; `None` if not at all.
-    pub(super) fn of(claim: &Claim, max_attempts: u32) -> io::Result<Option<Self>> {
+    /// How carefully a claimed file is to be read.
+    pub(super) fn of(claim: &Claim, max_attempts: u32) -> io::Result<Judgement> {
         let notes = claim.notes().filter(|_| records::can_be_separated(&claim.relative_name()));
         let Some(notes) = notes else {
             let left = if claim.attempt > 1 { u64::MAX } else { 0 };
-            return Ok(Some(Self { care: None, left, until: 0, attempt: claim.attempt }));
+            let whole = Self { care: None, left, until: 0, attempt: claim.attempt };
+            return Ok(Judgement::Read(whole));
         };
         let mut care = Care::of(&notes).map_err(io::Error::other)?;
         // The first time was with others.
@@ -37,12 +52,12 @@ impl Caution {
             // It ends the process even when it is only passed over, or before any record is there.
             let allowed = if record == care::OPENING { most - 1 } else { 2 * most };
             if care.strikes(record) > allowed {
-                return Ok(None);
+                return Ok(Judgement::GiveUp { deaths: deaths(&care, record) });
             }
         }
         let left = if care.attempts(claim.attempt) > 1 { care::RECORDS } else { 0 };
         let until = care.reached();
-        Ok(Some(Self { care: Some(care), left, until, attempt: claim.attempt }))
+        Ok(Judgement::Read(Self { care: Some(care), left, until, attempt: claim.attempt }))
     }
 
     /// Whether the next document goes out alone.
@@ -69,8 +84,7 @@ impl Caution {
     /// How often a record ended the process that is not to go out again for that.
     pub(super) fn refused_after(&self, record: u64) -> Option<u32> {
         let care = self.care.as_ref().filter(|care| care.refuses(record))?;
-        // The first time, when it was with others, has no note.
-        Some(care.strikes(record) + 1)
+        Some(deaths(care, record))
     }
 
     /// Counts a document that went out alone and harmed nobody.

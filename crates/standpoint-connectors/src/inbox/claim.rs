@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::below::{Held, Like};
 use super::care;
+use super::claims::Fate;
 use super::wanted::is_hidden;
 
 /// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it, unless
@@ -85,6 +86,11 @@ impl Claim {
             return Err(io::Error::other("it is not a regular file"));
         }
         Ok((file, like))
+    }
+
+    /// Where it goes when it was not read: what was tried before keeps its count.
+    pub(super) const fn unread(&self) -> Fate {
+        if self.attempt > 1 { Fate::Uncounted } else { Fate::Returned }
     }
 
     /// What the file is like now.

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, Mode, RenameFlags, mkdirat, renameat, renameat_with};
@@ -17,7 +17,7 @@ use super::below::{Below, Held, Like};
 use super::claim::{Claim, Folder, files_in, number_and_attempt, remove_leftovers};
 use super::home::{Home, OWN_FOLDER, highest_number, lock_file, subfolders};
 use super::worker::may_pass;
-use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care};
+use super::{InboxError, InboxSettings, Marker, OnSuccess, Places, care, lock};
 use crate::failpoint;
 use crate::ledger::ids::Id;
 use crate::ledger::memory::Memory;
@@ -350,6 +350,7 @@ impl Claims {
             Fate::Quarantined(_) => Meter::FilesQuarantined,
             Fate::Returned | Fate::InWork | Fate::Uncounted => Meter::FilesReturned,
         };
+        let stays = matches!(fate, Fate::InWork | Fate::Uncounted);
         match fate {
             Fate::Done => match &self.on_success {
                 OnSuccess::Archive(archive) => {
@@ -360,17 +361,19 @@ impl Claims {
             },
             Fate::Returned => self.give_back(claim)?,
             Fate::Quarantined(reason) => self.quarantine(claim, reason)?,
-            Fate::InWork => return Ok(()),
+            Fate::InWork => {}
             Fate::Uncounted => {
                 let mut claim = claim.clone();
                 self.recount(&mut claim, |attempt| attempt.saturating_sub(1))?;
                 lock(&self.given_back).push(claim);
-                return Ok(());
             }
         }
-        failpoint::reached("file moved");
         let name = self.name();
         meters::count(meter, &name);
+        if stays {
+            return Ok(());
+        }
+        failpoint::reached("file moved");
         if claim.attempt > 1 {
             meters::count(Meter::FilesTriedAgain, &name);
         }
@@ -503,11 +506,6 @@ impl Claims {
         self.touch(parent_of(&self.path.join(&target)));
         Ok(())
     }
-}
-
-/// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a file is like; moving it changes nothing of it, writing to it does.

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::claim::Claim;
 use super::claims::{Claims, Fate};
+use super::lock;
 use crate::failpoint;
 use crate::formats::Compression;
 use crate::ledger::ids::Id;
@@ -263,7 +264,7 @@ impl Keeper {
             state.unmoved -= to_move - failed.len();
             state.coming_back -= to_come - coming(&failed);
             let is_well = trouble.is_none();
-            if !is_well || state.is_asked() && state.decided.is_empty() && state.had.is_empty() {
+            if state.is_asked() && (!is_well || state.decided.is_empty() && state.had.is_empty()) {
                 state.awaited = None;
                 self.ended.notify_all();
             }
@@ -338,12 +339,7 @@ impl Keeper {
                 },
             )?;
         }
-        self.claims.settle(claim, fate.clone())?;
-        // Those stay where they are, and so are nothing that a move would count.
-        if matches!(fate, Fate::InWork | Fate::Uncounted) {
-            meters::count(Meter::FilesReturned, &self.name);
-        }
-        Ok(())
+        self.claims.settle(claim, fate.clone())
     }
 
     fn quarantine(
@@ -381,9 +377,4 @@ impl Keeper {
         let is_last = state.finishing && state.pending == 0;
         (std::mem::take(&mut state.decided), std::mem::take(&mut state.had), is_last)
     }
-}
-
-/// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use standpoint_engine::{Outcome, Receipt};
 use tracing::{info, warn};
@@ -12,6 +12,7 @@ use super::below::Like;
 use super::claim::Claim;
 use super::claims::Fate;
 use super::keeper::{Decided, Keeper};
+use super::lock;
 use crate::ledger::ids::Id;
 use crate::meters::{self, Meter};
 use crate::quarantine::Reason;
@@ -126,11 +127,13 @@ impl Pending {
         tally.known_by_own_id += u64::from(has_own_id);
     }
 
-    /// Waits until every document that went out is settled.
-    pub(super) fn wait(&self) {
+    /// Waits until every document that went out is settled; whether none has come back.
+    pub(super) fn wait(&self) -> bool {
         let mut tally = lock(&self.0.tally);
         tally.is_awaited = true;
-        drop(self.0.settled.wait_while(tally, |tally| tally.open > 0));
+        let tally = self.0.settled.wait_while(tally, |tally| tally.open > 0);
+        let tally = tally.unwrap_or_else(PoisonError::into_inner);
+        tally.returned + tally.unsent == 0
     }
 
     /// Says that what failed is the file as a whole.
@@ -183,9 +186,7 @@ impl PendingFile {
                 // the sinks.
                 (false, true) if is_one_of_several || tally.returned == 0 => Fate::Uncounted,
                 (false, true) => Fate::InWork,
-                // What was tried before keeps its count.
-                _ if self.claim.attempt > 1 => Fate::Uncounted,
-                _ => Fate::Returned,
+                _ => self.claim.unread(),
             });
         }
         // Somebody had it open all the time: what he wrote since is not in the documents.
@@ -232,11 +233,6 @@ fn some_failed(failed: u64, documents: u64) -> String {
         _ => "the others are",
     };
     format!("{failed} of its {documents} documents failed; {others} in the sinks")
-}
-
-/// Locks; nothing that can panic runs under these locks, so a poisoned value is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

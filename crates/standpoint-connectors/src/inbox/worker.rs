@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::below::Like;
 use super::care;
-use super::caution::Caution;
+use super::caution::{Caution, Judgement};
 use super::claim::Claim;
 use super::claims::{Claims, Fate, Taken};
 use super::hints::Hints;
@@ -237,7 +237,8 @@ impl Worker {
             let Ok(claim) = claim else { continue };
             let is_too_often = claim.attempt > self.max_attempts;
             if is_too_often && !records::can_be_separated(&claim.relative_name()) {
-                self.give_up(claim)?;
+                let deaths = claim.attempt - 1;
+                self.give_up(claim, deaths)?;
                 continue;
             }
             self.read(claim)?;
@@ -246,8 +247,7 @@ impl Worker {
     }
 
     /// Fails a file that ended the process too often, without reading it.
-    fn give_up(&mut self, claim: Claim) -> Result<(), Closed> {
-        let deaths = claim.attempt - 1;
+    fn give_up(&mut self, claim: Claim, deaths: u32) -> Result<(), Closed> {
         let pending = Pending::new(&self.keeper, claim, None);
         pending.condemn();
         self.refuse(&pending, 0, deaths)
@@ -260,7 +260,7 @@ impl Worker {
         let (file, like) = match claim.open() {
             Ok(opened) => opened,
             Err(error) if may_pass(&error) => {
-                self.keeper.settle(claim.clone(), returned(&claim));
+                self.keeper.settle(claim.clone(), claim.unread());
                 return Err(named(&claim.relative, &error).into());
             }
             Err(error) => {
@@ -269,11 +269,12 @@ impl Worker {
                 return Ok(());
             }
         };
-        let caution = Caution::of(&claim, self.max_attempts).inspect_err(|_| {
-            self.keeper.settle(claim.clone(), returned(&claim));
+        let judgement = Caution::of(&claim, self.max_attempts).inspect_err(|_| {
+            self.keeper.settle(claim.clone(), claim.unread());
         })?;
-        let Some(mut caution) = caution else {
-            return Ok(self.give_up(claim)?);
+        let mut caution = match judgement {
+            Judgement::Read(caution) => caution,
+            Judgement::GiveUp { deaths } => return Ok(self.give_up(claim, deaths)?),
         };
         let pending = Pending::new(&self.keeper, claim, Some(like));
         // A file of which nothing was read would count as done.
@@ -357,6 +358,8 @@ impl Worker {
             }
             match &document {
                 Err(ReadError::Io { source }) if may_pass(source) => {
+                    // That it could not be read is no fault of what was in hand.
+                    caution.hold(None)?;
                     return Err(named(pending.relative(), source).into());
                 }
                 Err(error) if error.is_of_the_file() => pending.condemn(),
@@ -369,15 +372,13 @@ impl Worker {
                 }
                 Ok(is_out)
             });
-            if is_alone {
-                pending.wait();
-            }
+            let is_harmless = is_alone && pending.wait();
             let Ok(is_out) = sent else {
                 // An end that was asked for is nobody's fault.
                 caution.hold(None)?;
                 return Err(Halt::Closed);
             };
-            if is_alone && is_out {
+            if is_harmless && is_out {
                 caution.count(number)?;
             }
         }
@@ -478,11 +479,6 @@ impl Worker {
             Recognise::Nothing => None,
         }
     }
-}
-
-/// Where a claim goes that was not read.
-const fn returned(claim: &Claim) -> Fate {
-    if claim.attempt > 1 { Fate::Uncounted } else { Fate::Returned }
 }
 
 /// Whether the system may give later what it refuses now: an open file, memory, room.

@@ -13,13 +13,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use standpoint_stage::StageError;
+use standpoint_wire::Form;
 use tokio::sync::oneshot;
 
 use super::error::ProcessError;
 use super::link::{Fault, Link, Progress};
 use super::stage::{Crew, Lease};
 use crate::protocol::{Failure, Frame, HostHello, Kind, LOWEST_VERSION, StageHello, VERSION};
-use standpoint_wire::Form;
 
 /// How long whoever calls waits by itself for an answer.
 const INLINE: Duration = Duration::from_micros(500);

@@ -9,7 +9,7 @@ use crate::lexicon::{Cue, Kind};
 use crate::reading::Word;
 
 /// What one demands of whom one blames.
-const CEASING: [&str; 20] = [
+const CEASING: [&str; 19] = [
     "stop",
     "end",
     "cease",
@@ -21,7 +21,6 @@ const CEASING: [&str; 20] = [
     "apologise",
     "apologize",
     "answer",
-    "pay",
     "return",
     "release",
     "free",
@@ -54,14 +53,15 @@ impl Finder<'_, '_, '_> {
             }
             return;
         }
-        let score = match group.passive {
-            true if cue.score < 0.0 => cue.score,
-            true => cue.score.min(1.0),
-            false if CEASING.contains(&head) => -1.0,
-            false => 0.0,
+        let score = if group.passive {
+            cue.score.min(1.0)
+        } else if CEASING.contains(&head) {
+            -1.0
+        } else {
+            return;
         };
-        for number in 0..self.groups[number].subjects.len() {
-            if let Doer::Party(party) = group.subjects[number]
+        for subject in &group.subjects {
+            if let Doer::Party(party) = *subject
                 && score != 0.0
             {
                 self.demand(group, party, score, cue);

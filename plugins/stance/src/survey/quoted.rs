@@ -20,7 +20,7 @@ pub(super) enum Talk {
 const ADDRESSING: [&str; 9] =
     ["told", "tell", "tells", "telling", "warned", "assured", "reminded", "addressed", "faced"];
 /// How many words may stand between such a verb, or "to" and "about", and the target's name.
-const ARTICLES: usize = 2;
+const MOST_WORDS_BETWEEN: usize = 2;
 
 impl Survey<'_> {
     /// How a sentence brings up the target, where nobody else but one actor is named in it; he
@@ -38,7 +38,7 @@ impl Survey<'_> {
             return None;
         }
         let before = scene.tokens.partition_point(|token| token.span.start < target.span.start);
-        scene.tokens[..before].iter().rev().take(ARTICLES + 1).find_map(|token| {
+        scene.tokens[..before].iter().rev().take(MOST_WORDS_BETWEEN + 1).find_map(|token| {
             let word = self.document.slice(token.span);
             match word {
                 "to" => Some(Talk::To),
