@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { Daemon, HOSTILE, WIRED, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
+import { Daemon, HOSTILE, WIRED, becomesTrue, findPlugins, launch, picture, serious, watch } from "./harness.mjs";
 
 let daemon, browser, context;
 /** The address of every view, the page of a document among them. */
@@ -19,13 +19,13 @@ before(async () => {
   await page.goto(daemon.login);
   await page.waitForSelector("#ranking");
   // Until everything that was in the inbox is there: all that is known of, and nothing new for a while.
-  await page.waitForFunction(async (wired) => {
+  await becomesTrue(page, async (wired) => {
     const { documents, inbox } = await (await fetch("/api/v1/status")).json();
     const { read, done, failed, in_flight } = documents;
     const isStill = window.counted === read;
     window.counted = read;
     return isStill && done >= 40 + wired && done + failed === read && in_flight === 0 && inbox.waiting.news === 0;
-  }, WIRED, { timeout: 300_000, polling: 1500 });
+  }, WIRED, 1500);
   const id = await page.evaluate(async () => (await (await fetch("/api/v1/documents?words=Tashkent+Compass")).json()).rows[0].id);
   views = [...VIEWS, `/documents/${encodeURIComponent(id)}`];
   await page.close();
@@ -426,20 +426,20 @@ test("a file in quarantine is tried again, and comes out as a result", async () 
   const text = "Uruguay condemned Russia over the retried shipment.";
   await daemon.drop("late.txt", " ");
   const page = await open("/health");
-  await page.waitForFunction(async () => {
+  await becomesTrue(page, async () => {
     const files = await (await fetch("/api/v1/quarantine")).json();
     return files.rows.some(({ file }) => file === "late.txt");
-  }, null, { timeout: 180_000, polling: 500 });
+  });
   await page.reload();
   // Put right, as an engineer would, and tried again.
   await daemon.mend("late.txt", `Tried again\n\n${text}\n`);
   const file = page.locator(".quarantine li", { hasText: "late.txt" });
   await file.locator("button").click();
   await page.waitForFunction(() => document.querySelector("#live").textContent.includes("back in the inbox"));
-  await page.waitForFunction(async () => {
+  await becomesTrue(page, async () => {
     const { rows } = await (await fetch("/api/v1/documents?words=retried+shipment")).json();
     return rows.length === 1 && rows[0].title === "Tried again";
-  }, null, { timeout: 180_000, polling: 500 });
+  });
   const { rows } = await page.evaluate(async () => (await fetch("/api/v1/evidence?words=retried+shipment&holders=all")).json());
   assert.ok(rows.some((row) => row.name === "Uruguay" && row.text.includes(text)), JSON.stringify(rows));
   await page.reload();

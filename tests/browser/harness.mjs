@@ -1,5 +1,6 @@
 // A daemon over a folder of its own, and a browser that looks at it.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -156,6 +157,15 @@ export const watch = (page) => {
   page.on("console", (message) => message.type() === "error" && page.wrong.push(message.text()));
   page.on("request", (request) => page.asked.push(request.url()));
   return page;
+};
+
+/** Asks the page again and again, as `waitForFunction` takes a promise for true. */
+export const becomesTrue = async (page, question, argument, pause = 500) => {
+  const until = Date.now() + 300_000;
+  while (!(await page.evaluate(question, argument))) {
+    assert.ok(Date.now() < until, `it never became true: ${question}`);
+    await new Promise((passed) => setTimeout(passed, pause));
+  }
 };
 
 /** What axe finds that is serious. */
