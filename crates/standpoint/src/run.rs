@@ -173,7 +173,6 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
         _ => None,
     };
     let _upkeep = Upkeep::start(assembly.holdings()).context("cannot start the upkeep")?;
-    info!(pipeline = assembly.maker().pipeline, "started");
     let assembly = Arc::new(assembly);
     let watch_config = arguments.watch_config;
     let life = Life { server, dashboard, assembly, choice, opening, watch_config };
@@ -204,6 +203,9 @@ pub(crate) fn execute(
         }
         // First, so that whoever was answered once can also tell it to end.
         let _listening = signals::listen(engine.shutdown())?;
+        if let Some(life) = &life {
+            info!(pipeline = life.assembly.maker().pipeline, "started");
+        }
         let _living = life.map(|life| life.begin(&engine)).transpose()?;
         let bar = progress.follow(engine.stats());
         let summary = engine.run().await;
