@@ -19,6 +19,7 @@
     reason = "a test stops where something is not as it should be, and tells what it measured"
 )]
 
+mod calls;
 mod crash;
 mod files;
 #[path = "../program/harness.rs"]
