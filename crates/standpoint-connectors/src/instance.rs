@@ -21,7 +21,7 @@ pub struct Instance {
 #[non_exhaustive]
 pub enum InstanceError {
     /// Another process uses it.
-    #[error("another instance holds the data folder {} (process {holder})", folder.display())]
+    #[error("another instance holds the data folder {} (process {holder}); stop it first", folder.display())]
     Held {
         /// The folder.
         folder: PathBuf,

@@ -129,7 +129,7 @@ pub(crate) struct PipelineChoice {
     cat feed.jsonl | standpoint run - | jq '.stance[0].actors'\n  \
     standpoint run --target Turkey articles/")]
 pub(crate) struct Run {
-    /// Files and folders to read; `-` is standard input (text, or JSONL where it begins with `{`).
+    /// Files and folders to read; `-` is standard input (text, a web page, JSON or JSONL).
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, default_value = "-")]
     pub(crate) paths: Vec<PathBuf>,
 
@@ -185,7 +185,7 @@ pub(crate) struct Daemon {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  standpoint publish -c worker.yaml --source speeches speeches/")]
 pub(crate) struct Publish {
-    /// Files and folders to read; `-` is standard input (text, or JSONL where it begins with `{`).
+    /// Files and folders to read; `-` is standard input (text, a web page, JSON or JSONL).
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
 

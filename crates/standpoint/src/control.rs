@@ -112,7 +112,6 @@ fn ask(
         timeout(patience, exchange(&folder.join(CONTROL_SOCKET), request))
             .await
             .map_err(|_| anyhow!("the daemon did not answer within {patience:?}"))?
-            .with_context(|| format!("no daemon answers for {}", folder.display()))
     })
 }
 
@@ -129,9 +128,9 @@ fn data_dir(daemon: &DaemonChoice) -> Result<PathBuf> {
 }
 
 async fn exchange(socket: &Path, request: Request<Empty<Bytes>>) -> Result<(StatusCode, String)> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .with_context(|| format!("cannot connect to {}", socket.display()))?;
+    let stream = UnixStream::connect(socket).await.with_context(|| {
+        format!("no daemon answers at {}: is it running, and this its folder?", socket.display())
+    })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {
         let answer = sender.send_request(request).await?;

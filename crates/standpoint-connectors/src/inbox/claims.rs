@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, Mode, RenameFlags, mkdirat, renameat, renameat_with};
 use rustix::io::Errno;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::below::{Below, Held, Like};
 use super::claim::{Claim, Folder, files_in, number_and_attempt, remove_leftovers};
@@ -450,7 +450,7 @@ impl Claims {
         // A clock before 1970 is wrong, and 0 says so.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         reason.quarantined_at = now.as_secs();
-        debug!(path = ?reason.path, record = reason.record, reason = ?reason.found, "quarantined");
+        warn!(path = ?reason.path, record = reason.record, reason = ?reason.found, "quarantined");
     }
 
     /// Moves a claimed file to `relative` below `folder`, or beside it under a name that is free;
