@@ -464,7 +464,8 @@ fn with_pattern(
         let changes = strongest(reading, found, pair, Some(-edge.score))
             .is_some_and(|earlier| was_other(&earlier));
         // A phrase of several words hardly means anything else.
-        let idiom = edge.cue.1 - edge.cue.0 >= 3 && matches!(edge.rule, "object" | "pronoun");
+        let idiom = edge.cue.1 - edge.cue.0 >= 3
+            && matches!(edge.rule, "object" | "owner of the object" | "pronoun");
         let ground = match edge.kind {
             _ if idiom || aside => Ground::Shared,
             _ if changes => Ground::Deed,

@@ -337,6 +337,14 @@ fn picture(document: &Document<'_>) -> String {
 }
 
 #[test]
+fn whoever_remains_neutral_between_two_is_against_neither() {
+    let document = judged("Poland remains neutral in the war between Russia and Norway.");
+    assert!(label_of(&document, "POL").is_none_or(|label| label == StanceLabel::Neutral));
+    let document = judged("Poland is no longer neutral and condemned the war of Russia.");
+    assert_eq!(label_of(&document, "POL"), Some(StanceLabel::Opposed));
+}
+
+#[test]
 fn a_document_shows_its_actors_with_their_passages() {
     let document = judged(
         "Poland condemned Russia on Monday.\nNorway has refused to support Russia.\n\

@@ -230,8 +230,10 @@ fn head_of(reading: &Reading<'_, '_>, start: usize, to: usize, floor: usize) -> 
                 // "Spain's Portuguese partner": the partner acts, not whose partner it is.
                 let owner_of_name =
                     words.get(index + 1).is_some_and(|word| word.part == Part::Possessive)
-                        && words[index + 2..to]
+                        && words
                             .iter()
+                            .take(to)
+                            .skip(index + 2)
                             .take_while(|word| matches!(word.part, Part::Adjective | Part::Name(_)))
                             .any(|word| word.name().is_some());
                 if owner_of_name {

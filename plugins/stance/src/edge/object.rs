@@ -32,7 +32,8 @@ impl Finder<'_, '_, '_> {
             self.of_balance(group, cue);
             return;
         }
-        if self.is_of_estimate(group) || self.abstains(group) && cue.score == 0.0 {
+        let takes_no_side = self.abstains(group) && cue.score == 0.0 || self.is_impartial(group);
+        if takes_no_side || self.is_of_estimate(group) {
             self.of_balance(group, cue);
             return;
         }
@@ -66,6 +67,13 @@ impl Finder<'_, '_, '_> {
                 self.give(group, party, 0.0, (cue, group.head, group.end), BETWEEN);
             }
         }
+    }
+
+    /// "Remains neutral in the war between X and Y".
+    fn is_impartial(&self, group: &Group) -> bool {
+        let said =
+            |word: &Word<'_, '_>| matches!(&*word.lower, "neutral" | "impartial" | "nonaligned");
+        !group.negated && self.reading.words.iter().skip(group.end).take(2).any(said)
     }
 
     /// "Downgraded its forecast for X": what is done to an estimate is for or against nobody.
