@@ -23,7 +23,7 @@ type Identity = (u64, u64);
 struct Held {
     identity: Identity,
     /// Has the lock.
-    _file: File,
+    file: File,
     holders: usize,
 }
 
@@ -48,7 +48,7 @@ impl Hold {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => debug!(%error, "cannot lock an output"),
         }
-        held.push(Held { identity, _file: file, holders: 1 });
+        held.push(Held { identity, file, holders: 1 });
         Ok(Some(Self { identity }))
     }
 }
@@ -56,10 +56,13 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut held = held();
-        if let Some(own) = held.iter_mut().find(|held| held.identity == self.identity) {
-            own.holders -= 1;
+        let Some(own) = held.iter().position(|held| held.identity == self.identity) else { return };
+        held[own].holders -= 1;
+        if held[own].holders == 0 {
+            // As `Instance` does: a child that is just being started has a copy of the file. It
+            // cannot fail on a lock that we have.
+            let _ = held.swap_remove(own).file.unlock();
         }
-        held.retain(|held| held.holders > 0);
     }
 }
 

@@ -13,7 +13,15 @@ pub struct Instance {
     name: String,
     folder: PathBuf,
     /// Holds the lock, which ends with the process however it ends.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // A child that is just being started has a copy of the file until it runs its program, and
+        // closing ours alone would leave the lock to it. It cannot fail on a lock that we have.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// Why a data folder cannot be used.
@@ -68,7 +76,7 @@ impl Instance {
         }
         write_pid(&mut lock).map_err(fail)?;
         let name = name_of(folder).map_err(fail)?;
-        Ok(Self { name, folder: folder.to_owned(), _lock: lock })
+        Ok(Self { name, folder: folder.to_owned(), lock })
     }
 
     /// The instance's name: the same at every start with this data folder, and no other's.
@@ -126,11 +134,20 @@ mod tests {
         let first = Instance::take(&data).unwrap();
         let name = first.name().to_owned();
         let error = Instance::take(&data).unwrap_err().to_string();
-        assert!(error.ends_with(&format!("(process {})", process::id())), "{error}");
+        assert!(error.contains(&format!("(process {})", process::id())), "{error}");
         drop(first);
         assert_eq!(Instance::take(&data).unwrap().name(), name);
         let other = Instance::take(&folder.path().join("other")).unwrap();
         assert_ne!(other.name(), name);
+    }
+
+    #[test]
+    fn a_copy_in_a_child_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Instance::take(folder.path()).unwrap();
+        let _copy = first.lock.try_clone().unwrap();
+        drop(first);
+        Instance::take(folder.path()).unwrap();
     }
 
     #[test]
