@@ -20,7 +20,7 @@ CORPORA = {
 }
 
 
-def labelled(data: Path, names: tuple[str, ...] = ("first", "turns")) -> list[dict]:
+def labelled(data: Path, names: tuple[str, ...] = ("first", "turns", "third")) -> list[dict]:
     """Returns the labelled sentences of `labels/*.jsonl` with their texts from the folder `data`."""
     rows = [row for name in names for row in stored(name)]
     documents = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
@@ -75,9 +75,9 @@ def other_pairs(row: dict) -> Iterator[tuple]:
 
 def print_agreement(data: Path) -> None:
     """Compares our passes with each other, and with those who labelled `attitudes`, pair by pair."""
-    first = {row["id"]: classes_of(row) for row in stored("first")}
-    second = {row["id"]: classes_of(row) for row in stored("second-pass")}
-    print_kappa("first and second pass", first, second)
+    for labels, again in (("first", "second-pass"), ("third", "second-pass-third")):
+        one = {row["id"]: classes_of(row) for row in stored(labels)}
+        print_kappa(f"{labels} and {again}", one, {row["id"]: classes_of(row) for row in stored(again)})
 
     blind = {row["id"]: row for row in stored("blind-of-attitudes")}
     theirs = {}
