@@ -48,13 +48,15 @@ pub(crate) fn check(
         for entry in tree.get(section).map_or(&[][..], Node::entries) {
             let Some(kind) = name_at(&entry.value, "type") else { continue };
             let path = join(section, &entry.key);
-            if let Some(schema) = known.get(&kind.1) {
-                let schema = with_common_keys(schema, common);
-                OwnSettings::without(&entry.value, common, path, origin).check(&schema, findings);
-            } else {
+            if !known.contains_key(&kind.1) {
                 let fault = lacking(what, &kind.1, catalogue)
                     .unwrap_or_else(|| unknown(what, &kind.1, known, catalogue));
                 findings.push(origin.diagnostic(kind.0, &join(&path, "type"), fault));
+            }
+            // A type that is only misspelt hides no mistakes behind it.
+            if let Some(schema) = known_or_nearest(&kind.1, known) {
+                let schema = with_common_keys(schema, common);
+                OwnSettings::without(&entry.value, common, path, origin).check(&schema, findings);
             }
         }
     }
@@ -100,6 +102,12 @@ fn name_at<'t>(node: &'t Node, key: &str) -> Option<(&'t Place, String)> {
     let scalar = value.scalar().filter(|scalar| !scalar.broken)?;
     let says_something = scalar.meaning() != Meaning::Nothing && !scalar.text.is_empty();
     says_something.then(|| (&value.place, scalar.text.clone()))
+}
+
+/// The schema that a name has, or that of the name that was probably meant.
+fn known_or_nearest<'c>(name: &str, known: &'c BTreeMap<String, Value>) -> Option<&'c Value> {
+    let meant = || known.get(nearest(name, known.keys().map(String::as_str))?);
+    known.get(name).or_else(meant)
 }
 
 /// What to say of a type that another build of the program has.

@@ -292,6 +292,7 @@ impl<'a> Checker<'a> {
             .find_map(|keyword| keywords.get(*keyword))
             .unwrap_or(&Value::Bool(true));
         let mut values = Map::new();
+        let mut meant = Vec::new();
         for entry in entries {
             let path = join(path, &entry.key);
             let known = properties.and_then(|properties| properties.get(&entry.key));
@@ -299,6 +300,7 @@ impl<'a> Checker<'a> {
                 let known: Vec<&str> =
                     properties.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
                 let mut fault = unknown_key(&entry.key, &known);
+                meant.extend(nearest(&entry.key, known.iter().copied()));
                 if nearest(&entry.key, known.iter().copied()).is_none()
                     && let Some((section, meant)) = self.nearest_below(&entry.key, keywords)
                 {
@@ -317,7 +319,8 @@ impl<'a> Checker<'a> {
         }
         let required = keywords.get("required").and_then(Value::as_array).into_iter().flatten();
         for key in required.filter_map(Value::as_str) {
-            if entries.iter().any(|entry| entry.key == key) {
+            // One that is there under a misspelt name was told already.
+            if entries.iter().any(|entry| entry.key == key) || meant.contains(&key) {
                 continue;
             }
             let mut fault = Fault::new(format!("the key {} is missing", quoted(key)));

@@ -31,7 +31,7 @@ pub(crate) fn read(text: &str, origin: &Origin, findings: &mut Vec<Diagnostic>) 
         return None;
     }
     let mut reader =
-        Reader { origin, findings, stack: Vec::new(), anchors: HashMap::new(), nodes: 0 };
+        Reader { origin, findings, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, line: 1 };
     match reader.read(text) {
         Ok(root) => root,
         Err((place, fault)) => {
@@ -52,6 +52,8 @@ struct Reader<'a> {
     /// Finished values that an alias may repeat, with how many nodes each has.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
+    /// Up to which line the text was understood.
+    line: usize,
 }
 
 /// A map or list whose end has not come yet.
@@ -73,7 +75,8 @@ impl Reader<'_> {
         let mut root = None;
         let mut documents = 0;
         for event in Parser::new_from_str(text) {
-            let (event, span) = event.map_err(|error| explain(&error, text))?;
+            let (event, span) = event.map_err(|error| self.explain(&error, text))?;
+            self.line = span.start.line();
             let place = place_of(span);
             match event {
                 Event::DocumentStart(_) => {
@@ -216,6 +219,68 @@ impl Reader<'_> {
         })
     }
 
+    /// What a scanner's complaint means for someone who writes pipeline files. The scanner names the
+    /// place where it noticed; what is wrong may stand lines before.
+    fn explain(&self, error: &ScanError, text: &str) -> Fatal {
+        let marker = error.marker();
+        let (line, column) = (marker.line().max(1), marker.col() + 1);
+        let lines: Vec<&str> = text.lines().collect();
+        let line_at = |number: usize| lines.get(number - 1).copied().unwrap_or_default();
+        if let Some((place, bracket)) = self.unclosed(line, &line_at) {
+            let closing = if bracket == '[' { ']' } else { '}' };
+            let fault = Fault::new(format!("not valid YAML: this `{bracket}` is not closed"))
+                .help(format!("put `{closing}` behind its last item"));
+            return (place, fault);
+        }
+        let tab = (self.line.max(1)..=line + 1).find_map(|number| {
+            let column = indent_of(line_at(number)).chars().position(|c| c == '\t')?;
+            Some(Place::File { line: number, column: column + 1, width: 1 })
+        });
+        if let Some(place) = tab {
+            let fault = Fault::new("not valid YAML: this line is indented with a tab")
+                .help("YAML is indented with spaces, never with tabs");
+            return (place, fault);
+        }
+        // Only the line behind it shows that a word was to be a key.
+        if error.info().starts_with("simple key") {
+            let is_word = |number: &usize| {
+                let line = line_at(*number).trim_start();
+                !line.is_empty() && !line.starts_with('#')
+            };
+            let line = (1..line).rev().find(is_word).unwrap_or(line);
+            let column = indent_of(line_at(line)).chars().count() + 1;
+            let fault = Fault::new("not valid YAML: a key and a value need `: ` between them");
+            return (Place::File { line, column, width: 1 }, fault);
+        }
+        let mut fault = Fault::new(format!("not valid YAML: {}", error.info()));
+        if error.info().contains("did not find expected key") {
+            fault = fault.help("keys and items of one map or list begin in the same column");
+        }
+        let noticed = line_at(line);
+        if noticed.contains("${") && noticed.contains(['{', '[']) {
+            fault = fault.help("inside `{ }` or `[ ]`, a value with `${` needs quotes");
+        }
+        (Place::File { line, column, width: 1 }, fault)
+    }
+
+    /// The innermost bracket that is open where a line begins that is not indented as what stands in
+    /// the bracket would be, or where the text ends.
+    fn unclosed<'t>(
+        &self,
+        line: usize,
+        line_at: &impl Fn(usize) -> &'t str,
+    ) -> Option<(Place, char)> {
+        self.stack.iter().rev().find_map(|open| {
+            let Place::File { line: opened, column, .. } = open.place else { return None };
+            let bracket = line_at(opened).chars().nth(column - 1);
+            let bracket = bracket.filter(|bracket| matches!(bracket, '[' | '{'))?;
+            let indent = indent_of(line_at(opened)).len();
+            let is_outside = opened < line && indent_of(line_at(line)).len() <= indent;
+            let place = Place::File { line: opened, column, width: 1 };
+            is_outside.then_some((place, bracket))
+        })
+    }
+
     fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {
         // Anchors are numbered from 1; 0 is none.
         if anchor > 0 {
@@ -248,16 +313,6 @@ fn place_of(span: Span) -> Place {
     Place::File { line: span.start.line(), column: span.start.col() + 1, width: width.max(1) }
 }
 
-/// What a scanner's complaint means for someone who writes pipeline files.
-fn explain(error: &ScanError, text: &str) -> Fatal {
-    let marker = error.marker();
-    let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
-    let mut fault = Fault::new(format!("not valid YAML: {}", error.info()));
-    let indent = &line[..line.len() - line.trim_start().len()];
-    if indent.contains('\t') {
-        fault = fault.help("YAML is indented with spaces, never with tabs");
-    } else if line.contains("${") && line.contains(['{', '[']) {
-        fault = fault.help("inside `{ }` or `[ ]`, a value with `${` needs quotes");
-    }
-    (Place::File { line: marker.line().max(1), column: marker.col() + 1, width: 1 }, fault)
+fn indent_of(line: &str) -> &str {
+    &line[..line.len() - line.trim_start().len()]
 }

@@ -169,15 +169,16 @@ fn syntax_is_explained() {
         | ^
     ");
     assert_snapshot!(mistakes("version: 1\nstages:\n\t- tokenise\n"), @r"
-    pipeline.yaml:3:2: error: not valid YAML: tabs disallowed within this context (block indentation)
+    pipeline.yaml:3:1: error: not valid YAML: this line is indented with a tab
       3 |  - tokenise
-        |  ^
+        | ^
         = help: YAML is indented with spaces, never with tabs
     ");
     assert_snapshot!(mistakes("version: 1\nstages: [tokenise\nname: x\n"), @r"
-    pipeline.yaml:3:5: error: not valid YAML: illegal placement of ':' indicator
-      3 | name: x
-        |     ^
+    pipeline.yaml:2:9: error: not valid YAML: this `[` is not closed
+      2 | stages: [tokenise
+        |         ^
+        = help: put `]` behind its last item
     ");
     assert_snapshot!(mistakes_beside("data_dir: { a: ${HOME} }\n"), @r"
     pipeline.yaml:3:17: error: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'

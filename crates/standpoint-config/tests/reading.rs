@@ -210,7 +210,7 @@ fn mistakes_in_overrides_name_the_variable() {
     ];
     let found = parse_in(FULL, &variables, &["nmae=x"]).unwrap_err();
     assert_snapshot!(found, @r"
-    STANDPOINT__PLUGINS__PATHS: error: not valid YAML: while parsing a flow sequence, expected ',' or ']'
+    STANDPOINT__PLUGINS__PATHS: error: not valid YAML: this `[` is not closed
 
     STANDPOINT__STAGES__0__TIMEOUT: error: `stages` is a list, whose items can only be set in the file
        = help: replace the list as a whole, with a value in `[ ]`
@@ -325,13 +325,13 @@ sinks:
       6 |     settle: 500
         |             ^^^
 
-    pipeline.yaml:7:5: error: the key `archive` is missing
-      7 |     on_success: { archiv: ./a }
-        |     ^^^^^^^^^^
-
     pipeline.yaml:7:19: error: unknown key `archiv`; did you mean `archive`?
       7 |     on_success: { archiv: ./a }
         |                   ^^^^^^
+
+    pipeline.yaml:8:3: error: the key `path` is missing
+      8 |   wire: { type: inbx }
+        |   ^^^^
 
     pipeline.yaml:8:17: error: unknown source type `inbx`; did you mean `inbox`?
       8 |   wire: { type: inbx }
