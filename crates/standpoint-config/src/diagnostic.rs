@@ -216,6 +216,12 @@ impl Origin {
         Self { name, folder, lines }
     }
 
+    /// A line of the text, counted from 1.
+    pub(crate) fn line(&self, number: usize) -> &str {
+        let line = number.checked_sub(1).and_then(|index| self.lines.get(index));
+        line.map_or("", String::as_str)
+    }
+
     /// `path` as seen from the folder of the file.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         // Joined by components, so that `./state` in `config` is `config/state`.

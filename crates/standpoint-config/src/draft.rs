@@ -174,6 +174,26 @@ impl Draft {
         ));
     }
 
+    /// Adds a mistake in a part of a value.
+    ///
+    /// - `at`: where in the text of the value, in characters from 0, if that is known. In a value of
+    ///   several lines, or one with escapes, the value as a whole is shown.
+    pub fn report_within(&mut self, key_path: &str, at: Option<usize>, message: String) {
+        let tree = self.tree.as_ref();
+        let mut place = tree.map_or(Place::Nowhere, |tree| tree.place_of(key_path));
+        let text = tree.and_then(|tree| tree.at(key_path)).and_then(text_of).unwrap_or_default();
+        if let (Place::File { line, column, width }, Some(at)) = (&mut place, at) {
+            let written = self.origin.line(*line).chars().skip(*column - 1);
+            let written: String = written.collect();
+            let quote = usize::from(written.starts_with(['"', '\'']));
+            if written.get(quote..).is_some_and(|written| written.starts_with(text)) {
+                *column += quote + at;
+                *width = 1;
+            }
+        }
+        self.findings.push(self.origin.diagnostic(&place, key_path, Fault::new(message)));
+    }
+
     /// The pipeline, with what its author should know of it.
     ///
     /// # Errors

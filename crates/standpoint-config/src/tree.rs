@@ -94,19 +94,29 @@ impl Node {
 
     /// Where `key_path` (`stages[2].with.window`) was written, or the part of it that was.
     pub(crate) fn place_of(&self, key_path: &str) -> Place {
-        let mut place = Place::Nowhere;
+        self.nearest_to(key_path).map_or(Place::Nowhere, |(node, _)| node.place.clone())
+    }
+
+    /// The value at `key_path`.
+    pub(crate) fn at(&self, key_path: &str) -> Option<&Self> {
+        self.nearest_to(key_path).filter(|(_, is_all)| *is_all).map(|(node, _)| node)
+    }
+
+    /// The value at `key_path`, or at the part of it that is there, and which of both.
+    fn nearest_to(&self, key_path: &str) -> Option<(&Self, bool)> {
         let mut node = self;
+        let mut found = None;
         for step in key_path.split(['.', '[']).filter(|step| !step.is_empty()) {
             let index = step.strip_suffix(']').and_then(|index| index.parse::<usize>().ok());
             let next = match index {
                 Some(index) => node.items().get(index),
                 None => node.get(step),
             };
-            let Some(next) = next else { break };
-            place = next.place.clone();
+            let Some(next) = next else { return found.map(|node| (node, false)) };
             node = next;
+            found = Some(node);
         }
-        place
+        found.map(|node| (node, true))
     }
 
     /// Calls `visit` for each scalar below, with the path of its key; `path` is the node's own.

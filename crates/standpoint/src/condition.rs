@@ -1,11 +1,12 @@
 //! Conditions over documents: the `when:` of a stage, in CEL.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, Env, IdedExpr, Program};
 use serde_json::{Value, json};
+use standpoint_config::nearest;
 use standpoint_document::Document;
 
 /// What a condition may speak of.
@@ -26,6 +27,41 @@ pub(crate) const VARIABLES: [&str; 11] = [
 /// The functions of the language, made once: making them costs more than most conditions.
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
+/// The functions and macros that a name may have been meant to be.
+const FUNCTIONS: [&str; 17] = [
+    "all",
+    "bool",
+    "bytes",
+    "contains",
+    "double",
+    "endsWith",
+    "exists",
+    "exists_one",
+    "filter",
+    "has",
+    "int",
+    "map",
+    "matches",
+    "size",
+    "startsWith",
+    "string",
+    "uint",
+];
+
+/// What is wrong with a condition, for whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    message: String,
+    /// Where in the condition, in characters from 0.
+    pub(crate) at: Option<usize>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
 /// A condition that was read and whose variables exist.
 #[derive(Debug)]
 pub(crate) struct Condition {
@@ -40,13 +76,19 @@ impl Condition {
     /// # Errors
     ///
     /// What is wrong with it, for whoever wrote it.
-    pub(crate) fn compile(source: &str) -> Result<Self, String> {
+    pub(crate) fn compile(source: &str) -> Result<Self, Mistake> {
         let program = Program::compile(source).map_err(|errors| told(source, &errors))?;
         let mut free = Vec::new();
-        collect_free(program.expression(), &mut Vec::new(), &mut free);
+        let mut called = Vec::new();
+        collect_free(program.expression(), &mut Vec::new(), &mut free, &mut called);
+        // First: a variable that such a function was to bind is none without it.
+        if let Some(name) = called.iter().find(|name| !is_function(name)) {
+            let message = format!("unknown function `{name}`; {}", meant(name, &FUNCTIONS));
+            return Err(Mistake { message, at: word_at(source, name) });
+        }
         if let Some(name) = free.iter().find(|name| !VARIABLES.contains(&name.as_str())) {
-            let known = VARIABLES.join(", ");
-            return Err(format!("unknown variable `{name}`; a condition may use {known}"));
+            let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
+            return Err(Mistake { message, at: word_at(source, name) });
         }
         let variables =
             VARIABLES.into_iter().filter(|name| free.iter().any(|free| free == name)).collect();
@@ -72,35 +114,92 @@ impl Condition {
     }
 }
 
-/// Collects the variables of an expression that no `exists(e, ...)` or the like binds; `bound` holds
-/// those that are.
-fn collect_free(expression: &IdedExpr, bound: &mut Vec<String>, free: &mut Vec<String>) {
+/// Whether a call is one of an operator, or of a function that there is.
+fn is_function(name: &str) -> bool {
+    let is_operator = !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    // Nothing can be added under a name that the language has.
+    let mut context = Context::with_env(Arc::clone(&STANDARD));
+    is_operator
+        || FUNCTIONS.contains(&name)
+        || context.add_function(name, |number: i64| number).is_err()
+}
+
+/// The known name that was probably meant, or all of them.
+fn meant(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("a condition may use {}", known.join(", ")),
+    }
+}
+
+/// Where a word stands in a condition outside of quotes, in characters.
+fn word_at(source: &str, word: &str) -> Option<usize> {
+    let characters: Vec<char> = unquoted(source).chars().collect();
+    let word: Vec<char> = word.rsplit('.').next()?.chars().collect();
+    let is_of_word =
+        |at: usize| characters.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');
+    (0..characters.len()).find(|&at| {
+        characters[at..].starts_with(&word)
+            && (at == 0 || !is_of_word(at - 1))
+            && !is_of_word(at + word.len())
+    })
+}
+
+/// A condition with blanks for what is quoted in it, each character in its place.
+fn unquoted(source: &str) -> String {
+    let mut quote = None;
+    let mut is_escaped = false;
+    let blank = source.chars().map(|c| {
+        let was_inside = quote.is_some();
+        match quote {
+            Some(_) if is_escaped => is_escaped = false,
+            Some(_) if c == '\\' => is_escaped = true,
+            Some(end) if c == end => quote = None,
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            _ => {}
+        }
+        if was_inside || quote.is_some() { ' ' } else { c }
+    });
+    blank.collect()
+}
+
+/// Collects the variables of an expression that no `exists(e, ...)` or the like binds, and the
+/// functions that are called; `bound` holds the variables that are bound.
+fn collect_free(
+    expression: &IdedExpr,
+    bound: &mut Vec<String>,
+    free: &mut Vec<String>,
+    called: &mut Vec<String>,
+) {
     match &expression.expr {
         Expr::Ident(name) if !name.starts_with('@') && !bound.contains(name) => {
             free.push(name.clone());
         }
         Expr::Call(call) => {
+            called.push(call.func_name.clone());
             let parts = call.target.as_deref().into_iter().chain(&call.args);
-            parts.for_each(|part| collect_free(part, bound, free));
+            parts.for_each(|part| collect_free(part, bound, free, called));
         }
         Expr::Comprehension(loops) => {
-            collect_free(&loops.iter_range, bound, free);
-            collect_free(&loops.accu_init, bound, free);
+            collect_free(&loops.iter_range, bound, free, called);
+            collect_free(&loops.accu_init, bound, free, called);
             let outside = bound.len();
             bound.extend([loops.iter_var.clone(), loops.accu_var.clone()]);
             bound.extend(loops.iter_var2.clone());
             for part in [&loops.loop_cond, &loops.loop_step, &loops.result] {
-                collect_free(part, bound, free);
+                collect_free(part, bound, free, called);
             }
             bound.truncate(outside);
         }
-        Expr::List(list) => list.elements.iter().for_each(|part| collect_free(part, bound, free)),
-        Expr::Select(select) => collect_free(&select.operand, bound, free),
+        Expr::List(list) => {
+            list.elements.iter().for_each(|part| collect_free(part, bound, free, called));
+        }
+        Expr::Select(select) => collect_free(&select.operand, bound, free, called),
         Expr::Map(map) => {
             for entry in &map.entries {
                 if let EntryExpr::MapEntry(entry) = &entry.expr {
-                    collect_free(&entry.key, bound, free);
-                    collect_free(&entry.value, bound, free);
+                    collect_free(&entry.key, bound, free, called);
+                    collect_free(&entry.value, bound, free, called);
                 }
             }
         }
@@ -119,13 +218,39 @@ fn kind(value: &cel::Value) -> &'static str {
     }
 }
 
-fn told(source: &str, errors: &cel::ParseErrors) -> String {
-    let mut message = format!("`{source}` is not a condition");
-    if let Some(error) = errors.errors.first() {
-        // Infallible: a String takes whatever is written.
-        let _ = write!(message, ": column {}: {}", error.pos.1, error.msg);
+fn told(source: &str, errors: &cel::ParseErrors) -> Mistake {
+    if let Some(at) = lone_equals(source) {
+        return Mistake { message: "`=` is no comparison; write `==`".to_owned(), at: Some(at) };
     }
-    message
+    if source.trim().is_empty() {
+        return Mistake { message: "the condition is empty".to_owned(), at: None };
+    }
+    let first = errors.errors.first();
+    // The parser counts lines and columns from 1; of what it says only the place is for people.
+    let at = first.and_then(|error| {
+        let lines = source.split_inclusive('\n').take(usize::try_from(error.pos.0).ok()? - 1);
+        let before: usize = lines.map(|line| line.chars().count()).sum();
+        Some(before + usize::try_from(error.pos.1).ok()?.checked_sub(1)?)
+    });
+    let rest = at.map(|at| source.chars().skip(at).take(20).collect::<String>());
+    let message = match rest.filter(|rest| !rest.trim().is_empty()) {
+        Some(rest) => format!("`{source}` is not a condition: it cannot be read from `{rest}` on"),
+        None => format!("`{source}` is not a condition: it breaks off"),
+    };
+    Mistake { message, at }
+}
+
+/// Where a single `=` stands.
+fn lone_equals(source: &str) -> Option<usize> {
+    let characters: Vec<char> = unquoted(source).chars().collect();
+    let is_one_of = |at: Option<usize>, marks: &[char]| {
+        at.and_then(|at| characters.get(at)).is_some_and(|c| marks.contains(c))
+    };
+    (0..characters.len()).find(|&at| {
+        characters[at] == '='
+            && !is_one_of(at.checked_sub(1), &['=', '!', '<', '>'])
+            && !is_one_of(Some(at + 1), &['='])
+    })
 }
 
 /// The value of one of [`VARIABLES`].
@@ -211,12 +336,35 @@ mod tests {
 
     #[test]
     fn a_bad_condition_says_what_is_wrong() {
-        let error = Condition::compile("langage == 'en'").unwrap_err();
-        assert!(error.starts_with("unknown variable `langage`; a condition may use id"), "{error}");
-        assert!(Condition::compile("entities.exists(e, f.id == 'KAZ')").is_err());
-        let error = Condition::compile("language = 'en'").unwrap_err();
-        assert!(error.starts_with("`language = 'en'` is not a condition: column"), "{error}");
-        assert!(Condition::compile("").is_err());
+        let cases = [
+            ("langage == 'en'", 0, "unknown variable `langage`; did you mean `language`?"),
+            ("'f' == f", 7, "unknown variable `f`; a condition may use id, title"),
+            ("entities.exists(e, f.id == 'KAZ')", 19, "unknown variable `f`"),
+            (
+                "entities.exist(e, e.id == 'KAZ')",
+                9,
+                "unknown function `exist`; did you mean `exists`?",
+            ),
+            (
+                "title.startswith('A')",
+                6,
+                "unknown function `startswith`; did you mean `startsWith`?",
+            ),
+            ("'size' == frob(title)", 10, "unknown function `frob`; a condition may use all"),
+            ("language = 'en'", 9, "`=` is no comparison; write `==`"),
+            ("title == 'a = b' && language='en'", 28, "`=` is no comparison"),
+            ("length > 5 length", 11, "it cannot be read from `length` on"),
+            ("(length > 5", 11, "it breaks off"),
+        ];
+        for (source, at, expected) in cases {
+            let error = Condition::compile(source).unwrap_err();
+            assert!(error.to_string().contains(expected), "{source}: {error}");
+            assert_eq!(error.at, Some(at), "{source}: {error}");
+        }
+        assert_eq!(Condition::compile(" ").unwrap_err().to_string(), "the condition is empty");
+        for name in FUNCTIONS {
+            assert!(is_function(name), "{name}");
+        }
     }
 
     #[test]

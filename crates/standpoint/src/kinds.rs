@@ -123,7 +123,7 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
 pub(crate) fn check_conditions(draft: &mut Draft) {
     for (key_path, condition) in draft.conditions() {
         if let Err(error) = Condition::compile(&condition) {
-            draft.report(&key_path, error, None);
+            draft.report_within(&key_path, error.at, error.to_string());
         }
     }
 }

@@ -30,7 +30,8 @@ impl Routes {
         routes: impl IntoIterator<Item = (Option<&'r str>, &'r [String])>,
     ) -> Result<Self, String> {
         let compile = |(when, to): (Option<&str>, &[String])| {
-            let when = when.map(Condition::compile).transpose()?;
+            let when = when.map(Condition::compile).transpose();
+            let when = when.map_err(|error| error.to_string())?;
             Ok(Compiled { when, to: to.to_vec() })
         };
         Ok(Self { routes: routes.into_iter().map(compile).collect::<Result<_, String>>()? })

@@ -161,7 +161,9 @@ fn differences(document: &Document<'_>, expect: &Expectations) -> Vec<Difference
         });
     }
     for condition in &expect.holds {
-        let answer = Condition::compile(condition).and_then(|read| read.holds(document));
+        let answer = Condition::compile(condition)
+            .map_err(|error| error.to_string())
+            .and_then(|read| read.holds(document));
         if answer != Ok(true) {
             found.push(Difference {
                 key: "holds".to_owned(),
