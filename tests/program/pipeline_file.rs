@@ -160,6 +160,25 @@ fn a_test_that_cannot_be_run_is_wrong_usage() {
 }
 
 #[test]
+fn a_mistake_in_a_condition_has_its_own_column() {
+    let folder = Folder::new();
+    let cases = [
+        (
+            "\"entities.exist(e, e.id == 'KAZ')\"",
+            "3:38: error: unknown function `exist`; did you mean `exists`?",
+        ),
+        ("length = 5", "3:35: error: `=` is no comparison; write `==`"),
+        ("'langage == title'", "3:29: error: unknown variable `langage`; did you mean `language`?"),
+    ];
+    for (when, expected) in cases {
+        let stages = format!("stages:\n  - {{ use: tokenise, when: {when} }}\n");
+        let file = folder.write("p.yaml", format!("version: 1\n{stages}"));
+        let told = run(&["validate", &file]).expect(2).stdout;
+        assert!(told.contains(&format!("p.yaml:{expected}")), "{when}: {told}");
+    }
+}
+
+#[test]
 fn a_strict_file_loads_only_what_it_pins_and_nobody_else_can_change() {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
@@ -243,6 +262,28 @@ fn stages_that_look_for_other_targets_are_a_mistake() {
                 assert!(told.contains("the same `target` or `targets`"), "{told}");
             }
         }
+    }
+}
+
+#[test]
+fn a_target_that_is_perhaps_misspelt_is_a_warning_with_its_place() {
+    let folder = Folder::new();
+    let file = folder.write(
+        "p.yaml",
+        "version: 1\nstages:\n  - tokenise\n  - entity\n  - use: stance\n    with: { targets: \
+         [China, Rusia] }\n  - use: stance\n    id: again\n    with: { target: Rusia }\n",
+    );
+    let told = run(&["validate", &file]).expect(0).stdout;
+    let found = "p.yaml:6:30: warning: no table knows the target \"Rusia\"; did you mean";
+    assert!(told.contains(found), "{told}");
+    assert_eq!(told.matches("did you mean").count(), 1, "{told}");
+    assert!(told.contains(": no mistakes"), "{told}");
+    // Whom the tables know, or nobody is called like, is as good a target as any.
+    for name in ["Taliban", "Ilse Brandvold", "Turkey", "KAZ"] {
+        let stages = format!("[tokenise, entity, {{ use: stance, with: {{ target: {name} }} }}]");
+        let file = folder.write("p.yaml", format!("version: 1\nstages: {stages}\n"));
+        let told = run(&["validate", &file]).expect(0).stdout;
+        assert_eq!(told, format!("{file}: no mistakes\n"));
     }
 }
 

@@ -323,6 +323,8 @@ fn a_target_that_no_document_names_is_told_once_with_the_name_that_was_meant() {
     );
     let unknown = told(&["Xyzzyville"]);
     assert!(unknown.contains("no document names the target \"Xyzzyville\"; give"), "{unknown}");
+    let explained = run(&["explain", &one, "--target", "Rusia"]).expect(0).stderr;
+    assert_eq!(explained.matches("did you mean \"Russia\"?").count(), 1, "{explained}");
     // Who is named, or is a state that might be, is no mistake.
     for known in ["Russia", "Peru", "Dora Quillfeather"] {
         assert_eq!(told(&[known]).matches("names the target").count(), 0, "{known}");

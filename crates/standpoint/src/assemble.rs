@@ -121,7 +121,9 @@ impl Assembly {
         if !mistakes.is_empty() {
             return Err(mistakes.into());
         }
-        let warnings: Vec<_> = warnings.into_iter().chain(places::warnings(&file)).collect();
+        let mut warnings: Vec<_> = warnings.into_iter().collect();
+        warnings.extend(places::warnings(&file));
+        warnings.extend(targets::warnings(&file, &installed));
         Ok((Self { file, installed, plugin_cache: None }, warnings.into()))
     }
 
@@ -484,6 +486,6 @@ fn backoff(range: standpoint_config::DurationRange) -> Backoff {
 }
 
 fn when(source: &str) -> Result<When> {
-    let condition = Condition::compile(source).map_err(|error| anyhow!(error))?;
+    let condition = Condition::compile(source).map_err(|error| anyhow!("{error}"))?;
     Ok(Arc::new(move |document: &standpoint_document::Document<'_>| condition.holds(document)))
 }

@@ -18,8 +18,10 @@ use crate::explain::explain;
 use crate::kinds::catalogue;
 use crate::plugins::{self, Installed};
 use crate::style::Style;
+use crate::watch::Watch;
 use crate::{
-    control, evaluate, forget, ledger, publish, quarantine, report, reprocess, run, top, trials,
+    console, control, evaluate, forget, ledger, publish, quarantine, report, reprocess, run,
+    targets, top, trials,
 };
 
 /// Answers a command.
@@ -139,6 +141,9 @@ fn explained(arguments: &Explain, colour: ColorChoice) -> Result<Exit> {
     let documents = run::read(&arguments.path, &assembly)?;
     let read = documents.len();
     let documents = run::annotate(documents, stages, &assembly)?;
+    for hint in targets::hints(&Watch::over(&documents)) {
+        console::say(&hint);
+    }
     let told = match arguments.format {
         ExplainFormat::Html => report::explained(&documents, &assembly.maker())?,
         ExplainFormat::Text => {

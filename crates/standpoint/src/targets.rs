@@ -3,14 +3,22 @@
 use std::path::Path;
 
 use serde_json::Value;
-use standpoint_config::{Diagnostic, PipelineFile, nearest};
+use standpoint_config::{Diagnostic, PipelineFile, Severity, StageSettings, nearest};
 use standpoint_document::{Target, is_same_name, state_names};
 
-use crate::plugins::{Installed, Wanted};
+use crate::plugins::{Installed, Plugin, Wanted};
 use crate::watch::Watch;
 
 /// The target of a stage whose settings name none.
 const DEFAULT_TARGET: &str = "Russia";
+
+/// The names that the stage `entity` knows unless it is given tables of its own.
+const TABLES: [&str; 4] = [
+    include_str!("../../../plugins/entity/gazetteer/states.tsv"),
+    include_str!("../../../plugins/entity/gazetteer/organisations.tsv"),
+    include_str!("../../../plugins/entity/gazetteer/people.tsv"),
+    include_str!("../../../plugins/entity/gazetteer/places.tsv"),
+];
 
 /// Stages whose targets nobody before them prepares: `stance` toward one state, behind an `encode`
 /// that reads the sentences about another, is judged without the model, and nobody sees it.
@@ -20,13 +28,7 @@ pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     let mut written: Vec<(String, Vec<String>, Vec<String>)> = Vec::new();
     let mut mistakes = Vec::new();
     for stage in &file.stages {
-        let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
-        let Ok(plugin) = installed.find(wanted) else { continue };
-        let schema = plugin.settings_schema();
-        if schema.pointer("/properties/targets").is_none() {
-            continue;
-        }
-        let Ok(settings) = stage.settings.conform(schema) else { continue };
+        let Some((plugin, settings)) = with_targets(stage, &folder, installed) else { continue };
         let own = targets_of(&settings);
         for (id, layers, targets) in &written {
             let reads = plugin.manifest.reads.iter().any(|layer| layers.contains(layer));
@@ -38,12 +40,7 @@ pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
                     listed(targets)
                 );
                 let help = format!("give `{id}` and `{}` the same `target` or `targets`", stage.id);
-                let key = if settings.get("targets").is_some_and(Value::is_array) {
-                    "targets"
-                } else {
-                    "target"
-                };
-                mistakes.push(stage.settings.diagnostic(key, problem, Some(help)));
+                mistakes.push(stage.settings.diagnostic(key_of(&settings), problem, Some(help)));
             }
         }
         // A stage that reads every sentence serves every target.
@@ -52,6 +49,53 @@ pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
         }
     }
     mistakes
+}
+
+/// Targets that are perhaps misspelt, each once. Any name can be one, so that only what is close to
+/// a name of the tables is told.
+pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
+    let folder = file.resolve(Path::new(""));
+    let mut told: Vec<String> = Vec::new();
+    let mut warnings = Vec::new();
+    for stage in &file.stages {
+        let Some((_, settings)) = with_targets(stage, &folder, installed) else { continue };
+        for (index, name) in targets_of(&settings).into_iter().enumerate() {
+            let Some(meant) = meant(&name, std::iter::empty()).filter(|_| !told.contains(&name))
+            else {
+                continue;
+            };
+            let key = match key_of(&settings) {
+                "targets" => format!("targets[{index}]"),
+                key => key.to_owned(),
+            };
+            let problem = format!("no table knows the target {name:?}; did you mean {meant:?}?");
+            let help = "any name can be a target; who is meant has to be called so in documents";
+            let mut found = stage.settings.diagnostic(&key, problem, Some(help.to_owned()));
+            found.severity = Severity::Warning;
+            warnings.push(found);
+            told.push(name);
+        }
+    }
+    warnings
+}
+
+/// The plugin and the settings of a stage that has targets.
+fn with_targets(
+    stage: &StageSettings,
+    folder: &Path,
+    installed: &Installed,
+) -> Option<(Plugin, Value)> {
+    let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder };
+    let plugin = installed.find(wanted).ok()?;
+    let schema = plugin.settings_schema();
+    schema.pointer("/properties/targets")?;
+    let settings = stage.settings.conform(schema).ok()?;
+    Some((plugin, settings))
+}
+
+/// The key that names the targets.
+fn key_of(settings: &Value) -> &'static str {
+    if settings.get("targets").is_some_and(Value::is_array) { "targets" } else { "target" }
 }
 
 fn targets_of(settings: &Value) -> Vec<String> {
@@ -77,9 +121,7 @@ fn listed(names: &[String]) -> String {
 /// A line for each target that nothing in any document was, with the name that was meant.
 pub(crate) fn hints(watch: &Watch) -> Vec<String> {
     let (strange, names) = watch.strangers();
-    let mut known: Vec<&str> = state_names().collect();
-    known.extend(names.iter().map(String::as_str));
-    let hint = |name: &String| match nearest(name, known.iter().copied()) {
+    let hint = |name: &String| match meant(name, names.iter().map(String::as_str)) {
         Some(near) => format!("no document names the target {name:?}; did you mean {near:?}?"),
         None => format!(
             "no document names the target {name:?}; give a name, an alias or an id as documents \
@@ -89,9 +131,54 @@ pub(crate) fn hints(watch: &Watch) -> Vec<String> {
     strange.iter().map(hint).collect()
 }
 
+/// The name that was probably meant by one that neither the tables nor `others` have.
+fn meant<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_known = !Target::resolve(name, &[]).shown.id.starts_with("name:")
+        || table_names().any(|known| is_same_name(known, name));
+    if is_known {
+        return None;
+    }
+    // States first: of two names that are as near the more usual target is meant.
+    let mut known: Vec<&'a str> = state_names().collect();
+    known.extend(others);
+    for name in table_names() {
+        known.push(name);
+    }
+    nearest(name, known)
+}
+
+/// Ids, names and aliases of the tables.
+fn table_names() -> impl Iterator<Item = &'static str> {
+    let lines = TABLES.iter().flat_map(|table| table.lines());
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    let names = lines.flat_map(|line| line.split('\t').take(3).flat_map(|cell| cell.split(';')));
+    // An alias that is no name without a context has a mark before it.
+    names.map(|name| name.trim_start_matches('?')).filter(|name| !name.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_close_to_a_name_and_is_none_was_perhaps_meant_so() {
+        let cases = [
+            ("Rusia", Some("Russia")),
+            ("Untied States", Some("United States")),
+            ("Vladimir Puttin", Some("Vladimir Putin")),
+            // Names, aliases and ids that are known, however close they are to others.
+            ("russia", None),
+            ("KAZ", None),
+            ("Macao", None),
+            ("Taliban", None),
+            ("Stalin", None),
+            ("Ilse Brandvold", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(meant(name, std::iter::empty()), expected, "{name}");
+        }
+        assert_eq!(meant("Ilse Branvold", ["Ilse Brandvold"].into_iter()), Some("Ilse Brandvold"));
+    }
 
     #[test]
     fn names_of_one_state_are_the_same_target() {

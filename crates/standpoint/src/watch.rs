@@ -23,6 +23,15 @@ struct Seen {
 }
 
 impl Watch {
+    /// Minds documents that went through a chain without this sink.
+    pub(crate) fn over(documents: &[Document<'_>]) -> Self {
+        let mut seen = Seen::default();
+        for document in documents {
+            seen.mind(document);
+        }
+        Self(Arc::new(Mutex::new(seen)))
+    }
+
     /// The targets that nothing in any document was, and the names that documents have.
     pub(crate) fn strangers(&self) -> (Vec<String>, BTreeSet<String>) {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
