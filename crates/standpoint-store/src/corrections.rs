@@ -141,6 +141,9 @@ pub enum CorrectionError {
         /// Which was named.
         key: i64,
     },
+    /// What was said already: kept, it would be a label that nobody gave.
+    #[error("nothing was changed: the passage says so already; to say that it is right, accept it")]
+    Same,
     /// A value off its scale.
     #[error("found {found}, expected {expected}")]
     Value {
@@ -178,6 +181,9 @@ impl Store {
         let place = place_of(base, passage)?.ok_or(CorrectionError::NoPassage { key: passage })?;
         if shown.is_some_and(|shown| shown != place.saying().fingerprint()) {
             return Err(CorrectionError::Changed { key: passage });
+        }
+        if is_said_already(base, passage, &place, correction)? {
+            return Err(CorrectionError::Same);
         }
         keep(base, &place, correction, person, note)?;
         follow(base, place.story)?;
@@ -278,6 +284,30 @@ fn place_of(base: &Base, key: i64) -> base::Result<Option<Place>> {
             text: row.get(6)?,
             score: row.get(7)?,
         })
+    })
+}
+
+/// Whether a correction is what the pipeline said, and what stands there now.
+fn is_said_already(
+    base: &Base,
+    key: i64,
+    place: &Place,
+    correction: &Correction,
+) -> base::Result<bool> {
+    let sql = "SELECT s.who, e.score FROM evidence_row AS e JOIN stance AS s ON s.key = e.stance
+        WHERE e.key = ?";
+    let now = base.row(sql, &values![key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((who, score)): Option<(String, f64)> = now else { return Ok(false) };
+    // A score was one of 32 bits once.
+    let is_score = |known: f64, given: f64| (known - given).abs() < 1e-6;
+    Ok(match correction {
+        Correction::Score(Some(given)) => {
+            is_score(score, *given) && place.score.is_some_and(|said| is_score(said, *given))
+        }
+        Correction::Holder(Some(holder)) | Correction::Actor(Some(holder)) => {
+            holder.id.trim() == who && who == place.who
+        }
+        _ => false,
     })
 }
 

@@ -102,6 +102,17 @@ struct Said {
     note: Option<String>,
 }
 
+/// Reads what a person says. What else stands beside its fields is named: with `flatten` serde would
+/// pass over it, and miss the field that was meant.
+fn said(body: serde_json::Value) -> Result<Said, serde_json::Error> {
+    const FIELDS: [&str; 5] = ["field", "value", "fingerprint", "person", "note"];
+    let mut keys = body.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    if let Some(unknown) = keys.find(|key| !FIELDS.contains(key)) {
+        return Err(serde::de::Error::unknown_field(unknown, &FIELDS));
+    }
+    serde_json::from_value(body)
+}
+
 /// What is taken back.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,9 +133,15 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     if !login::is_reading(&request.method) {
         return change(site, request, path);
     }
+    if is_for_changes(path) {
+        return Ok(wrong_method("changes are sent with POST", "POST"));
+    }
     let query = request.query.as_str();
     if let Err(error) = address::check(query, &known_at(path)) {
         return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string()));
+    }
+    if let Some(refusal) = stranger(site, query)? {
+        return Ok(refusal);
     }
     if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
         let found = site.reading(|store| {
@@ -191,6 +208,31 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         _ => not_found(),
     };
     Ok(reply)
+}
+
+/// Refuses a name that no target of the store has: no rows would look like an answer. Of an id none may
+/// have come yet, and a store that has no targets at all has nothing to tell a name by.
+fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
+    let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "target");
+    let Some((_, wanted)) = wanted.filter(|(_, wanted)| !wanted.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let wanted = wanted.trim();
+    let is_id = wanted.starts_with("name:") || !wanted.contains(char::is_lowercase);
+    if is_id {
+        return Ok(None);
+    }
+    let known = site.reading(|store| {
+        let is_known = names::target_called(store, wanted)?.is_some();
+        Ok(if is_known { Vec::new() } else { figures::targets(store)? })
+    })?;
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let shown: String = wanted.chars().take(60).collect();
+    let known: Vec<&str> = known.iter().take(20).map(|target| target.name.as_str()).collect();
+    let why = format!("found `target={shown}`, expected one of `{}`", known.join("`, `"));
+    Ok(Some(Reply::refusal(StatusCode::BAD_REQUEST, &why)))
 }
 
 /// The parameters that a path takes, with an example of each.
@@ -300,9 +342,29 @@ fn exported(site: &Arc<Site>, name: &str, format: Format, query: &str) -> Result
         .lacking(lacking))
 }
 
+/// Whether something is changed at a path, and nothing is read.
+fn is_for_changes(path: &str) -> bool {
+    path == "/quarantine/replay"
+        || correct::undone_of(path).is_some()
+        || corrected_at(path).is_some()
+}
+
+/// The passage that a correction sent to a path is of.
+fn corrected_at(path: &str) -> Option<i64> {
+    path.strip_prefix("/evidence/")?.strip_suffix("/correction")?.parse().ok()
+}
+
+fn wrong_method(why: &str, allowed: &str) -> Reply {
+    Reply::refusal(StatusCode::METHOD_NOT_ALLOWED, why).with(header::ALLOW, allowed.to_owned())
+}
+
 fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError> {
     let wrong =
         |error: serde_json::Error| Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string());
+    if request.method != Method::POST {
+        let allowed = if is_for_changes(path) { "POST" } else { "GET, HEAD" };
+        return Ok(wrong_method("changes are sent with POST", allowed));
+    }
     let is_json = request
         .headers
         .get(header::CONTENT_TYPE)
@@ -313,10 +375,6 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
     if !is_json {
         let why = "expected `Content-Type: application/json`";
         return Ok(Reply::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-    }
-    if request.method != Method::POST {
-        let refusal = Reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "changes are sent with POST");
-        return Ok(refusal.with(header::ALLOW, "GET, HEAD, POST"));
     }
     if path == "/quarantine/replay" {
         let again: Again = match serde_json::from_slice(&request.body) {
@@ -338,9 +396,9 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
             Err(refusal) => Reply::refusal(refusal.status(), &refusal.to_string()),
         });
     }
-    let key = path.strip_prefix("/evidence/").and_then(|rest| rest.strip_suffix("/correction"));
-    let Some(key) = key.and_then(|key| key.parse::<i64>().ok()) else { return Ok(not_found()) };
-    let said: Said = match serde_json::from_slice(&request.body) {
+    let Some(key) = corrected_at(path) else { return Ok(not_found()) };
+    let said = serde_json::from_slice(&request.body).and_then(said);
+    let said: Said = match said {
         Ok(said) => said,
         Err(error) => return Ok(wrong(error)),
     };
@@ -367,7 +425,7 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         Err(error @ CorrectionError::Changed { .. }) => {
             Reply::refusal(StatusCode::CONFLICT, &error.to_string())
         }
-        Err(error @ CorrectionError::Value { .. }) => {
+        Err(error @ (CorrectionError::Value { .. } | CorrectionError::Same)) => {
             Reply::refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
         }
         Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),

@@ -36,7 +36,7 @@ const PAGES: [&str; 11] = [
 const FILTERS: [&str; 41] = [
     "",
     "target=UKR",
-    "target=nobody",
+    "target=name:nobody",
     "who=A0",
     "who=A199",
     "who=author:W7",

@@ -315,6 +315,43 @@ fn only_a_page_of_ours_or_a_program_changes_anything() {
 }
 
 #[test]
+fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
+    let served = Served::new();
+    for (query, code) in [("COR", 200), ("Rusia", 400), ("", 200)] {
+        let (found, told) = served.get(&format!("/api/v1/figures?target={query}"));
+        assert_eq!(found, code, "{query}: {told}");
+        let names = format!("found `target={query}`, expected one of `");
+        assert_eq!(told.contains(&names), code == 400, "{told}");
+    }
+    let targets = served.json("/api/v1/targets");
+    for known in ["id", "name"].map(|key| targets["rows"][0][key].as_str().unwrap()) {
+        assert_eq!(served.get(&format!("/api/v1/evidence?target={known}")).0, 200, "{known}");
+    }
+    let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let mistake = json!({ "feld": "verdict", "value": "rejected", "fingerprint": "x" });
+    let (code, told) = served.post(&path, &mistake);
+    assert_eq!(code, 400);
+    assert!(
+        told["error"].as_str().unwrap().contains("unknown field `feld`, expected one of `field`")
+    );
+    let program = [("authorization", "Bearer a-token-of-this-test")];
+    let cases = [
+        (Method::GET, path.as_str(), "POST"),
+        (Method::DELETE, &path, "POST"),
+        (Method::GET, "/api/v1/quarantine/replay", "POST"),
+        (Method::DELETE, "/api/v1/documents/x", "GET, HEAD"),
+        (Method::PUT, "/api/v1/evidence", "GET, HEAD"),
+    ];
+    for (method, path, allowed) in cases {
+        let reply = served.ask(method.clone(), path, &program, "");
+        let allow = reply.headers.iter().find(|(name, _)| *name == "allow");
+        let allow = allow.map(|(_, allowed)| allowed.as_str());
+        assert_eq!((reply.status.as_u16(), allow), (405, Some(allowed)), "{method} {path}");
+    }
+}
+
+#[test]
 fn a_browser_without_scripts_logs_in_by_a_form() {
     let served = Served::new();
     let ask = |origin: &str, body: &str| {
@@ -355,6 +392,10 @@ fn a_verdict_moves_the_figures_and_can_be_taken_back() {
     assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
     for (body, expected) in [
         (said("score", json!(7)), 422),
+        // What is said already is no label of a person's.
+        (said("score", passage["score"].clone()), 422),
+        (said("holder", json!({ "id": "BOR" })), 422),
+        (said("actor", json!({ "id": "BOR" })), 422),
         (said("verdict", json!("loud")), 400),
         (said("holder", json!({ "id": "" })), 422),
         (json!({ "field": "verdict", "value": "rejected" }), 428),
