@@ -186,3 +186,20 @@ fn inspect_and_doctor_say_what_would_not_load() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["runtimes"]["native"]["works"], true);
 }
+
+#[test]
+fn what_is_no_program_yet_is_told_with_what_to_do() {
+    let folder = Folder::new();
+    let script = folder.write("stage.py", "#!/usr/bin/env python3\n");
+    let pipeline = folder.write("p.yaml", "version: 1\nstages: [tokenise]\n");
+    let cases = [
+        (&script, "stage.py is not executable: `chmod +x` it, or name what runs it before it"),
+        (&pipeline, "p.yaml is a pipeline file and no plugin: `standpoint validate"),
+    ];
+    for (path, expected) in cases {
+        let ran = run(&["plugin", "inspect", path]).expect(1);
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+        let ran = run(&["plugin", "test", path]);
+        assert!((ran.stdout.clone() + &ran.stderr).contains(expected), "{}", ran.stderr);
+    }
+}

@@ -117,7 +117,8 @@ fn mistakes_about_a_script_are_found_before_it_runs() {
         ("  - use: [python3, shout.py]\n    with: { laest: 3 }\n", "unknown key `laest`"),
         ("  - use: [python3, gone.py]\n", "its process ended with exit status 2"),
         ("  - use: [no-such-python, shout.py]\n", "no program `no-such-python` on the PATH"),
-        ("  - use: ./shout.py\n", "there is no program `"),
+        ("  - use: ./shout.py\n", "shout.py is not executable: `chmod +x` it, or name what"),
+        ("  - use: ./gone.py\n", "there is no program `"),
         (pinned.as_str(), "shout.py has the SHA-256"),
     ];
     for (stage, expected) in cases {

@@ -461,6 +461,14 @@ fn folders(first: &[PathBuf]) -> Vec<PathBuf> {
 /// Why there is none.
 pub(crate) fn of_words(words: &[String]) -> Result<Plugin, String> {
     let is_path = |word: &String| word.contains('/') || Path::new(word).is_file();
+    if let [word] = words
+        && Path::new(word).is_file()
+        && Path::new(word).extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
+    {
+        return Err(format!(
+            "{word} is a pipeline file and no plugin: `standpoint validate {word}` checks it"
+        ));
+    }
     let plugin = match words {
         [word] if is_path(word) => PluginReference::Path(PathBuf::from(word)),
         [word] => PluginReference::Name(word.clone()),

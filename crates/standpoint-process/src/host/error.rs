@@ -19,6 +19,16 @@ pub enum ProcessError {
         name: String,
     },
 
+    /// The file is there, and nothing says that it is a program.
+    #[error(
+        "{} is not executable: `chmod +x` it, or name what runs it before it, such as `python3`",
+        path.display()
+    )]
+    NotExecutable {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// Anybody could have put code there.
     #[error(
         "{} may be written by anybody, so its code is not run: `chmod o-w` it",

@@ -51,7 +51,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`ProcessError::NoProgram`].
+    /// [`ProcessError::NoProgram`], [`ProcessError::NotExecutable`].
     pub fn file(&self) -> Result<PathBuf, ProcessError> {
         let name = self.command.first().map_or("", String::as_str);
         let found = if name.contains('/') {
@@ -60,6 +60,10 @@ impl Program {
             let path = env::var_os("PATH").unwrap_or_default();
             env::split_paths(&path).map(|folder| folder.join(name)).find(|path| is_program(path))
         };
+        let written = self.dir.join(name);
+        if found.is_none() && written.is_file() {
+            return Err(ProcessError::NotExecutable { path: written });
+        }
         // Seen from here, because the child runs in another folder.
         found
             .and_then(|path| std::path::absolute(path).ok())
