@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Content, Each};
@@ -87,7 +88,41 @@ pub fn read_record(json: &str, line: u64, max_depth: u32) -> Result<Content, Rea
         return Err(ReadError::Json { line, column: 1, problem });
     }
     check_depth(json, line, max_depth)?;
-    serde_json::from_str::<Record>(json).map(Content::from).map_err(|error| at(line, &error))
+    serde_json::from_str::<Record>(json).map(Content::from).map_err(|error| {
+        let found = at(line, &error);
+        match (found, misfit(json).filter(|_| error.is_data())) {
+            (ReadError::Json { line, column, .. }, Some(problem)) => {
+                ReadError::Json { line, column, problem }
+            }
+            (found, _) => found,
+        }
+    })
+}
+
+/// The first field whose value is of another kind than it must be: serde names the kinds alone.
+fn misfit(json: &str) -> Option<String> {
+    const WORDS: [&str; 8] =
+        ["title", "author", "speaker", "published", "date", "language", "lang", "text"];
+    let fields: serde_json::Map<String, Value> = serde_json::from_str(json).ok()?;
+    fields.iter().find_map(|(field, value)| {
+        let expected = match (field.as_str(), value) {
+            ("text", Value::String(_)) => return None,
+            (field, Value::Null | Value::String(_)) if field != "text" => return None,
+            ("id", Value::Number(number)) if number.is_i64() => return None,
+            ("id", _) => "a string or a whole number",
+            (field, _) if WORDS.contains(&field) => "a string",
+            _ => return None,
+        };
+        let found = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
+        };
+        Some(format!("the field `{field}` holds {found}, expected {expected}"))
+    })
 }
 
 /// One record of a file with its JSON, which its id is made of.
@@ -264,6 +299,24 @@ fn at(line: u64, error: &serde_json::Error) -> ReadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_of_another_kind_is_named() {
+        let cases = [
+            (r#"{"text": 1}"#, "the field `text` holds a number, expected a string"),
+            (r#"{"text": null}"#, "the field `text` holds null, expected a string"),
+            (r#"{"title": ["a"], "text": "b"}"#, "the field `title` holds a list, expected"),
+            (r#"{"text": "b", "speaker": {}}"#, "the field `speaker` holds an object, expected"),
+            (r#"{"id": 1.5, "text": "b"}"#, "`id` holds a number, expected a string or a whole"),
+            (r#"{"title": "a"}"#, "missing field `text`"),
+            (r#"{"text": "a""#, "EOF while parsing an object"),
+        ];
+        for (json, expected) in cases {
+            let told = read_record(json, 7, 64).unwrap_err().to_string();
+            assert!(told.starts_with("line 7, column ") && told.contains(expected), "{told}");
+        }
+        assert!(read_record(r#"{"id": 1, "title": null, "text": "b", "x": [1]}"#, 1, 64).is_ok());
+    }
 
     #[test]
     fn records_may_name_their_fields_as_corpora_do() {

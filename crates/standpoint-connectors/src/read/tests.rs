@@ -71,7 +71,7 @@ fn bad_files_are_named_with_what_is_wrong() {
         (
             "a.json",
             b"{\"title\": 3}",
-            "error: line 1, column 11: invalid type: integer `3`, expected a string",
+            "error: line 1, column 11: the field `title` holds a number, expected a string",
         ),
         (
             "a.json",
