@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -220,11 +221,19 @@ fn a_browser_logs_in_by_the_printed_address_and_sees_documents_arrive() {
     );
     assert_eq!(daemon.ask(&request).0, 413);
     signal(&daemon.child, rustix::process::Signal::TERM);
-    let (_, ran) = daemon.finish();
+    let (folder, ran) = daemon.finish();
     let ran = ran.expect(0);
-    let printed = ran.stderr.lines().find_map(|line| line.strip_prefix("dashboard: http://"));
-    let key = printed.and_then(|line| line.split_once("/#")).unwrap().1;
-    assert_eq!(key.len(), 40, "{printed:?}");
+    // A log for programs has nothing but objects, and no key.
+    let file = folder.at("state/dashboard.url");
+    let address = fs::read_to_string(&file).unwrap();
+    let key =
+        address.trim().strip_prefix("http://").and_then(|line| line.split_once("/#")).unwrap().1;
+    assert_eq!(key.len(), 40, "{address}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!ran.stderr.contains(key) && ran.stderr.contains("dashboard.url"), "{}", ran.stderr);
+    for line in ran.stderr.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
 }
 
 #[test]

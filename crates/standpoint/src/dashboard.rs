@@ -13,9 +13,11 @@ use standpoint_config::PipelineFile;
 use standpoint_store::Place;
 use standpoint_web::login::Keys;
 use standpoint_web::site::{Daemon, Site};
+use tracing::{info, warn};
 
 use crate::alerts::Alerts;
 use crate::console;
+use crate::logging;
 use crate::quarantine;
 use crate::server;
 use crate::status::View;
@@ -25,6 +27,9 @@ const SECRET: &str = "server.key";
 
 /// The name of the token in the data folder that programs show, where the pipeline file names none.
 const TOKEN: &str = "server.token";
+
+/// The name of the file in the data folder with the address that logs a browser in, where it is not said.
+const INVITATION: &str = "dashboard.url";
 
 /// A dashboard that is not shown yet.
 pub(crate) struct Dashboard {
@@ -78,6 +83,7 @@ impl Dashboard {
             address if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
             address => address.to_string(),
         };
+        let invitation = self.file.data_dir.join(INVITATION);
         let alerts = self.file.server.as_ref().and_then(|server| server.alerts.as_ref());
         let window = alerts.map(|alerts| alerts.window_days.get());
         let running = Running { view: Arc::clone(view), file: self.file };
@@ -87,14 +93,23 @@ impl Dashboard {
             Some(days) => site.with_window(days),
             None => site,
         });
-        invite(&address, site.login());
+        invite(&address, site.login(), &invitation);
         (site, self.alerts)
     }
 }
 
-/// Prints the address that logs a browser in. It is no event of the log, which others may read.
-fn invite(address: &str, key: &str) {
-    console::say(&format!("dashboard: http://{address}/#{key}"));
+/// Says the address that logs a browser in: people read it, while of a log that programs collect nobody
+/// knows who reads it, so that there it is in a file for this user alone.
+fn invite(address: &str, key: &str, file: &Path) {
+    let whole = format!("http://{address}/#{key}");
+    if !logging::is_for_programs() {
+        console::say(&format!("dashboard: {whole}"));
+        return;
+    }
+    match write_secret(file, &whole) {
+        Ok(()) => info!(address, ?file, "the dashboard's address, with its key, is in a file"),
+        Err(error) => warn!(?file, error = %error, "cannot keep the dashboard's address"),
+    }
 }
 
 /// Reads a secret of the data folder, or makes it, for this user alone.
@@ -108,9 +123,14 @@ fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> Result<String
         _ => {}
     }
     let text = make().with_context(fail)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| writeln!(file, "{text}")).with_context(fail)?;
+    write_secret(path, &text).with_context(fail)?;
     Ok(text)
+}
+
+/// Writes a secret for this user alone.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    writeln!(file?, "{text}")
 }
 
 /// What the dashboard must know of the daemon.

@@ -1,5 +1,7 @@
 //! Where the program's log goes: standard error, as lines for people or for programs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -16,6 +18,14 @@ const OF_A_DAEMON: &str = "warn,standpoint=info,standpoint_engine=info,standpoin
 /// What the other commands log, whose output is their own report.
 const OF_A_COMMAND: &str = "warn";
 
+/// Whether programs read the log.
+static IS_FOR_PROGRAMS: AtomicBool = AtomicBool::new(false);
+
+/// Whether each line of the log is an object, for programs that collect and keep it.
+pub(crate) fn is_for_programs() -> bool {
+    IS_FOR_PROGRAMS.load(Ordering::Relaxed)
+}
+
 /// Starts to log what `--log` lets through.
 ///
 /// # Errors
@@ -30,6 +40,7 @@ pub(crate) fn start(cli: &Cli, style: Style) -> Result<()> {
     if is_daemon {
         console::start_thread().context("cannot start the thread of the log")?;
     }
+    IS_FOR_PROGRAMS.store(cli.log_format == LogFormat::Json, Ordering::Relaxed);
     let writer = || console::Writer;
     match cli.log_format {
         LogFormat::Text => {
