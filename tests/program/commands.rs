@@ -112,3 +112,28 @@ fn shells_complete_and_help_is_there() {
     assert!(run(&["run", "--help"]).expect(0).stdout.contains("Examples"));
     run(&[]).expect(2);
 }
+
+#[test]
+fn what_cannot_be_meant_is_wrong_usage_and_what_is_not_there_is_told() {
+    let folder = Folder::new();
+    let (missing, empty) = (folder.at("none.jsonl"), folder.at("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let deep = folder.at("not/there/x.jsonl");
+    let article = folder.write("a.txt", "Kazakhstan condemned Russia on Monday.");
+    let results = folder.at("results.jsonl");
+    run(&["run", &article, "-o", &results]).expect(0);
+    let cases = [
+        (vec!["evaluate", "stance", &missing], 2, "cannot open"),
+        (vec!["corrections", &missing], 2, "none.jsonl: there is no such store"),
+        (vec!["report", &results, "--from", "2024-02", "--to", "2024"], 0, ""),
+        (vec!["report", &results, "--from", "2025", "--to", "2024-12"], 2, "nothing lies between"),
+        (vec!["run", &empty], 0, "nothing was read"),
+        (vec!["run", &article, "-o", &deep], 2, "there is no folder"),
+        (vec!["run", &article], 0, ""),
+    ];
+    for (words, code, told) in cases {
+        let ran = run(&words).expect(code);
+        assert!(ran.stderr.contains(told), "{words:?}: {}", ran.stderr);
+        assert_eq!(ran.stderr.is_empty(), told.is_empty(), "{words:?}: {}", ran.stderr);
+    }
+}

@@ -55,7 +55,11 @@ fn what_failed_is_listed_shown_tried_again_and_deleted() {
     folder.write("inbox/empty.txt", "Astana condemned Russia.");
     let told = quarantine(&["replay", "--all"]).expect(1).stdout;
     assert!(told.starts_with("empty.txt: stays, because"), "{told}");
-    assert_eq!(quarantine(&["purge", "--older-than", "1h"]).expect(0).stdout, "");
+    let none = quarantine(&["purge", "--older-than", "1h"]).expect(0);
+    assert_eq!(none.stdout, "");
+    assert!(none.stderr.contains("nothing in quarantine is meant"), "{}", none.stderr);
+    let refused = quarantine(&["purge", "--older-than", "banana"]).expect(2).stderr;
+    assert!(refused.contains("such as `30days`"), "{refused}");
     assert_eq!(quarantine(&["purge", "--all"]).expect(0).stdout, "empty.txt: deleted\n");
     assert_eq!(folder.files("quarantine", false), [""; 0]);
     quarantine(&["purge"]).expect(2);

@@ -307,7 +307,7 @@ fn top_and_tap_show_what_passes() {
         assert_eq!(told.results().len(), 1, "{}", told.stdout);
         assert_eq!(told.results()[0]["source"]["name"], "news");
     }
-    let refused = run(&["tap", "-c", &station.pipeline, "--stage", "nobody"]).expect(1);
+    let refused = run(&["tap", "-c", &station.pipeline, "--stage", "nobody"]).expect(2);
     assert!(refused.stderr.contains("there is no stage `nobody`: tokenise"), "{}", refused.stderr);
 
     let told = run(&["top", "-c", &station.pipeline, "-n", "2", "--every", "100ms"]).expect(0);

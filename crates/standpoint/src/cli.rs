@@ -372,8 +372,15 @@ pub(crate) struct Which {
     pub(crate) all: bool,
 
     /// Those that have been there for longer, such as `30days`.
-    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) older_than: Option<std::time::Duration>,
+}
+
+/// Reads how old something is.
+fn age(text: &str) -> Result<std::time::Duration, String> {
+    let wrong =
+        |_| "expected a number with a unit, such as `30days`, `12h` or `1h 30min`".to_owned();
+    humantime::parse_duration(text).map_err(wrong)
 }
 
 #[derive(Debug, Args)]

@@ -142,6 +142,9 @@ async fn exchange(socket: &Path, request: Request<Empty<Bytes>>) -> Result<(Stat
     let (answered, _) = tokio::join!(answer, connection);
     let (found, body) = answered?;
     let body = String::from_utf8(body.into()).context("the answer is no text")?;
+    if found == StatusCode::BAD_REQUEST {
+        return Err(exit::usage(body.trim()));
+    }
     if !found.is_success() && found != StatusCode::CONFLICT {
         bail!("the daemon answered {found}: {}", body.trim());
     }

@@ -78,7 +78,7 @@ impl Orders {
                 if !status.stages.iter().any(|stage| stage.id == name) {
                     let known: Vec<_> = status.stages.iter().map(|stage| &*stage.id).collect();
                     let told = format!("there is no stage `{name}`: {}\n", known.join(", "));
-                    return (StatusCode::NOT_FOUND, TEXT, told);
+                    return (StatusCode::BAD_REQUEST, TEXT, told);
                 }
                 Some(name)
             }

@@ -11,6 +11,7 @@ use standpoint_connectors::quarantine::{self, Entry, Reason};
 
 use crate::cli::{QuarantineCommand, ReportFormat, Which};
 use crate::cluster;
+use crate::console;
 use crate::exit::{self, Exit};
 use crate::pipeline_file::{cluster_settings, inbox_of, pipeline_file, read_limits};
 use crate::style::{harmless, many};
@@ -94,6 +95,11 @@ fn for_each(
         None if which.all => entries.iter().collect(),
         None => which.names.iter().map(|name| named(&entries, name)).collect::<Result<_>>()?,
     };
+    if chosen.is_empty() {
+        console::say(
+            "nothing in quarantine is meant; `standpoint quarantine list` has what is there",
+        );
+    }
     let (mut told, mut exit) = (String::new(), Exit::Done);
     for entries in together(chosen) {
         let outcome = match act(&entries) {

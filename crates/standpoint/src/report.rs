@@ -62,6 +62,13 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
             )));
         }
     }
+    if let (Some(from), Some(to)) = (&filter.from, &filter.to)
+        && from > to
+    {
+        return Err(exit::usage(format!(
+            "`--from` is after `--to`: nothing lies between {from} and {to}"
+        )));
+    }
     check_sources(&store, &arguments.source)?;
     filter.sources.clone_from(&arguments.source);
     let contents = Contents {
@@ -130,7 +137,11 @@ fn passed_over(document: &Document<'_>) -> Vec<PassedOver> {
 ///
 /// When the store cannot be read.
 pub(crate) fn corrections(arguments: &cli::Corrections) -> Result<String> {
-    let place = Place::named(&arguments.store);
+    let path = &arguments.store;
+    if !is_server(path) && !path.exists() {
+        return Err(exit::usage(format!("{}: there is no such store", path.display())));
+    }
+    let place = Place::named(path);
     let store = place.read().map_err(|error| exit::usage(with_causes(&error)))?;
     let rows = standpoint_store::corrections::labelled(&store)?;
     let lines = rows.iter().map(|row| Ok(format!("{}\n", serde_json::to_string(row)?)));

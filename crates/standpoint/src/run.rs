@@ -65,6 +65,10 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
+    let counts = &summary.counts;
+    if summary.errors.is_empty() && counts.read == 0 {
+        progress.say("nothing was read: there is no document in what was given");
+    }
     for hint in targets::hints(&watch) {
         progress.say(&hint);
     }
@@ -95,6 +99,16 @@ pub(crate) fn inputs(paths: &[std::path::PathBuf]) -> Result<Vec<Input>> {
 
 /// Where results go: to `-o`, else to standard output.
 fn output(arguments: &cli::Run, assembly: &Assembly, style: Style) -> Result<Box<dyn Sink>> {
+    if let Some(path) = &arguments.output {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(exit::usage(format!(
+                "cannot write to {}: there is no folder {}; make it first",
+                path.display(),
+                folder.display()
+            )));
+        }
+    }
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
     let usual = if to_terminal { ResultFormat::Table } else { ResultFormat::Jsonl };
     let format = arguments.format.unwrap_or(usual);

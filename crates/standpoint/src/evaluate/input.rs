@@ -10,6 +10,8 @@ use flate2::read::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::exit;
+
 /// A file of labelled data.
 #[derive(Debug)]
 pub(super) struct DataFile {
@@ -69,7 +71,8 @@ impl DataFile {
                 path.display()
             ),
         };
-        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let file = File::open(path)
+            .map_err(|error| exit::usage(format!("cannot open {}: {error}", path.display())))?;
         let text = unpack(BufReader::new(file))
             .with_context(|| format!("cannot read {} as UTF-8 text", path.display()))?;
         Ok(Self { path: path.to_owned(), kind, text })
