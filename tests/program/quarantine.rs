@@ -87,6 +87,40 @@ fn records_of_one_file_are_tried_again_together_also_when_it_was_compressed() {
 }
 
 #[test]
+fn records_that_fail_again_keep_their_numbers_and_reasons() {
+    let (folder, pipeline) = station();
+    let quarantine =
+        |words: &[&str]| run(&[&["quarantine", words[0], "-c", &pipeline], &words[1..]].concat());
+    quarantine(&["purge", "--all"]).expect(0);
+    let lines = "{\"text\": \"One fell.\"}\n{\"text\": 1}\n{\"text\": \"Two.\"}\nrubbish\n";
+    folder.write("inbox/a.jsonl", lines);
+    folder.write("inbox/b.jsonl", "rubbish\n{\"title\": 7}\n");
+    run(&["daemon", "-c", &pipeline, "--once"]).expect(3);
+    let listed = || quarantine(&["list"]).expect(0).stdout;
+    let before = listed();
+    assert!(before.contains("a.record-2.jsonl") && before.contains("a.record-4.jsonl"), "{before}");
+    assert!(before.contains("the field `text` holds a number"), "{before}");
+    // Of a file that failed as a whole each record says why.
+    assert!(before.contains("all of its 2 documents failed"), "{before}");
+    assert!(before.contains("line 2, column 11: the field `title` holds a number"), "{before}");
+
+    // A file system that keeps no attributes numbers them anew.
+    let probe = folder.write("probe", "");
+    let probe = std::fs::File::options().write(true).open(probe).unwrap();
+    let keeps = rustix::fs::fsetxattr(&probe, "user.probe", b"1", rustix::fs::XattrFlags::empty());
+    if keeps.is_err() {
+        return;
+    }
+    for records in [&["a.record-2.jsonl", "a.record-4.jsonl"][..], &["a.record-4.jsonl"]] {
+        quarantine(&[&["replay"], records].concat()).expect(0);
+        run(&["daemon", "-c", &pipeline, "--once"]).expect(3);
+        let now = listed();
+        assert!(now.contains("a.record-2.jsonl") && now.contains("a.record-4.jsonl"), "{now}");
+        assert!(now.contains("expected value") && now.contains("the field `text`"), "{now}");
+    }
+}
+
+#[test]
 fn a_document_is_forgotten_everywhere_and_the_ledger_stays_whole() {
     let folder = Folder::new();
     let pipeline = folder.write(

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, XattrFlags, fgetxattr, fsetxattr};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
@@ -242,6 +242,7 @@ pub fn replay_records(
     let name = relative.file_name().unwrap_or_default().to_string_lossy();
     fs::create_dir_all(inbox)?;
     write_into(&Below::open(inbox)?, relative, sync, |file| {
+        note_numbers(file, entries);
         records::join_files(&name, &records, limits, file)
     })?;
     sync_names(inbox, relative, sync);
@@ -251,6 +252,35 @@ pub fn replay_records(
         forget(folder, &path)?;
     }
     Ok(())
+}
+
+/// The attribute of a file in the inbox that says which records of an earlier file its own were.
+const NUMBERS: &str = "user.standpoint.records";
+
+/// The most bytes of that attribute: file systems keep little more.
+const MOST_NUMBERS_BYTES: usize = 2048;
+
+/// Notes which records of their file these were, so that those that fail again are told apart as before.
+/// Where a file system keeps no attributes, or not as many, they are numbered anew.
+fn note_numbers(file: &File, entries: &[&Entry]) {
+    let number = |entry: &&Entry| Some(entry.reason.as_ref().ok()?.record?.to_string());
+    let Some(numbers) = entries.iter().map(number).collect::<Option<Vec<_>>>() else { return };
+    let numbers = numbers.join(",");
+    if numbers.len() <= MOST_NUMBERS_BYTES
+        && let Err(error) = fsetxattr(file, NUMBERS, numbers.as_bytes(), XattrFlags::empty())
+    {
+        debug!(error = %error, "cannot note which records are tried again");
+    }
+}
+
+/// Which records of an earlier file the records of a file were, from 1; none where it is no replay.
+pub(crate) fn noted_numbers(file: &File) -> Vec<u64> {
+    let mut bytes = [0; MOST_NUMBERS_BYTES];
+    let Ok(length) = fgetxattr(file, NUMBERS, &mut bytes[..]) else { return Vec::new() };
+    // Whoever can write to the inbox can write this: it numbers, and nothing else.
+    let text = bytes.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let numbers = text.map(|text| text.split(',').map(str::parse).collect::<Result<_, _>>());
+    numbers.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Where a file belongs below its inbox, as its reason says.

@@ -170,7 +170,10 @@ fn list(entries: &[Entry], format: ReportFormat) -> String {
     }
 }
 
-/// A file on a line, its reason on the next.
+/// How many failures of one file are listed.
+const MOST_FAILURES: usize = 3;
+
+/// A file on a line, its reason on the next, and what failed in it on those behind.
 fn line(entry: &Entry) -> String {
     let (facts, found) = match &entry.reason {
         Ok(reason) => {
@@ -182,7 +185,16 @@ fn line(entry: &Entry) -> String {
         Err(error) => ("since when is not known".to_owned(), unreadable(error)),
     };
     let bytes = many(entry.bytes, "byte");
-    format!("{}  ({bytes}, {facts})\n    {found}\n", shown(&entry.path))
+    let mut told = format!("{}  ({bytes}, {facts})\n    {found}\n", shown(&entry.path));
+    let failures = entry.reason.as_ref().map_or(&[][..], |reason| &reason.failures);
+    for failure in failures.iter().take(MOST_FAILURES) {
+        // Infallible: a String takes whatever is written.
+        let _ = writeln!(told, "      {}", harmless(failure));
+    }
+    if failures.len() > MOST_FAILURES {
+        let _ = writeln!(told, "      … `standpoint quarantine show` has all of them");
+    }
+    told
 }
 
 fn as_json(entry: &Entry) -> serde_json::Value {

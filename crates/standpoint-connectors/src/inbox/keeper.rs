@@ -335,7 +335,7 @@ impl Keeper {
                 &wanted,
                 &mut |number, bytes| {
                     let Some(reason) = failed.get(&number) else { return Ok(()) };
-                    self.quarantine(claim, number, bytes, reason)
+                    self.quarantine(claim, reason.record.unwrap_or(number + 1), bytes, reason)
                 },
             )?;
         }
@@ -353,7 +353,7 @@ impl Keeper {
         let name = claim.relative.file_name().unwrap_or_default().to_string_lossy();
         let (plain, _) = Compression::of_name(&name);
         let (stem, ending) = plain.rsplit_once('.').unwrap_or((plain, ""));
-        let name = format!("{stem}.record-{}.{ending}", number + 1);
+        let name = format!("{stem}.record-{number}.{ending}");
         self.claims.quarantine_record(claim, &name, bytes, reason.clone())
     }
 

@@ -15,7 +15,7 @@ use super::keeper::{Decided, Keeper};
 use super::lock;
 use crate::ledger::ids::Id;
 use crate::meters::{self, Meter};
-use crate::quarantine::Reason;
+use crate::quarantine::{self, Reason};
 use crate::records;
 
 /// A file whose documents are on their way.
@@ -200,14 +200,18 @@ impl PendingFile {
         if tally.failed == 0 {
             return decide(Fate::Done);
         }
+        // Records that were tried again are told apart as they were before.
+        let numbers = self.claim.open().map(|(file, _)| quarantine::noted_numbers(&file));
+        let numbers = numbers.unwrap_or_default();
         let is_separate = !tally.is_condemned
-            && tally.failed < tally.documents
+            && (tally.failed < tally.documents || numbers.len() as u64 == tally.documents)
             && tally.failures.len() as u64 == tally.failed
             && has_records();
         if is_separate {
             let failed = tally.failures.into_iter().map(|(number, found)| {
                 let mut reason = Reason::new(self.keeper.name(), found);
-                reason.record = Some(number + 1);
+                let noted = usize::try_from(number).ok().and_then(|index| numbers.get(index));
+                reason.record = Some(noted.copied().unwrap_or(number + 1));
                 (number, reason)
             });
             return Decided { failed: failed.collect(), ..decide(Fate::Done) };
