@@ -148,6 +148,12 @@ fn a_text_in_another_language_says_what_did_not_read_it_and_what_it_was_taken_fo
         let ran = run(&["explain", &article, "--format", format]).expect(0).stdout;
         assert!(why.iter().all(|why| ran.contains(why)), "{format}: {ran}");
     }
+    // Once, and not by a note of each stage as well.
+    for format in ["table", "html"] {
+        let ran = run(&["run", &article, "--format", format]).expect(0).stdout;
+        assert!(why.iter().all(|why| ran.contains(why)), "{format}: {ran}");
+        assert!(!ran.contains("skipped by"), "{format}: {ran}");
+    }
 }
 
 #[test]

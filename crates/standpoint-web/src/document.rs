@@ -5,7 +5,7 @@ use standpoint_store::documents::{Kept, Standing};
 use standpoint_store::feed::Passage;
 use standpoint_store::record::{Mention, Stretch};
 
-use crate::language::why_unread;
+use crate::language::{other_notes, why_unread};
 use crate::parts::{self, badges};
 use crate::text::{apart, line, many, moment, side, signed, slice, stretches};
 
@@ -242,9 +242,12 @@ pub fn facts(kept: &Kept) -> Markup {
                 li dir="auto" { (line(fact)) }
             }
         }
-        @for note in &kept.notes { p.faint { "Note: " (line(note)) } }
-        @let why_unread = why_unread(kept.language.as_deref(), &kept.notes);
-        @match why_unread.filter(|_| kept.stances.is_empty()) {
+        @let why_unread = why_unread(kept.language.as_deref(), &kept.notes)
+            .filter(|_| kept.stances.is_empty());
+        @for note in other_notes(&kept.notes, why_unread.is_some()) {
+            p.faint { "Note: " (line(note)) }
+        }
+        @match why_unread {
             Some(why) => p.empty { "No stance was found: " (line(&why)) "." },
             None => (standings(&kept.stances)),
         }

@@ -48,10 +48,7 @@ const NAMES: [(&str, &str); 36] = [
 /// - `notes`: the document's.
 #[must_use]
 pub fn why_unread(language: Option<&str>, notes: &[String]) -> Option<String> {
-    let skipped: Vec<&str> = notes
-        .iter()
-        .filter_map(|note| note.strip_prefix("stage ")?.strip_suffix(" skipped by `when`"))
-        .collect();
+    let skipped: Vec<&str> = notes.iter().filter_map(|note| skipped_stage(note)).collect();
     let (last, first) = skipped.split_last()?;
     let unread = if first.is_empty() {
         format!("the stage {last} did not read it, by its `when`")
@@ -68,6 +65,16 @@ pub fn why_unread(language: Option<&str>, notes: &[String]) -> Option<String> {
         "{unread}. The text was taken {called}; where that is wrong and a `when` asks for the \
          language, say `language` in the document's record or in the settings of `tokenise`"
     ))
+}
+
+/// The stage that a note says was skipped by its condition.
+fn skipped_stage(note: &str) -> Option<&str> {
+    note.strip_prefix("stage ")?.strip_suffix(" skipped by `when`")
+}
+
+/// The notes that say more than [`why_unread`] does, if that was told.
+pub fn other_notes(notes: &[String], is_told: bool) -> impl Iterator<Item = &String> {
+    notes.iter().filter(move |note| !is_told || skipped_stage(note).is_none())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use maud::{Markup, html};
 use standpoint_connectors::stream::Printer;
 use standpoint_document::{Document, Evidence, Span, Stance, StanceLabel, TargetStance};
+use standpoint_web::language::other_notes;
 
 use crate::explain::why_unlooked;
 use crate::style::{harmless, harmless_character};
@@ -53,15 +54,16 @@ fn article(document: &Document<'_>) -> Markup {
                     li dir="auto" { (fact) }
                 }
             }
+            @let why = why_unlooked(document);
             @if document.stance().is_empty() {
                 p {
                     "No stance was looked for"
-                    @if let Some(why) = why_unlooked(document) { ": " (harmless(&why)) }
+                    @if let Some(why) = &why { ": " (harmless(why)) }
                     "."
                 }
             }
             @for target in document.stance() { (toward(document, target)) }
-            @for note in document.notes() { p.note { "Note: " (harmless(note)) } }
+            @for note in other_notes(document.notes(), why.is_some()) { p.note { "Note: " (harmless(note)) } }
             details {
                 summary { "The whole text" }
                 p.text dir="auto" { (shown(document.text())) }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use standpoint_connectors::stream::Printer;
 use standpoint_document::{Degree, Document, Evidence, Stance, TargetStance};
+use standpoint_web::language::other_notes;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -27,8 +28,10 @@ const SENTENCE: usize = 24;
 pub(crate) fn table(document: &Document<'_>, style: Style) -> String {
     let mut out = String::new();
     heading(&mut out, document, style);
+    let why = why_unlooked(document);
+    let is_told = why.is_some();
     if document.stance().is_empty() {
-        match why_unlooked(document) {
+        match why {
             Some(why) => line(&mut out, &format!("  no stance was looked for: {}", harmless(&why))),
             None => line(&mut out, "  no stance was looked for"),
         }
@@ -36,7 +39,7 @@ pub(crate) fn table(document: &Document<'_>, style: Style) -> String {
     for target in document.stance() {
         stances(&mut out, document, target, style);
     }
-    for note in document.notes() {
+    for note in other_notes(document.notes(), is_told) {
         line(&mut out, &style.paint(Paint::Faint, &format!("  note: {}", harmless(note))));
     }
     out
