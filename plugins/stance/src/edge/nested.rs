@@ -37,6 +37,7 @@ impl Finder<'_, '_, '_> {
     pub(super) fn of_nested(&mut self) {
         for number in 0..self.groups.len() {
             self.of_text(number);
+            self.of_owned_act(number);
             self.of_denial(number);
             self.of_judged_measure(number);
             self.of_measure_clause(number);
@@ -75,6 +76,30 @@ impl Finder<'_, '_, '_> {
             self.rule(group, (group.start, found.until), content.target, score, rule);
             return;
         }
+    }
+
+    /// "Condemned X's support for Y", "welcomed X's criticism of Y": an act that is another's.
+    fn of_owned_act(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let judges = |cue: &Cue| matches!(cue.kind, Kind::None | Kind::Judge) && cue.score != 0.0;
+        let Some(cue) = group.cue.filter(judges) else { return };
+        let is_plain = !group.passive && !self.chain(group).is_odd();
+        let owner = words.get(group.end).filter(|word| is_plain && word.name().is_some());
+        let Some(run) = owner.and_then(|_| owned_run(self.reading, group.end)) else { return };
+        let Some((act, ..)) = run.cue(self.reading) else { return };
+        let towards = words.get(run.end).is_some_and(|word| {
+            matches!(&*word.lower, "for" | "of" | "on" | "against" | "to" | "with" | "towards")
+        });
+        if act.kind != Kind::Attitude || act.score == 0.0 || !towards {
+            return;
+        }
+        let goal = (run.end + 1..words.len()).take(3).find(|&at| words[at].name().is_some());
+        let Some((at, target)) = goal.and_then(|at| Some((at, words[at].name()?))) else { return };
+        let side = if cue.score > 0.0 { Side::For } else { Side::Against };
+        let content = Content { target, score: act.score.signum(), undoes: false };
+        let (score, rule) = toward(side, content, false);
+        self.rule(group, (group.start, at + 1), target, score, rule);
     }
 
     /// How the subject of a verb stands toward the text or call that is its object.

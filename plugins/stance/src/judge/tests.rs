@@ -252,6 +252,24 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
 }
 
 #[test]
+fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
+    let cases = [
+        ("support", "[Kenya] condemned [Togo] 's support for [Spain] .", -1.0),
+        ("adjective", "[Kenya] condemned [Togolese] support for [Spain] .", -1.0),
+        ("blame", "[Kenya] welcomed [Togo] 's criticism of [Spain] .", -1.0),
+        ("praise", "[Kenya] applauded [Togo] 's praise for [Spain] .", 1.0),
+        ("measure", "[Kenya] decried [Togo] 's sanctions on [Spain] .", 1.0),
+        ("war", "[Kenya] condemned [Togo] 's war on [Spain] .", 1.0),
+        ("silence", "[Kenya] did not condemn [Togo] 's support for [Spain] .", 0.0),
+    ];
+    for (case, marked, expected) in cases {
+        let (score, rule) = patterns_between(marked, 0, 2);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+    }
+}
+
+#[test]
 fn whoever_shares_a_predicate_has_it() {
     let text = "[Kenya] was [Spain] 's ally to the west and [Togo] to the east .";
     for holder in [0, 2] {
