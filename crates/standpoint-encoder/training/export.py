@@ -1,12 +1,15 @@
 """Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt NAMES_CHECKPOINT.pt OUT_FOLDER [--name standpoint-encoder/2]
+    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/3]
+
+NAMES is the checkpoint of a tagger, or the `names.onnx` of another model, which is taken over.
 """
 
 import argparse
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -97,14 +100,16 @@ def export_quantised(module: nn.Module, inputs: dict, path: Path, pieces: int) -
 
 
 @torch.no_grad()
-def write_model(net: Network, tagger: Tagger, pieces: list[str], out: Path, about: dict) -> None:
+def write_model(net: Network, tagger: Tagger | Path, pieces: list[str], out: Path, about: dict) -> None:
     """Writes a model's folder; `about` goes into the manifest."""
     net.eval()
-    tagger.eval()
     out.mkdir(parents=True, exist_ok=True)
     ids = torch.ones(2, 11, dtype=torch.long)
     export_quantised(Encoder(net), {"ids": ids}, out / "encoder.onnx", len(pieces))
-    export_quantised(Names(tagger), {"ids": ids, "shapes": ids}, out / "names.onnx", len(pieces))
+    if isinstance(tagger, Tagger):
+        export_quantised(Names(tagger.eval()), {"ids": ids, "shapes": ids}, out / "names.onnx", len(pieces))
+    elif tagger.resolve() != (out / "names.onnx").resolve():
+        shutil.copyfile(tagger, out / "names.onnx")
     row = torch.randn(2, net.width)
     many = lambda *names: {name: {0: "question"} for name in (*names, "out")}  # noqa: E731
     export(Sentiment(net), {"cls": row, "target": row}, out / "sentiment.onnx", many("cls", "target"))
@@ -120,12 +125,19 @@ def write_model(net: Network, tagger: Tagger, pieces: list[str], out: Path, abou
     (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 
+def tagger_of(checkpoint: Path) -> Tagger:
+    found = torch.load(checkpoint, map_location="cpu")
+    tagger = Tagger(SHAPES, TAGS, found["layers"])
+    tagger.load_state_dict(found["network"])
+    return tagger
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="standpoint-encoder/2")
+    parser.add_argument("--name", default="standpoint-encoder/3")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
     parser.add_argument("--names-temperature", type=float, default=1.0)
@@ -134,9 +146,7 @@ def main() -> None:
 
     net = Network()
     net.load_state_dict(torch.load(options.checkpoint, map_location="cpu")["network"])
-    found = torch.load(options.names, map_location="cpu")
-    tagger = Tagger(SHAPES, TAGS, found["layers"])
-    tagger.load_state_dict(found["network"])
+    tagger = options.names if options.names.suffix == ".onnx" else tagger_of(options.names)
     about = {
         "name": options.name,
         "window": LONGEST,

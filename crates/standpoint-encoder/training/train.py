@@ -1,9 +1,9 @@
 """Fine-tunes the encoder and its heads, from a data folder to a checkpoint.
 
-    python train.py DATA_FOLDER OUT.pt [--tasks newsmtsc,directed] [--epochs 4] [--seed 1]
+    python train.py DATA_FOLDER OUT.pt [--tasks newsmtsc,directed] [--epochs 4] [--seed 1] [--start CHECKPOINT.pt]
 
-What is kept is the mean of the weights over the last steps. The dev sets are only measured; nothing
-is chosen by them.
+With `--start` it goes on from a checkpoint, at half the rate. What is kept is the mean of the weights
+over the last steps. The dev sets are only measured; nothing is chosen by them.
 """
 
 import argparse
@@ -159,6 +159,7 @@ def main() -> None:
     parser.add_argument("--tasks", default=",".join(REPEATS))
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="stop after so many steps, to try the program")
     options = parser.parse_args()
@@ -213,12 +214,15 @@ def main() -> None:
     total = sum(map(len, plan))
     print(f"{total} steps", flush=True)
 
-    net = Network()
+    net, share = Network(), 1.0
+    if options.start:
+        net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
+        share = 0.5
     for parameter in net.encoder.embeddings.parameters():
         parameter.requires_grad_(False)
     encoder = [p for p in net.encoder.parameters() if p.requires_grad]
     heads = [p for name, p in net.named_parameters() if not name.startswith("encoder.")]
-    groups = [{"params": encoder, "lr": 1e-4}, {"params": heads, "lr": 1e-3}]
+    groups = [{"params": encoder, "lr": share * 1e-4}, {"params": heads, "lr": share * 1e-3}]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
     warm = total // 10
     rate = lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm)))  # noqa: E731
