@@ -11,6 +11,7 @@ use crate::cable::{Cable, Proxy};
 use crate::field::{Field, header};
 use crate::harness::becomes_true;
 use crate::server::{Server, is_installed, unbase64};
+use crate::wire::Wire;
 use crate::workers::Dice;
 
 /// `feeds` feeds of `each` documents over `workers` workers, which are killed, stopped and told to
@@ -213,4 +214,46 @@ fn partitions_are_shared_out_and_handed_over() {
     field.signal(1, Signal::TERM);
     assert_eq!(field.wait(1), Some(0), "{}", field.log());
     has(&field, 0, 8);
+}
+
+#[test]
+fn a_lease_that_cannot_be_looked_at_keeps_no_other_from_being_renewed() {
+    const PARTITIONS: u64 = 8;
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "ordering": "per_source", "partitions": PARTITIONS }));
+    let number = field.start();
+    let has_all = || {
+        let status = field.status(number).unwrap_or_default();
+        status["cluster"]["partitions"].as_array().is_some_and(|all| all.len() as u64 == PARTITIONS)
+    };
+    assert!(becomes_true(has_all), "{:?} {}", field.status(number), field.log());
+    let mut wire = field.server.wire().unwrap();
+    // From now on the server takes what is written and shows nothing.
+    let mut config =
+        wire.ask("STREAM.INFO.KV_DOCS_cluster", &json!(null)).unwrap()["config"].clone();
+    config["allow_direct"] = false.into();
+    let updated = wire.ask("STREAM.UPDATE.KV_DOCS_cluster", &config).unwrap();
+    assert_ne!(updated["config"]["allow_direct"], true, "{updated}");
+    assert!(updated["error"].is_null(), "{updated}");
+    let subject = |partition: u64| format!("$KV.DOCS_cluster.partition.{partition}");
+    let entry = |wire: &mut Wire, partition: u64| {
+        let last = json!({ "last_by_subj": subject(partition) });
+        wire.ask("STREAM.MSG.GET.KV_DOCS_cluster", &last).unwrap()["message"].clone()
+    };
+    // Half of the leases are another's by their revision; only a look would show whose they are.
+    for partition in 0..PARTITIONS / 2 {
+        let content = entry(&mut wire, partition);
+        let content = unbase64(content["data"].as_str().unwrap());
+        wire.request(&subject(partition), &content).unwrap();
+    }
+    let others = PARTITIONS / 2..PARTITIONS;
+    let before: Vec<_> =
+        others.clone().map(|partition| entry(&mut wire, partition)["seq"].clone()).collect();
+    let mut are_renewed = || {
+        let now = others.clone().map(|partition| entry(&mut wire, partition)["seq"].clone());
+        now.zip(&before).all(|(now, before)| now.as_u64() > before.as_u64())
+    };
+    assert!(becomes_true(&mut are_renewed), "{}", field.log());
 }

@@ -16,9 +16,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{Operation, UpdateErrorKind};
+use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -144,8 +145,10 @@ impl Leases {
         self.looked = Some(Instant::now());
         self.beats += 1;
         let beat = Bytes::from(self.beats.to_string());
-        self.desk.queue.bucket.put(format!("worker.{}", self.instance), beat).await?;
+        let beaten = self.desk.queue.bucket.put(format!("worker.{}", self.instance), beat).await;
+        // Others count the time of each lease, whatever became of the word that this worker is there.
         self.renew().await?;
+        beaten?;
         let workers = 1 + self.others(passed).await?;
         let partitions = self.desk.queue.layout.partitions;
         let share = (partitions as usize).div_ceil(workers);
@@ -153,27 +156,26 @@ impl Leases {
         self.acquire(share, passed).await
     }
 
-    /// Renews what is held; what somebody else has taken is left at once.
+    /// Renews what is held, all at once, so that none waits for another that cannot be; what somebody
+    /// else has taken is left at once.
     async fn renew(&mut self) -> Result<(), async_nats::Error> {
         let lasts = self.desk.settings.lease;
+        let started = Instant::now();
+        let bucket = &self.desk.queue.bucket;
+        let renewals = self.own.iter().map(|(partition, own)| async move {
+            (*partition, written_again(bucket, *partition, own).await)
+        });
+        let renewals = join_all(renewals).await;
         let mut lost = Vec::new();
         let mut trouble = None;
-        for (partition, own) in &mut self.own {
-            let text = Bytes::from(serde_json::to_vec(&own.lease)?);
-            let started = Instant::now();
-            match self.desk.queue.bucket.update(key(*partition), text, own.revision).await {
-                Ok(revision) => (own.revision, own.renewed) = (revision, started),
-                Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {
-                    // An answer may have been lost: then the entry is still ours.
-                    let entry = self.desk.queue.bucket.entry(key(*partition)).await?;
-                    match entry.filter(|entry| lease(entry).holder == self.instance) {
-                        Some(entry) => (own.revision, own.renewed) = (entry.revision, started),
-                        None => lost.push(*partition),
-                    }
-                }
+        for (partition, renewed) in renewals {
+            let Some(own) = self.own.get_mut(&partition) else { continue };
+            match renewed {
+                Ok(Some(revision)) => (own.revision, own.renewed) = (revision, started),
+                Ok(None) => lost.push(partition),
                 Err(error) => {
                     if own.renewed.elapsed() > lasts {
-                        lost.push(*partition);
+                        lost.push(partition);
                     }
                     trouble = Some(error);
                 }
@@ -185,7 +187,7 @@ impl Leases {
                 let _ = own.stop.send(true);
             }
         }
-        trouble.map_or(Ok(()), |error| Err(error.into()))
+        trouble.map_or(Ok(()), Err)
     }
 
     /// How many other workers there are.
@@ -344,6 +346,25 @@ impl Drop for Leases {
         for own in self.own.values() {
             own.lane.abort();
         }
+    }
+}
+
+/// Writes a lease again as it is: its new revision, or `None` if it is another worker's by now.
+async fn written_again(
+    bucket: &Store,
+    partition: u32,
+    own: &Own,
+) -> Result<Option<u64>, async_nats::Error> {
+    let text = Bytes::from(serde_json::to_vec(&own.lease)?);
+    match bucket.update(key(partition), text, own.revision).await {
+        Ok(revision) => Ok(Some(revision)),
+        Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {
+            // An answer may have been lost: then the entry is still ours.
+            let entry = bucket.entry(key(partition)).await?;
+            let entry = entry.filter(|entry| lease(entry).holder == own.lease.holder);
+            Ok(entry.map(|entry| entry.revision))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
