@@ -68,6 +68,12 @@ impl Brokers {
         self.cluster.request_errors(RDKafkaApiKey::InitProducerId, &vec![refusal; count]);
     }
 
+    /// So many of the messages or groups of them that come next are refused for good.
+    pub(crate) fn refuse_messages(&self, count: usize) {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        self.cluster.request_errors(RDKafkaApiKey::Produce, &vec![refusal; count]);
+    }
+
     fn partitions(topic: &str) -> i32 {
         if topic == "docs.dead" { 1 } else { PARTITIONS }
     }

@@ -1,11 +1,13 @@
 //! Where an order is asked for, results of a feed stand in it, whoever dies meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::field::Field;
+use crate::harness;
 use crate::workers::Dice;
 
 #[test]
@@ -58,4 +60,76 @@ fn results_of_a_feed_keep_their_order_when_workers_die() {
         assert!(texts.is_sorted(), "{feed}: {texts:?}");
     }
     println!("{FEEDS} feeds of {EACH}, {WORKERS} workers: in order, {doubled} results again");
+}
+
+const EACH: usize = 24;
+
+fn numbered() -> Vec<String> {
+    (0..EACH).map(|number| format!("Number {number:03}")).collect()
+}
+
+fn as_lines(texts: &[String]) -> String {
+    let lines: Vec<_> = texts.iter().map(|text| json!({ "text": text }).to_string()).collect();
+    lines.join("\n")
+}
+
+/// Each message goes by itself, so that one of a group can be refused and the others be taken.
+fn alone() -> Value {
+    json!({ "batch.num.messages": "1" })
+}
+
+/// What a topic holds, each at its first place.
+fn first_places(field: &Field, topic: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for message in field.brokers.read(topic) {
+        let text = message.value["text"].as_str().unwrap().to_owned();
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_refused_is_not_overtaken_by_what_follows_it() {
+    let mut field = Field::new(
+        &json!({ "ordering": "per_source", "partition_by": "folder", "options": alone() }),
+        &json!({ "partition_by": "folder", "options": alone() }),
+    );
+    let texts = numbered();
+    field.brokers.refuse_messages(1);
+    field.publish(&[("feed/all.jsonl".to_owned(), as_lines(&texts))]).expect(0);
+    field.brokers.refuse_messages(1);
+    field.start();
+    field.drained();
+    field.check(&texts);
+    for topic in ["docs", "results"] {
+        assert_eq!(first_places(&field, topic), texts, "{topic}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_not_overtaken_by_what_follows_it_in_an_inbox_either() {
+    let field = Field::new(&json!({}), &json!({}));
+    let texts = numbered();
+    let feeder = field.at("feeder.yaml");
+    let pipeline = json!({
+        "version": 1,
+        "data_dir": "./feeder",
+        "sources": { "news": {
+            "type": "inbox", "path": "./inbox", "on_success": "delete", "ordering": "per_source",
+        } },
+        "stages": [{ "use": harness::example("mischief"), "id": "mischief" }],
+        "sinks": { "topic": {
+            "type": "kafka", "brokers": field.brokers.addresses(), "topic": "docs",
+            "publish": "documents", "options": alone(),
+        } },
+        "defaults": { "retry": { "backoff": "10ms..100ms" } },
+    });
+    fs::write(&feeder, pipeline.to_string()).unwrap();
+    fs::create_dir_all(field.at("inbox")).unwrap();
+    fs::write(field.at("inbox/all.jsonl"), as_lines(&texts)).unwrap();
+    field.brokers.refuse_messages(1);
+    harness::run(&["daemon", "--once", "-c", feeder.to_str().unwrap()]).expect(0);
+    assert_eq!(first_places(&field, "docs"), texts);
 }

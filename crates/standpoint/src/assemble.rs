@@ -395,9 +395,11 @@ impl Assembly {
                     .with_context(fail)?
             }
             kind if cluster::SINKS.contains(&kind) => {
-                let keeps_order = match cluster_settings(&self.file)? {
-                    Some((kind, settings)) => cluster::keeps_order(&kind, settings)?,
-                    None => false,
+                let keeps_order = if let Some((kind, settings)) = cluster_settings(&self.file)? {
+                    cluster::keeps_order(&kind, settings)?
+                } else {
+                    let mut sources = self.file.sources.iter();
+                    sources.any(|source| source.ordering == Ordering::PerSource)
                 };
                 cluster::sink(kind, settings, self.maker(), &self.file.name, keeps_order)
                     .with_context(fail)?

@@ -19,7 +19,7 @@ use super::client::{ID_HEADER, Teller, is_unknown, producer, with_header};
 use super::settings::{KafkaSettings, KafkaSinkSettings, Options};
 use crate::partition::key_of;
 use crate::record::{RECORD_HEADER, RECORD_VERSION, RESULT_HEADER, RESULT_VERSION, encode};
-use crate::settings::{PartitionBy, Publish, SettingsError};
+use crate::settings::{Ordering, PartitionBy, Publish, SettingsError};
 
 /// How long brokers may take to answer somebody who does not want to wait for them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +37,8 @@ pub struct KafkaSink {
     maker: Option<Maker>,
     /// `None` before the first write, and after it broke down.
     producer: Option<FutureProducer<Teller>>,
+    /// Whether messages are to stand in their topic in the order in which they come here.
+    keeps_order: bool,
 }
 
 /// Where messages go, and by what they are divided.
@@ -64,6 +66,8 @@ impl std::fmt::Debug for KafkaSink {
 impl KafkaSink {
     /// Takes the settings of a sink; no connection is made yet.
     ///
+    /// - `keeps_order`: whether messages are to stand in their topic in the order of `write`.
+    ///
     /// # Errors
     ///
     /// [`SettingsError`] when they cannot work.
@@ -71,17 +75,18 @@ impl KafkaSink {
         settings: &KafkaSinkSettings,
         maker: Maker,
         instance: &str,
+        keeps_order: bool,
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         let address = Address {
             brokers: settings.brokers.clone(),
-            options: settings.options.clone(),
+            options: hasty(&settings.options, keeps_order),
             topic: settings.topic.clone(),
             keyed_by: settings.keyed_by(),
             name: format!("standpoint {instance} sink"),
         };
         let maker = (settings.publish == Publish::Results).then_some(maker);
-        Ok(Self { address, maker, producer: None })
+        Ok(Self { address, maker, producer: None, keeps_order })
     }
 
     /// A sink that puts documents into the topic of a cluster.
@@ -91,14 +96,15 @@ impl KafkaSink {
     /// [`SettingsError`] when the settings cannot work.
     pub fn feeding(settings: &KafkaSettings) -> Result<Self, SettingsError> {
         settings.check()?;
+        let keeps_order = settings.ordering == Ordering::PerSource;
         let address = Address {
             brokers: settings.brokers.clone(),
-            options: settings.options.clone(),
+            options: hasty(&settings.options, keeps_order),
             topic: settings.topic.clone(),
             keyed_by: settings.partition_by,
             name: "standpoint publish".to_owned(),
         };
-        Ok(Self { address, maker: None, producer: None })
+        Ok(Self { address, maker: None, producer: None, keeps_order })
     }
 
     /// Asks the brokers after the topic, for whoever does not want to wait for some that are away.
@@ -160,32 +166,44 @@ impl KafkaSink {
         }
     }
 
+    /// Publishes all and then waits for the answers; where there is an order, one after the other.
+    /// The library keeps the order of what it sends again by itself, and not of what it gives up: the
+    /// next message goes ahead of one that was refused or took too long, and is written behind it only
+    /// by whoever tries that again.
     async fn publish(
         &self,
         producer: &FutureProducer<Teller>,
         documents: &[Arc<Document<'static>>],
     ) -> Result<Vec<Result<(), String>>, KafkaError> {
-        let mut sent = Vec::with_capacity(documents.len());
-        for document in documents {
-            sent.push(self.send(producer, document).await?);
-        }
-        let mut answers = Vec::with_capacity(sent.len());
-        for one in sent {
-            answers.push(match one {
-                Sent::Refused(reason) => Err(reason),
-                Sent::Awaited(answer) => match answer.await {
-                    Ok(Ok(_)) => Ok(()),
-                    // A broker may take less than the library does.
-                    Ok(Err((error, message))) if is_too_large(&error) => {
-                        let found = message.payload().map_or(0, <[u8]>::len);
-                        Err(self.too_large(found))
-                    }
-                    Ok(Err((error, _))) => return Err(error),
-                    Err(_) => return Err(KafkaError::Canceled),
-                },
-            });
+        let mut answers = Vec::with_capacity(documents.len());
+        let group = if self.keeps_order { 1 } else { documents.len().max(1) };
+        for group in documents.chunks(group) {
+            let mut sent = Vec::with_capacity(group.len());
+            for document in group {
+                sent.push(self.send(producer, document).await?);
+            }
+            for one in sent {
+                answers.push(self.answer(one).await?);
+            }
         }
         Ok(answers)
+    }
+
+    /// What became of a message; inside, why it never will be written.
+    async fn answer(&self, sent: Sent) -> Result<Result<(), String>, KafkaError> {
+        let answer = match sent {
+            Sent::Refused(reason) => return Ok(Err(reason)),
+            Sent::Awaited(answer) => answer.await.map_err(|_| KafkaError::Canceled)?,
+        };
+        match answer {
+            Ok(_) => Ok(Ok(())),
+            // A broker may take less than the library does.
+            Err((error, message)) if is_too_large(&error) => {
+                let found = message.payload().map_or(0, <[u8]>::len);
+                Ok(Err(self.too_large(found)))
+            }
+            Err((error, _)) => Err(error),
+        }
     }
 
     fn too_large(&self, found: usize) -> String {
@@ -196,6 +214,15 @@ impl KafkaSink {
              the topic and for the brokers, or let the sink leave out parts"
         )
     }
+}
+
+/// Options for whoever waits for each message, which are not to wait for others to go with.
+fn hasty(options: &Options, keeps_order: bool) -> Options {
+    let mut options = options.clone();
+    if keeps_order && !options.0.contains_key("linger.ms") {
+        options.0.entry("queue.buffering.max.ms".to_owned()).or_insert("0".to_owned());
+    }
+    options
 }
 
 impl Address {

@@ -46,10 +46,9 @@ impl Kind for Kafka {
         settings: &KafkaSinkSettings,
         maker: Maker,
         instance: &str,
-        // Its producer keeps the order, whatever it has to send again.
-        _keeps_order: bool,
+        keeps_order: bool,
     ) -> Result<KafkaSink, SettingsError> {
-        KafkaSink::new(settings, maker, instance)
+        KafkaSink::new(settings, maker, instance, keeps_order)
     }
 
     fn feeding(settings: &KafkaSettings) -> Result<KafkaSink, SettingsError> {
