@@ -12,7 +12,7 @@ use serde_json::json;
 
 use self::cluster::Cluster;
 use crate::field::Field;
-use crate::harness::becomes_true;
+use crate::harness::{becomes_true, gets_to};
 use crate::server::{Server, is_installed};
 
 #[test]
@@ -21,6 +21,9 @@ fn every_document_has_one_row_whoever_dies() {
         return;
     }
     let Some(store) = Cluster::start() else { return };
+    if !gets_to(&store.url(), || store.log()) {
+        return;
+    }
     let sinks = json!({ "sinks": {
         "results": null,
         "store": { "type": "postgres", "url": store.url(), "timeout": "2s" },
@@ -39,7 +42,9 @@ fn every_document_has_one_row_whoever_dies() {
         }
         store.ask("SELECT count(*) FROM standpoint.document").parse().unwrap()
     };
-    let come = |least: usize| assert!(becomes_true(|| rows() >= least), "{least}: {}", rows());
+    let come = |least: usize| {
+        assert!(becomes_true(|| rows() >= least), "{least}: {}\n{}", rows(), store.log());
+    };
     come(20);
     field.kill(0);
     field.restart(0);

@@ -12,8 +12,14 @@ use standpoint_store::server::SCHEMA;
 
 use self::cluster::Cluster;
 use crate::daemon::signal;
-use crate::harness::{Folder, STAGES, becomes_true, command, finish, pipeline, run};
+use crate::harness::{Folder, STAGES, becomes_true, command, finish, gets_to, pipeline, run};
 use crate::server::Served;
+
+/// A server that programs get to.
+fn server() -> Option<Cluster> {
+    let cluster = Cluster::start()?;
+    gets_to(&cluster.url(), || cluster.log()).then_some(cluster)
+}
 
 /// The sink `store`.
 fn sink(cluster: &Cluster) -> String {
@@ -28,7 +34,7 @@ fn drop_in(folder: &Folder, name: &str, text: &str) {
 
 #[test]
 fn whoever_is_killed_every_document_has_one_row_on_the_server() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = server() else { return };
     let folder = Folder::new();
     let file = folder.write("p.yaml", pipeline(STAGES, &sink(&cluster), ""));
     fs::create_dir(folder.at("inbox")).unwrap();
@@ -48,7 +54,7 @@ fn whoever_is_killed_every_document_has_one_row_on_the_server() {
         let came = becomes_true(|| rows() >= killed_at);
         child.kill().unwrap();
         let ran = finish(child);
-        assert!(came, "no rows: {}", ran.stderr);
+        assert!(came, "no rows: {:?} {}\n{}", ran.code, ran.stderr, cluster.log());
     }
     // The server dies under a daemon, which waits for it.
     let daemon = command(&["daemon", "-c", &file]).spawn().unwrap();
@@ -59,7 +65,7 @@ fn whoever_is_killed_every_document_has_one_row_on_the_server() {
     let archived = becomes_true(|| folder.files("archive", false).len() == 61);
     signal(&daemon, Signal::TERM);
     let ran = finish(daemon).expect(0);
-    assert!(came && archived, "{}", ran.stderr);
+    assert!(came && archived, "{}\n{}", ran.stderr, cluster.log());
 
     assert_eq!(
         cluster.ask(
@@ -74,7 +80,7 @@ fn whoever_is_killed_every_document_has_one_row_on_the_server() {
 
 #[test]
 fn what_reads_a_store_reads_the_servers() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = server() else { return };
     drop(cluster.place(SCHEMA).open(false).unwrap());
     // The owner of the database wants no such row.
     cluster.ask(
@@ -94,7 +100,7 @@ fn what_reads_a_store_reads_the_servers() {
         // The reason comes before the file that it speaks of.
         folder.files("archive", false).len() == 8 && folder.files("quarantine", false).len() == 2
     };
-    assert!(becomes_true(settled), "{}", daemon.get("/status").1);
+    assert!(becomes_true(settled), "{}\n{}", daemon.get("/status").1, cluster.log());
     assert_eq!(folder.files("archive", false), names);
     assert_eq!(folder.files("quarantine", false), ["bad.txt", "bad.txt.reason.json"]);
     let reason = fs::read_to_string(folder.at("quarantine/bad.txt.reason.json")).unwrap();

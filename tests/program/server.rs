@@ -87,7 +87,8 @@ server: {{ listen: 127.0.0.1:0{settings} }}
             log
         });
         let Ok(address) = told.recv() else {
-            panic!("the daemon did not listen: {}", log.join().unwrap());
+            let code = wait(&mut child);
+            panic!("the daemon did not listen ({code}): {}", log.join().unwrap());
         };
         Self { folder, pipeline, child, address, log }
     }

@@ -1,6 +1,7 @@
 //! A real Postgres server of a test's own: a folder, a socket in it, and no port.
 
-use std::os::unix::fs::chown;
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -33,6 +34,8 @@ impl Cluster {
         };
         let folder = tempfile::tempdir_in("/tmp").unwrap();
         let user = is_root(folder.path()).then_some(NOBODY);
+        // Others are to get to its socket, whatever the usual rights of new files are.
+        set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         if let Some(user) = user {
             chown(folder.path(), Some(user), Some(user)).unwrap();
         }
@@ -49,7 +52,15 @@ impl Cluster {
         let folder = self.folder.path().display();
         let options = format!("-k {folder} -c listen_addresses= -c fsync=off");
         let log = format!("{folder}/log");
-        self.done("pg_ctl", &["start", "-w", "-D", &self.data(), "-l", &log, "-o", &options]);
+        // It may be slow, and is not to be called dead for that.
+        let start = ["start", "-w", "-t", "180", "-D", &self.data(), "-l", &log, "-o", &options];
+        self.done("pg_ctl", &start);
+    }
+
+    /// What the server has said, for a test that fails.
+    pub(crate) fn log(&self) -> String {
+        let text = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The process of the server.
@@ -107,7 +118,12 @@ impl Cluster {
 
     fn done(&self, program: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(self.programs.join(program));
-        command.args(arguments).current_dir(self.folder.path()).env_remove("PGOPTIONS");
+        command.args(arguments).current_dir(self.folder.path());
+        // Another port or user of whoever runs the test is none of this server's.
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }
@@ -117,7 +133,7 @@ impl Cluster {
         }
         let said = command.output().unwrap();
         let text = String::from_utf8_lossy(&said.stderr);
-        assert!(said.status.success(), "{program} {arguments:?}: {text}");
+        assert!(said.status.success(), "{program} {arguments:?}: {text}\n{}", self.log());
         said
     }
 }
