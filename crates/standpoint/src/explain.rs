@@ -8,8 +8,9 @@ use standpoint_web::language::why_unread;
 use crate::style::{Paint, Style, harmless, harmless_character};
 
 /// What is said about how to read the text.
-const LEGEND: &str =
-    "{…}h holder  {…}t target  {…}c the words that decide  […] entity  ~ passed over";
+const LEGEND: &str = "\
+{…}h holder  {…}t target  {…}c the words that decide  […] entity  ~ passed over
+(n% sure) of that sentence alone; of an actor, all its sentences decide together";
 
 /// A piece of evidence with who holds the stance toward whom.
 struct Piece<'d> {
@@ -221,6 +222,7 @@ mod tests {
             .unwrap();
         insta::assert_snapshot!(explain(&document, Style { colour: false, width: 80 }), @r"
         {…}h holder  {…}t target  {…}c the words that decide  […] entity  ~ passed over
+        (n% sure) of that sentence alone; of an actor, all its sentences decide together
 
         {Astana}h {refused}c to back {Moscow}t.
             -0.60 Kazakhstan → Russia (86% sure) author's voice, present, refusal
