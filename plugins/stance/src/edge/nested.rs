@@ -94,8 +94,13 @@ impl Finder<'_, '_, '_> {
         if act.kind != Kind::Attitude || act.score == 0.0 || !towards {
             return;
         }
-        let goal = (run.end + 1..words.len()).take(3).find(|&at| words[at].name().is_some());
-        let Some((at, target)) = goal.and_then(|at| Some((at, words[at].name()?))) else { return };
+        // A noun before the name or one that it owns is the goal: "support for opponents of X".
+        let is_the = words.get(run.end + 1).is_some_and(|word| word.part == Part::Determiner);
+        let at = run.end + 1 + usize::from(is_the);
+        let Some(target) = words.get(at).and_then(Word::name) else { return };
+        if owned_run(self.reading, at).is_some() {
+            return;
+        }
         let side = if cue.score > 0.0 { Side::For } else { Side::Against };
         let content = Content { target, score: act.score.signum(), undoes: false };
         let (score, rule) = toward(side, content, false);

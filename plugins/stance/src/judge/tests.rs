@@ -261,6 +261,9 @@ fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
         ("measure", "[Kenya] decried [Togo] 's sanctions on [Spain] .", 1.0),
         ("war", "[Kenya] condemned [Togo] 's war on [Spain] .", 1.0),
         ("silence", "[Kenya] did not condemn [Togo] 's support for [Spain] .", 0.0),
+        ("foes", "[Kenya] condemned [Togo] 's support for opponents of [Spain] .", 1.0),
+        ("sanctions", "[Kenya] condemned [Togo] 's support for sanctions on [Spain] .", 1.0),
+        ("its foes", "[Kenya] condemned [Togo] 's support for [Spain] 's enemies .", 0.0),
     ];
     for (case, marked, expected) in cases {
         let (score, rule) = patterns_between(marked, 0, 2);
