@@ -3,6 +3,7 @@
 //! `a.txt` stands beside `a.txt.reason.json`, which holds a [`Reason`]. The reason is written before
 //! the file comes, and goes after it: a reason alone is what a crash left, and never a file alone.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -273,14 +274,21 @@ fn note_numbers(file: &File, entries: &[&Entry]) {
     }
 }
 
-/// Which records of an earlier file the records of a file were, from 1; none where it is no replay.
-pub(crate) fn noted_numbers(file: &File) -> Vec<u64> {
+/// Which records of an earlier file the records of a file were, from 1; none where it is no replay, or
+/// not the one that was noted.
+///
+/// - `records`: how many it holds.
+pub(crate) fn noted_numbers(file: &File, records: u64) -> Vec<u64> {
     let mut bytes = [0; MOST_NUMBERS_BYTES];
     let Ok(length) = fgetxattr(file, NUMBERS, &mut bytes[..]) else { return Vec::new() };
-    // Whoever can write to the inbox can write this: it numbers, and nothing else.
     let text = bytes.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let numbers = text.map(|text| text.split(',').map(str::parse).collect::<Result<_, _>>());
-    numbers.and_then(Result::ok).unwrap_or_default()
+    let numbers = text.map(|text| text.split(',').map(str::parse).collect::<Result<Vec<_>, _>>());
+    let numbers: Vec<u64> = numbers.and_then(Result::ok).unwrap_or_default();
+    // Whoever can write to the inbox can write this, or to the file since: with one number for two records,
+    // one of them would be taken for the other and be lost.
+    let distinct: BTreeSet<u64> = numbers.iter().copied().filter(|&number| number > 0).collect();
+    let is_theirs = distinct.len() == numbers.len() && numbers.len() as u64 == records;
+    if is_theirs { numbers } else { Vec::new() }
 }
 
 /// Where a file belongs below its inbox, as its reason says.
@@ -363,9 +371,9 @@ pub(crate) fn put(
     let draft = with_ending(&wanted, ".part");
     let mut file = File::create(&draft)?;
     io::copy(bytes, &mut file)?;
-    if is_explained(&wanted) && has_bytes_of(&wanted, &draft)? {
+    if let Some(place) = place_of_same(&wanted, &draft, reason)? {
         fs::remove_file(draft)?;
-        return Ok(wanted);
+        return Ok(place);
     }
     if sync {
         file.sync_all()?;
@@ -375,25 +383,37 @@ pub(crate) fn put(
     Ok(place)
 }
 
-/// Whether a file stands in the quarantine with its reason.
-fn is_explained(path: &Path) -> bool {
-    path.is_file() && with_ending(path, ENDING).exists()
+/// Whether a file stands in the quarantine, at or beside `relative`, with the bytes of another and for
+/// the same file of the inbox.
+pub(crate) fn holds(
+    folder: &Path,
+    relative: &Path,
+    other: &Path,
+    reason: &Reason,
+) -> io::Result<bool> {
+    Ok(place_of_same(&folder.join(relative), other, reason)?.is_some())
 }
 
-/// Whether a file stands in the quarantine, at or beside `relative`, with the bytes of another.
-pub(crate) fn holds(folder: &Path, relative: &Path, other: &Path) -> io::Result<bool> {
-    let wanted = folder.join(relative);
-    let mut place = wanted.clone();
+/// Where a file stands, at or beside `wanted`, with the bytes of another and for the same file or record
+/// of the inbox: others may have come to its name, as `a.jsonl` and `a.jsonl.gz` do.
+fn place_of_same(wanted: &Path, other: &Path, reason: &Reason) -> io::Result<Option<PathBuf>> {
+    let origin = |reason: &Reason| (reason.source.clone(), reason.path.clone(), reason.record);
+    let mut place = wanted.to_owned();
     for copy in 2_u64.. {
-        if !is_explained(&place) {
-            break;
+        let Some(json) = reason_beside(&place) else { break };
+        let found = serde_json::from_slice::<Reason>(&json);
+        let is_for_same = found.is_ok_and(|found| origin(&found) == origin(reason));
+        if is_for_same && has_bytes_of(&place, other)? {
+            return Ok(Some(place));
         }
-        if has_bytes_of(&place, other)? {
-            return Ok(true);
-        }
-        place = numbered(&wanted, copy);
+        place = numbered(wanted, copy);
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// What the reason of a file in the quarantine holds; `None` where one of the two is not there.
+fn reason_beside(path: &Path) -> Option<Vec<u8>> {
+    path.is_file().then(|| fs::read(with_ending(path, ENDING)).ok())?
 }
 
 /// Where a file belongs in the quarantine, in a folder that is there, and with room for what is put
@@ -481,6 +501,29 @@ mod tests {
         assert_eq!(other, Path::new("a~2.txt"));
         assert_eq!(fs::read_to_string(folder.join(hostile)).unwrap(), "a.txt.reason.json");
         assert_eq!(listed(folder), ["a.txt.reason.json", "a~2.txt"]);
+    }
+
+    #[test]
+    fn what_is_put_again_stands_there_once_and_for_its_own_file() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path();
+        let put = |source: &str, path: &str, text: &str| {
+            let mut reason = Reason::new(source, "it broke".to_owned());
+            (reason.path, reason.record) = (path.to_owned(), Some(1));
+            let name = Path::new("a.record-1.jsonl");
+            let place = super::put(folder, name, &mut text.as_bytes(), &reason, true).unwrap();
+            place.file_name().unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(put("news", "a.jsonl", "one"), "a.record-1.jsonl");
+        // As after a crash, or where the next record could not be written.
+        for _ in 0..2 {
+            assert_eq!(put("news", "a.jsonl", "one"), "a.record-1.jsonl");
+            assert_eq!(put("news", "a.jsonl", "two"), "a.record-1~2.jsonl");
+        }
+        // Others with the same bytes are documents of their own.
+        assert_eq!(put("news", "a.jsonl.gz", "one"), "a.record-1~3.jsonl");
+        assert_eq!(put("mail", "a.jsonl", "one"), "a.record-1~4.jsonl");
+        assert_eq!(listed(folder).len(), 4);
     }
 
     #[test]

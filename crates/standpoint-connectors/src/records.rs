@@ -22,6 +22,12 @@ pub(crate) fn can_be_separated(path: &str) -> bool {
     }
 }
 
+/// Whether the records of a file with this name are given as the bytes that stand in it, with nothing of
+/// it left out: those of other formats are decoded, or written anew.
+pub(crate) fn are_its_bytes(path: &str) -> bool {
+    matches!(Format::of_path(path), Ok((Format::Jsonl | Format::Mbox, _)))
+}
+
 /// Gives the records whose numbers are `wanted`, each once and in their order, as a file that holds
 /// it alone: under the name of the file that they stand in, the document in it has the same id.
 ///

@@ -434,8 +434,8 @@ impl Claims {
         // Another daemon may use the same quarantine: none may take the name in between.
         let _lock = quarantine::lock(&self.quarantine)?;
         // A run that ended while it moved the file to another file system may have left it in both.
-        if claim.attempt > 1 && quarantine::holds(&self.quarantine, &claim.relative, &claim.path())?
-        {
+        let holds = || quarantine::holds(&self.quarantine, &claim.relative, &claim.path(), &reason);
+        if claim.attempt > 1 && holds()? {
             return fs::remove_file(claim.path());
         }
         let relative = quarantine::explain(&self.quarantine, &claim.relative, &reason, self.sync)?;

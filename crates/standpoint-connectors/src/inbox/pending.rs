@@ -201,10 +201,15 @@ impl PendingFile {
             return decide(Fate::Done);
         }
         // Records that were tried again are told apart as they were before.
-        let numbers = self.claim.open().map(|(file, _)| quarantine::noted_numbers(&file));
+        let opened = self.claim.open();
+        let numbers = opened.map(|(file, _)| quarantine::noted_numbers(&file, tally.documents));
         let numbers = numbers.unwrap_or_default();
+        // A file of which nothing is done stays as it is, unless its records are all of its bytes.
+        let is_all = tally.failed == tally.documents;
+        let may_part =
+            !is_all || !numbers.is_empty() && records::are_its_bytes(&self.claim.relative_name());
         let is_separate = !tally.is_condemned
-            && (tally.failed < tally.documents || numbers.len() as u64 == tally.documents)
+            && may_part
             && tally.failures.len() as u64 == tally.failed
             && has_records();
         if is_separate {

@@ -7,7 +7,7 @@ use standpoint_connectors::inbox::{InboxSettings, InboxSource};
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_engine::{Delivery, Outcome};
 
-use crate::house::{House, drain, failed};
+use crate::house::{House, drain, failed, keeps_attributes};
 
 #[tokio::test]
 async fn a_bad_record_is_quarantined_alone_and_its_file_archived() {
@@ -97,4 +97,59 @@ async fn a_file_with_more_records_than_allowed_is_quarantined_whole() {
     let source = InboxSource::open("news", &settings, &house.places(), limits, true).unwrap();
     drain(source, |_| Outcome::Done).await;
     assert_eq!(house.files(), ["quarantine/a.jsonl"]);
+}
+
+#[tokio::test]
+async fn no_number_that_is_noted_loses_a_record_or_changes_a_file() {
+    if !keeps_attributes() {
+        return;
+    }
+    let twice = "rubbish\nrubbish\n";
+    let grown = format!("{twice}{{\"text\": \"One.\"}}\n");
+    let mails = "before\n\nFrom a\n\nBad.\n\nFrom b\n\nBad.\n";
+    // What was noted, the file, and which records are in quarantine; none where it is there as a whole.
+    let cases: [(&str, &str, &[u8], &[u64]); 11] = [
+        ("7,9", "a.jsonl", twice.as_bytes(), &[7, 9]),
+        ("7,9", "a.mbox", mails.as_bytes(), &[7, 9]),
+        // Somebody wrote to the file after it was replayed.
+        ("2", "a.jsonl", grown.as_bytes(), &[1, 2]),
+        // Somebody else wrote the numbers.
+        ("1,1", "a.jsonl", twice.as_bytes(), &[]),
+        ("0,2", "a.jsonl", twice.as_bytes(), &[]),
+        ("2,2,4", "a.jsonl", grown.as_bytes(), &[1, 2]),
+        ("2,x", "a.jsonl", twice.as_bytes(), &[]),
+        ("2,4,6", "a.jsonl", twice.as_bytes(), &[]),
+        // Records of these are not the bytes that stood there.
+        ("3", "a.json", b"{\"text\": \"Bad. \xe9\xe8\"}\n\n", &[]),
+        ("3", "a.csv", b"text\r\n\"Bad.\" it is\r\n", &[]),
+        ("3", "a.rss", b"<rss><item><title>Bad. \xe9</title></item></rss>", &[]),
+    ];
+    for (noted, name, content, expected) in cases {
+        let house = House::new();
+        let path = house.at("inbox").join(name);
+        fs::write(&path, content).unwrap();
+        let file = fs::File::open(&path).unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::fsetxattr(&file, "user.standpoint.records", noted.as_bytes(), flags).unwrap();
+        let is_bad = |delivery: &Delivery| {
+            delivery.content.as_ref().is_ok_and(|document| document.text().starts_with("Bad."))
+        };
+        house.run(|delivery| if is_bad(delivery) { failed() } else { Outcome::Done }).await;
+        let (stem, ending) = name.split_once('.').unwrap();
+        let mut files: Vec<String> = expected
+            .iter()
+            .map(|number| format!("quarantine/{stem}.record-{number}.{ending}"))
+            .collect();
+        if files.is_empty() {
+            files.push(format!("quarantine/{name}"));
+        } else {
+            files.insert(0, format!("archive/{name}"));
+        }
+        assert_eq!(house.files(), files, "{noted} on {name}");
+        if name != "a.jsonl" || expected.is_empty() {
+            let parts = files.iter().filter(|file| file.starts_with("quarantine/"));
+            let kept: Vec<u8> = parts.flat_map(|file| fs::read(house.at(file)).unwrap()).collect();
+            assert_eq!(kept, content, "{noted} on {name}");
+        }
+    }
 }
