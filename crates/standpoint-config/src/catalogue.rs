@@ -48,13 +48,17 @@ pub(crate) fn check(
         for entry in tree.get(section).map_or(&[][..], Node::entries) {
             let Some(kind) = name_at(&entry.value, "type") else { continue };
             let path = join(section, &entry.key);
-            if !known.contains_key(&kind.1) {
-                let fault = lacking(what, &kind.1, catalogue)
-                    .unwrap_or_else(|| unknown(what, &kind.1, known, catalogue));
+            let mut schema = known.get(&kind.1);
+            if schema.is_none() {
+                let fault = lacking(what, &kind.1, catalogue).unwrap_or_else(|| {
+                    // A type that is only misspelt hides no mistakes behind it.
+                    schema =
+                        meant(what, &kind.1, known, catalogue).and_then(|name| known.get(name));
+                    unknown(what, &kind.1, known, catalogue)
+                });
                 findings.push(origin.diagnostic(kind.0, &join(&path, "type"), fault));
             }
-            // A type that is only misspelt hides no mistakes behind it.
-            if let Some(schema) = known_or_nearest(&kind.1, known) {
+            if let Some(schema) = schema {
                 let schema = with_common_keys(schema, common);
                 OwnSettings::without(&entry.value, common, path, origin).check(&schema, findings);
             }
@@ -104,10 +108,16 @@ fn name_at<'t>(node: &'t Node, key: &str) -> Option<(&'t Place, String)> {
     says_something.then(|| (&value.place, scalar.text.clone()))
 }
 
-/// The schema that a name has, or that of the name that was probably meant.
-fn known_or_nearest<'c>(name: &str, known: &'c BTreeMap<String, Value>) -> Option<&'c Value> {
-    let meant = || known.get(nearest(name, known.keys().map(String::as_str))?);
-    known.get(name).or_else(meant)
+/// The name that was probably meant, of this build or of another.
+fn meant<'c>(
+    what: &str,
+    name: &str,
+    known: &'c BTreeMap<String, Value>,
+    catalogue: &'c Catalogue,
+) -> Option<&'c str> {
+    let elsewhere = catalogue.features.keys().filter_map(|key| key.strip_prefix(what));
+    let elsewhere = elsewhere.filter_map(|key| key.strip_prefix(' '));
+    nearest(name, known.keys().map(String::as_str).chain(elsewhere))
 }
 
 /// What to say of a type that another build of the program has.
@@ -128,9 +138,7 @@ fn unknown(
     catalogue: &Catalogue,
 ) -> Fault {
     let names: Vec<&str> = known.keys().map(String::as_str).collect();
-    let prefix = format!("{what} ");
-    let elsewhere = catalogue.features.keys().filter_map(|key| key.strip_prefix(&prefix));
-    let meant = nearest(name, names.iter().copied().chain(elsewhere));
+    let meant = meant(what, name, known, catalogue);
     let message = format!("unknown {what} {}", quoted(name));
     let Some(meant) = meant else {
         return Fault::new(message).help(match &names[..] {

@@ -226,14 +226,27 @@ impl Reader<'_> {
         let (line, column) = (marker.line().max(1), marker.col() + 1);
         let lines: Vec<&str> = text.lines().collect();
         let line_at = |number: usize| lines.get(number - 1).copied().unwrap_or_default();
-        if let Some((place, bracket)) = self.unclosed(line, &line_at) {
+        let here = Place::File { line, column, width: 1 };
+        if let Some((opened, at, bracket)) = self.outside_of(line, &line_at) {
             let closing = if bracket == '[' { ']' } else { '}' };
-            let fault = Fault::new(format!("not valid YAML: this `{bracket}` is not closed"))
-                .help(format!("put `{closing}` behind its last item"));
-            return (place, fault);
+            if !is_closed(&lines[opened - 1..], at - 1, bracket, closing) {
+                let fault = Fault::new(format!("not valid YAML: this `{bracket}` is not closed"))
+                    .help(format!("put `{closing}` behind its last item"));
+                return (Place::File { line: opened, column: at, width: 1 }, fault);
+            }
+            if error.info().starts_with("invalid indentation") {
+                let fault = Fault::new(format!(
+                    "not valid YAML: this line is inside the `{bracket}` of line {opened} and not indented"
+                ));
+                return (here, fault.help(format!("indent it further than line {opened}")));
+            }
         }
-        let tab = (self.line.max(1)..=line + 1).find_map(|number| {
-            let column = indent_of(line_at(number)).chars().position(|c| c == '\t')?;
+        // Of a tab behind a word the scanner names the word, which may stand on the line before.
+        let last = if error.info().contains("found a tab") { line + 1 } else { line };
+        let tab = (self.line.max(1)..=last).find_map(|number| {
+            // A blank line may hold tabs.
+            let text = Some(line_at(number)).filter(|text| !text.trim().is_empty())?;
+            let column = indent_of(text).chars().position(|c| c == '\t')?;
             Some(Place::File { line: number, column: column + 1, width: 1 })
         });
         if let Some(place) = tab {
@@ -260,24 +273,23 @@ impl Reader<'_> {
         if noticed.contains("${") && noticed.contains(['{', '[']) {
             fault = fault.help("inside `{ }` or `[ ]`, a value with `${` needs quotes");
         }
-        (Place::File { line, column, width: 1 }, fault)
+        (here, fault)
     }
 
-    /// The innermost bracket that is open where a line begins that is not indented as what stands in
-    /// the bracket would be, or where the text ends.
-    fn unclosed<'t>(
+    /// The innermost bracket, with its line and column, that is open where a line begins that is not
+    /// indented as what stands in the bracket would be, or where the text ends.
+    fn outside_of<'t>(
         &self,
         line: usize,
         line_at: &impl Fn(usize) -> &'t str,
-    ) -> Option<(Place, char)> {
+    ) -> Option<(usize, usize, char)> {
         self.stack.iter().rev().find_map(|open| {
             let Place::File { line: opened, column, .. } = open.place else { return None };
             let bracket = line_at(opened).chars().nth(column - 1);
             let bracket = bracket.filter(|bracket| matches!(bracket, '[' | '{'))?;
             let indent = indent_of(line_at(opened)).len();
             let is_outside = opened < line && indent_of(line_at(line)).len() <= indent;
-            let place = Place::File { line: opened, column, width: 1 };
-            is_outside.then_some((place, bracket))
+            is_outside.then_some((opened, column, bracket))
         })
     }
 
@@ -311,6 +323,24 @@ fn place_of(span: Span) -> Place {
     let one_line = span.start.line() == span.end.line();
     let width = if one_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
     Place::File { line: span.start.line(), column: span.start.col() + 1, width: width.max(1) }
+}
+
+/// Whether the bracket that stands in the first of `lines`, behind `before` characters, is closed.
+fn is_closed(lines: &[&str], before: usize, bracket: char, closing: char) -> bool {
+    let mut depth = 0_usize;
+    for (index, line) in lines.iter().enumerate() {
+        for c in line.chars().skip(if index == 0 { before } else { 0 }) {
+            if c == bracket {
+                depth += 1;
+            } else if c == closing {
+                depth -= 1;
+            }
+            if depth == 0 {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 fn indent_of(line: &str) -> &str {

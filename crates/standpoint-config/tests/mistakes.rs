@@ -83,6 +83,24 @@ sinks:
 }
 
 #[test]
+fn settings_of_a_type_of_another_build_are_not_checked_against_a_guess() {
+    let text = "version: 1\nstages: [tokenise]\nsinks:\n  out: { type: jsons, own: 1 }\n";
+    let jsonl = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    let catalogue = Catalogue {
+        sinks: [("jsonl".to_owned(), jsonl.clone())].into(),
+        features: [("sink type jsons".to_owned(), "more".to_owned())].into(),
+        plugins: [("tokenise".to_owned(), jsonl)].into(),
+        ..Catalogue::default()
+    };
+    let none = Environment::empty();
+    let mut draft = Draft::parse(text, "pipeline.yaml", Path::new(""), &none, &[]);
+    draft.check_settings(&catalogue);
+    let found = draft.finish().unwrap_err();
+    let told: Vec<&str> = found.iter().map(|found| found.message.as_str()).collect();
+    assert_eq!(told, ["this build has no sink type `jsons`"]);
+}
+
+#[test]
 fn every_mistake_of_a_file_is_told_at_once() {
     let text = "\
 version: 2

@@ -25,6 +25,14 @@ fn a_mistake_is_shown_where_it_is() {
         "version: 1\nstages: [tokenise]]\n",
         "version: 1\nstages:\n  - tokenise\n - entity\n",
         "version: 1\nname x\nstages: [tokenise]\n",
+        // A tab that is no indentation, or that stands in a line that was not read yet, is innocent.
+        "version: 1\nstages: [tokenise]\n\t\nname x\n",
+        "version: 1\nstages: [tokenise]]\n\tname: x\n",
+        // The bracket is closed.
+        "version: 1\nstages: [\n- tokenise\n]\n",
+        "version: 1\nstages: [tokenise,\nentity]]\n",
+        "version: 1\nstages: [tokenise,\nentity: :]\n",
+        "version: 1\nstages: [tokenise, entity\nsinks: [a]\n",
     ];
     let found: Vec<String> = cases.iter().map(|case| mistakes(case)).collect();
     assert_snapshot!(found.join("\n"), @r#"
@@ -69,5 +77,27 @@ fn a_mistake_is_shown_where_it_is() {
     pipeline.yaml:2:1: error: not valid YAML: a key and a value need `: ` between them
       2 | name x
         | ^
+    pipeline.yaml:4:1: error: not valid YAML: a key and a value need `: ` between them
+      4 | name x
+        | ^
+    pipeline.yaml:2:19: error: not valid YAML: misplaced bracket
+      2 | stages: [tokenise]]
+        |                   ^
+    pipeline.yaml:3:1: error: not valid YAML: this line is inside the `[` of line 2 and not indented
+      3 | - tokenise
+        | ^
+        = help: indent it further than line 2
+    pipeline.yaml:3:1: error: not valid YAML: this line is inside the `[` of line 2 and not indented
+      3 | entity]]
+        | ^
+        = help: indent it further than line 2
+    pipeline.yaml:3:1: error: not valid YAML: this line is inside the `[` of line 2 and not indented
+      3 | entity: :]
+        | ^
+        = help: indent it further than line 2
+    pipeline.yaml:2:9: error: not valid YAML: this `[` is not closed
+      2 | stages: [tokenise, entity
+        |         ^
+        = help: put `]` behind its last item
     "#);
 }
