@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -95,6 +96,25 @@ fn is_gone(pid: u64) -> bool {
         }
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_program_beside_the_pipeline_is_told_to_be_named_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("beside.py");
+    fs::write(&file, "").unwrap();
+    let named = Program {
+        command: vec!["beside.py".to_owned()],
+        dir: folder.path().to_owned(),
+        ..program("spans-process", "")
+    };
+    let not_executable = named.file().unwrap_err().to_string();
+    assert!(not_executable.contains("beside.py is not executable"), "{not_executable}");
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+    assert_snapshot!(
+        named.stage_file().unwrap_err(),
+        @"there is no program `beside.py` on the PATH; for the file of that name write `./beside.py`"
+    );
 }
 
 #[test]

@@ -19,6 +19,13 @@ pub enum ProcessError {
         name: String,
     },
 
+    /// It is in the folder where it would run, and its name does not say so.
+    #[error("there is no program `{name}` on the PATH; for the file of that name write `./{name}`")]
+    NotOnPath {
+        /// As the pipeline file has it.
+        name: String,
+    },
+
     /// The file is there, and nothing says that it is a program.
     #[error(
         "{} is not executable: `chmod +x` it, or name what runs it before it, such as `python3`",

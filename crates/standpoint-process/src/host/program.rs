@@ -51,7 +51,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`ProcessError::NoProgram`], [`ProcessError::NotExecutable`].
+    /// [`ProcessError::NoProgram`], [`ProcessError::NotOnPath`], [`ProcessError::NotExecutable`].
     pub fn file(&self) -> Result<PathBuf, ProcessError> {
         let name = self.command.first().map_or("", String::as_str);
         let found = if name.contains('/') {
@@ -61,6 +61,9 @@ impl Program {
             env::split_paths(&path).map(|folder| folder.join(name)).find(|path| is_program(path))
         };
         let written = self.dir.join(name);
+        if found.is_none() && is_program(&written) {
+            return Err(ProcessError::NotOnPath { name: name.to_owned() });
+        }
         if found.is_none() && written.is_file() {
             return Err(ProcessError::NotExecutable { path: written });
         }
@@ -75,7 +78,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`ProcessError::NoProgram`].
+    /// [`ProcessError::NoProgram`], [`ProcessError::NotOnPath`], [`ProcessError::NotExecutable`].
     pub fn stage_file(&self) -> Result<PathBuf, ProcessError> {
         let program = self.file()?;
         let mut arguments = self.command.iter().skip(1).map(|word| self.dir.join(word));
