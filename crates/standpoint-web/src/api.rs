@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpoint_store::corrections::{self, Correction, CorrectionError};
 use standpoint_store::filter::MOST_MATCHES;
-use standpoint_store::{Filter, Store, documents, feed, figures, names, shifts};
+use standpoint_store::{
+    Filter, Store, documents, feed, figures, is_same_name, names, shifts, state_names,
+};
 
 use crate::address::{self, KNOWN, Known, MOST_ROWS, Query, decoded};
 use crate::correct;
@@ -210,8 +212,8 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     Ok(reply)
 }
 
-/// Refuses a name that no target of the store has: no rows would look like an answer. Of an id none may
-/// have come yet, and a store that has no targets at all has nothing to tell a name by.
+/// Refuses a name that no target of the store has: no rows would look like an answer. Of an id or a state
+/// none may have come yet, and a store that has no targets at all has nothing to tell a name by.
 fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
     let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "target");
     let Some((_, wanted)) = wanted.filter(|(_, wanted)| !wanted.trim().is_empty()) else {
@@ -219,7 +221,7 @@ fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
     };
     let wanted = wanted.trim();
     let is_id = wanted.starts_with("name:") || !wanted.contains(char::is_lowercase);
-    if is_id {
+    if is_id || state_names().any(|state| is_same_name(state, wanted)) {
         return Ok(None);
     }
     let known = site.reading(|store| {
@@ -361,9 +363,13 @@ fn wrong_method(why: &str, allowed: &str) -> Reply {
 fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError> {
     let wrong =
         |error: serde_json::Error| Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string());
+    if !is_for_changes(path) {
+        let is_read = openapi::is_read(path);
+        let wrong = || wrong_method("nothing is changed here, only read", "GET, HEAD");
+        return Ok(if is_read { wrong() } else { not_found() });
+    }
     if request.method != Method::POST {
-        let allowed = if is_for_changes(path) { "POST" } else { "GET, HEAD" };
-        return Ok(wrong_method("changes are sent with POST", allowed));
+        return Ok(wrong_method("changes are sent with POST", "POST"));
     }
     let is_json = request
         .headers

@@ -85,6 +85,13 @@ fn routes(generator: &mut SchemaGenerator) -> Vec<Route> {
     routes
 }
 
+/// Whether something is read at a path below `/api/v1`.
+pub(crate) fn is_read(path: &str) -> bool {
+    let is_document = path.strip_prefix("/documents/").is_some_and(|id| !id.is_empty());
+    let routes = || routes(&mut schemas().into_generator());
+    path.is_empty() || is_document || routes().iter().any(|route| route.path == path)
+}
+
 /// How forms are described: as JSON Schema, which version 3.1 takes as it is.
 fn schemas() -> SchemaSettings {
     let mut settings = SchemaSettings::draft2020_12();

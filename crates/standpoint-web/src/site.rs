@@ -322,7 +322,10 @@ fn login_page(status: StatusCode, complaint: Option<&str>) -> Reply {
     let body = html! {
         main #main.login data-login="" {
             h1 { "Standpoint" }
-            p { "Open the address that the daemon printed when it started. It logs this browser in." }
+            p {
+                "Open the address that the daemon printed when it started, or wrote to "
+                code { "dashboard.url" } " in its data folder. It logs this browser in."
+            }
             @if let Some(complaint) = complaint { p.complaint role="alert" { (complaint) } }
             form method="post" action="/login" {
                 label for="key" { "Or the key from that address, what stands behind its " code { "#" } }

@@ -317,7 +317,8 @@ fn only_a_page_of_ours_or_a_program_changes_anything() {
 #[test]
 fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
     let served = Served::new();
-    for (query, code) in [("COR", 200), ("Rusia", 400), ("", 200)] {
+    // Toward China none has come yet.
+    for (query, code) in [("COR", 200), ("Rusia", 400), ("china", 200), ("", 200)] {
         let (found, told) = served.get(&format!("/api/v1/figures?target={query}"));
         assert_eq!(found, code, "{query}: {told}");
         let names = format!("found `target={query}`, expected one of `");
@@ -342,12 +343,18 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
         (Method::GET, "/api/v1/quarantine/replay", "POST"),
         (Method::DELETE, "/api/v1/documents/x", "GET, HEAD"),
         (Method::PUT, "/api/v1/evidence", "GET, HEAD"),
+        (Method::POST, "/api/v1/evidence", "GET, HEAD"),
+        (Method::POST, "/api/v1/figures.csv", "GET, HEAD"),
     ];
     for (method, path, allowed) in cases {
         let reply = served.ask(method.clone(), path, &program, "");
         let allow = reply.headers.iter().find(|(name, _)| *name == "allow");
         let allow = allow.map(|(_, allowed)| allowed.as_str());
         assert_eq!((reply.status.as_u16(), allow), (405, Some(allowed)), "{method} {path}");
+    }
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let reply = served.ask(method.clone(), "/api/v1/nowhere", &program, "");
+        assert_eq!(reply.status.as_u16(), 404, "{method}");
     }
 }
 
@@ -364,6 +371,9 @@ fn a_browser_without_scripts_logs_in_by_a_form() {
     assert_eq!(ask("http://h:1", &right), 303);
     assert_eq!(ask("https://evil.example", &right), 403);
     assert_eq!(ask("http://h:1", "key=wrong"), 401);
+    // Where programs collect the log, it has no address.
+    let page = text(served.ask(Method::GET, "/login", &[("host", "h:1")], ""));
+    assert!(page.contains("or wrote to <code>dashboard.url</code>"), "{page}");
 }
 
 #[test]
