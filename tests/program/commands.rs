@@ -1,10 +1,14 @@
 //! The commands that move no documents, and how they are told.
 
 use std::fs;
+use std::io::Read;
+use std::process::Stdio;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Folder, command, finish, repository, run};
+use crate::daemon::signal;
+use crate::harness::{Folder, becomes_true, command, finish, repository, run, wait};
 
 #[test]
 fn validate_tells_people_and_programs() {
@@ -136,4 +140,23 @@ fn what_cannot_be_meant_is_wrong_usage_and_what_is_not_there_is_told() {
         assert!(ran.stderr.contains(told), "{words:?}: {}", ran.stderr);
         assert_eq!(ran.stderr.is_empty(), told.is_empty(), "{words:?}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_run_that_is_stopped_before_its_first_document_says_so_and_has_not_succeeded() {
+    let folder = Folder::new();
+    let pipeline = folder.write("p.yaml", "version: 1\nstages: [tokenise]\n");
+    let mut child = command(&["run", "-", "-c", &pipeline]).stdin(Stdio::piped()).spawn().unwrap();
+    let hears_signals = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (Signal::TERM.as_raw() - 1)) != 0
+    };
+    assert!(becomes_true(hears_signals));
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(1));
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(told.contains("stopped: no document was read yet"), "{told}");
+    assert!(!told.contains("nothing was read"), "{told}");
 }

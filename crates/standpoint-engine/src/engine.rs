@@ -42,6 +42,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// What went wrong for good, beyond single documents; empty after a clean run.
     pub errors: Vec<RunError>,
+    /// Whether it was told to stop, by somebody or by an error, so that sources may have had more.
+    pub was_told_to_stop: bool,
 }
 
 /// Why a run did not end cleanly.
@@ -161,6 +163,7 @@ impl Engine {
     pub async fn run(self) -> Summary {
         let started = Instant::now();
         let errors = Errors::default();
+        let shutdown = self.shutdown.clone();
         match Executor::start(self.pipeline.limits.compute) {
             Ok(executor) => {
                 let common = Common {
@@ -179,6 +182,6 @@ impl Engine {
         let (counts, elapsed) = (self.stats.snapshot(), started.elapsed());
         let Snapshot { read, done, failed, returned, .. } = counts;
         info!(read, done, failed, returned, ?elapsed, "pipeline ended");
-        Summary { counts, elapsed, errors }
+        Summary { counts, elapsed, errors, was_told_to_stop: shutdown.is_requested() }
     }
 }

@@ -65,9 +65,13 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
-    let counts = &summary.counts;
-    if summary.errors.is_empty() && counts.read == 0 {
-        progress.say("nothing was read: there is no document in what was given");
+    let is_unread = summary.errors.is_empty() && summary.counts.read == 0;
+    if is_unread {
+        progress.say(if summary.was_told_to_stop {
+            "stopped: no document was read yet"
+        } else {
+            "nothing was read: there is no document in what was given"
+        });
     }
     for hint in targets::hints(&watch) {
         progress.say(&hint);
@@ -75,6 +79,7 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     // Where nobody reads the output any more, as after `| head`, a run is done; a daemon is not.
     Ok(match ending(&summary, &progress, is_broken_pipe) {
         // Unlike a daemon, a run does not come back to what it left when it was stopped.
+        Exit::Done if is_unread && summary.was_told_to_stop => Exit::Failed,
         Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
         exit => exit,
     })
