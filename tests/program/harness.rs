@@ -231,6 +231,18 @@ pub(crate) fn is_there(program: &str, argument: &str) -> bool {
     is_there
 }
 
+/// Whether files keep extended attributes here; in CI they must.
+#[expect(clippy::print_stderr, reason = "a test that is passed over says so")]
+pub(crate) fn keeps_attributes(path: &str) -> bool {
+    let probe = std::fs::File::open(path).unwrap();
+    let kept = rustix::fs::fsetxattr(&probe, "user.probe", b"1", rustix::fs::XattrFlags::empty());
+    if let Err(error) = kept {
+        assert!(std::env::var_os("CI").is_none(), "attributes of files are needed in CI: {error}");
+        eprintln!("SKIPPED: files keep no attributes here: {error}");
+    }
+    kept.is_ok()
+}
+
 /// Whether programs that a test starts get to the empty Postgres server that the test got to.
 ///
 /// On one machine of the CI they did not, or ended, and nobody has found why: the store's own tests,

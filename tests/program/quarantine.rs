@@ -1,6 +1,6 @@
 //! The commands over the quarantine.
 
-use crate::harness::{Folder, run};
+use crate::harness::{Folder, keeps_attributes, run};
 
 fn station() -> (Folder, String) {
     let folder = Folder::new();
@@ -105,10 +105,7 @@ fn records_that_fail_again_keep_their_numbers_and_reasons() {
     assert!(before.contains("line 2, column 11: the field `title` holds a number"), "{before}");
 
     // A file system that keeps no attributes numbers them anew.
-    let probe = folder.write("probe", "");
-    let probe = std::fs::File::options().write(true).open(probe).unwrap();
-    let keeps = rustix::fs::fsetxattr(&probe, "user.probe", b"1", rustix::fs::XattrFlags::empty());
-    if keeps.is_err() {
+    if !keeps_attributes(&folder.write("probe", "")) {
         return;
     }
     for records in [&["a.record-2.jsonl", "a.record-4.jsonl"][..], &["a.record-4.jsonl"]] {
