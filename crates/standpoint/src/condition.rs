@@ -27,25 +27,28 @@ pub(crate) const VARIABLES: [&str; 11] = [
 /// The functions of the language, made once: making them costs more than most conditions.
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-/// The functions and macros that a name may have been meant to be.
-const FUNCTIONS: [&str; 17] = [
-    "all",
+/// The functions that a name may have been meant to be.
+const FUNCTIONS: [&str; 10] = [
     "bool",
     "bytes",
     "contains",
     "double",
     "endsWith",
-    "exists",
-    "exists_one",
-    "filter",
-    "has",
     "int",
-    "map",
-    "matches",
     "size",
     "startsWith",
     "string",
     "uint",
+];
+
+/// The macros, with how each is written. One that is still a call was written otherwise.
+const MACROS: [(&str, &str); 6] = [
+    ("all", "list.all(x, condition)"),
+    ("exists", "list.exists(x, condition)"),
+    ("exists_one", "list.exists_one(x, condition)"),
+    ("filter", "list.filter(x, condition)"),
+    ("has", "has(map.key)"),
+    ("map", "list.map(x, value)"),
 ];
 
 /// What is wrong with a condition, for whoever wrote it.
@@ -83,8 +86,7 @@ impl Condition {
         collect_free(program.expression(), &mut Vec::new(), &mut free, &mut called);
         // First: a variable that such a function was to bind is none without it.
         if let Some(name) = called.iter().find(|name| !is_function(name)) {
-            let message = format!("unknown function `{name}`; {}", meant(name, &FUNCTIONS));
-            return Err(Mistake { message, at: word_at(source, name) });
+            return Err(Mistake { message: miscalled(name), at: word_at(source, name) });
         }
         if let Some(name) = free.iter().find(|name| !VARIABLES.contains(&name.as_str())) {
             let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
@@ -119,9 +121,16 @@ fn is_function(name: &str) -> bool {
     let is_operator = !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
     // Nothing can be added under a name that the language has.
     let mut context = Context::with_env(Arc::clone(&STANDARD));
-    is_operator
-        || FUNCTIONS.contains(&name)
-        || context.add_function(name, |number: i64| number).is_err()
+    is_operator || context.add_function(name, |number: i64| number).is_err()
+}
+
+/// What is wrong with a call of what is no function.
+fn miscalled(name: &str) -> String {
+    if let Some((_, written)) = MACROS.iter().find(|(known, _)| *known == name) {
+        return format!("`{name}` takes other arguments: `{written}`");
+    }
+    let known = [&MACROS.map(|(name, _)| name)[..], &FUNCTIONS].concat();
+    format!("unknown function `{name}`; {}", meant(name, &known))
 }
 
 /// The known name that was probably meant, or all of them.
@@ -225,19 +234,29 @@ fn told(source: &str, errors: &cel::ParseErrors) -> Mistake {
     if source.trim().is_empty() {
         return Mistake { message: "the condition is empty".to_owned(), at: None };
     }
-    let first = errors.errors.first();
-    // The parser counts lines and columns from 1; of what it says only the place is for people.
-    let at = first.and_then(|error| {
-        let lines = source.split_inclusive('\n').take(usize::try_from(error.pos.0).ok()? - 1);
+    // The parser counts lines and columns from 1. What it could not read has no place in a macro's
+    // complaint about it, and one of its own beside it.
+    let place_of = |error: &cel::ParseError| {
+        let lines_before = usize::try_from(error.pos.0).ok()?.checked_sub(1)?;
+        let lines = source.split_inclusive('\n').take(lines_before);
         let before: usize = lines.map(|line| line.chars().count()).sum();
         Some(before + usize::try_from(error.pos.1).ok()?.checked_sub(1)?)
-    });
-    let rest = at.map(|at| source.chars().skip(at).take(20).collect::<String>());
-    let message = match rest.filter(|rest| !rest.trim().is_empty()) {
-        Some(rest) => format!("`{source}` is not a condition: it cannot be read from `{rest}` on"),
-        None => format!("`{source}` is not a condition: it breaks off"),
     };
-    Mistake { message, at }
+    let mut placed = errors.errors.iter().filter_map(|error| Some((error, place_of(error)?)));
+    let (error, at) = match placed.next() {
+        Some((error, at)) => (Some(error), Some(at)),
+        None => (errors.errors.first(), None),
+    };
+    // Of what the syntax lacks only the place is for people.
+    let reason = error.map(|error| &error.msg).filter(|msg| !msg.starts_with("Syntax error:"));
+    let rest = at.map(|at| source.chars().skip(at).take(20).collect::<String>());
+    let why = match (reason, rest) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(rest)) if rest.trim().is_empty() => "it breaks off".to_owned(),
+        (None, Some(rest)) => format!("it cannot be read from `{rest}` on"),
+        (None, None) => "it cannot be read".to_owned(),
+    };
+    Mistake { message: format!("`{source}` is not a condition: {why}"), at }
 }
 
 /// Where a single `=` stands.
@@ -351,6 +370,15 @@ mod tests {
                 "unknown function `startswith`; did you mean `startsWith`?",
             ),
             ("'size' == frob(title)", 10, "unknown function `frob`; a condition may use all"),
+            ("title.matches('x')", 6, "unknown function `matches`"),
+            ("has( )", 0, "`has` takes other arguments: `has(map.key)`"),
+            ("{1: 2}.has(1)", 7, "`has` takes other arguments"),
+            (
+                "entities.exists(e)",
+                9,
+                "`exists` takes other arguments: `list.exists(x, condition)`",
+            ),
+            ("has(title)", 4, "invalid argument to has() macro"),
             ("language = 'en'", 9, "`=` is no comparison; write `==`"),
             ("title == 'a = b' && language='en'", 28, "`=` is no comparison"),
             ("length > 5 length", 11, "it cannot be read from `length` on"),
@@ -362,6 +390,18 @@ mod tests {
             assert_eq!(error.at, Some(at), "{source}: {error}");
         }
         assert_eq!(Condition::compile(" ").unwrap_err().to_string(), "the condition is empty");
+    }
+
+    #[test]
+    fn a_mistake_of_which_a_macro_gives_no_place_is_told() {
+        let error = Condition::compile("has(.)").unwrap_err();
+        let expected = "`has(.)` is not a condition: it cannot be read from `)` on";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.at, Some(5));
+    }
+
+    #[test]
+    fn the_language_has_each_function_that_is_offered() {
         for name in FUNCTIONS {
             assert!(is_function(name), "{name}");
         }
