@@ -1,9 +1,9 @@
 //! The dashboard of a daemon: its keys, and what it must know of the pipeline.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,17 +93,23 @@ impl Dashboard {
             Some(days) => site.with_window(days),
             None => site,
         });
-        invite(&address, site.login(), &invitation);
+        invite(&address, site.login(), &invitation, logging::is_for_programs());
         (site, self.alerts)
     }
 }
 
 /// Says the address that logs a browser in: people read it, while of a log that programs collect nobody
 /// knows who reads it, so that there it is in a file for this user alone.
-fn invite(address: &str, key: &str, file: &Path) {
+fn invite(address: &str, key: &str, file: &Path, is_for_programs: bool) {
     let whole = format!("http://{address}/#{key}");
-    if !logging::is_for_programs() {
+    if !is_for_programs {
         console::say(&format!("dashboard: {whole}"));
+        // Of an earlier start, whose key opens nothing any more.
+        if let Err(error) = fs::remove_file(file)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            warn!(?file, error = %error, "cannot remove the dashboard's old address");
+        }
         return;
     }
     match write_secret(file, &whole) {
@@ -129,8 +135,13 @@ fn kept(path: &Path, make: impl FnOnce() -> io::Result<String>) -> Result<String
 
 /// Writes a secret for this user alone.
 fn write_secret(path: &Path, text: &str) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    writeln!(file?, "{text}")
+    let for_user_alone = 0o600;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(for_user_alone);
+    let mut file = options.open(path)?;
+    // A file that was there keeps the mode that it had.
+    file.set_permissions(Permissions::from_mode(for_user_alone))?;
+    writeln!(file, "{text}")
 }
 
 /// What the dashboard must know of the daemon.
@@ -150,5 +161,34 @@ impl Daemon for Running {
 
     fn replay(&self, file: &str) -> Result<(), String> {
         quarantine::replay_named(&self.file, Path::new(file)).map_err(|error| format!("{error:#}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_for_this_user_alone_also_in_a_file_that_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(INVITATION);
+        fs::write(&file, "an older key").unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        write_secret(&file, "key").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "key\n");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_address_that_is_said_leaves_no_file_of_an_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(INVITATION);
+        invite("localhost:1", "key", &file, true);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "http://localhost:1/#key\n");
+        // Twice: the second time there is none.
+        for _ in 0..2 {
+            invite("localhost:1", "key", &file, false);
+            assert!(!file.exists());
+        }
     }
 }
