@@ -133,6 +133,11 @@ pub(crate) fn hints(watch: &Watch) -> Vec<String> {
 
 /// The name that was probably meant by one that neither the tables nor `others` have.
 fn meant<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// A shorter name is close to too many others, and to abbreviations.
+    const FEWEST_LETTERS: usize = 5;
+    if name.chars().filter(|c| c.is_alphabetic()).count() < FEWEST_LETTERS {
+        return None;
+    }
     let is_known = !Target::resolve(name, &[]).shown.id.starts_with("name:")
         || table_names().any(|known| is_same_name(known, name));
     if is_known {
@@ -173,6 +178,8 @@ mod tests {
             ("Taliban", None),
             ("Stalin", None),
             ("Ilse Brandvold", None),
+            // So few letters are close to much.
+            ("Meta", None),
         ];
         for (name, expected) in cases {
             assert_eq!(meant(name, std::iter::empty()), expected, "{name}");
