@@ -45,6 +45,17 @@ impl House {
         recognise: Recognise,
         once: bool,
     ) -> InboxSource {
+        self.open_called("news", settings, recognise, once)
+    }
+
+    /// Opens the inbox under a name: what waits is counted by it, for the whole process.
+    pub(crate) fn open_called(
+        &self,
+        name: &str,
+        settings: &Value,
+        recognise: Recognise,
+        once: bool,
+    ) -> InboxSource {
         let mut all = json!({
             "path": self.at("inbox"),
             "settle": "1ms",
@@ -53,7 +64,7 @@ impl House {
         all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let settings: InboxSettings = serde_json::from_value(all).unwrap();
         let places = Places { recognise, ..self.places() };
-        InboxSource::open("news", &settings, &places, ReadLimits::default(), once).unwrap()
+        InboxSource::open(name, &settings, &places, ReadLimits::default(), once).unwrap()
     }
 
     pub(crate) fn places(&self) -> Places {

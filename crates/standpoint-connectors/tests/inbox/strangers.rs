@@ -285,7 +285,7 @@ async fn no_more_is_claimed_than_can_be_moved_and_what_waits_is_counted() {
     // Whoever has this lock keeps files out of the quarantine.
     let lock = fs::File::open(house.at("quarantine")).unwrap();
     lock.lock().unwrap();
-    let mut source = house.open(&json!({}));
+    let mut source = house.open_called("crowded", &json!({}), Recognise::Id, true);
     let mut delivered = 0;
     while let Ok(next) = timeout(Duration::from_millis(500), source.next()).await {
         let Some(delivery) = next.unwrap() else { break };
@@ -294,7 +294,7 @@ async fn no_more_is_claimed_than_can_be_moved_and_what_waits_is_counted() {
         delivered += 1;
     }
     assert!((512..700).contains(&delivered), "{delivered}");
-    let waiting = inbox::waiting()["news"];
+    let waiting = inbox::waiting()["crowded"];
     assert!((800..=988).contains(&waiting.files), "{waiting:?}");
     assert!(waiting.oldest < Duration::from_mins(1), "{waiting:?}");
     lock.unlock().unwrap();
