@@ -71,6 +71,19 @@ pub enum ReadError {
         allowed: u64,
     },
 
+    /// A row with more fields than its table has columns: what stands in them is lost otherwise.
+    #[error(
+        "the row at line {line} has {found} fields and the header {expected}; put a text that holds the delimiter into quotes"
+    )]
+    Fields {
+        /// Its first line in the file, from 1.
+        line: u64,
+        /// How many fields it has.
+        found: usize,
+        /// How many columns the table has.
+        expected: usize,
+    },
+
     /// A table without a column of text.
     #[error("no column is called `text`, `body` or `content`; found {found}")]
     Columns {

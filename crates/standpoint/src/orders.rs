@@ -57,7 +57,7 @@ impl Orders {
     async fn reload(&self, query: Option<&str>, view: &View) -> Told {
         if query != Some("wait") {
             self.reloads.ask();
-            return (StatusCode::ACCEPTED, TEXT, "the pipeline file is read again\n".to_owned());
+            return (StatusCode::ACCEPTED, TEXT, "the pipeline file is being read again; `reload --wait` tells whether it was taken over\n".to_owned());
         }
         match self.reloads.wait().await {
             Ok(()) => {

@@ -69,7 +69,12 @@ impl Rows {
         Ok(Self { reader, delimiter, header, places, left, max_row_bytes, ended: false })
     }
 
-    fn row(&self, row: &ByteRecord) -> Result<Raw, ReadError> {
+    fn row(&self, row: &ByteRecord, line: u64) -> Result<Raw, ReadError> {
+        let expected = self.header.len();
+        // Delimiters alone at its end say nothing.
+        if row.iter().skip(expected).any(|field| !field.trim_ascii().is_empty()) {
+            return Err(ReadError::Fields { line, found: row.len(), expected });
+        }
         let field = |place: Option<usize>| -> Result<Option<String>, ReadError> {
             let Some(bytes) = place.and_then(|place| row.get(place)) else { return Ok(None) };
             let decoded = encoding::decode(bytes)
@@ -128,7 +133,7 @@ impl Iterator for Rows {
                 let (limit, line) = ("max_line_bytes", Some(line));
                 Err(ReadError::Limit { limit, allowed, found, at_least: false, line })
             }
-            _ => self.row(&row),
+            _ => self.row(&row, line),
         }))
     }
 }

@@ -132,6 +132,12 @@ fn a_table_gives_a_document_a_row() {
         read("a.csv", b"name,words\na,b\n", &small()),
         ["error: no column is called `text`, `body` or `content`; found name, words"]
     );
+    let loose = b"id,text\n1,Kenya condemned it, but Mali did not.\n2,One.,,\n3,\"One, two.\"\n";
+    insta::assert_snapshot!(read("a.csv", loose, &small()).join("\n"), @r#"
+    error: the row at line 2 has 3 fields and the header 2; put a text that holds the delimiter into quotes
+    None: "One."
+    None: "One, two."
+    "#);
     let open = format!("text\nfirst\n\"{}", "x".repeat(1 << 16));
     assert_eq!(
         read("a.csv", open.as_bytes(), &small()).last().unwrap(),
