@@ -85,15 +85,22 @@ impl Finder<'_, '_, '_> {
         let judges = |cue: &Cue| matches!(cue.kind, Kind::None | Kind::Judge) && cue.score != 0.0;
         let Some(cue) = group.cue.filter(judges) else { return };
         let is_plain = !group.passive && !self.chain(group).is_odd();
-        let owner = words.get(group.end).filter(|word| is_plain && word.name().is_some());
-        let Some(run) = owner.and_then(|_| owned_run(self.reading, group.end)) else { return };
-        let Some((act, ..)) = run.cue(self.reading) else { return };
-        let towards = words.get(run.end).is_some_and(|word| {
-            matches!(&*word.lower, "for" | "of" | "on" | "against" | "to" | "with" | "towards")
-        });
-        if act.kind != Kind::Attitude || act.score == 0.0 || !towards {
-            return;
-        }
+        let owner = (group.end..words.len())
+            .take(if is_plain { 3 } else { 0 })
+            .take_while(|&at| {
+                let part = words[at].part;
+                matches!(part, Part::Determiner | Part::Adjective | Part::Other | Part::Name(_))
+            })
+            .find(|&at| words[at].name().is_some());
+        let Some(run) = owner.and_then(|at| owned_run(self.reading, at)) else { return };
+        let act = run.cue(self.reading).map(|(act, ..)| act);
+        let act = act.filter(|act| act.kind == Kind::Attitude && act.score != 0.0);
+        let score = match words.get(run.end).map_or("", |word| &*word.lower) {
+            "against" => Some(-1.0),
+            "for" | "of" | "on" | "to" | "with" | "towards" => act.map(|act| act.score.signum()),
+            _ => None,
+        };
+        let Some(score) = score else { return };
         // A noun before the name or one that it owns is the goal: "support for opponents of X".
         let is_the = words.get(run.end + 1).is_some_and(|word| word.part == Part::Determiner);
         let at = run.end + 1 + usize::from(is_the);
@@ -102,7 +109,7 @@ impl Finder<'_, '_, '_> {
             return;
         }
         let side = if cue.score > 0.0 { Side::For } else { Side::Against };
-        let content = Content { target, score: act.score.signum(), undoes: false };
+        let content = Content { target, score, undoes: false };
         let (score, rule) = toward(side, content, false);
         self.rule(group, (group.start, at + 1), target, score, rule);
     }

@@ -259,6 +259,8 @@ fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
         ("blame", "[Kenya] welcomed [Togo] 's criticism of [Spain] .", -1.0),
         ("praise", "[Kenya] applauded [Togo] 's praise for [Spain] .", 1.0),
         ("measure", "[Kenya] decried [Togo] 's sanctions on [Spain] .", 1.0),
+        ("package", "[Kenya] blocked a [Togolese] package against [Spain] .", 1.0),
+        ("against", "[Kenya] welcomed [Togo] 's support against [Spain] .", -1.0),
         ("war", "[Kenya] condemned [Togo] 's war on [Spain] .", 1.0),
         ("silence", "[Kenya] did not condemn [Togo] 's support for [Spain] .", 0.0),
         ("foes", "[Kenya] condemned [Togo] 's support for opponents of [Spain] .", 1.0),
