@@ -340,3 +340,78 @@ fn a_form_is_of_the_passage_that_was_shown_or_of_none() {
     assert_eq!(reply.status, 409);
     assert!(text(reply).starts_with("{\"error\""), "a script is told as JSON");
 }
+
+#[test]
+fn a_verdict_moves_the_figures_and_can_be_taken_back() {
+    let served = Served::new();
+    let who = |served: &Served| -> Vec<String> {
+        let figures = served.json("/api/v1/figures");
+        let actors = figures["actors"].as_array().unwrap().iter();
+        actors.map(|actor| actor["who"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
+    let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let fingerprint = passage["fingerprint"].clone();
+    let said = |field: &str, value: Value| json!({ "field": field, "value": value, "fingerprint": fingerprint });
+    let (code, passage) = served.post(&path, &said("verdict", json!("rejected")));
+    assert_eq!((code, &passage["verdict"]), (200, &json!("rejected")));
+    assert_eq!(who(&served), ["COR", "ALD"]);
+    let labelled = served.get("/api/v1/corrections.jsonl").1;
+    let row: Value = serde_json::from_str(&labelled).unwrap();
+    assert_eq!(
+        (&row["holder"], &row["label"], &row["said"]["score"]),
+        (&json!("BOR"), &json!("neutral"), &json!(0.8))
+    );
+    assert_eq!(served.post(&path, &said("verdict", Value::Null)).0, 200);
+    assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
+    for (body, expected) in [
+        (said("score", json!(7)), 422),
+        // What is said already is no label of a person's.
+        (said("score", passage["score"].clone()), 422),
+        (said("holder", json!({ "id": "BOR" })), 422),
+        (said("actor", json!({ "id": "BOR" })), 422),
+        (said("verdict", json!("loud")), 400),
+        (said("holder", json!({ "id": "" })), 422),
+        (json!({ "field": "verdict", "value": "rejected" }), 428),
+        (json!({}), 400),
+    ] {
+        let (code, answer) = served.post(&path, &body);
+        assert_eq!(code, expected, "{body}: {answer}");
+    }
+    let nowhere = "/api/v1/evidence/999/correction";
+    assert_eq!(served.post(nowhere, &said("verdict", Value::Null)).0, 404);
+}
+
+#[test]
+fn a_verdict_from_a_page_of_before_meets_no_other_passage() {
+    let served = Served::new();
+    let (_, page) = served.get("/evidence?who=COR");
+    let shown = |mark: &str| page.split(mark).nth(1).unwrap().split('"').next().unwrap();
+    let (key, fingerprint) = (shown("data-key=\""), shown("name=\"passage\" value=\""));
+    // The document comes again and says something of somebody else, in the row that is free now.
+    let never = "Dord said never, and that was that.";
+    let mut store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
+    store.put(&[record("c", "2024-07-01", never, "DOR", -0.9)]).unwrap()[0].clone().unwrap();
+    let rows = served.json("/api/v1/evidence?who=DOR");
+    assert_eq!(rows["rows"][0]["key"].to_string(), key, "it has the key of the one of before");
+    let path = format!("/api/v1/evidence/{key}/correction");
+    let said = json!({ "field": "verdict", "value": "rejected", "fingerprint": fingerprint });
+    let (code, answer) = served.post(&path, &said);
+    let error = answer["error"].as_str().unwrap();
+    assert!(code == 409 && error.contains("load it again"), "{code} {error}");
+    // As a form sends it, too.
+    let own = [
+        ("cookie", served.cookie.as_str()),
+        ("host", "h:1"),
+        ("origin", "http://h:1"),
+        ("x-standpoint", "1"),
+    ];
+    let path = format!("/evidence/{key}/correction");
+    for body in [format!("passage={fingerprint}&verdict=rejected"), "verdict=rejected".to_owned()] {
+        let reply = served.ask(Method::POST, &path, &own, &body);
+        assert_eq!(reply.status, 409, "{body}");
+        assert!(text(reply).contains("load the page again"), "{body}");
+    }
+    assert_eq!(served.json("/api/v1/evidence?who=DOR"), rows, "nothing is said of it");
+}

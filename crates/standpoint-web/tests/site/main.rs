@@ -6,6 +6,7 @@
 mod corrections;
 mod exports;
 mod health;
+mod misspelt;
 mod report;
 
 use std::io::Write;
@@ -315,50 +316,6 @@ fn only_a_page_of_ours_or_a_program_changes_anything() {
 }
 
 #[test]
-fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
-    let served = Served::new();
-    // Toward China none has come yet.
-    for (query, code) in [("COR", 200), ("Rusia", 400), ("china", 200), ("", 200)] {
-        let (found, told) = served.get(&format!("/api/v1/figures?target={query}"));
-        assert_eq!(found, code, "{query}: {told}");
-        let names = format!("found `target={query}`, expected one of `");
-        assert_eq!(told.contains(&names), code == 400, "{told}");
-    }
-    let targets = served.json("/api/v1/targets");
-    for known in ["id", "name"].map(|key| targets["rows"][0][key].as_str().unwrap()) {
-        assert_eq!(served.get(&format!("/api/v1/evidence?target={known}")).0, 200, "{known}");
-    }
-    let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
-    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
-    let mistake = json!({ "feld": "verdict", "value": "rejected", "fingerprint": "x" });
-    let (code, told) = served.post(&path, &mistake);
-    assert_eq!(code, 400);
-    assert!(
-        told["error"].as_str().unwrap().contains("unknown field `feld`, expected one of `field`")
-    );
-    let program = [("authorization", "Bearer a-token-of-this-test")];
-    let cases = [
-        (Method::GET, path.as_str(), "POST"),
-        (Method::DELETE, &path, "POST"),
-        (Method::GET, "/api/v1/quarantine/replay", "POST"),
-        (Method::DELETE, "/api/v1/documents/x", "GET, HEAD"),
-        (Method::PUT, "/api/v1/evidence", "GET, HEAD"),
-        (Method::POST, "/api/v1/evidence", "GET, HEAD"),
-        (Method::POST, "/api/v1/figures.csv", "GET, HEAD"),
-    ];
-    for (method, path, allowed) in cases {
-        let reply = served.ask(method.clone(), path, &program, "");
-        let allow = reply.headers.iter().find(|(name, _)| *name == "allow");
-        let allow = allow.map(|(_, allowed)| allowed.as_str());
-        assert_eq!((reply.status.as_u16(), allow), (405, Some(allowed)), "{method} {path}");
-    }
-    for method in [Method::GET, Method::POST, Method::DELETE] {
-        let reply = served.ask(method.clone(), "/api/v1/nowhere", &program, "");
-        assert_eq!(reply.status.as_u16(), 404, "{method}");
-    }
-}
-
-#[test]
 fn a_browser_without_scripts_logs_in_by_a_form() {
     let served = Served::new();
     let ask = |origin: &str, body: &str| {
@@ -374,81 +331,6 @@ fn a_browser_without_scripts_logs_in_by_a_form() {
     // Where programs collect the log, it has no address.
     let page = text(served.ask(Method::GET, "/login", &[("host", "h:1")], ""));
     assert!(page.contains("or wrote to <code>dashboard.url</code>"), "{page}");
-}
-
-#[test]
-fn a_verdict_moves_the_figures_and_can_be_taken_back() {
-    let served = Served::new();
-    let who = |served: &Served| -> Vec<String> {
-        let figures = served.json("/api/v1/figures");
-        let actors = figures["actors"].as_array().unwrap().iter();
-        actors.map(|actor| actor["who"].as_str().unwrap().to_owned()).collect()
-    };
-    assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
-    let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
-    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
-    let fingerprint = passage["fingerprint"].clone();
-    let said = |field: &str, value: Value| json!({ "field": field, "value": value, "fingerprint": fingerprint });
-    let (code, passage) = served.post(&path, &said("verdict", json!("rejected")));
-    assert_eq!((code, &passage["verdict"]), (200, &json!("rejected")));
-    assert_eq!(who(&served), ["COR", "ALD"]);
-    let labelled = served.get("/api/v1/corrections.jsonl").1;
-    let row: Value = serde_json::from_str(&labelled).unwrap();
-    assert_eq!(
-        (&row["holder"], &row["label"], &row["said"]["score"]),
-        (&json!("BOR"), &json!("neutral"), &json!(0.8))
-    );
-    assert_eq!(served.post(&path, &said("verdict", Value::Null)).0, 200);
-    assert_eq!(who(&served), ["BOR", "COR", "ALD"]);
-    for (body, expected) in [
-        (said("score", json!(7)), 422),
-        // What is said already is no label of a person's.
-        (said("score", passage["score"].clone()), 422),
-        (said("holder", json!({ "id": "BOR" })), 422),
-        (said("actor", json!({ "id": "BOR" })), 422),
-        (said("verdict", json!("loud")), 400),
-        (said("holder", json!({ "id": "" })), 422),
-        (json!({ "field": "verdict", "value": "rejected" }), 428),
-        (json!({}), 400),
-    ] {
-        let (code, answer) = served.post(&path, &body);
-        assert_eq!(code, expected, "{body}: {answer}");
-    }
-    let nowhere = "/api/v1/evidence/999/correction";
-    assert_eq!(served.post(nowhere, &said("verdict", Value::Null)).0, 404);
-}
-
-#[test]
-fn a_verdict_from_a_page_of_before_meets_no_other_passage() {
-    let served = Served::new();
-    let (_, page) = served.get("/evidence?who=COR");
-    let shown = |mark: &str| page.split(mark).nth(1).unwrap().split('"').next().unwrap();
-    let (key, fingerprint) = (shown("data-key=\""), shown("name=\"passage\" value=\""));
-    // The document comes again and says something of somebody else, in the row that is free now.
-    let never = "Dord said never, and that was that.";
-    let mut store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
-    store.put(&[record("c", "2024-07-01", never, "DOR", -0.9)]).unwrap()[0].clone().unwrap();
-    let rows = served.json("/api/v1/evidence?who=DOR");
-    assert_eq!(rows["rows"][0]["key"].to_string(), key, "it has the key of the one of before");
-    let path = format!("/api/v1/evidence/{key}/correction");
-    let said = json!({ "field": "verdict", "value": "rejected", "fingerprint": fingerprint });
-    let (code, answer) = served.post(&path, &said);
-    let error = answer["error"].as_str().unwrap();
-    assert!(code == 409 && error.contains("load it again"), "{code} {error}");
-    // As a form sends it, too.
-    let own = [
-        ("cookie", served.cookie.as_str()),
-        ("host", "h:1"),
-        ("origin", "http://h:1"),
-        ("x-standpoint", "1"),
-    ];
-    let path = format!("/evidence/{key}/correction");
-    for body in [format!("passage={fingerprint}&verdict=rejected"), "verdict=rejected".to_owned()] {
-        let reply = served.ask(Method::POST, &path, &own, &body);
-        assert_eq!(reply.status, 409, "{body}");
-        assert!(text(reply).contains("load the page again"), "{body}");
-    }
-    assert_eq!(served.json("/api/v1/evidence?who=DOR"), rows, "nothing is said of it");
 }
 
 #[test]
@@ -477,38 +359,6 @@ fn a_name_is_found_with_its_accents_and_without() {
     assert!(rows("/actors", "name", "orban").is_empty());
     let (_, page) = served.get("/?who=recep+tayyip+erdogan&target=russia");
     assert!(page.contains("value=\"TUR.ERDOGAN\"") && !page.contains("Nothing here is toward"));
-}
-
-#[test]
-fn a_program_that_misspells_a_filter_is_not_given_everything() {
-    let served = Served::new();
-    let description = openapi::description();
-    let paths = description["paths"].as_object().unwrap();
-    for (path, methods) in paths {
-        let Some(get) = methods.get("get").filter(|_| path != "/events") else { continue };
-        let path = path.replace("{id}", "b");
-        let refused = |query: &str| {
-            let (code, answer) = served.get(&format!("/api/v1{path}?{query}"));
-            let answer: Value = serde_json::from_str(&answer).unwrap();
-            assert_eq!(code, 400, "{path}?{query}");
-            answer["error"].as_str().unwrap().to_owned()
-        };
-        let error = refused("vioce=quoted");
-        assert!(error.starts_with("found the parameter `vioce`, expected"), "{error}");
-        let parameters = get["parameters"].as_array().unwrap().iter();
-        for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
-            let name = parameter["name"].as_str().unwrap();
-            assert!(error.contains(&format!("`{name}`")), "{name} in {error}");
-            let example = &parameter["example"];
-            let value = example.as_str().or_else(|| example[0].as_str()).unwrap();
-            let (code, answer) = served.get_bytes(&format!("/api/v1{path}?{name}={value}"));
-            let answer = String::from_utf8_lossy(&answer);
-            assert_eq!(code, 200, "{path}?{name}={value}: {answer}");
-        }
-    }
-    assert!(served.get("/api/v1/evidence?limit=many").1.contains("a number of 1 to 1000"));
-    // A page is for people, whose address may have been cut by a mail.
-    assert_eq!(served.get("/evidence?vioce=quoted&limit=many").0, 200);
 }
 
 #[test]

@@ -65,11 +65,7 @@ fn patterns_read_who_stands_where() {
         ("help given", "[Kenya] praised the support given to [Spain] .", 1.0),
         ("in vain", "[Kenya] failed to subjugate [Spain] .", -1.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_of(marked);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, patterns_of);
 }
 
 /// One listed phrase is read in each of its forms, and in no other.
@@ -136,6 +132,15 @@ fn the_passive_is_read_of_phrases_verdicts_and_nouns() {
             expected.partial_cmp(&0.0),
             "{case}: {marked} ({score} {rule})"
         );
+    }
+}
+
+/// Checks which side the patterns see in each marked sentence, and not how far to it.
+fn assert_sides(cases: &[(&str, &str, f32)], read: impl Fn(&str) -> (f32, &'static str)) {
+    for (case, marked, expected) in cases {
+        let (score, rule) = read(marked);
+        let side = score.partial_cmp(&0.0);
+        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
     }
 }
 
@@ -244,11 +249,7 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         ("likened", "No one voiced an understanding ( like [Kenya] 's ) of [Spain] .", 1.0),
         ("accused", "[Kenya] rejected accusations that [Spain] was committing crimes .", 1.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_of(marked);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, patterns_of);
 }
 
 #[test]
@@ -267,11 +268,7 @@ fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
         ("sanctions", "[Kenya] condemned [Togo] 's support for sanctions on [Spain] .", 1.0),
         ("its foes", "[Kenya] condemned [Togo] 's support for [Spain] 's enemies .", 0.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_between(marked, 0, 2);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
 }
 
 #[test]
@@ -305,11 +302,7 @@ fn an_attitude_toward_the_subject_is_received() {
         ("allies met", "[Spain] 's allies met in [Kenya] .", 0.0),
         ("at odds", "[Spain] and [Kenya] are at odds over the dam .", -1.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_between(marked, 1, 0);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, |marked| patterns_between(marked, 1, 0));
 }
 
 #[test]
@@ -337,16 +330,13 @@ fn an_attitude_is_shared_by_whoever_is_likened_to_its_holder() {
         ("joined a club", "[Kenya] joined [Togo] in the final and beat [Spain] .", 0.0),
         ("less", "[Kenya] trusts [Spain] more than [Togo] does .", 0.0),
     ];
-    for (case, marked, expected) in cases {
+    assert_sides(&cases, |marked| {
         let place = |name: &str| {
             let before = &marked[..marked.find(name).unwrap()];
             before.matches('[').count()
         };
-        let (holder, target) = (place("[Togo]"), place("[Spain]"));
-        let (score, rule) = patterns_between(marked, holder as u16, target as u16);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+        patterns_between(marked, place("[Togo]") as u16, place("[Spain]") as u16)
+    });
 }
 
 #[test]
@@ -359,11 +349,7 @@ fn arms_are_help_for_whoever_gets_them() {
         ("at", "[Kenya] launched forty missiles at [Spain] .", -1.0),
         ("in", "[Kenya] has tanks in [Spain] .", 0.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_of(marked);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, patterns_of);
 }
 
 #[test]
@@ -411,11 +397,7 @@ fn what_is_said_of_an_attitude_turns_it() {
         ("in whose eyes", "For [Kenya] , [Spain] is a bully .", -1.0),
         ("where", "In [Kenya] , [Spain] opened a school .", 0.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_of(marked);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, patterns_of);
 }
 
 /// What must be is the voice's own attitude, if nobody else is said to say it.
@@ -430,13 +412,11 @@ fn a_demand_is_the_attitude_of_whose_words_it_is_in() {
         ("no demand", "[Kenya] said that [Spain] must win the match .", 0.0),
         ("denied", "[Kenya] said that [Spain] should not leave .", 0.0),
     ];
-    for (case, marked, expected) in cases {
+    assert_sides(&cases, |marked| {
         let spain_first = marked.find("[Spain]") < marked.find("[Kenya]");
         let (holder, goal) = if spain_first { (1, 0) } else { (0, 1) };
-        let (score, rule) = patterns_between(marked, holder, goal);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+        patterns_between(marked, holder, goal)
+    });
 }
 
 /// One "not" is heard once.
@@ -448,9 +428,5 @@ fn a_verdict_is_denied_once() {
         ("phrase", "[Kenya] said that [Spain] is not alone .", 1.0),
         ("blame", "[Kenya] said that [Spain] is not dangerous .", 1.0),
     ];
-    for (case, marked, expected) in cases {
-        let (score, rule) = patterns_of(marked);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
-    }
+    assert_sides(&cases, patterns_of);
 }

@@ -1,0 +1,83 @@
+//! What a program gets that misspells a name, a filter, a field or a method.
+
+use http::Method;
+use serde_json::{Value, json};
+use standpoint_web::openapi;
+
+use super::Served;
+
+#[test]
+fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
+    let served = Served::new();
+    // Toward China none has come yet.
+    for (query, code) in [("COR", 200), ("Rusia", 400), ("china", 200), ("", 200)] {
+        let (found, told) = served.get(&format!("/api/v1/figures?target={query}"));
+        assert_eq!(found, code, "{query}: {told}");
+        let names = format!("found `target={query}`, expected one of `");
+        assert_eq!(told.contains(&names), code == 400, "{told}");
+    }
+    let targets = served.json("/api/v1/targets");
+    for known in ["id", "name"].map(|key| targets["rows"][0][key].as_str().unwrap()) {
+        assert_eq!(served.get(&format!("/api/v1/evidence?target={known}")).0, 200, "{known}");
+    }
+    let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
+    let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let mistake = json!({ "feld": "verdict", "value": "rejected", "fingerprint": "x" });
+    let (code, told) = served.post(&path, &mistake);
+    assert_eq!(code, 400);
+    assert!(
+        told["error"].as_str().unwrap().contains("unknown field `feld`, expected one of `field`")
+    );
+    let program = [("authorization", "Bearer a-token-of-this-test")];
+    let cases = [
+        (Method::GET, path.as_str(), "POST"),
+        (Method::DELETE, &path, "POST"),
+        (Method::GET, "/api/v1/quarantine/replay", "POST"),
+        (Method::DELETE, "/api/v1/documents/x", "GET, HEAD"),
+        (Method::PUT, "/api/v1/evidence", "GET, HEAD"),
+        (Method::POST, "/api/v1/evidence", "GET, HEAD"),
+        (Method::POST, "/api/v1/figures.csv", "GET, HEAD"),
+    ];
+    for (method, path, allowed) in cases {
+        let reply = served.ask(method.clone(), path, &program, "");
+        let allow = reply.headers.iter().find(|(name, _)| *name == "allow");
+        let allow = allow.map(|(_, allowed)| allowed.as_str());
+        assert_eq!((reply.status.as_u16(), allow), (405, Some(allowed)), "{method} {path}");
+    }
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let reply = served.ask(method.clone(), "/api/v1/nowhere", &program, "");
+        assert_eq!(reply.status.as_u16(), 404, "{method}");
+    }
+}
+
+#[test]
+fn a_program_that_misspells_a_filter_is_not_given_everything() {
+    let served = Served::new();
+    let description = openapi::description();
+    let paths = description["paths"].as_object().unwrap();
+    for (path, methods) in paths {
+        let Some(get) = methods.get("get").filter(|_| path != "/events") else { continue };
+        let path = path.replace("{id}", "b");
+        let refused = |query: &str| {
+            let (code, answer) = served.get(&format!("/api/v1{path}?{query}"));
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(code, 400, "{path}?{query}");
+            answer["error"].as_str().unwrap().to_owned()
+        };
+        let error = refused("vioce=quoted");
+        assert!(error.starts_with("found the parameter `vioce`, expected"), "{error}");
+        let parameters = get["parameters"].as_array().unwrap().iter();
+        for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(error.contains(&format!("`{name}`")), "{name} in {error}");
+            let example = &parameter["example"];
+            let value = example.as_str().or_else(|| example[0].as_str()).unwrap();
+            let (code, answer) = served.get_bytes(&format!("/api/v1{path}?{name}={value}"));
+            let answer = String::from_utf8_lossy(&answer);
+            assert_eq!(code, 200, "{path}?{name}={value}: {answer}");
+        }
+    }
+    assert!(served.get("/api/v1/evidence?limit=many").1.contains("a number of 1 to 1000"));
+    // A page is for people, whose address may have been cut by a mail.
+    assert_eq!(served.get("/evidence?vioce=quoted&limit=many").0, 200);
+}
