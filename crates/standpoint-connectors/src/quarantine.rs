@@ -3,12 +3,13 @@
 //! `a.txt` stands beside `a.txt.reason.json`, which holds a [`Reason`]. The reason is written before
 //! the file comes, and goes after it: a reason alone is what a crash left, and never a file alone.
 
-use std::collections::BTreeSet;
+mod numbers;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, XattrFlags, fgetxattr, fsetxattr};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
@@ -17,6 +18,9 @@ use crate::inbox::Below;
 use crate::limits::ReadLimits;
 use crate::moves::{self, has_bytes_of, numbered, parent_of, remove_empty, with_ending};
 use crate::records;
+
+use numbers::note_numbers;
+pub(crate) use numbers::noted_numbers;
 
 /// What the name of a reason has behind that of its file.
 pub(crate) const ENDING: &str = ".reason.json";
@@ -253,42 +257,6 @@ pub fn replay_records(
         forget(folder, &path)?;
     }
     Ok(())
-}
-
-/// The attribute of a file in the inbox that says which records of an earlier file its own were.
-const NUMBERS: &str = "user.standpoint.records";
-
-/// The most bytes of that attribute: file systems keep little more.
-const MOST_NUMBERS_BYTES: usize = 2048;
-
-/// Notes which records of their file these were, so that those that fail again are told apart as before.
-/// Where a file system keeps no attributes, or not as many, they are numbered anew.
-fn note_numbers(file: &File, entries: &[&Entry]) {
-    let number = |entry: &&Entry| Some(entry.reason.as_ref().ok()?.record?.to_string());
-    let Some(numbers) = entries.iter().map(number).collect::<Option<Vec<_>>>() else { return };
-    let numbers = numbers.join(",");
-    if numbers.len() <= MOST_NUMBERS_BYTES
-        && let Err(error) = fsetxattr(file, NUMBERS, numbers.as_bytes(), XattrFlags::empty())
-    {
-        debug!(error = %error, "cannot note which records are tried again");
-    }
-}
-
-/// Which records of an earlier file the records of a file were, from 1; none where it is no replay, or
-/// not the one that was noted.
-///
-/// - `records`: how many it holds.
-pub(crate) fn noted_numbers(file: &File, records: u64) -> Vec<u64> {
-    let mut bytes = [0; MOST_NUMBERS_BYTES];
-    let Ok(length) = fgetxattr(file, NUMBERS, &mut bytes[..]) else { return Vec::new() };
-    let text = bytes.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let numbers = text.map(|text| text.split(',').map(str::parse).collect::<Result<Vec<_>, _>>());
-    let numbers: Vec<u64> = numbers.and_then(Result::ok).unwrap_or_default();
-    // Whoever can write to the inbox can write this, or to the file since: with one number for two records,
-    // one of them would be taken for the other and be lost.
-    let distinct: BTreeSet<u64> = numbers.iter().copied().filter(|&number| number > 0).collect();
-    let is_theirs = distinct.len() == numbers.len() && numbers.len() as u64 == records;
-    if is_theirs { numbers } else { Vec::new() }
 }
 
 /// Where a file belongs below its inbox, as its reason says.
