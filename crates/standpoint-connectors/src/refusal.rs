@@ -71,6 +71,15 @@ pub enum ReadError {
         allowed: u64,
     },
 
+    /// A row whose quote is open when the file ends: what stands behind it may be rows.
+    #[error(
+        "the quote that opens at line {line} is never closed, so that no row behind it is read; close it, or double each quote inside a text and quote the whole"
+    )]
+    Quote {
+        /// The line of the quote in the file, from 1.
+        line: u64,
+    },
+
     /// A row with more fields than its table has columns: what stands in them is lost otherwise.
     #[error(
         "the row at line {line} has {found} fields and the header {expected}; put a text that holds the delimiter into quotes"
@@ -114,7 +123,7 @@ pub enum ReadError {
 impl ReadError {
     /// Whether the file is what is wrong, so that more of it may be lacking than one record.
     pub(crate) fn is_of_the_file(&self) -> bool {
-        let is_cut_off = matches!(self, Self::Io { .. } | Self::Row { .. });
+        let is_cut_off = matches!(self, Self::Io { .. } | Self::Row { .. } | Self::Quote { .. });
         is_cut_off || matches!(self, Self::Limit { limit: "max_records_per_file", .. })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, WriterBuilder};
 
@@ -34,6 +34,8 @@ pub(crate) struct Rows {
     /// The place of each of [`COLUMNS`].
     places: [Option<usize>; COLUMNS.len()],
     left: Arc<AtomicU64>,
+    /// Whether the reader was told that the file is at its end.
+    at_end: Arc<AtomicBool>,
     max_row_bytes: u64,
     ended: bool,
 }
@@ -43,7 +45,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Columns`] where no column holds a text.
+    /// [`ReadError::Columns`] where no column holds a text, [`ReadError::Quote`] where the header has
+    /// no end.
     pub(crate) fn open(
         mut plain: Box<dyn BufRead + Send>,
         limits: &ReadLimits,
@@ -54,10 +57,15 @@ impl Rows {
         // The first of those that are equally frequent.
         let delimiter = DELIMITERS.into_iter().rev().max_by_key(|&one| count(one)).unwrap_or(b',');
         let left = Arc::new(AtomicU64::new(limits.max_line_bytes));
-        let bounded = Bounded { inner: plain, left: Arc::clone(&left) };
+        let at_end = Arc::new(AtomicBool::new(false));
+        let (room, told) = (Arc::clone(&left), Arc::clone(&at_end));
+        let bounded = Bounded { inner: plain, left: room, last_line_ended: false, at_end: told };
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bounded);
         let header = reader.byte_headers().map_err(io::Error::from)?.clone();
+        if at_end.load(Ordering::Relaxed) && !header.is_empty() {
+            return Err(open_quote(&reader, &header));
+        }
         let names: Vec<String> =
             header.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
         let place = |aliases: &[&str]| names.iter().position(|name| aliases.contains(&&**name));
@@ -66,7 +74,7 @@ impl Rows {
             return Err(ReadError::Columns { found: names.join(", ") });
         }
         let max_row_bytes = limits.max_line_bytes;
-        Ok(Self { reader, delimiter, header, places, left, max_row_bytes, ended: false })
+        Ok(Self { reader, delimiter, header, places, left, at_end, max_row_bytes, ended: false })
     }
 
     fn row(&self, row: &ByteRecord, line: u64) -> Result<Raw, ReadError> {
@@ -106,6 +114,11 @@ impl Rows {
         let mut row = ByteRecord::new();
         let line = self.reader.position().line();
         match self.reader.read_byte_record(&mut row) {
+            // Its line ended, as every line does, and it went on for all that.
+            Ok(true) if self.at_end.load(Ordering::Relaxed) => {
+                self.ended = true;
+                Some(Err(open_quote(&self.reader, &row)))
+            }
             Ok(true) => Some(Ok(row)),
             Ok(false) => None,
             Err(error) => {
@@ -195,21 +208,40 @@ fn table<'r>(delimiter: u8, rows: impl IntoIterator<Item = &'r ByteRecord>) -> i
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
+/// What is wrong with a row that only the end of the file ends: its last field is quoted, and holds
+/// all that follows.
+fn open_quote(reader: &Reader<Bounded>, row: &ByteRecord) -> ReadError {
+    let lines = row.iter().next_back().map_or(0, |field| memchr::memchr_iter(b'\n', field).count());
+    ReadError::Quote { line: reader.position().line() - lines as u64 }
+}
+
 /// Refuses to read further than a row may be long, so that a quote which is never closed does not
-/// bring the whole file into memory.
+/// bring the whole file into memory; and gives the last line an end, so that only such a quote keeps
+/// a row open when the file is over.
 struct Bounded {
     inner: Box<dyn BufRead + Send>,
     left: Arc<AtomicU64>,
+    last_line_ended: bool,
+    at_end: Arc<AtomicBool>,
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.last_line_ended {
+            self.at_end.store(true, Ordering::Relaxed);
+            return Ok(0);
+        }
         let left = self.left.load(Ordering::Relaxed);
         if left == 0 {
             return Err(io::Error::other("a row is too long"));
         }
         let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let count = self.inner.read(&mut buffer[..most])?;
+        if count == 0 && !buffer.is_empty() {
+            self.last_line_ended = true;
+            buffer[0] = b'\n';
+            return Ok(1);
+        }
         self.left.fetch_sub(count as u64, Ordering::Relaxed);
         Ok(count)
     }

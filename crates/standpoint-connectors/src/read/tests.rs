@@ -146,6 +146,33 @@ fn a_table_gives_a_document_a_row() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_is_told_with_its_line() {
+    let told = |line| {
+        format!(
+            "error: the quote that opens at line {line} is never closed, so that no row behind it is \
+             read; close it, or double each quote inside a text and quote the whole"
+        )
+    };
+    let cases: [(&str, &str, &[&str], Option<u64>); 9] = [
+        ("the rows behind it", "id,text\n1,One.\n2,\"Two.\n3,Three.\n", &["One."], Some(3)),
+        ("one that opens in the middle of a row", "text,id\n\"a\nb\",\"2\n3,", &[], Some(3)),
+        ("a doubled one does not close", "text\nOne.\n\"Two.\"\"\n", &["One."], Some(3)),
+        ("in the last byte", "text\nOne.\n\"", &["One."], Some(3)),
+        ("in the header", "id,\"text\n1,One.\n", &[], Some(1)),
+        ("closed at the end", "text\n\"One.\n\"", &["One.\n"], None),
+        ("no last line end", "\u{feff}text\r\nOne.\r\n\"Two.\"", &["One.", "Two."], None),
+        ("blank lines at the end", "text\nOne.\n\n\n", &["One."], None),
+        ("inside of a field it is a mark", "text\n5\" of snow", &["5\" of snow"], None),
+    ];
+    for (case, table, texts, line) in cases {
+        let mut expected: Vec<_> = texts.iter().map(|text| format!("None: {text:?}")).collect();
+        expected.extend(line.map(told));
+        assert_eq!(read("a.csv", table.as_bytes(), &small()), expected, "{case}");
+        assert_eq!(read("a.csv.gz", &gzip(table.as_bytes()), &small()), expected, "{case}");
+    }
+}
+
+#[test]
 fn mails_are_read_alone_and_from_a_mailbox() {
     let mail = |subject: &str, text: &str| {
         format!(

@@ -62,6 +62,21 @@ async fn a_row_that_never_ends_keeps_its_whole_table() {
 }
 
 #[tokio::test]
+async fn a_quote_that_is_never_closed_keeps_its_whole_table_for_the_rows_behind_it() {
+    let house = House::new();
+    house.drop_in("a.csv", "id,text\n1,One.\n2,\"Two.\n3,Three.\n");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["One."]);
+    assert_eq!(house.files(), ["quarantine/a.csv"]);
+    let reason = house.reason("a.csv");
+    assert_eq!(reason["reason"], "1 of its 2 documents failed; the other one is in the sinks");
+    let failure = reason["failures"][0].as_str().unwrap().to_owned();
+    assert!(failure.contains("the quote that opens at line 3 is never closed"), "{failure}");
+    // Once it is mended, what was done is not done again.
+    house.drop_in("a.csv", "id,text\n1,One.\n2,\"Two.\"\n3,Three.\n");
+    assert_eq!(house.run(|_| Outcome::Done).await, ["Three.", "Two."]);
+}
+
+#[tokio::test]
 async fn a_compressed_record_is_quarantined_as_it_reads() {
     use std::io::Write;
 
