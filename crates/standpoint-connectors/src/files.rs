@@ -70,6 +70,13 @@ pub enum Report {
         /// Why.
         reason: String,
     },
+    /// A record that says once more what an earlier one of its file with its id says.
+    Again {
+        /// Which file it stands in.
+        path: String,
+        /// What is told of it.
+        reason: String,
+    },
     /// A document that failed.
     Failed {
         /// Which file it came from.
@@ -288,6 +295,10 @@ impl Reader {
         for document in documents {
             match document {
                 Ok(document) => self.deliver(&path, Ok(document))?,
+                Err(error @ ReadError::Again { .. }) => {
+                    let (path, reason) = (path.clone(), error.to_string());
+                    (self.listener)(Report::Again { path, reason });
+                }
                 Err(error) => self.unreadable(&path, &error)?,
             }
         }
@@ -412,6 +423,9 @@ mod tests {
                 Report::PassedOver { path, reason } => {
                     format!("passed over {}: {reason}", path.replace(&root, ""))
                 }
+                Report::Again { path, reason } => {
+                    format!("again {}: {reason}", path.replace(&root, ""))
+                }
                 Report::Failed { path, failure } => {
                     format!("failed {}: {}", path.replace(&root, ""), failure.reason)
                 }
@@ -482,6 +496,19 @@ mod tests {
         let path = root.path().join("README.md");
         fs::write(&path, "A text.").unwrap();
         assert_eq!(run(root.path(), vec![Input::Path(path)]).await, ["read README.md"]);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_says_once_more_what_another_said_is_passed_over_and_told() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.jsonl");
+        let lines = ["A.", "A.", "B."].map(|text| format!("{{\"id\": 7, \"text\": \"{text}\"}}\n"));
+        fs::write(&path, lines.concat()).unwrap();
+        insta::assert_snapshot!(run(root.path(), vec![Input::Path(path)]).await.join("\n"), @r"
+        read a.jsonl
+        again a.jsonl: record 2 says once more what an earlier one with its id `7` says
+        failed a.jsonl: record 3 has the id `7` of an earlier one in its file and says something else; give each an id of its own
+        ");
     }
 
     #[tokio::test]

@@ -67,6 +67,21 @@ pub struct Content {
     pub text: String,
 }
 
+impl Content {
+    /// A hash of all that it says, its id left out.
+    pub(crate) fn said(&self) -> blake3::Hash {
+        let Self { id: _, title, author, published, language, outlet, text } = self;
+        let mut hasher = blake3::Hasher::new();
+        let fields = [title, author, published, language, outlet].map(Option::as_deref);
+        for field in fields.into_iter().chain([Some(text.as_str())]) {
+            // With its length, and told apart from one that is not there.
+            hasher.update(&field.map_or(u64::MAX, |field| field.len() as u64).to_le_bytes());
+            hasher.update(field.unwrap_or_default().as_bytes());
+        }
+        hasher.finalize()
+    }
+}
+
 /// A document in a file with others, and the bytes that it is recognised by.
 pub(crate) struct Raw {
     pub(crate) content: Content,

@@ -4,6 +4,7 @@
 //! inode. So a document that is read again after a crash has the id that it had before, and a sink
 //! can tell.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 /// Bytes of the hash that an id keeps: 128 bits, in 32 hexadecimal digits.
@@ -28,13 +29,15 @@ pub struct RecordIds {
     source: String,
     path: String,
     seen: Seen,
+    given: Given,
 }
 
 impl RecordIds {
     /// For the records of the file at `path`, relative to the folder of `source`.
     #[must_use]
     pub fn new(source: &str, path: &str) -> Self {
-        Self { source: source.to_owned(), path: path.to_owned(), seen: Seen::default() }
+        let (seen, given) = (Seen::default(), Given::default());
+        Self { source: source.to_owned(), path: path.to_owned(), seen, given }
     }
 
     /// The id of the next record: `given` if the record names one, else made of `content`.
@@ -47,7 +50,28 @@ impl RecordIds {
         let before = self.seen.count(&content);
         digest(&[b"record", source, path, content.as_bytes(), &before.to_le_bytes()])
     }
+
+    /// Notes what a record says that brings an id of its own: whether the first one in the file with
+    /// that id says the same; `None` if it is the first.
+    pub(crate) fn note(&mut self, given: &str, said: &blake3::Hash) -> Option<bool> {
+        let id = blake3::hash(given.as_bytes());
+        let [part, key @ ..] = id.as_bytes().first_chunk::<8>().expect("a hash has 32 bytes");
+        let said = *said.as_bytes().first_chunk().expect("a hash has 32 bytes");
+        match self.given.0[usize::from(*part) % Seen::PARTS].entry(*key) {
+            Entry::Occupied(first) => Some(*first.get() == said),
+            Entry::Vacant(none) => {
+                none.insert(said);
+                None
+            }
+        }
+    }
 }
+
+/// What the records of a file say that bring ids of their own, in some 25 bytes of memory for each.
+///
+/// Ids are told apart by 60 bits of their hash, and what is said by 32.
+#[derive(Debug, Default)]
+struct Given([HashMap<[u8; 7], [u8; 4]>; Seen::PARTS]);
 
 /// How often each content came in a file, in some 15 bytes of memory for each.
 ///
@@ -148,5 +172,13 @@ mod tests {
         let mut ids = RecordIds::new("news", "a.jsonl");
         assert_eq!(ids.next(Some("7"), b"old"), ids.next(Some("7"), b"new"));
         assert_ne!(ids.next(Some("8"), b"old"), ids.next(Some("7"), b"old"));
+    }
+
+    #[test]
+    fn a_record_is_held_against_the_first_one_with_its_id() {
+        let mut ids = RecordIds::new("news", "a.jsonl");
+        let records = [("7", "old"), ("8", "old"), ("7", "new"), ("7", "old"), ("7", "new")];
+        let found = records.map(|(id, said)| ids.note(id, &blake3::hash(said.as_bytes())));
+        assert_eq!(found, [None, None, Some(false), Some(true), Some(false)]);
     }
 }

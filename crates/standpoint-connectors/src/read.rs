@@ -119,8 +119,8 @@ fn records(
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Documents {
-    let mut ids = RecordIds::new(&origin.source, &origin.path);
-    let (origin, limits) = (origin.clone(), limits.clone());
+    let mut records = Records::new(origin, limits);
+    let limits = limits.clone();
     let mut count = 0;
     Box::new(std::iter::from_fn(move || {
         if count > limits.max_records_per_file {
@@ -131,11 +131,44 @@ fn records(
         if count > limits.max_records_per_file {
             return Some(Err(too_many_records(&limits, count)));
         }
-        Some(next.and_then(|Raw { content, bytes }| {
-            let id = ids.next(content.id.as_deref(), &bytes);
-            short_document(id, content, &origin, &limits)
-        }))
+        Some(next.and_then(|Raw { content, bytes }| records.document(count, content, &bytes)))
     }))
+}
+
+/// Makes the documents of one file of records.
+struct Records {
+    ids: RecordIds,
+    origin: Origin,
+    limits: ReadLimits,
+}
+
+impl Records {
+    fn new(origin: &Origin, limits: &ReadLimits) -> Self {
+        let ids = RecordIds::new(&origin.source, &origin.path);
+        Self { ids, origin: origin.clone(), limits: limits.clone() }
+    }
+
+    /// The document of a record.
+    ///
+    /// - `number`: which record of the file it is, from 1;
+    /// - `bytes`: what it is recognised by where it brings no id.
+    fn document(
+        &mut self,
+        number: u64,
+        content: Content,
+        bytes: &[u8],
+    ) -> Result<Document<'static>, ReadError> {
+        let id = self.ids.next(content.id.as_deref(), bytes);
+        let given = content.id.as_ref().map(|given| (given.clone(), content.said()));
+        let document = short_document(id, content, &self.origin, &self.limits)?;
+        let Some((given, said)) = given else { return Ok(document) };
+        let shown = || given.chars().take(MOST_OF_ID).collect();
+        match self.ids.note(&given, &said) {
+            None => Ok(document),
+            Some(true) => Err(ReadError::Again { number, id: shown() }),
+            Some(false) => Err(ReadError::SameId { number, id: shown() }),
+        }
+    }
 }
 
 /// Reads a file that is one document, or a JSON file with several.
@@ -196,19 +229,21 @@ fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<String, ReadError> {
 
 fn json_file(text: String, origin: &Origin, limits: &ReadLimits) -> Result<Documents, ReadError> {
     let records = json::read_file(text, limits)?;
-    let mut ids = RecordIds::new(&origin.source, &origin.path);
-    let (origin, limits) = (origin.clone(), limits.clone());
-    Ok(Box::new(records.map(move |(record, raw)| {
-        let content = record?;
-        let id = ids.next(content.id.as_deref(), raw.as_bytes());
-        short_document(id, content, &origin, &limits)
-    })))
+    let mut made = Records::new(origin, limits);
+    Ok(Box::new(
+        records
+            .zip(1..)
+            .map(move |((record, raw), number)| made.document(number, record?, raw.as_bytes())),
+    ))
 }
 
 fn too_many_records(limits: &ReadLimits, found: u64) -> ReadError {
     let allowed = limits.max_records_per_file;
     ReadError::Limit { limit: "max_records_per_file", allowed, found, at_least: false, line: None }
 }
+
+/// How much of an id is told of a record that is not read for it, in characters.
+const MOST_OF_ID: usize = 60;
 
 /// The longest name of an outlet that is kept, in characters.
 const MOST_OF_OUTLET: usize = 200;
@@ -294,10 +329,10 @@ struct JsonLines {
     lines: Box<dyn BufRead + Send>,
     /// Lines read so far.
     line: u64,
-    records: u64,
-    ids: RecordIds,
-    origin: Origin,
-    limits: ReadLimits,
+    count: u64,
+    /// Lines over the limit, which are records too.
+    too_long: u64,
+    records: Records,
     ended: bool,
 }
 
@@ -306,10 +341,9 @@ impl JsonLines {
         Self {
             lines,
             line: 0,
-            records: 0,
-            ids: RecordIds::new(&origin.source, &origin.path),
-            origin: origin.clone(),
-            limits: limits.clone(),
+            count: 0,
+            too_long: 0,
+            records: Records::new(origin, limits),
             ended: false,
         }
     }
@@ -318,7 +352,7 @@ impl JsonLines {
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
         loop {
             let mut line = Vec::new();
-            let allowed = self.limits.max_line_bytes;
+            let allowed = self.records.limits.max_line_bytes;
             let mut bounded = (&mut self.lines).take(allowed.saturating_add(2));
             if bounded.read_until(b'\n', &mut line)? == 0 {
                 return Ok(None);
@@ -363,9 +397,9 @@ impl JsonLines {
 
     fn record(&mut self, line: &[u8]) -> Result<Document<'static>, ReadError> {
         let text = decode(line)?;
-        let content = json::read_record(text.trim(), self.line, self.limits.max_json_depth)?;
-        let id = self.ids.next(content.id.as_deref(), line.trim_ascii());
-        short_document(id, content, &self.origin, &self.limits)
+        let max_depth = self.records.limits.max_json_depth;
+        let content = json::read_record(text.trim(), self.line, max_depth)?;
+        self.records.document(self.count + self.too_long, content, line.trim_ascii())
     }
 }
 
@@ -382,13 +416,15 @@ impl Iterator for JsonLines {
             Err(error) => {
                 // A line over the limit was passed over; after a failed read there is no next.
                 self.ended = matches!(error, ReadError::Io { .. });
+                self.too_long += 1;
                 return Some(Err(error));
             }
         };
-        self.records += 1;
-        if self.records > self.limits.max_records_per_file {
+        self.count += 1;
+        let limits = &self.records.limits;
+        if self.count > limits.max_records_per_file {
             self.ended = true;
-            return Some(Err(too_many_records(&self.limits, self.records)));
+            return Some(Err(too_many_records(limits, self.count)));
         }
         Some(self.record(&line))
     }

@@ -93,6 +93,30 @@ pub enum ReadError {
         expected: usize,
     },
 
+    /// A record with the id of an earlier one of its file that says the same.
+    #[error(
+        "record {number} says once more what an earlier one with its id `{}` says",
+        id.escape_debug()
+    )]
+    Again {
+        /// Which record of the file, from 1.
+        number: u64,
+        /// How the id begins that both bring.
+        id: String,
+    },
+
+    /// A record with the id of an earlier one of its file that says something else.
+    #[error(
+        "record {number} has the id `{}` of an earlier one in its file and says something else; give each an id of its own",
+        id.escape_debug()
+    )]
+    SameId {
+        /// Which record of the file, from 1.
+        number: u64,
+        /// How the id begins that both bring.
+        id: String,
+    },
+
     /// A table without a column of text.
     #[error("no column is called `text`, `body` or `content`; found {found}")]
     Columns {

@@ -148,6 +148,7 @@ pub(crate) fn teller(progress: Progress, with_passed_over: bool) -> Listener {
         Report::PassedOver { path, reason } if with_passed_over => {
             progress.say(&format!("passed over {path}: {reason}"));
         }
+        Report::Again { path, reason } => progress.say(&format!("passed over {path}: {reason}")),
         Report::Failed { path, failure } => progress.say(&format!("failed {path}: {failure}")),
         // What was returned is counted at the end: a run that was stopped would name all that it
         // had read ahead.

@@ -46,6 +46,10 @@ struct Tally {
     unsent: u64,
     known: u64,
     known_by_own_id: u64,
+    /// Records that say once more what an earlier one with their id says, and the first of them: its
+    /// number and the id.
+    repeated: u64,
+    first_repeated: Option<(u64, String)>,
     /// The first of the failures, each with the number of its record.
     failures: Vec<(u64, String)>,
     /// Whether what failed is the file and not a record.
@@ -127,6 +131,16 @@ impl Pending {
         tally.known_by_own_id += u64::from(has_own_id);
     }
 
+    /// Counts a record that says once more what an earlier one of the file with its id says.
+    ///
+    /// - `number`: of the record, from 1.
+    pub(super) fn repeat(&self, number: u64, id: String) {
+        let mut tally = lock(&self.0.tally);
+        tally.documents += 1;
+        tally.repeated += 1;
+        tally.first_repeated.get_or_insert((number, id));
+    }
+
     /// Waits until every document that went out is settled; whether none has come back.
     pub(super) fn wait(&self) -> bool {
         let mut tally = lock(&self.0.tally);
@@ -165,6 +179,18 @@ impl Drop for PendingFile {
             } else {
                 info!(?path, known, "documents that were done before are not processed again");
             }
+        }
+        if let Some((record, id)) = &tally.first_repeated {
+            let (path, repeated) = (&self.claim.relative, tally.repeated);
+            meters::add(Meter::DocumentsKnown, self.keeper.name(), repeated);
+            info!(
+                ?path,
+                repeated,
+                record,
+                ?id,
+                "records with the id of an earlier one in their file, which says the same, are not \
+                 processed again; the first of them is named"
+            );
         }
         let decided = self.decide(tally);
         self.keeper.conclude(decided);

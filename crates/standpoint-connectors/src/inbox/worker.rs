@@ -427,6 +427,10 @@ impl Worker {
                 }
                 Delivery::new(document, file.receipt(number, id))
             }
+            Err(ReadError::Again { number, id }) => {
+                file.repeat(number, id);
+                return Ok(false);
+            }
             Err(error) => {
                 let receipt = file.receipt(number, None);
                 Delivery::unreadable(&self.name, with_causes(&error), receipt)

@@ -146,6 +146,42 @@ fn a_table_gives_a_document_a_row() {
 }
 
 #[test]
+fn a_record_with_the_id_of_an_earlier_one_is_told_in_every_format() {
+    let mails = "From a\nMessage-ID: <7@x>\nSubject: A\n\nOne.\n\nFrom b\nMessage-ID: <7@x>\nSubject: A\n\
+                 Received: twice\n\nOne.\n\nFrom c\nMessage-ID: <7@x>\nSubject: A\n\nTwo.\n";
+    let entry = |text: &str| format!("<item><guid>7@x</guid><title>{text}</title></item>");
+    let feed = ["One.", "One.", "Two."].map(entry).concat();
+    let record = |text: &str| format!("{{\"id\": \"7@x\", \"text\": \"{text}\"}}");
+    let lines = ["One.", "One.", "Two."].map(record);
+    let cases = [
+        ("a.jsonl", lines.join("\n")),
+        ("a.json", format!("[{}]", lines.join(","))),
+        ("a.csv", "id,text\n7@x,One.\n7@x,One.\n7@x,Two.\n".to_owned()),
+        ("a.mbox", mails.to_owned()),
+        ("a.rss", format!("<rss><channel>{feed}</channel></rss>")),
+    ];
+    for (path, content) in cases {
+        let found = read(path, content.as_bytes(), &ReadLimits::default());
+        assert!(found[0].contains("One."), "{path}: {found:?}");
+        assert_eq!(
+            found[1..],
+            [
+                "error: record 2 says once more what an earlier one with its id `7@x` says",
+                "error: record 3 has the id `7@x` of an earlier one in its file and says something else; \
+                 give each an id of its own",
+            ],
+            "{path}"
+        );
+    }
+    // A line that is too long is a record.
+    let long = format!("{}\n{}\n{}\n", lines[0], "x".repeat(300), lines[2]);
+    assert!(read("a.jsonl", long.as_bytes(), &small())[2].starts_with("error: record 3 has"));
+    // What was refused for something else has not taken its id.
+    let empty = "{\"id\": 1, \"text\": \" \"}\n{\"id\": 1, \"text\": \"One.\"}\n";
+    assert_eq!(read("a.jsonl", empty.as_bytes(), &small())[1], "None: \"One.\"");
+}
+
+#[test]
 fn a_quote_that_is_never_closed_is_told_with_its_line() {
     let told = |line| {
         format!(

@@ -3,8 +3,9 @@
 use std::fs;
 
 use serde_json::json;
-use standpoint_connectors::inbox::{InboxSettings, InboxSource};
+use standpoint_connectors::inbox::{InboxSettings, InboxSource, Recognise};
 use standpoint_connectors::limits::ReadLimits;
+use standpoint_connectors::meters::{self, Meter};
 use standpoint_engine::{Delivery, Outcome};
 
 use crate::house::{House, drain, failed, keeps_attributes};
@@ -74,6 +75,37 @@ async fn a_quote_that_is_never_closed_keeps_its_whole_table_for_the_rows_behind_
     // Once it is mended, what was done is not done again.
     house.drop_in("a.csv", "id,text\n1,One.\n2,\"Two.\"\n3,Three.\n");
     assert_eq!(house.run(|_| Outcome::Done).await, ["Three.", "Two."]);
+}
+
+#[tokio::test]
+async fn of_records_with_one_id_in_a_file_the_first_is_read_and_none_vanishes() {
+    for recognise in [Recognise::Id, Recognise::Content, Recognise::Nothing] {
+        let house = House::new();
+        let second = "{\"text\": \"Two.\", \"id\": 7}\n";
+        house.drop_in(
+            "a.jsonl",
+            &format!(
+                "{{\"id\": 7, \"text\": \"One.\"}}\n{second}{{\"text\": \"One.\", \"id\": 7}}\n\
+                 {{\"id\": 8, \"text\": \"Three.\"}}\n"
+            ),
+        );
+        let source = format!("twice-{recognise:?}");
+        let inbox = house.open_called(&source, &json!({}), recognise, true);
+        assert_eq!(drain(inbox, |_| Outcome::Done).await, ["One.", "Three."], "{recognise:?}");
+        // What says the same is counted, and what says something else is kept with the reason.
+        assert_eq!(meters::of(Meter::DocumentsKnown).get(&source), Some(&1), "{recognise:?}");
+        assert_eq!(house.files(), ["archive/a.jsonl", "quarantine/a.record-2.jsonl"]);
+        let kept = fs::read_to_string(house.at("quarantine/a.record-2.jsonl")).unwrap();
+        assert_eq!(kept, second);
+        let reason = house.reason("a.record-2.jsonl")["reason"].as_str().unwrap().to_owned();
+        assert_eq!(
+            reason,
+            format!(
+                "{source}: record 2 has the id `7` of an earlier one in its file and says something \
+                 else; give each an id of its own"
+            )
+        );
+    }
 }
 
 #[tokio::test]
