@@ -20,8 +20,9 @@
 //! Of a file with many records only the record is, which `care` finds out.
 //!
 //! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of the
-//! system, `claims` moves them to the folders of `claim` and on, `keeper` acts on outcomes; `waiting` counts what is left.
+//! system, `claims` moves them to the folders of `claim` and on, `aside` has those that cannot be taken up now, `keeper` acts on outcomes; `waiting` counts what is left.
 
+mod aside;
 mod below;
 mod care;
 mod caution;
@@ -53,6 +54,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task;
 
+use self::aside::Aside;
 pub(crate) use self::below::Below;
 use self::claims::Claims;
 use self::hints::Hints;
@@ -60,7 +62,6 @@ pub(crate) use self::home::claimed_files;
 use self::keeper::Keeper;
 use self::scan::Scanner;
 pub use self::waiting::{Waiting, waiting};
-#[cfg(feature = "objects")]
 pub(crate) use self::wanted::Wanted;
 use self::worker::{Delivered, Worker};
 use crate::ledger::{Ledger, LedgerError};
@@ -119,6 +120,13 @@ impl InboxSettings {
     pub fn takes_from(&self, below: &Path) -> bool {
         // Nobody writes a marker for what is moved there.
         self.complete_marker.is_none() && wanted::reaches(&self.include, &self.ignore, below)
+    }
+
+    /// Whether a file, by its path below the inbox, may be taken.
+    #[must_use]
+    pub fn takes(&self, below: &Path) -> bool {
+        let wanted = Wanted::of(&self.include, &self.ignore, None);
+        self.complete_marker.is_none() && wanted.is_ok_and(|wanted| wanted.covers(below))
     }
 }
 
@@ -382,6 +390,7 @@ impl InboxSource {
             pause: pause.clone(),
             failures: 0,
             left: Vec::new(),
+            aside: Aside::default(),
             closed: None,
         };
         let keeping = Arc::clone(&keeper);

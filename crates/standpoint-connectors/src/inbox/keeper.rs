@@ -61,6 +61,8 @@ struct State {
     unmoved: usize,
     /// How many of these are to be read again.
     coming_back: usize,
+    /// Why one of them could not be moved when that was tried last.
+    stuck: Option<io::Error>,
     /// Documents that are done, and not in the ledger yet.
     had: Vec<Id>,
     /// What is recognised by its content, and not decided. No more than documents in work.
@@ -193,6 +195,16 @@ impl Keeper {
         self.lock().coming_back > 0
     }
 
+    /// Has all moved that is decided by now.
+    ///
+    /// # Errors
+    ///
+    /// Why a file that is to be read again could not be.
+    pub(super) fn bring_back(&self) -> io::Result<()> {
+        self.wait_for_all_but(usize::MAX);
+        self.lock().stuck.take().map_or(Ok(()), Err)
+    }
+
     /// Whether so much waits for a full disk that no more should be read.
     pub(super) fn is_behind(&self) -> bool {
         self.lock().had.len() > MOST_UNSAVED
@@ -245,6 +257,7 @@ impl Keeper {
             let coming =
                 |files: &VecDeque<Decided>| files.iter().filter(|file| file.comes_back()).count();
             let (to_move, to_come) = (failed.len(), coming(&failed));
+            let mut stuck = None;
             for file in std::mem::take(&mut failed) {
                 match self.act(&file) {
                     Ok(()) => {}
@@ -256,6 +269,9 @@ impl Keeper {
                         let path = &file.claim.relative;
                         warn!(?path, error = %error, ?pause, "cannot move a file, will retry");
                         trouble = Some(format!("cannot move a file: {error}"));
+                        if file.comes_back() {
+                            stuck = Some(error);
+                        }
                         failed.push_back(file);
                     }
                 }
@@ -263,6 +279,7 @@ impl Keeper {
             let mut state = self.lock();
             state.unmoved -= to_move - failed.len();
             state.coming_back -= to_come - coming(&failed);
+            state.stuck = stuck;
             let is_well = trouble.is_none();
             if state.is_asked() && (!is_well || state.decided.is_empty() && state.had.is_empty()) {
                 state.awaited = None;

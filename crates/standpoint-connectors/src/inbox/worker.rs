@@ -11,6 +11,7 @@ use standpoint_engine::{Delivery, Outcome, Pause};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::aside::Aside;
 use super::below::Like;
 use super::care;
 use super::caution::{Caution, Judgement};
@@ -22,6 +23,7 @@ use super::pending::Pending;
 use super::scan::Scanner;
 use super::{Recognise, Until};
 use crate::files::with_causes;
+use crate::ledger::LedgerError;
 use crate::ledger::ids::{Id, id_of};
 use crate::limits::ReadLimits;
 use crate::quarantine::Reason;
@@ -68,6 +70,8 @@ pub(super) struct Worker {
     pub(super) failures: u32,
     /// Claims that were left and are not taken up yet.
     pub(super) left: Vec<Claim>,
+    /// Such claims that are passed by for a while.
+    pub(super) aside: Aside,
     /// Folders of such claims that cannot be looked into; `None` before they were looked for.
     pub(super) closed: Option<Vec<PathBuf>>,
 }
@@ -80,6 +84,21 @@ enum Halt {
     Closed,
     /// The system refused something that it may give later; whatever was in work is taken up again.
     Later(io::Error),
+    /// Notes about one claim cannot be read or written, which says nothing of others.
+    OfClaim(io::Error),
+}
+
+impl Halt {
+    /// Why a claim's notes cannot be read or written.
+    fn of_notes(error: io::Error) -> Self {
+        // What the ledger says has the system's word behind it.
+        let ledger = error.get_ref().and_then(|inner| inner.downcast_ref::<LedgerError>());
+        let passes = match ledger {
+            Some(LedgerError::Io { source, .. }) => may_pass(source),
+            _ => may_pass(&error),
+        };
+        if passes { Self::Later(error) } else { Self::OfClaim(error) }
+    }
 }
 
 impl From<Closed> for Halt {
@@ -104,24 +123,36 @@ impl Worker {
             let taken_up = self.find_left().and_then(|()| self.take_up());
             let done = taken_up.and_then(|()| self.look(is_last));
             let sent = self.hand_over().map_err(Halt::from);
-            match done.and_then(|is_drained| sent.map(|()| is_drained)) {
-                Ok(is_drained) => {
+            let done = done.and_then(|is_drained| sent.map(|()| is_drained));
+            match done.and_then(|is_drained| Ok(is_drained && is_last && self.is_over()?)) {
+                Ok(is_over) => {
                     self.failures = 0;
                     self.pause.set("worker", self.missing());
-                    if is_drained && is_last {
-                        if !self.keeper.brings_back() && !self.claims.has_given_back() {
-                            break;
-                        }
-                        self.hints.pause(WHILE_MOVING);
+                    if is_over {
+                        break;
                     }
                 }
                 Err(Halt::Closed) => break,
-                Err(Halt::Later(error)) => self.back_off(&error),
+                Err(Halt::Later(error) | Halt::OfClaim(error)) => self.back_off(&error),
             }
         }
-        match self.closed.unwrap_or_default().as_slice() {
+        let closed = self.closed.unwrap_or_default().into_iter();
+        match closed.chain(self.aside.into_files()).collect::<Vec<_>>().as_slice() {
             [] => Ok(()),
-            closed => Err(format!("files of an earlier run stay where they are: {closed:?}")),
+            stay => Err(format!("files of an earlier run stay where they are: {stay:?}")),
+        }
+    }
+
+    /// Whether nothing comes back that is to be read again, or cannot.
+    fn is_over(&self) -> Result<bool, Halt> {
+        if !self.keeper.brings_back() {
+            return Ok(!self.claims.has_given_back());
+        }
+        match self.keeper.bring_back() {
+            Ok(()) => Ok(false),
+            Err(error) if may_pass(&error) => Err(Halt::Later(error)),
+            // The keeper says which it leaves.
+            Err(_) => Ok(true),
         }
     }
 
@@ -148,7 +179,7 @@ impl Worker {
             self.left = left;
             self.closed = Some(closed.into_iter().map(|(folder, _)| folder).collect());
         }
-        self.left.append(&mut self.claims.given_back());
+        self.left.append(&mut self.aside.sort(self.claims.given_back()));
         if self.left.is_empty() {
             self.left = self.claims.abandoned().unwrap_or_else(|error| {
                 // An inbox that is gone is told of by the scan.
@@ -169,8 +200,7 @@ impl Worker {
     fn back_off(&mut self, error: &io::Error) {
         self.pause.set("worker", Some(error.to_string()));
         self.failures = self.failures.saturating_add(1);
-        let doublings = self.failures.min(16) - 1;
-        let pause = (RETRY_AFTER[0] * (1 << doublings)).min(RETRY_AFTER[1]);
+        let pause = pause_after(self.failures);
         // The first time and whenever the count has doubled, so that a long want stays readable.
         if self.failures.is_power_of_two() {
             let (source, failures) = (&self.name, self.failures);
@@ -192,7 +222,8 @@ impl Worker {
         let has_taken = taken?;
         self.hand_over()?;
         if !has_taken && !found.has_more && !is_last {
-            let until = found.settling.unwrap_or(self.scanner.every());
+            let mut until = found.settling.unwrap_or(self.scanner.every());
+            until = until.min(self.aside.wait().unwrap_or(until));
             self.hints.wait(until.min(self.scanner.every()));
         } else if !has_taken && found.settling.is_some() {
             self.hints.pause(found.settling.unwrap_or_default());
@@ -229,19 +260,38 @@ impl Worker {
     fn take_up(&mut self) -> Result<(), Halt> {
         while let Some(claim) = self.left.first().cloned() {
             self.wait_for_all_but(0)?;
-            let claim = match self.claims.count(claim) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            let counted = match self.claims.count(claim) {
+                Err(error) if may_pass(&error) => return Err(error.into()),
                 counted => counted,
             };
-            self.left.remove(0);
-            let Ok(claim) = claim else { continue };
+            let left = self.left.remove(0);
+            let claim = match counted {
+                Ok(claim) => claim,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.aside.forgive(&left);
+                    continue;
+                }
+                Err(error) => {
+                    self.aside.fail(&left, &error);
+                    self.aside.keep(left);
+                    continue;
+                }
+            };
             let is_too_often = claim.attempt > self.max_attempts;
-            if is_too_often && !records::can_be_separated(&claim.relative_name()) {
-                let deaths = claim.attempt - 1;
-                self.give_up(claim, deaths)?;
-                continue;
+            let is_given_up = is_too_often && !records::can_be_separated(&claim.relative_name());
+            let deaths = claim.attempt - 1;
+            let read = if is_given_up {
+                self.give_up(claim, deaths).map_err(Halt::from)
+            } else {
+                self.read(claim)
+            };
+            match read {
+                Err(Halt::OfClaim(error)) => self.aside.fail(&left, &error),
+                read => {
+                    self.aside.forgive(&left);
+                    read?;
+                }
             }
-            self.read(claim)?;
         }
         Ok(())
     }
@@ -269,8 +319,9 @@ impl Worker {
                 return Ok(());
             }
         };
-        let judgement = Caution::of(&claim, self.max_attempts).inspect_err(|_| {
+        let judgement = Caution::of(&claim, self.max_attempts).map_err(|error| {
             self.keeper.settle(claim.clone(), claim.unread());
+            Halt::of_notes(error)
         })?;
         let mut caution = match judgement {
             Judgement::Read(caution) => caution,
@@ -282,7 +333,10 @@ impl Worker {
             .hold(Some(care::OPENING))
             .map(|()| self.documents_of(file, &like, &origin))
             .and_then(|opened| caution.hold(None).map(|()| opened))
-            .inspect_err(|_| pending.give_back())?;
+            .map_err(|error| {
+                pending.give_back();
+                Halt::of_notes(error)
+            })?;
         let documents = match opened {
             Ok(Some(documents)) => documents,
             Ok(None) => {
@@ -304,7 +358,7 @@ impl Worker {
             }
         };
         let sent = self.deliver_all(&pending, documents, caution);
-        if matches!(sent, Err(Halt::Later(_))) {
+        if matches!(sent, Err(Halt::Later(_) | Halt::OfClaim(_))) {
             pending.give_back();
         }
         sent
@@ -349,7 +403,7 @@ impl Worker {
             if is_alone {
                 self.wait_for_all_but(1)?;
             }
-            caution.begin(number)?;
+            caution.begin(number).map_err(Halt::of_notes)?;
             let Some(document) = documents.next() else { break };
             let deaths = caution.refused_after(number);
             if let Some(deaths) = deaths.filter(|_| !self.was_done_before(&document)) {
@@ -359,7 +413,7 @@ impl Worker {
             match &document {
                 Err(ReadError::Io { source }) if may_pass(source) => {
                     // That it could not be read is no fault of what was in hand.
-                    caution.hold(None)?;
+                    caution.hold(None).map_err(Halt::of_notes)?;
                     return Err(named(pending.relative(), source).into());
                 }
                 Err(error) if error.is_of_the_file() => pending.condemn(),
@@ -375,14 +429,14 @@ impl Worker {
             let is_harmless = is_alone && pending.wait();
             let Ok(is_out) = sent else {
                 // An end that was asked for is nobody's fault.
-                caution.hold(None)?;
+                caution.hold(None).map_err(Halt::of_notes)?;
                 return Err(Halt::Closed);
             };
             if is_harmless && is_out {
-                caution.count(number)?;
+                caution.count(number).map_err(Halt::of_notes)?;
             }
         }
-        Ok(caution.end()?)
+        caution.end().map_err(Halt::of_notes)
     }
 
     fn was_done_before(&self, document: &Result<Document<'static>, ReadError>) -> bool {
@@ -483,6 +537,12 @@ impl Worker {
             Recognise::Nothing => None,
         }
     }
+}
+
+/// How long to wait after so many failures, one more each time.
+pub(super) fn pause_after(failures: u32) -> Duration {
+    let doublings = failures.clamp(1, 16) - 1;
+    (RETRY_AFTER[0] * (1 << doublings)).min(RETRY_AFTER[1])
 }
 
 /// Whether the system may give later what it refuses now: an open file, memory, room.
