@@ -227,12 +227,18 @@ impl Reader<'_> {
         let lines: Vec<&str> = text.lines().collect();
         let line_at = |number: usize| lines.get(number - 1).copied().unwrap_or_default();
         let here = Place::File { line, column, width: 1 };
+        let outermost = self.brackets(&line_at).next().map(|(line, column, _)| (line, column));
+        // The scanner is ahead of what it says of brackets.
+        let outermost = outermost.or_else(|| {
+            (self.line..=line).find_map(|line| Some((line, first_bracket(line_at(line))?)))
+        });
+        let unclosed = outermost.and_then(|(line, column)| wrongly_closed(&lines, line, column));
+        if let Some((line, column, bracket)) = unclosed {
+            return not_closed(line, column, bracket);
+        }
         if let Some((opened, at, bracket)) = self.outside_of(line, &line_at) {
-            let closing = if bracket == '[' { ']' } else { '}' };
-            if !is_closed(&lines[opened - 1..], at - 1, bracket, closing) {
-                let fault = Fault::new(format!("not valid YAML: this `{bracket}` is not closed"))
-                    .help(format!("put `{closing}` behind its last item"));
-                return (Place::File { line: opened, column: at, width: 1 }, fault);
+            if !is_closed(&lines[opened - 1..], at - 1, bracket, closing(bracket)) {
+                return not_closed(opened, at, bracket);
             }
             if error.info().starts_with("invalid indentation") {
                 let fault = Fault::new(format!(
@@ -283,13 +289,21 @@ impl Reader<'_> {
         line: usize,
         line_at: &impl Fn(usize) -> &'t str,
     ) -> Option<(usize, usize, char)> {
-        self.stack.iter().rev().find_map(|open| {
-            let Place::File { line: opened, column, .. } = open.place else { return None };
-            let bracket = line_at(opened).chars().nth(column - 1);
-            let bracket = bracket.filter(|bracket| matches!(bracket, '[' | '{'))?;
-            let indent = indent_of(line_at(opened)).len();
-            let is_outside = opened < line && indent_of(line_at(line)).len() <= indent;
-            is_outside.then_some((opened, column, bracket))
+        self.brackets(line_at).rev().find(|(opened, ..)| {
+            let indent = indent_of(line_at(*opened)).len();
+            *opened < line && indent_of(line_at(line)).len() <= indent
+        })
+    }
+
+    /// The brackets that are open, each with its line and column, the innermost last.
+    fn brackets<'t>(
+        &self,
+        line_at: &impl Fn(usize) -> &'t str,
+    ) -> impl DoubleEndedIterator<Item = (usize, usize, char)> {
+        self.stack.iter().filter_map(|open| {
+            let Place::File { line, column, .. } = open.place else { return None };
+            let bracket = line_at(line).chars().nth(column - 1)?;
+            matches!(bracket, '[' | '{').then_some((line, column, bracket))
         })
     }
 
@@ -323,6 +337,51 @@ fn place_of(span: Span) -> Place {
     let one_line = span.start.line() == span.end.line();
     let width = if one_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
     Place::File { line: span.start.line(), column: span.start.col() + 1, width: width.max(1) }
+}
+
+fn not_closed(line: usize, column: usize, bracket: char) -> Fatal {
+    let fault = Fault::new(format!("not valid YAML: this `{bracket}` is not closed"))
+        .help(format!("put `{}` behind its last item", closing(bracket)));
+    (Place::File { line, column, width: 1 }, fault)
+}
+
+const fn closing(bracket: char) -> char {
+    if bracket == '[' { ']' } else { '}' }
+}
+
+/// The column of the first bracket of a line that begins a value.
+fn first_bracket(line: &str) -> Option<usize> {
+    let mut starts = line.char_indices().filter(|(at, c)| {
+        matches!(c, '[' | '{') && line[..*at].trim_end_matches(' ').ends_with([':', '-'])
+    });
+    let (at, _) = starts.next()?;
+    Some(line[..at].chars().count() + 1)
+}
+
+/// The bracket inside the one at `line` and `column` that another kind of bracket closes.
+fn wrongly_closed(lines: &[&str], line: usize, column: usize) -> Option<(usize, usize, char)> {
+    let mut open: Vec<(usize, usize, char)> = Vec::new();
+    let mut quote = None;
+    for (number, text) in (line..).zip(&lines[line - 1..]) {
+        let mut before = ' ';
+        for (at, c) in (1..).zip(text.chars()).skip(if number == line { column - 1 } else { 0 }) {
+            let begins_value = matches!(before, ' ' | '\t' | '[' | '{' | ',' | ':');
+            match c {
+                _ if quote.is_some() => quote = quote.filter(|quote| *quote != c || before == '\\'),
+                '\'' | '"' if begins_value => quote = Some(c),
+                '#' if matches!(before, ' ' | '\t') => break,
+                '[' | '{' => open.push((number, at, c)),
+                ']' | '}' => match open.pop() {
+                    Some((.., bracket)) if closing(bracket) == c && open.is_empty() => return None,
+                    Some((.., bracket)) if closing(bracket) == c => {}
+                    wrong => return wrong,
+                },
+                _ => {}
+            }
+            before = c;
+        }
+    }
+    None
 }
 
 /// Whether the bracket that stands in the first of `lines`, behind `before` characters, is closed.

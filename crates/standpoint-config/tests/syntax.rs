@@ -33,6 +33,12 @@ fn a_mistake_is_shown_where_it_is() {
         "version: 1\nstages: [tokenise,\nentity]]\n",
         "version: 1\nstages: [tokenise,\nentity: :]\n",
         "version: 1\nstages: [tokenise, entity\nsinks: [a]\n",
+        // The inner bracket is the one that is not closed.
+        "version: 1\nstages: [tokenise, { use: stance, with: { target: Russia }]\nname: x\n",
+        "version: 1\nstages: [tokenise, { use: stance, with: { target: Russia }]\n",
+        "version: 1\nstages:\n  - { use: stance, with: { targets: [Russia, China }\n  - entity\n",
+        "version: 1\nstages: [{ use: tokenise, when: \"length > '}'\" # }\n]\n",
+        "version: 1\nstages: [tokenise, { use: it's },\nentity: :]\n",
     ];
     let found: Vec<String> = cases.iter().map(|case| mistakes(case)).collect();
     assert_snapshot!(found.join("\n"), @r#"
@@ -99,5 +105,25 @@ fn a_mistake_is_shown_where_it_is() {
       2 | stages: [tokenise, entity
         |         ^
         = help: put `]` behind its last item
+    pipeline.yaml:2:20: error: not valid YAML: this `{` is not closed
+      2 | stages: [tokenise, { use: stance, with: { target: Russia }]
+        |                    ^
+        = help: put `}` behind its last item
+    pipeline.yaml:2:20: error: not valid YAML: this `{` is not closed
+      2 | stages: [tokenise, { use: stance, with: { target: Russia }]
+        |                    ^
+        = help: put `}` behind its last item
+    pipeline.yaml:3:37: error: not valid YAML: this `[` is not closed
+      3 |   - { use: stance, with: { targets: [Russia, China }
+        |                                     ^
+        = help: put `]` behind its last item
+    pipeline.yaml:2:10: error: not valid YAML: this `{` is not closed
+      2 | stages: [{ use: tokenise, when: "length > '}'" # }
+        |          ^
+        = help: put `}` behind its last item
+    pipeline.yaml:3:1: error: not valid YAML: this line is inside the `[` of line 2 and not indented
+      3 | entity: :]
+        | ^
+        = help: indent it further than line 2
     "#);
 }
