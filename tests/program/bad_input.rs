@@ -217,6 +217,29 @@ routes:
 }
 
 #[test]
+fn an_unknown_stage_hides_no_mistake_that_can_be_told() {
+    let folder = Folder::new();
+    // One that is misspelt has the settings of the stage that was meant; `entity` reads tokens.
+    let cases = [
+        (
+            "entity, tokenise, { use: stanec, with: { taget: Russia } }",
+            ["2:10", "2:10", "2:35", "2:51"].as_slice(),
+        ),
+        (
+            "entity, frobnicate, { use: stance, with: { targets: [] } }",
+            &["2:10", "2:10", "2:18", "2:53"],
+        ),
+    ];
+    for (stages, expected) in cases {
+        let path = folder.write("p.yaml", format!("version: 1\nstages: [{stages}]\n"));
+        let told = run(&["validate", &path]).expect(2).stdout;
+        let places = told.lines().filter_map(|line| line.strip_prefix(&format!("{path}:")));
+        let places: Vec<&str> = places.map(|line| line.split_once(": ").unwrap().0).collect();
+        assert_eq!(places, expected, "{told}");
+    }
+}
+
+#[test]
 fn a_library_that_is_no_plugin_is_refused() {
     let folder = Folder::new();
     folder.write("libfake.so", "not a library");

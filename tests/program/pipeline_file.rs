@@ -169,6 +169,11 @@ fn a_mistake_in_a_condition_has_its_own_column() {
         ),
         ("length = 5", "3:35: error: `=` is no comparison; write `==`"),
         ("'langage == title'", "3:29: error: unknown variable `langage`; did you mean `language`?"),
+        (
+            "sentiment.scor > 0",
+            "3:38: error: `sentiment` has no field `scor`; did you mean `score`?",
+        ),
+        ("length > 'a'", "3:37: error: `length` is a number; it cannot be compared with a word"),
     ];
     for (when, expected) in cases {
         let stages = format!("stages:\n  - {{ use: tokenise, when: {when} }}\n");
@@ -176,6 +181,20 @@ fn a_mistake_in_a_condition_has_its_own_column() {
         let told = run(&["validate", &file]).expect(2).stdout;
         assert!(told.contains(&format!("p.yaml:{expected}")), "{when}: {told}");
     }
+}
+
+#[test]
+fn a_condition_that_is_never_so_is_a_warning() {
+    let folder = Folder::new();
+    let condition = "stance.exists(s, s.target == 'Russia')";
+    let routes =
+        format!("routes:\n  - {{ when: \"{condition}\", to: [out] }}\n  - {{ to: [out] }}\n");
+    let sinks = "sinks:\n  out: { type: stdout }\n";
+    let stages = "version: 1\nstages: [tokenise, entity, stance]\n";
+    let file = folder.write("p.yaml", format!("{stages}{sinks}{routes}"));
+    let told = run(&["validate", &file]).expect(0).stdout;
+    let found = "p.yaml:6:43: warning: `s.target` is an id and never `Russia`; did you mean `RUS`?";
+    assert!(told.contains(found), "{told}");
 }
 
 #[test]
@@ -284,6 +303,34 @@ fn a_target_that_is_perhaps_misspelt_is_a_warning_with_its_place() {
         let file = folder.write("p.yaml", format!("version: 1\nstages: {stages}\n"));
         let told = run(&["validate", &file]).expect(0).stdout;
         assert_eq!(told, format!("{file}: no mistakes\n"));
+    }
+}
+
+#[test]
+fn targets_that_can_be_none_are_mistakes_and_one_that_is_there_twice_a_warning() {
+    let folder = Folder::new();
+    let cases = [
+        ("targets: [China], target: Turkey", 2, ":33: error: `target` and `targets` are both"),
+        ("target: ''", 2, ":15: error: \"\" is the name of nobody"),
+        ("target: 5", 2, ":15: error: \"5\" is the name of nobody"),
+        ("targets: []", 2, ":7: error: `targets` names nobody"),
+        ("targets: [China, ' ']", 2, ":24: error: \" \" is the name of nobody"),
+        (
+            "targets: [Russia, China, RUS]",
+            0,
+            ":32: warning: the target \"RUS\" is in the list twice, as \"Russia\"",
+        ),
+    ];
+    for stage in ["encode", "stance"] {
+        for (settings, code, expected) in cases {
+            let stages = format!(
+                "stages:\n  - tokenise\n  - entity\n  - use: {stage}\n    with: {{\n      {settings}\n    }}\n"
+            );
+            let file = folder.write("p.yaml", format!("version: 1\n{stages}"));
+            let told = run(&["validate", &file]).expect(code).stdout;
+            assert!(told.contains(&format!("p.yaml:7{expected}")), "{settings}: {told}");
+            assert_eq!(told.matches("p.yaml:7:").count(), 1, "{settings}: {told}");
+        }
     }
 }
 

@@ -78,24 +78,20 @@ pub(crate) fn check(
     for (index, stage) in tree.get("stages").map_or(&[][..], Node::items).iter().enumerate() {
         let Some(used) = stage.get("use") else { continue };
         let Some(plugin) = PluginReference::read(used, origin) else { continue };
-        let known = catalogue.plugins.get(&plugin.to_string());
-        match (known, &plugin) {
-            (Some(schema), _) => {
-                // That it is no map at all was said before.
-                if stage.get("with").is_none_or(|with| matches!(with.kind, Kind::Map(_))) {
-                    let path = format!("stages[{index}].with");
-                    OwnSettings::of_stage(stage, path, origin).check(schema, findings);
-                }
-            }
-            (None, PluginReference::Path(_) | PluginReference::Command(_)) => {}
-            (None, PluginReference::Name(name)) => {
-                let fault = unknown("plugin", name, &catalogue.plugins, catalogue);
-                findings.push(origin.diagnostic(
-                    &used.place,
-                    &format!("stages[{index}].use"),
-                    fault,
-                ));
-            }
+        let mut schema = catalogue.plugins.get(&plugin.to_string());
+        if let (None, PluginReference::Name(name)) = (schema, &plugin) {
+            let (what, known) = ("plugin", &catalogue.plugins);
+            let fault = unknown(what, name, known, catalogue);
+            findings.push(origin.diagnostic(&used.place, &format!("stages[{index}].use"), fault));
+            // A name that is only misspelt hides no mistakes behind it.
+            schema = meant(what, name, known, catalogue).and_then(|name| known.get(name));
+        }
+        // That it is no map at all was said before.
+        if let Some(schema) = schema
+            && stage.get("with").is_none_or(|with| matches!(with.kind, Kind::Map(_)))
+        {
+            let path = format!("stages[{index}].with");
+            OwnSettings::of_stage(stage, path, origin).check(schema, findings);
         }
     }
 }

@@ -64,6 +64,17 @@ impl Draft {
         }
     }
 
+    /// Reads only some sections of the pipeline file at `path`, such as `data_dir`, and what no file
+    /// can do without in a form that has no mistakes.
+    #[must_use]
+    pub fn load_sections(path: &Path, environment: &Environment, sections: &[&str]) -> Self {
+        let Some(text) = read_text(path).ok().and_then(|text| only(&text, sections)) else {
+            return Self::load(path, environment, &[]);
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, &path.display().to_string(), folder, environment, &[])
+    }
+
     /// Reads a pipeline from `text`; the parameters are those of [`PipelineFile::parse`].
     #[must_use]
     pub fn parse(
@@ -164,6 +175,21 @@ impl Draft {
         }
     }
 
+    /// The pipeline as far as it was checked, so that what is wrong in one part hides nothing in
+    /// another; `None` where the file's own mistakes leave none.
+    #[must_use]
+    pub fn so_far(&self) -> Option<PipelineFile> {
+        if has_errors(&self.findings) {
+            return None;
+        }
+        typed::pipeline(self.tree.clone()?, &self.checked, &self.origin, &mut Vec::new())
+    }
+
+    /// Adds findings about the pipeline [so far](Self::so_far).
+    pub fn extend(&mut self, findings: impl IntoIterator<Item = Diagnostic>) {
+        self.findings.extend(findings);
+    }
+
     /// Adds a mistake that the program found; see [`PipelineFile::diagnostic`].
     pub fn report(&mut self, key_path: &str, message: String, help: Option<String>) {
         let place = self.tree.as_ref().map_or(Place::Nowhere, |tree| tree.place_of(key_path));
@@ -174,11 +200,17 @@ impl Draft {
         ));
     }
 
-    /// Adds a mistake in a part of a value.
+    /// Adds a finding about a part of a value.
     ///
     /// - `at`: where in the text of the value, in characters from 0, if that is known. In a value of
     ///   several lines, or one with escapes, the value as a whole is shown.
-    pub fn report_within(&mut self, key_path: &str, at: Option<usize>, message: String) {
+    pub fn report_within(
+        &mut self,
+        key_path: &str,
+        severity: Severity,
+        at: Option<usize>,
+        message: String,
+    ) {
         let tree = self.tree.as_ref();
         let mut place = tree.map_or(Place::Nowhere, |tree| tree.place_of(key_path));
         let text = tree.and_then(|tree| tree.at(key_path)).and_then(text_of).unwrap_or_default();
@@ -191,7 +223,8 @@ impl Draft {
                 *width = 1;
             }
         }
-        self.findings.push(self.origin.diagnostic(&place, key_path, Fault::new(message)));
+        let fault = Fault { severity, ..Fault::new(message) };
+        self.findings.push(self.origin.diagnostic(&place, key_path, fault));
     }
 
     /// The pipeline, with what its author should know of it.
@@ -201,8 +234,6 @@ impl Draft {
     /// Every finding, when one of them is a mistake.
     pub fn finish(self) -> Result<(PipelineFile, Diagnostics), Diagnostics> {
         let Self { tree, checked, origin, mut findings } = self;
-        let has_errors =
-            |findings: &[Diagnostic]| findings.iter().any(|f| f.severity == Severity::Error);
         let pipeline = tree
             .filter(|_| !has_errors(&findings))
             .and_then(|tree| typed::pipeline(tree, &checked, &origin, &mut findings));
@@ -217,10 +248,38 @@ impl Draft {
     }
 }
 
+fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}
+
 /// The text of a scalar that says something.
 fn text_of(node: &Node) -> Option<&str> {
     let scalar = node.scalar().filter(|scalar| !scalar.broken)?;
     (scalar.meaning() != Meaning::Nothing && !scalar.text.is_empty()).then_some(&scalar.text)
+}
+
+/// The lines of some sections, and a version and a stage; `None` where the sections of the file do
+/// not begin with their names at the beginning of a line.
+fn only(text: &str, sections: &[&str]) -> Option<String> {
+    let mut kept = "version: 1\nstages: [none]\n".to_owned();
+    let mut is_wanted = false;
+    let mut has_stages = false;
+    for line in text.lines() {
+        match line.chars().next() {
+            Some('{' | '"' | '\'' | '?') => return None,
+            Some(' ' | '\t' | '#' | '-' | ']' | '}') | None => {}
+            Some(_) => {
+                let name = line.split_once(':').map_or("", |(name, _)| name.trim_end());
+                is_wanted = sections.contains(&name);
+                has_stages |= name == "stages";
+            }
+        }
+        if is_wanted {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    has_stages.then_some(kept)
 }
 
 /// The text of a pipeline file, if that is what it is.

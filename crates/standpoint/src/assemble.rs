@@ -110,21 +110,19 @@ impl Assembly {
             runtime: &stage.runtime,
             folder: &folder,
         });
+        if let Some(file) = draft.so_far() {
+            draft.extend(cluster_mistakes(&file));
+            draft.extend(targets::mistakes(&file, &installed));
+            draft.extend(object_mistakes(&file));
+            draft.extend(places::mistakes(&file));
+            draft.extend(places::warnings(&file));
+            draft.extend(targets::warnings(&file, &installed));
+        }
         draft.check_settings(&catalogue(wanted, &installed));
         check_plugins(&mut draft, &stages, &installed);
         check_conditions(&mut draft);
         let (file, warnings) = draft.finish()?;
-        let mut mistakes = cluster_mistakes(&file);
-        mistakes.extend(targets::mistakes(&file, &installed));
-        mistakes.extend(object_mistakes(&file));
-        mistakes.extend(places::mistakes(&file));
-        if !mistakes.is_empty() {
-            return Err(mistakes.into());
-        }
-        let mut warnings: Vec<_> = warnings.into_iter().collect();
-        warnings.extend(places::warnings(&file));
-        warnings.extend(targets::warnings(&file, &installed));
-        Ok((Self { file, installed, plugin_cache: None }, warnings.into()))
+        Ok((Self { file, installed, plugin_cache: None }, warnings))
     }
 
     /// Loads plugins from private copies in the data folder from now on, so that what was checked

@@ -1,5 +1,7 @@
 //! Conditions over documents: the `when:` of a stage, in CEL.
 
+mod fields;
+
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -65,12 +67,14 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// A condition that was read and whose variables exist.
+/// A condition that was read and whose variables and fields exist.
 #[derive(Debug)]
 pub(crate) struct Condition {
     program: Program,
     /// Only these are made for a document.
     variables: Vec<&'static str>,
+    /// What is never so, or always, whatever the document.
+    pub(crate) doubts: Vec<Mistake>,
 }
 
 impl Condition {
@@ -92,9 +96,13 @@ impl Condition {
             let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
             return Err(Mistake { message, at: word_at(source, name) });
         }
+        let found = fields::look(&program, source);
+        if let Some(mistake) = found.mistakes.into_iter().next() {
+            return Err(mistake);
+        }
         let variables =
             VARIABLES.into_iter().filter(|name| free.iter().any(|free| free == name)).collect();
-        Ok(Self { program, variables })
+        Ok(Self { program, variables, doubts: found.doubts })
     }
 
     /// Whether the condition holds for `document`.
@@ -345,7 +353,7 @@ mod tests {
             ("[1, 2].all(x, x < length)", Ok(true)),
             ("stance.size() == 0", Ok(true)),
             ("true", Ok(true)),
-            ("length", Err("gives a number where true or false is needed")),
+            ("attributes.priority", Err("gives a number where true or false is needed")),
         ];
         for (source, expected) in cases {
             let holds = Condition::compile(source).unwrap().holds(&document());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use standpoint_config::{Catalogue, Draft, DraftStage, PluginReference};
+use standpoint_config::{Catalogue, Draft, DraftStage, PluginReference, Severity, nearest};
 use standpoint_connectors::files::{FilesSettings, LinesSettings, StdinSettings};
 use standpoint_connectors::inbox::InboxSettings;
 use standpoint_connectors::jsonl::{JsonlSettings, StdoutSettings};
@@ -87,27 +87,29 @@ pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
 
 /// Checks that every plugin can be read, and that each stage finds what it reads.
 pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed: &Installed) {
+    let folder = draft.folder().to_owned();
     let mut chain = Vec::new();
     for stage in stages {
-        let folder = draft.folder().to_owned();
         let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
-        match installed.find(wanted) {
-            Ok(Plugin { manifest, .. }) => {
-                chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
-            }
+        let plugin = match (installed.find(wanted), &stage.plugin) {
+            (Ok(plugin), _) => Some(plugin),
             // A name that is not installed is among the findings of the settings already.
-            Err(error)
-                if !matches!(stage.plugin, PluginReference::Name(_))
-                    || error.starts_with("`plugins.strict`") =>
-            {
-                draft.report(&format!("stages[{}].use", stage.index), error, None);
+            (Err(error), PluginReference::Name(name)) if !error.starts_with("`plugins.strict`") => {
+                let meant = nearest(name, installed.plugins().iter().map(Plugin::name));
+                let is_meant = |plugin: &&Plugin| Some(plugin.name()) == meant;
+                installed.plugins().iter().find(is_meant).cloned()
             }
-            Err(_) => {}
+            (Err(error), _) => {
+                draft.report(&format!("stages[{}].use", stage.index), error, None);
+                None
+            }
+        };
+        // What an unknown plugin writes is unknown, so that only what is before it is checked.
+        if let Some(Plugin { manifest, .. }) = plugin
+            && chain.len() == stage.index
+        {
+            chain.push((stage.id.as_str(), manifest.reads, manifest.writes));
         }
-    }
-    // What an unknown plugin writes is unknown.
-    if chain.len() < draft.stage_count() {
-        return;
     }
     let others: Vec<_> = installed
         .plugins()
@@ -119,11 +121,15 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
     }
 }
 
-/// Checks that every condition can be read.
+/// Checks that every condition can be read, and can be so.
 pub(crate) fn check_conditions(draft: &mut Draft) {
     for (key_path, condition) in draft.conditions() {
-        if let Err(error) = Condition::compile(&condition) {
-            draft.report_within(&key_path, error.at, error.to_string());
+        let (severity, found) = match Condition::compile(&condition) {
+            Err(mistake) => (Severity::Error, vec![mistake]),
+            Ok(condition) => (Severity::Warning, condition.doubts),
+        };
+        for mistake in found {
+            draft.report_within(&key_path, severity, mistake.at, mistake.to_string());
         }
     }
 }

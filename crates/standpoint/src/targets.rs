@@ -20,7 +20,7 @@ const TABLES: [&str; 4] = [
     include_str!("../../../plugins/entity/gazetteer/places.tsv"),
 ];
 
-/// Stages whose targets nobody before them prepares: `stance` toward one state, behind an `encode`
+/// Targets that can be none, and stages whose targets nobody before them prepares: `stance` toward one state, behind an `encode`
 /// that reads the sentences about another, is judged without the model, and nobody sees it.
 pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
     let folder = file.resolve(Path::new(""));
@@ -29,6 +29,14 @@ pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     let mut mistakes = Vec::new();
     for stage in &file.stages {
         let Some((plugin, settings)) = with_targets(stage, &folder, installed) else { continue };
+        let wrong = wrong_in(&settings);
+        if !wrong.is_empty() {
+            let tell = |(key, problem, help): (String, String, &str)| {
+                stage.settings.diagnostic(&key, problem, Some(help.to_owned()))
+            };
+            mistakes.extend(wrong.into_iter().map(tell));
+            continue;
+        }
         let own = targets_of(&settings);
         for (id, layers, targets) in &written {
             let reads = plugin.manifest.reads.iter().any(|layer| layers.contains(layer));
@@ -51,7 +59,7 @@ pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     mistakes
 }
 
-/// Targets that are perhaps misspelt, each once. Any name can be one, so that only what is close to
+/// Targets that are there twice or perhaps misspelt, each once. Any name can be one, so that only what is close to
 /// a name of the tables is told.
 pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
     let folder = file.resolve(Path::new(""));
@@ -59,21 +67,27 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     let mut warnings = Vec::new();
     for stage in &file.stages {
         let Some((_, settings)) = with_targets(stage, &folder, installed) else { continue };
-        for (index, name) in targets_of(&settings).into_iter().enumerate() {
-            let Some(meant) = meant(&name, std::iter::empty()).filter(|_| !told.contains(&name))
-            else {
-                continue;
-            };
-            let key = match key_of(&settings) {
-                "targets" => format!("targets[{index}]"),
-                key => key.to_owned(),
-            };
-            let problem = format!("no table knows the target {name:?}; did you mean {meant:?}?");
-            let help = "any name can be a target; who is meant has to be called so in documents";
+        let mut warn = |index: usize, problem: String, help: &str| {
+            let key = key_at(&settings, index);
             let mut found = stage.settings.diagnostic(&key, problem, Some(help.to_owned()));
             found.severity = Severity::Warning;
             warnings.push(found);
-            told.push(name);
+        };
+        let names = targets_of(&settings);
+        for (index, name) in names.iter().enumerate() {
+            if let Some(first) = names[..index].iter().find(|first| is_same(first, name)) {
+                let problem = format!("the target {name:?} is in the list twice, as {first:?}");
+                warn(index, problem, "remove one of them");
+            } else if let Some(meant) = meant(name, std::iter::empty())
+                && !told.contains(name)
+            {
+                let problem =
+                    format!("no table knows the target {name:?}; did you mean {meant:?}?");
+                let help =
+                    "any name can be a target; who is meant has to be called so in documents";
+                warn(index, problem, help);
+                told.push(name.clone());
+            }
         }
     }
     warnings
@@ -96,6 +110,34 @@ fn with_targets(
 /// The key that names the targets.
 fn key_of(settings: &Value) -> &'static str {
     if settings.get("targets").is_some_and(Value::is_array) { "targets" } else { "target" }
+}
+
+/// The key of the target at `index`.
+fn key_at(settings: &Value, index: usize) -> String {
+    match key_of(settings) {
+        "targets" => format!("targets[{index}]"),
+        key => key.to_owned(),
+    }
+}
+
+/// What can be no targets: the key, the problem, and what to do.
+fn wrong_in(settings: &Value) -> Vec<(String, String, &'static str)> {
+    let is_list = key_of(settings) == "targets";
+    if is_list && settings.get("target").is_some_and(Value::is_string) {
+        let problem = "`target` and `targets` are both given".to_owned();
+        return vec![("target".to_owned(), problem, "keep one of them")];
+    }
+    let names = targets_of(settings);
+    if names.is_empty() {
+        let problem = "`targets` names nobody".to_owned();
+        return vec![("targets".to_owned(), problem, "remove the key to look for Russia")];
+    }
+    let nameless = names.iter().enumerate().filter(|(_, name)| !name.contains(char::is_alphabetic));
+    let wrong = nameless.map(|(index, name)| {
+        let problem = format!("{name:?} is the name of nobody");
+        (key_at(settings, index), problem, "give a name, an alias or an id, such as Russia or RUS")
+    });
+    wrong.collect()
 }
 
 fn targets_of(settings: &Value) -> Vec<String> {
@@ -150,6 +192,25 @@ fn meant<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a st
         known.push(name);
     }
     nearest(name, known)
+}
+
+/// The id of somebody whose name is known; `None` for what is an id, and for whom nobody knows.
+pub(crate) fn id_of(name: &str) -> Option<String> {
+    let rows =
+        || TABLES.iter().flat_map(|table| table.lines()).filter(|line| !line.starts_with('#'));
+    let id = |row: &'static str| row.split('\t').next().unwrap_or_default();
+    if rows().any(|row| id(row) == name) {
+        return None;
+    }
+    let state = Target::resolve(name, &[]).shown.id;
+    if !state.starts_with("name:") {
+        return (state != name).then_some(state);
+    }
+    let is_called = |row: &&str| {
+        let names = row.split('\t').skip(1).take(2).flat_map(|cell| cell.split(';'));
+        names.into_iter().any(|known| !known.is_empty() && is_same_name(known, name))
+    };
+    rows().find(is_called).map(|row| id(row).to_owned())
 }
 
 /// Ids, names and aliases of the tables.
