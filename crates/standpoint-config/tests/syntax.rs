@@ -33,12 +33,6 @@ fn a_mistake_is_shown_where_it_is() {
         "version: 1\nstages: [tokenise,\nentity]]\n",
         "version: 1\nstages: [tokenise,\nentity: :]\n",
         "version: 1\nstages: [tokenise, entity\nsinks: [a]\n",
-        // The inner bracket is the one that is not closed.
-        "version: 1\nstages: [tokenise, { use: stance, with: { target: Russia }]\nname: x\n",
-        "version: 1\nstages: [tokenise, { use: stance, with: { target: Russia }]\n",
-        "version: 1\nstages:\n  - { use: stance, with: { targets: [Russia, China }\n  - entity\n",
-        "version: 1\nstages: [{ use: tokenise, when: \"length > '}'\" # }\n]\n",
-        "version: 1\nstages: [tokenise, { use: it's },\nentity: :]\n",
     ];
     let found: Vec<String> = cases.iter().map(|case| mistakes(case)).collect();
     assert_snapshot!(found.join("\n"), @r#"
@@ -105,6 +99,20 @@ fn a_mistake_is_shown_where_it_is() {
       2 | stages: [tokenise, entity
         |         ^
         = help: put `]` behind its last item
+    "#);
+}
+
+#[test]
+fn the_bracket_that_is_not_closed_is_blamed_and_not_the_one_around_it() {
+    let cases = [
+        "version: 1\nstages: [tokenise, { use: stance, with: { target: Russia }]\nname: x\n",
+        "version: 1\nstages: [tokenise, { use: stance, with: { target: Russia }]\n",
+        "version: 1\nstages:\n  - { use: stance, with: { targets: [Russia, China }\n  - entity\n",
+        "version: 1\nstages: [{ use: tokenise, when: \"length > '}'\" # }\n]\n",
+        "version: 1\nstages: [tokenise, { use: it's },\nentity: :]\n",
+    ];
+    let found: Vec<String> = cases.iter().map(|case| mistakes(case)).collect();
+    assert_snapshot!(found.join("\n"), @r#"
     pipeline.yaml:2:20: error: not valid YAML: this `{` is not closed
       2 | stages: [tokenise, { use: stance, with: { target: Russia }]
         |                    ^
