@@ -19,9 +19,9 @@ use crate::refusal::ReadError;
 pub struct Record {
     id: Option<Id>,
     title: Option<String>,
-    /// Who speaks: a name, or an actor id such as `KAZ`.
+    /// Who speaks: a name, or an actor id such as `KAZ`; or several of them.
     #[serde(alias = "speaker")]
-    author: Option<String>,
+    author: Option<Author>,
     #[serde(alias = "date")]
     published: Option<String>,
     #[serde(alias = "lang")]
@@ -43,6 +43,14 @@ enum Outlet {
     Other(IgnoredAny),
 }
 
+/// Who speaks is one in some collections and a list in others.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Author {
+    One(String),
+    Several(Vec<String>),
+}
+
 /// Ids are words in some collections and numbers in others.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -61,7 +69,13 @@ impl From<Record> for Content {
                 Id::Number(number) => number.to_string(),
             })),
             title: some(record.title),
-            author: some(record.author),
+            author: some(record.author.map(|author| match author {
+                Author::One(name) => name,
+                Author::Several(mut names) => {
+                    names.retain(|name| !name.trim().is_empty());
+                    names.join(", ")
+                }
+            })),
             published: some(record.published),
             language: some(record.language),
             outlet: some(record.source.and_then(|source| match source {
@@ -110,6 +124,10 @@ fn misfit(json: &str) -> Option<String> {
             (field, Value::Null | Value::String(_)) if field != "text" => return None,
             ("id", Value::Number(number)) if number.is_i64() => return None,
             ("id", _) => "a string or a whole number",
+            ("author" | "speaker", Value::Array(names)) if names.iter().all(Value::is_string) => {
+                return None;
+            }
+            ("author" | "speaker", _) => "a string or a list of strings",
             (field, _) if WORDS.contains(&field) => "a string",
             _ => return None,
         };
@@ -306,7 +324,11 @@ mod tests {
             (r#"{"text": 1}"#, "the field `text` holds a number, expected a string"),
             (r#"{"text": null}"#, "the field `text` holds null, expected a string"),
             (r#"{"title": ["a"], "text": "b"}"#, "the field `title` holds a list, expected"),
-            (r#"{"text": "b", "speaker": {}}"#, "the field `speaker` holds an object, expected"),
+            (
+                r#"{"text": "b", "speaker": {}}"#,
+                "the field `speaker` holds an object, expected a string or a list of strings",
+            ),
+            (r#"{"author": ["a", 1], "text": "b"}"#, "the field `author` holds a list, expected a"),
             (r#"{"id": 1.5, "text": "b"}"#, "`id` holds a number, expected a string or a whole"),
             (r#"{"title": "a"}"#, "missing field `text`"),
             (r#"{"text": "a""#, "EOF while parsing an object"),
@@ -336,6 +358,21 @@ mod tests {
             text: "We.".into(),
         };
         assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn a_record_may_have_several_authors() {
+        let cases = [
+            (r#"["Ana Lu", "B. Roe"]"#, Some("Ana Lu, B. Roe")),
+            (r#"["KAZ", " "]"#, Some("KAZ")),
+            ("[]", None),
+            ("null", None),
+        ];
+        for (authors, expected) in cases {
+            let record = format!(r#"{{"text": "We.", "author": {authors}}}"#);
+            let content = read_record(&record, 1, 64).unwrap();
+            assert_eq!(content.author.as_deref(), expected, "{authors}");
+        }
     }
 
     #[test]
