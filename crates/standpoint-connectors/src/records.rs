@@ -28,6 +28,36 @@ pub(crate) fn are_its_bytes(path: &str) -> bool {
     matches!(Format::of_path(path), Ok((Format::Jsonl | Format::Mbox, _)))
 }
 
+/// Whether a file is no more than its records: put together again they are its bytes. So it is with a
+/// file of records that were tried again, unless somebody wrote to it since.
+///
+/// - `count`: how many records it holds.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub(crate) fn are_all_of(
+    open: impl Fn() -> io::Result<File>,
+    path: &str,
+    limits: &ReadLimits,
+    count: u64,
+) -> io::Result<bool> {
+    let (name, compression) = Compression::of_name(path);
+    let mut all = Vec::new();
+    plain(open()?, compression, limits).take(MOST_TOGETHER + 1).read_to_end(&mut all)?;
+    if all.len() as u64 > MOST_TOGETHER {
+        return Ok(false);
+    }
+    let mut records = Vec::new();
+    separate(open()?, path, limits, &(0..count).collect(), &mut |_, bytes| {
+        let mut record = Vec::new();
+        bytes.read_to_end(&mut record)?;
+        records.push(record);
+        Ok(())
+    })?;
+    Ok(records.len() as u64 == count && join(name, &records, limits)? == all)
+}
+
 /// Gives the records whose numbers are `wanted`, each once and in their order, as a file that holds
 /// it alone: under the name of the file that they stand in, the document in it has the same id.
 ///

@@ -232,12 +232,11 @@ impl PendingFile {
         let numbers = numbers.unwrap_or_default();
         // A file of which nothing is done stays as it is, unless its records are all of its bytes.
         let is_all = tally.failed == tally.documents;
-        let may_part =
-            !is_all || !numbers.is_empty() && records::are_its_bytes(&self.claim.relative_name());
+        let may_part = || self.keeper.may_part(&self.claim, tally.documents, !numbers.is_empty());
         let is_separate = !tally.is_condemned
-            && may_part
             && tally.failures.len() as u64 == tally.failed
-            && has_records();
+            && has_records()
+            && (!is_all || may_part());
         if is_separate {
             let failed = tally.failures.into_iter().map(|(number, found)| {
                 let mut reason = Reason::new(self.keeper.name(), found);

@@ -6,6 +6,7 @@ use serde_json::json;
 use standpoint_connectors::inbox::{InboxSettings, InboxSource, Recognise};
 use standpoint_connectors::limits::ReadLimits;
 use standpoint_connectors::meters::{self, Meter};
+use standpoint_connectors::quarantine;
 use standpoint_engine::{Delivery, Outcome};
 
 use crate::house::{House, drain, failed, keeps_attributes};
@@ -144,6 +145,54 @@ async fn a_file_with_more_records_than_allowed_is_quarantined_whole() {
     let source = InboxSource::open("news", &settings, &house.places(), limits, true).unwrap();
     drain(source, |_| Outcome::Done).await;
     assert_eq!(house.files(), ["quarantine/a.jsonl"]);
+}
+
+#[tokio::test]
+async fn records_that_fail_again_keep_their_names_whatever_the_format() {
+    if !keeps_attributes() {
+        return;
+    }
+    let mut mails = String::new();
+    for text in ["One.", "Bad 2.", "Bad 3."] {
+        mails.push_str(&format!("From a\nSubject: x\n\n{text}\n\n"));
+    }
+    let items =
+        ["One.", "Bad 2.", "Bad 3."].map(|text| format!("<item><title>{text}</title></item>"));
+    let cases = [
+        ("csv", "id,text\n1,One.\n2,Bad 2.\n3,\"Bad 3.\n\"\n".to_owned()),
+        ("mbox", mails),
+        ("json", "[{\"text\": \"One.\"},\n {\"text\": \"Bad 2.\"}, {\"text\": \"Bad 3.\"}]".into()),
+        ("rss", format!("<rss><channel><title>n</title>{}</channel></rss>", items.concat())),
+    ];
+    for (ending, content) in cases {
+        let house = House::new();
+        house.drop_in(&format!("a.{ending}"), &content);
+        let is_bad =
+            |delivery: &Delivery| delivery.content.as_ref().unwrap().text().starts_with("Bad");
+        let judge = |delivery: &Delivery| if is_bad(delivery) { failed() } else { Outcome::Done };
+        house.run(judge).await;
+        let folder = house.at("quarantine");
+        let records = || {
+            let entries = quarantine::entries(&folder).unwrap();
+            let known = entries.iter().map(|entry| {
+                let bytes = fs::read_to_string(folder.join(&entry.path)).unwrap();
+                let record = entry.reason.as_ref().unwrap().record;
+                (entry.path.display().to_string(), record, bytes)
+            });
+            (known.collect::<Vec<_>>(), entries)
+        };
+        let (before, both) = records();
+        assert_eq!(before[0].0, format!("a.record-2.{ending}"));
+        assert_eq!(before[1].0, format!("a.record-3.{ending}"));
+        for again in [both.iter().collect::<Vec<_>>(), vec![&both[1]]] {
+            let limits = ReadLimits::default();
+            quarantine::replay_records(&folder, &again, &house.at("inbox"), &limits, true).unwrap();
+            assert_eq!(house.run(judge).await.len(), again.len(), "{ending}");
+            let mut now = records().0;
+            now.sort();
+            assert_eq!(now, before, "{ending}");
+        }
+    }
 }
 
 #[tokio::test]
