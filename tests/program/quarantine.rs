@@ -66,6 +66,29 @@ fn what_failed_is_listed_shown_tried_again_and_deleted() {
 }
 
 #[test]
+fn what_is_in_quarantine_is_seen_also_while_the_pipeline_file_is_edited() {
+    let (folder, pipeline) = station();
+    run(&["daemon", "-c", &pipeline, "--once"]).expect(3);
+    let text = std::fs::read_to_string(&pipeline).unwrap();
+    let listed = |text: String| run(&["quarantine", "list", "-c", &folder.write("p.yaml", text)]);
+    let whole = listed(text.clone()).expect(0);
+    for (from, to) in [("./state", "[]"), ("stance]", "stance"), ("sinks:", "sniks:")] {
+        let told = listed(text.replace(from, to)).expect(0);
+        assert_eq!(told.stdout, whole.stdout, "{to}");
+        assert!(told.stderr.contains("p.yaml has mistakes, which `standpoint validate"), "{to}");
+    }
+    // Where what is needed cannot be read, nothing is guessed.
+    for (from, to) in [("path: ./quarantine }", "path: [] }"), ("version: 1", "{ version: 1")] {
+        let told = listed(text.replace(from, to)).expect(2);
+        assert_eq!(told.stdout, "", "{to}");
+        assert!(told.stderr.contains("p.yaml:"), "{to}: {}", told.stderr);
+    }
+    // What changes something needs a file without mistakes.
+    let broken = folder.write("p.yaml", text.replace("sinks:", "sniks:"));
+    run(&["quarantine", "replay", "-c", &broken, "--all"]).expect(2);
+}
+
+#[test]
 fn records_of_one_file_are_tried_again_together_also_when_it_was_compressed() {
     let (folder, pipeline) = station();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -153,6 +153,16 @@ fn it_tells_how_it_is_and_what_it_has_done() {
     // The last minute is another one with each question.
     assert_eq!((&asked["lately"]["done"], asked["lately"]["ms"].is_u64()), (&1.into(), true));
 
+    // Also while somebody edits the file: where the daemon is, it says all the same.
+    let text = std::fs::read_to_string(&daemon.pipeline).unwrap();
+    let broken = daemon.folder.write("broken.yaml", text.replace("stages:", "stages: [\nstags:"));
+    let told = run(&["status", "-c", &broken]).expect(0);
+    assert!(told.stdout.contains("ready      yes\n"), "{}", told.stdout);
+    assert!(told.stderr.contains("only `data_dir` is used here"), "{}", told.stderr);
+    let unread = daemon.folder.write("broken.yaml", "data_dir: [");
+    let told = run(&["status", "-c", &unread]).expect(2);
+    assert!(told.stderr.contains("`--data-dir FOLDER` asks the daemon without"), "{}", told.stderr);
+
     // Somebody who says nothing keeps nobody waiting.
     let _silent = TcpStream::connect(&daemon.address).unwrap();
     signal(&daemon.child, rustix::process::Signal::TERM);

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::cli::{self, DaemonChoice, ReportFormat};
 use crate::exit::{self, Exit};
 use crate::orders::{RELOAD, STAGE_HEADER, TAP};
-use crate::pipeline_file::pipeline_file;
+use crate::pipeline_file::sections_of;
 use crate::server::CONTROL_SOCKET;
 use crate::status::{self, Status};
 
@@ -122,7 +122,11 @@ fn runtime() -> Result<Runtime> {
 /// The data folder that is meant.
 fn data_dir(daemon: &DaemonChoice) -> Result<PathBuf> {
     match &daemon.config {
-        Some(path) => Ok(pipeline_file(path)?.data_dir),
+        Some(path) => {
+            let way_out = "`--data-dir FOLDER` asks the daemon without the pipeline file";
+            let file = sections_of(path, &["data_dir"]);
+            Ok(file.map_err(|mistakes| exit::usage(format!("{mistakes}\n\n{way_out}")))?.data_dir)
+        }
         None => Ok(daemon.data_dir.clone().unwrap_or_default()),
     }
 }

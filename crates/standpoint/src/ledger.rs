@@ -10,7 +10,7 @@ use standpoint_connectors::ledger::inspect::{self, Entry, Finding};
 
 use crate::cli::{self, LedgerCommand, ReportFormat};
 use crate::exit::Exit;
-use crate::pipeline_file::pipeline_file;
+use crate::pipeline_file::sections_of;
 use crate::style::many;
 
 /// Answers one of the commands with what is to be printed.
@@ -37,7 +37,7 @@ pub(crate) fn answer(command: &LedgerCommand) -> Result<(String, Exit)> {
 fn look(of: &cli::Ledger, each: impl FnMut(Entry)) -> Result<Vec<Finding>> {
     let data_dir = match (&of.data_dir, &of.config) {
         (Some(folder), _) => folder.clone(),
-        (None, Some(file)) => pipeline_file(file)?.data_dir,
+        (None, Some(file)) => sections_of(file, &["data_dir"])?.data_dir,
         (None, None) => PathBuf::from("state"),
     };
     let folder = folder(&data_dir);

@@ -15,6 +15,7 @@ use standpoint_connectors::limits::ReadLimits;
 use standpoint_connectors::postgres::PostgresSettings;
 
 use crate::cluster;
+use crate::console;
 use crate::exit;
 use crate::kinds::{sink_schemas, source_schemas};
 use crate::objects;
@@ -30,6 +31,24 @@ pub(crate) fn pipeline_file(path: &Path) -> Result<PipelineFile> {
         .finish()
         .map(|(file, _)| file)
         .map_err(|findings| exit::usage(findings.render(false)))
+}
+
+/// The same for commands that need only some sections of the file. Mistakes in others are told and
+/// no hindrance: a daemon is asked most often while its file is edited.
+///
+/// # Errors
+///
+/// Every mistake in the file where these sections cannot be read; exit code 2.
+pub(crate) fn sections_of(path: &Path, sections: &[&str]) -> Result<PipelineFile> {
+    pipeline_file(path).or_else(|mistakes| {
+        let draft = Draft::load_sections(path, &Environment::of_process(), sections);
+        let Ok((file, _)) = draft.finish() else { return Err(mistakes) };
+        let (path, read) = (path.display(), sections.join("`, `"));
+        console::say(&format!(
+            "{path} has mistakes, which `standpoint validate {path}` tells; only `{read}` is used here"
+        ));
+        Ok(file)
+    })
 }
 
 /// The folder of the inbox that is called `source`; `None` if the file has no such inbox.

@@ -13,7 +13,7 @@ use crate::cli::{QuarantineCommand, ReportFormat, Which};
 use crate::cluster;
 use crate::console;
 use crate::exit::{self, Exit};
-use crate::pipeline_file::{cluster_settings, inbox_of, pipeline_file, read_limits};
+use crate::pipeline_file::{cluster_settings, inbox_of, pipeline_file, read_limits, sections_of};
 use crate::style::{harmless, many};
 
 /// Answers one of the commands with what is to be printed.
@@ -26,7 +26,14 @@ pub(crate) fn answer(command: &QuarantineCommand) -> Result<(String, Exit)> {
     | QuarantineCommand::Show { of, .. }
     | QuarantineCommand::Replay { of, .. }
     | QuarantineCommand::Purge { of, .. }) = command;
-    let file = pipeline_file(&of.config)?;
+    let file = match command {
+        QuarantineCommand::List { .. } | QuarantineCommand::Show { .. } => {
+            sections_of(&of.config, &["quarantine", "cluster"])?
+        }
+        QuarantineCommand::Replay { .. } | QuarantineCommand::Purge { .. } => {
+            pipeline_file(&of.config)?
+        }
+    };
     if let Some((kind, settings)) = cluster_settings(&file)? {
         return cluster::dead_letters(&kind, settings, file.limits.max_document_bytes, command);
     }
