@@ -304,11 +304,21 @@ fn is_said_already(
         Correction::Score(Some(given)) => {
             is_score(score, *given) && place.score.is_some_and(|said| is_score(said, *given))
         }
-        Correction::Holder(Some(holder)) | Correction::Actor(Some(holder)) => {
-            holder.id.trim() == who && who == place.who
+        Correction::Holder(Some(holder)) => holder.id.trim() == who && who == place.who,
+        // What stands in this passage alone says nothing of the whole document.
+        Correction::Actor(Some(holder)) => {
+            holder.id.trim() == place.who && !is_actor_moved(base, place)?
         }
         _ => false,
     })
+}
+
+/// Whether a person said that another is meant wherever the document names the passage's holder.
+fn is_actor_moved(base: &Base, place: &Place) -> base::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM correction WHERE document_id = ? AND target_id = ?
+        AND who = ? AND field = 'actor')";
+    let values = values![&place.document_id, &place.target_id, &place.who];
+    Ok(base.row(sql, &values, |row| row.get(0))?.unwrap_or(false))
 }
 
 fn keep(
@@ -329,7 +339,11 @@ fn keep(
         ),
         Correction::Score(score) => ("score", score.map(|score| score.to_string())),
         Correction::Holder(holder) => ("holder", holder.as_ref().map(of_holder)),
-        Correction::Actor(holder) => ("actor", holder.as_ref().map(of_holder)),
+        // Whoever is meant as the pipeline said takes the word before back.
+        Correction::Actor(holder) => {
+            let other = holder.as_ref().filter(|holder| holder.id.trim() != place.who);
+            ("actor", other.map(of_holder))
+        }
     };
     // An actor is corrected in the whole document.
     let (start, end) = if field == "actor" { (-1_i64, -1_i64) } else { (place.start, place.end) };

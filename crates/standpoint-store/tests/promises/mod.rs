@@ -451,6 +451,25 @@ fn a_person_names_another_holder_and_another_score() {
 }
 
 #[test]
+fn whom_the_pipeline_meant_in_a_document_is_no_correction() {
+    let mut store = in_memory(&[record("a", "wire", "2024-05-02", &words(1), &[("KAZ", -0.6)])]);
+    let key = key_of(&store, "a", "KAZ");
+    let holder = |id: &str| Some(Holder { id: id.into(), name: None });
+    let mut say = |correction| store.correct(key, None, &correction, None, None);
+    // Another stands in this passage; who is meant in the document is what it was.
+    say(Correction::Holder(holder("UKR"))).unwrap();
+    let said = say(Correction::Actor(holder("KAZ")));
+    assert!(matches!(said, Err(CorrectionError::Same)), "{said:?}");
+    // Once another was meant in the document, it takes that back.
+    say(Correction::Actor(holder("UZB"))).unwrap();
+    say(Correction::Actor(holder("KAZ"))).unwrap();
+    let kept = corrections::corrections(&store, 9).unwrap();
+    let fields: Vec<&str> = kept.iter().map(|correction| correction.field.as_str()).collect();
+    assert_eq!(fields, ["holder"]);
+    assert_eq!(told(&store, &toward_russia()), ["UKR 1 -0.60"]);
+}
+
+#[test]
 fn a_word_about_a_passage_that_is_another_one_by_now_changes_nothing() {
     let of = |who: &str, score: f64| record("a", "wire", "2024-05-02", &words(1), &[(who, score)]);
     let mut store = in_memory(&[of("KAZ", -0.6)]);
