@@ -152,15 +152,13 @@ async fn records_that_fail_again_keep_their_names_whatever_the_format() {
     if !keeps_attributes() {
         return;
     }
-    let mut mails = String::new();
-    for text in ["One.", "Bad 2.", "Bad 3."] {
-        mails.push_str(&format!("From a\nSubject: x\n\n{text}\n\n"));
-    }
+    let mails =
+        ["One.", "Bad 2.", "Bad 3."].map(|text| format!("From a\nSubject: x\n\n{text}\n\n"));
     let items =
         ["One.", "Bad 2.", "Bad 3."].map(|text| format!("<item><title>{text}</title></item>"));
     let cases = [
         ("csv", "id,text\n1,One.\n2,Bad 2.\n3,\"Bad 3.\n\"\n".to_owned()),
-        ("mbox", mails),
+        ("mbox", mails.concat()),
         ("json", "[{\"text\": \"One.\"},\n {\"text\": \"Bad 2.\"}, {\"text\": \"Bad 3.\"}]".into()),
         ("rss", format!("<rss><channel><title>n</title>{}</channel></rss>", items.concat())),
     ];
