@@ -24,6 +24,7 @@ mod objects;
 mod packaging;
 mod pipeline_file;
 mod pipes;
+mod places;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod process;

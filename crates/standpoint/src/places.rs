@@ -3,63 +3,84 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use standpoint_config::{Diagnostic, PipelineFile, Severity};
+use standpoint_config::{Diagnostic, PipelineFile, Severity, SinkSettings};
 use standpoint_connectors::inbox::OnSuccess;
 
 use crate::pipeline_file::{inboxes_of, sink_settings};
 
-/// Sinks that write to one file, and inboxes that would take what was moved out of them.
+/// Sinks that write to one file, and inboxes that would take what was moved out of them, or what the
+/// daemon writes.
 pub(crate) fn mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut mistakes = outputs(file);
-    let quarantine = place(&file.quarantine.path);
     for (name, settings) in inboxes_of(file) {
         let inbox = place(&settings.path);
-        let takes = |folder: &Path| {
-            folder.strip_prefix(&inbox).is_ok_and(|below| settings.takes_from(below))
+        let below = |path: &Path| Some(place(path).strip_prefix(&inbox).ok()?.to_owned());
+        let takes_from = |folder: &Path| below(folder).is_some_and(|it| settings.takes_from(&it));
+        let takes = |path: &Path| below(path).is_some_and(|it| settings.takes(&it));
+        let problem = |what: &str, path: &Path, harm: &str| {
+            let path = path.display();
+            format!("the {what} {path} lies in the inbox of `{name}`, which would {harm}")
         };
         let help = |what: &str| {
             Some(format!(
                 "put the {what} beside the inbox, or into a folder whose name begins with a dot"
             ))
         };
+        let (again, read) = ("take its files again", "read what is written there as documents");
         let source = file.sources.iter().find(|source| source.name == name);
         if let (OnSuccess::Archive(archive), Some(source)) = (&settings.on_success, source)
-            && takes(&place(archive))
+            && takes_from(archive)
         {
-            let problem = format!(
-                "the archive {} lies in the inbox of `{name}`, which would take its files again",
-                archive.display()
-            );
+            let problem = problem("archive", archive, again);
             let key = "on_success.archive";
             mistakes.push(source.settings.diagnostic(key, problem, help("archive")));
         }
-        if takes(&quarantine) {
-            let problem = format!(
-                "the quarantine {} lies in the inbox of `{name}`, which would take its files again",
-                file.quarantine.path.display()
-            );
+        let quarantine = &file.quarantine.path;
+        if takes_from(quarantine) {
+            let problem = problem("quarantine", quarantine, again);
             mistakes.push(file.diagnostic("quarantine.path", problem, help("quarantine")));
+        }
+        if takes_from(&file.data_dir) {
+            let problem = problem("data folder", &file.data_dir, read);
+            mistakes.push(file.diagnostic("data_dir", problem, help("data folder")));
+        }
+        for sink in &file.sinks {
+            let Some((key, path, is_folder)) = output_of(sink) else { continue };
+            let is_taken = if is_folder { takes_from(&path) } else { takes(&path) };
+            if is_taken {
+                let problem = problem("output", &path, read);
+                mistakes.push(sink.settings.diagnostic(key, problem, help("output")));
+            }
         }
     }
     mistakes
 }
 
+/// Where a sink writes to on this machine, which key says so, and whether that is a folder.
+fn output_of(sink: &SinkSettings) -> Option<(&'static str, PathBuf, bool)> {
+    let settings = sink_settings(sink).ok()?;
+    let text = |key: &str| settings.get(key).and_then(|value| value.as_str());
+    match sink.kind.as_str() {
+        "jsonl" | "sqlite" => Some(("path", text("path")?.into(), false)),
+        "objects" => Some(("url", text("url")?.strip_prefix("file://")?.into(), true)),
+        _ => None,
+    }
+}
+
 fn outputs(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut mistakes = Vec::new();
     let mut known: Vec<(PathBuf, &str)> = Vec::new();
-    let sinks = file.sinks.iter().filter(|sink| matches!(sink.kind.as_str(), "jsonl" | "sqlite"));
-    for sink in sinks {
-        let Ok(settings) = sink_settings(sink) else { continue };
-        let Some(path) = settings.get("path").and_then(|path| path.as_str()) else { continue };
+    for sink in &file.sinks {
+        let Some((key, path, false)) = output_of(sink) else { continue };
         // Whoever writes to a device or a pipe spoils nothing.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
             continue;
         }
-        let place = place(Path::new(path));
+        let place = place(&path);
         if let Some((_, other)) = known.iter().find(|(taken, _)| *taken == place) {
             let problem = format!("`{}` would write to the file of sink `{other}`", sink.name);
             let help = "give it a file of its own, or name one sink in all routes that lead there";
-            mistakes.push(sink.settings.diagnostic("path", problem, Some(help.to_owned())));
+            mistakes.push(sink.settings.diagnostic(key, problem, Some(help.to_owned())));
         }
         known.push((place, &sink.name));
     }
