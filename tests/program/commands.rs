@@ -1,7 +1,7 @@
 //! The commands that move no documents, and how they are told.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -140,6 +140,26 @@ fn what_cannot_be_meant_is_wrong_usage_and_what_is_not_there_is_told() {
         assert!(ran.stderr.contains(told), "{words:?}: {}", ran.stderr);
         assert_eq!(ran.stderr.is_empty(), told.is_empty(), "{words:?}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_run_that_is_stopped_before_the_end_of_its_input_has_not_succeeded() {
+    let folder = Folder::new();
+    let pipeline = folder.write("p.yaml", "version: 1\nstages: [tokenise]\n");
+    let results = folder.at("results.jsonl");
+    let arguments = ["run", "-", "-c", &pipeline, "-o", &results];
+    let mut child = command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    // Whoever writes has not ended.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"text\": \"Minsk agreed.\"}\n").unwrap();
+    let is_written = || fs::read_to_string(&results).is_ok_and(|lines| lines.ends_with('\n'));
+    assert!(becomes_true(is_written));
+    signal(&child, Signal::TERM);
+    assert_eq!(wait(&mut child).code(), Some(1));
+    drop(input);
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(told.contains("stopped: what was given was not read to its end"), "{told}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use standpoint_document::Document;
 use standpoint_engine::{Delivery, Failure, Outcome, Receipt, Source, SourceError};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::formats::{Compression, Format};
 use crate::limits::ReadLimits;
@@ -101,6 +101,7 @@ pub type Listener = Arc<dyn Fn(Report) + Send + Sync>;
 pub struct FilesSource {
     deliveries: mpsc::Receiver<Delivery>,
     taken: Arc<AtomicU64>,
+    all_taken: Arc<AtomicBool>,
 }
 
 /// Documents that wait to be taken: enough to keep the thread busy, few enough to cost nothing.
@@ -151,13 +152,26 @@ impl FilesSource {
         thread::Builder::new()
             .name(format!("read-{name}"))
             .spawn(move || inputs.iter().try_for_each(|input| reader.input(input)))?;
-        Ok(Self { deliveries, taken })
+        Ok(Self { deliveries, taken, all_taken: Arc::default() })
     }
 
     /// How many bytes of its files it has read or passed over, counted on while it reads.
     #[must_use]
     pub fn taken(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.taken)
+    }
+
+    /// Whether all of its inputs was read, told once the source is dropped.
+    #[must_use]
+    pub fn all_taken(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.all_taken)
+    }
+}
+
+impl Drop for FilesSource {
+    fn drop(&mut self) {
+        let is_all = matches!(self.deliveries.try_recv(), Err(TryRecvError::Disconnected));
+        self.all_taken.store(is_all, Ordering::Release);
     }
 }
 

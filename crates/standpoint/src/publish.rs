@@ -8,7 +8,7 @@ use crate::assemble::Assembly;
 use crate::cli;
 use crate::exit::Exit;
 use crate::progress::Progress;
-use crate::run::{ending, execute, inputs, teller, was_stopped};
+use crate::run::{after_one_pass, ending, execute, inputs, teller};
 use crate::style::many;
 
 /// Reads what is given, as `run` does, and publishes each document instead of reading it through.
@@ -21,6 +21,7 @@ pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
     let limits = assembly.read_limits();
     let source = FilesSource::start(&arguments.source, inputs, limits, listener)?;
     progress.reads(&arguments.paths, source.taken());
+    let all_taken = source.all_taken();
     let mut step = SourceStep::new(&arguments.source, Box::new(source));
     // They are to come out in the order in which they are given, where workers keep one.
     step.keeps_order = true;
@@ -32,8 +33,6 @@ pub(crate) fn publish(arguments: &cli::Publish) -> Result<Exit> {
     };
     let summary = execute(pipeline, &progress, None)?;
     progress.say(&format!("{} published", many(summary.counts.done, "document")));
-    Ok(match ending(&summary, &progress, |_| false) {
-        Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
-        exit => exit,
-    })
+    let exit = ending(&summary, &progress, |_| false);
+    Ok(after_one_pass(exit, &summary, &all_taken, &progress))
 }

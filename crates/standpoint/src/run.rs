@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -54,6 +55,7 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let limits = assembly.read_limits();
     let source = FilesSource::start_beside(output_file, "run", inputs, limits, listener)?;
     progress.reads(&arguments.paths, source.taken());
+    let all_taken = source.all_taken();
     let output = output(arguments, &assembly, Style::of_stdout(colour))?;
     let mut sinks = vec![assembly.sink_step("output", output)];
     if arguments.sinks {
@@ -77,12 +79,29 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
         progress.say(&hint);
     }
     // Where nobody reads the output any more, as after `| head`, a run is done; a daemon is not.
-    Ok(match ending(&summary, &progress, is_broken_pipe) {
-        // Unlike a daemon, a run does not come back to what it left when it was stopped.
-        Exit::Done if is_unread && summary.was_told_to_stop => Exit::Failed,
-        Exit::Done | Exit::SomeFailed if was_stopped(&summary) => Exit::Failed,
+    let exit = ending(&summary, &progress, is_broken_pipe);
+    Ok(after_one_pass(exit, &summary, &all_taken, &progress))
+}
+
+/// The exit code of a pass over what was given: unlike a daemon, it does not come back to what it left
+/// when it was stopped.
+///
+/// - `exit`: what it is otherwise;
+/// - `all_taken`: whether all was read.
+pub(crate) fn after_one_pass(
+    exit: Exit,
+    summary: &Summary,
+    all_taken: &AtomicBool,
+    progress: &Progress,
+) -> Exit {
+    let is_unread = summary.was_told_to_stop && !all_taken.load(Ordering::Acquire);
+    if is_unread && summary.counts.read > 0 {
+        progress.say("stopped: what was given was not read to its end");
+    }
+    match exit {
+        Exit::Done | Exit::SomeFailed if is_unread || was_stopped(summary) => Exit::Failed,
         exit => exit,
-    })
+    }
 }
 
 pub(crate) fn inputs(paths: &[std::path::PathBuf]) -> Result<Vec<Input>> {
@@ -278,7 +297,7 @@ pub(crate) fn ending(
 
 /// Whether documents went back because somebody stopped the pipeline, and not because it failed or
 /// nobody reads its output any more.
-pub(crate) fn was_stopped(summary: &Summary) -> bool {
+fn was_stopped(summary: &Summary) -> bool {
     summary.errors.is_empty() && summary.counts.returned > 0
 }
 
