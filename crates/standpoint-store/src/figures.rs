@@ -333,19 +333,39 @@ pub struct Extent {
 /// When the store cannot be read.
 pub fn extent(store: &Store) -> base::Result<Extent> {
     let count = |sql: &str| store.base.number(sql, &[]);
-    let day = |sql: &str| -> base::Result<Option<String>> {
-        Ok(store.base.row(sql, &[], |row| row.get(0))?.flatten())
-    };
-    let sources = "SELECT source, count(*) AS documents FROM document GROUP BY source
-        ORDER BY documents DESC, source";
+    let (first, last) = first_and_last_day(store)?;
     Ok(Extent {
         documents: count("SELECT count(*) FROM document")?,
         stories: count("SELECT count(DISTINCT story) FROM document")?,
-        sources: store.base.rows(sources, &[], |row| Ok((row.get(0)?, row.get(1)?)))?,
-        first: day("SELECT min(day) FROM document")?,
-        last: day("SELECT max(day) FROM document")?,
+        sources: sources(store)?,
+        first,
+        last,
         undated: count("SELECT count(*) FROM document WHERE day IS NULL")?,
     })
+}
+
+/// The sources, with their documents, the largest first.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn sources(store: &Store) -> base::Result<Vec<(String, i64)>> {
+    let sql = "SELECT source, count(*) AS documents FROM document GROUP BY source
+        ORDER BY documents DESC, source";
+    store.base.rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The first day of publication, and the last.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub fn first_and_last_day(store: &Store) -> base::Result<(Option<String>, Option<String>)> {
+    let day = |sql: &str| -> base::Result<Option<String>> {
+        Ok(store.base.row(sql, &[], |row| row.get(0))?.flatten())
+    };
+    let first = day("SELECT min(day) FROM document")?;
+    Ok((first, day("SELECT max(day) FROM document")?))
 }
 
 /// How an actor or author is called; what the store does not know is called as it is.

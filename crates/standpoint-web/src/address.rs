@@ -136,6 +136,22 @@ pub fn check(query: &str, known: &[Known]) -> Result<(), QueryError> {
     Ok(())
 }
 
+/// Looks whether the days of a query are in their order; a page says so in its own words.
+///
+/// # Errors
+///
+/// When the last day is before the first.
+pub(crate) fn check_days(query: &str) -> Result<(), QueryError> {
+    match Query::read(query, "").filter {
+        Filter { from: Some(from), to: Some(to), .. } if to < from => Err(QueryError::Value {
+            key: "to",
+            found: to,
+            expected: "a day that is not before `from`",
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// What a key's value should be, where this one cannot be it.
 fn expected(key: &str, value: &str, example: &str) -> Option<&'static str> {
     let number = |most: usize| value.parse().is_ok_and(|number| (1..=most).contains(&number));

@@ -139,7 +139,8 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         return Ok(wrong_method("changes are sent with POST", "POST"));
     }
     let query = request.query.as_str();
-    if let Err(error) = address::check(query, &known_at(path)) {
+    let checked = address::check(query, &known_at(path));
+    if let Err(error) = checked.and_then(|()| address::check_days(query)) {
         return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string()));
     }
     if let Some(refusal) = stranger(site, query)? {
@@ -212,29 +213,57 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     Ok(reply)
 }
 
-/// Refuses a name that no target of the store has: no rows would look like an answer. Of an id or a state
-/// none may have come yet, and a store that has no targets at all has nothing to tell a name by.
+/// Refuses a target, an actor or a source that the store does not know: no rows would look like an answer.
+/// Of an id or a state none may have come yet, and a store that has nothing at all has nothing to tell a name
+/// by.
 fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
-    let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "target");
-    let Some((_, wanted)) = wanted.filter(|(_, wanted)| !wanted.trim().is_empty()) else {
-        return Ok(None);
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let pairs = pairs.filter(|(_, value)| !value.trim().is_empty());
+    let refused = |key: &str, value: &str, expected: &str| {
+        let shown: String = value.chars().take(60).collect();
+        let why = format!("found `{key}={shown}`, expected {expected}");
+        Some(Reply::refusal(StatusCode::BAD_REQUEST, &why))
     };
-    let wanted = wanted.trim();
-    let is_id = wanted.starts_with("name:") || !wanted.contains(char::is_lowercase);
-    if is_id || state_names().any(|state| is_same_name(state, wanted)) {
-        return Ok(None);
+    let listed = |known: &[String]| {
+        let known: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
+        format!("one of `{}`", known.join("`, `"))
+    };
+    for (key, value) in pairs {
+        let value = value.trim();
+        let is_id = value.starts_with("name:") || !value.contains(char::is_lowercase);
+        let may_come = is_id || state_names().any(|state| is_same_name(state, value));
+        match key.as_ref() {
+            "target" if !may_come => {
+                let known = site.reading(|store| {
+                    let is_known = names::target_called(store, value)?.is_some();
+                    Ok(if is_known { Vec::new() } else { figures::targets(store)? })
+                })?;
+                let known: Vec<String> = known.into_iter().map(|target| target.name).collect();
+                if !known.is_empty() {
+                    return Ok(refused("target", value, &listed(&known)));
+                }
+            }
+            "who" if !may_come => {
+                let is_strange = site.reading(|store| {
+                    let is_known = names::holder_called(store, value)?.is_some();
+                    Ok(!is_known && !names::actors(store, "", 1)?.is_empty())
+                })?;
+                if is_strange {
+                    let expected = "an actor's id or name; `/api/v1/actors?name=` finds them";
+                    return Ok(refused("who", value, expected));
+                }
+            }
+            "source" => {
+                let known = site.reading(figures::sources)?;
+                let known: Vec<String> = known.into_iter().map(|(source, _)| source).collect();
+                if !known.is_empty() && !known.iter().any(|source| source == value) {
+                    return Ok(refused("source", value, &listed(&known)));
+                }
+            }
+            _ => {}
+        }
     }
-    let known = site.reading(|store| {
-        let is_known = names::target_called(store, wanted)?.is_some();
-        Ok(if is_known { Vec::new() } else { figures::targets(store)? })
-    })?;
-    if known.is_empty() {
-        return Ok(None);
-    }
-    let shown: String = wanted.chars().take(60).collect();
-    let known: Vec<&str> = known.iter().take(20).map(|target| target.name.as_str()).collect();
-    let why = format!("found `target={shown}`, expected one of `{}`", known.join("`, `"));
-    Ok(Some(Reply::refusal(StatusCode::BAD_REQUEST, &why)))
+    Ok(None)
 }
 
 /// The parameters that a path takes, with an example of each.

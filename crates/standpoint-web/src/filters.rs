@@ -1,9 +1,8 @@
 //! The form that says what is looked at; everything in it stands in the page's address.
 
 use maud::{Markup, html};
-use standpoint_store::figures::{self, Extent};
 use standpoint_store::filter::{Filter, MOST_MATCHES};
-use standpoint_store::{Store, documents};
+use standpoint_store::{Store, documents, figures};
 
 use crate::address::{self, KNOWN, Query};
 use crate::text::{counted, line};
@@ -29,7 +28,8 @@ pub fn form(
 ) -> Result<Markup, standpoint_store::Error> {
     let filter = &query.filter;
     let targets = figures::targets(store)?;
-    let extent = figures::extent(store)?;
+    let (first, last) = figures::first_and_last_day(store)?;
+    let known = figures::sources(store)?;
     let holders = query.address();
     let holders = match () {
         () if holders.contains("holders=authors") => "authors",
@@ -78,11 +78,11 @@ pub fn form(
             }
             div.field {
                 label for="f-from" { "From" }
-                input #f-from name="from" type="date" value=(day(&filter.from)) min=[&extent.first] max=[&extent.last];
+                input #f-from name="from" type="date" value=(day(&filter.from)) min=[&first] max=[&last];
             }
             div.field {
                 label for="f-to" { "To" }
-                input #f-to name="to" type="date" value=(day(&filter.to)) min=[&extent.first] max=[&extent.last];
+                input #f-to name="to" type="date" value=(day(&filter.to)) min=[&first] max=[&last];
             }
             div.field {
                 label for="f-words" { "With the words" }
@@ -120,7 +120,7 @@ pub fn form(
                         input #f-window name="window" type="number" min="1" max="36500" value=(query.window.unwrap_or(window));
                     }
                 }
-                (sources(filter, &extent))
+                (sources(filter, &known))
             }
         }
         (notes(store, query, path)?)
@@ -142,15 +142,15 @@ fn complaints(address: &str, stranger: Option<&String>) -> Markup {
 }
 
 /// The sources, to be ticked.
-fn sources(filter: &Filter, extent: &Extent) -> Markup {
+fn sources(filter: &Filter, known: &[(String, i64)]) -> Markup {
     html! {
-        @if extent.sources.len() > 1 {
+        @if known.len() > 1 {
             details.sources open[!filter.sources.is_empty()] {
                 summary {
                     "Sources"
                     @if !filter.sources.is_empty() { " (" (filter.sources.len()) " chosen)" }
                 }
-                @for (index, (source, documents)) in extent.sources.iter().take(MOST_SOURCES).enumerate() {
+                @for (index, (source, documents)) in known.iter().take(MOST_SOURCES).enumerate() {
                     label for=(format!("f-source-{index}")) {
                         input id=(format!("f-source-{index}")) type="checkbox" name="source" value=(source)
                             checked[filter.sources.contains(source)];
@@ -168,6 +168,9 @@ fn notes(store: &Store, query: &Query, path: &str) -> Result<Markup, standpoint_
     Ok(html! {
         @if filter.voice.is_some() || filter.time.is_some() || filter.verdict.is_some() {
             p.faint { "Whose words, when it holds and what people said choose passages; figures are of all." }
+        }
+        @if filter.from.is_some() && filter.to.is_some() && filter.to < filter.from {
+            p.complaint { "The first day is after the last: there is nothing between them." }
         }
         @if documents::are_words_too_common(store, filter)? {
             p.complaint {

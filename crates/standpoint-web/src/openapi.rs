@@ -261,7 +261,7 @@ fn read(route: &Route) -> Value {
         "parameters": parameters,
         "responses": {
             "200": done,
-            "400": { "description": "The query says what is not known, or what cannot be; `error` names it" },
+            "400": { "description": "The query says what or whom the store does not know, or what cannot be; `error` names it" },
             "401": { "description": "Not logged in" },
         },
     })

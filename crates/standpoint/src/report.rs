@@ -223,7 +223,7 @@ fn keep(store: &mut Store, records: &[Record]) -> Result<()> {
 /// The target that is meant: by its id, by its name, or the one with the most stances.
 /// A name that no document came from would make an empty page that looks like an answer.
 fn check_sources(store: &Store, wanted: &[String]) -> Result<()> {
-    let known = figures::extent(store)?.sources;
+    let known = figures::sources(store)?;
     let is_known = |wanted: &&String| known.iter().any(|(name, _)| name == *wanted);
     let Some(missing) = wanted.iter().find(|wanted| !is_known(wanted)) else { return Ok(()) };
     let names: Vec<String> = known.iter().take(20).map(|(name, _)| harmless(name)).collect();

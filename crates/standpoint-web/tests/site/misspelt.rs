@@ -16,6 +16,34 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
         let names = format!("found `target={query}`, expected one of `");
         assert_eq!(told.contains(&names), code == 400, "{told}");
     }
+    // Nor has anything been said by somebody in Kazakhstan.
+    for (query, expected) in [
+        ("who=KAZ", None),
+        ("who=kazakhstan", None),
+        ("who=bor", None),
+        ("who=Nobody", Some("found `who=Nobody`, expected an actor's id or name; `/api/v1/actors")),
+        ("who=author:Nobody", Some("found `who=author:Nobody`, expected an actor's id or name")),
+        ("source=wire", None),
+        ("source=wire&source=wyre", Some("found `source=wyre`, expected one of `wire`")),
+        ("from=2024-05&to=2024-05-01", None),
+        (
+            "from=2024-05-02&to=2024-05-01",
+            Some("found `to=2024-05-01`, expected a day that is not"),
+        ),
+        (
+            "from=2025&to=2024",
+            Some("found `to=2024-12-31`, expected a day that is not before `from`"),
+        ),
+    ] {
+        for path in ["figures", "evidence", "documents.csv", "shifts"] {
+            let (code, told) = served.get(&format!("/api/v1/{path}?{query}"));
+            assert_eq!(code, if expected.is_some() { 400 } else { 200 }, "{query}: {told}");
+            assert!(expected.is_none_or(|expected| told.contains(expected)), "{query}: {told}");
+        }
+    }
+    let (code, page) = served.get("/evidence?from=2025&to=2024");
+    assert_eq!(code, 200);
+    assert!(page.contains("The first day is after the last"), "{page}");
     let targets = served.json("/api/v1/targets");
     for known in ["id", "name"].map(|key| targets["rows"][0][key].as_str().unwrap()) {
         assert_eq!(served.get(&format!("/api/v1/evidence?target={known}")).0, 200, "{known}");
