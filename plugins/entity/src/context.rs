@@ -27,9 +27,7 @@ pub enum Reading {
 pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading {
     let before = before(atoms, first, 1);
     let after = same_sentence_after(atoms, end);
-    // "The ministry in Tashkent", "the rulers in Tehran".
-    let seated = self::before(atoms, first, 2).is_some_and(|word| word.cues(cues::SEATED));
-    if seated && before.is_some_and(|word| word.hash == fold("in")) {
+    if is_seat(atoms, first) {
         return Reading::State(0.85);
     }
     if let Some(after) = after {
@@ -77,6 +75,16 @@ pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading 
     }
     let acts = after.is_some_and(|after| after.cues(cues::VERB | cues::SPEECH));
     Reading::State(if acts { 0.95 } else { 0.75 })
+}
+
+/// "The ministry in Tashkent", "the rulers here in Tehran", "the foreign office in Berlin".
+fn is_seat(atoms: &[Atom], first: usize) -> bool {
+    let is = |back: usize, word: &str| {
+        before(atoms, first, back).is_some_and(|atom| atom.hash == fold(word))
+    };
+    let back = if is(2, "here") { 3 } else { 2 };
+    let of_state = before(atoms, first, back).is_some_and(|word| word.cues(cues::SEATED));
+    is(1, "in") && (of_state || is(back, "office") && is(back + 1, "foreign"))
 }
 
 /// "MOSCOW (Reuters) -", "KYIV, March 5 -": at the start of a sentence, and followed by a dash

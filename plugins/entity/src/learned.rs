@@ -78,8 +78,13 @@ pub fn names(
     let tokens = document.tokens();
     let texts: Vec<&str> = sentences.iter().map(|&span| document.slice(span)).collect();
     let mut found: Vec<Tagged> = Vec::new();
-    for (sentence, names) in sentences.iter().zip(tagger.names(&texts)?) {
+    for ((sentence, text), names) in sentences.iter().zip(&texts).zip(tagger.names(&texts)?) {
         for name in names {
+            // A "ministry" in small letters is a ministry, and no name of one.
+            let surface = text.get(name.bytes.clone()).unwrap_or_default();
+            if !surface.contains(char::is_uppercase) {
+                continue;
+            }
             let start = sentence.start + name.bytes.start as u32;
             let end = sentence.start + name.bytes.end as u32;
             let first = tokens.partition_point(|token| token.span.end <= start) as u32;

@@ -129,6 +129,8 @@ fn names_mean_what_their_context_says() {
         ("those who", "the Kazakhs who left", &["Kazakhs=KAZ.PEOPLE demonym"]),
         ("capitals", "RUSSIA AND CHINA SIGN A TREATY", &["RUSSIA=RUS", "CHINA=CHN"]),
         ("seated", "the rulers in Ankara", &["Ankara=TUR metonym"]),
+        ("seated here", "the government here in Riga", &["Riga=LVA metonym"]),
+        ("foreign office", "the foreign office in Berlin", &["Berlin=DEU metonym"]),
         ("visitors", "the skiers in Ankara", &["Ankara=name:ankara"]),
         ("members", "UN Member States voted.", &["UN Member States=UN.UNGA"]),
         (

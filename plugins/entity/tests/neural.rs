@@ -41,9 +41,17 @@ fn only_what_no_table_explains_is_read() {
     let tables = tables.unwrap();
     let known = "Russia condemned the raid.";
     assert_eq!(found(&neural, known), found(&tables, known));
-    let unknown = "Arcadia condemned the raid.";
+    let unknown = "Varnholt met Brisk Hallow in Lumen.";
     assert_eq!(found(&tables, unknown), Vec::<String>::new());
     assert_ne!(found(&neural, unknown), Vec::<String>::new());
+}
+
+/// Of the small words the fixture takes some for names, too.
+#[test]
+fn a_name_has_a_capital_letter() {
+    let neural = start(settings(FIXTURE)).unwrap();
+    let names = found(&neural, "Varnholt met Brisk Hallow in Lumen.");
+    assert_eq!(names, ["Varnholt", "Brisk", "Lumen"]);
 }
 
 #[test]
