@@ -165,6 +165,7 @@ pub(crate) fn is_indirect(rule: &str) -> bool {
             | "sides with the target's opponent"
             | "under attack by the target"
             | "follows another actor"
+            | "sides with another actor"
             | "implied target"
             | "backs measures against the target"
             | "resists measures against the target"

@@ -290,6 +290,22 @@ fn sanctions_stand_for_the_target_once_they_are_known_to_be_on_it() {
 }
 
 #[test]
+fn whoever_sides_with_a_holder_sides_with_what_he_said() {
+    use StanceLabel::Opposed;
+    let cases = [
+        ("backs", "Poland condemned Russia.\nNorway backed Poland.", Some(Opposed)),
+        ("later", "Poland condemned Russia.\nIt rained.\nNorway backed Poland.", None),
+        ("another", "Poland condemned Russia.\nNorway backed Canada.", None),
+        ("meets", "Poland condemned Russia.\nNorway met Poland.", None),
+        ("if", "Poland condemned Russia.\nNorway would have backed Poland.", None),
+        ("followed", "Poland condemned Russia.\nNorway followed on Friday.", Some(Opposed)),
+    ];
+    for (case, text, expected) in cases {
+        assert_eq!(label_of(&judged(text), "NOR"), expected, "{case}: {text}");
+    }
+}
+
+#[test]
 fn a_quotation_means_whom_the_sentence_before_led_to() {
     use StanceLabel::{Opposed, Supportive};
     let cases = [

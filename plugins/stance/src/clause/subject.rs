@@ -149,8 +149,9 @@ pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> 
             || word.is(class::SUBORDINATOR) && word.part != Part::Preposition
     };
     let joints = (from..to.min(words.len())).rev().filter(|&at| ends_phrase(&words[at]));
-    for start in joints.map(|at| at + 1).chain([from]) {
-        let start = skip_joints(reading, start, to);
+    let mut apposed = None;
+    for opening in joints.map(|at| at + 1).chain([from]) {
+        let start = skip_joints(reading, opening, to);
         if start >= to {
             continue;
         }
@@ -179,7 +180,16 @@ pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> 
         if found.0.is_empty() && aside {
             continue;
         }
-        return found;
+        // "X, a former Y republic, said": it is X who says so, where a name stands before.
+        let has_article = matches!(&*words[opening].lower, "a" | "an" | "the");
+        if aside && has_article && apposed.is_none() {
+            apposed = Some(found);
+            continue;
+        }
+        return apposed.filter(|_| found.0.is_empty()).unwrap_or(found);
+    }
+    if let Some(apposed) = apposed {
+        return apposed;
     }
     // "In 1978 Albania broke ...": a name right before the verb that no preposition governs.
     (bare_name_before(reading, from, to).map(Doer::Party).into_iter().collect(), false)
@@ -293,7 +303,9 @@ fn joined(reading: &Reading<'_, '_>, party: u16, at: usize, to: usize, floor: us
     let mut doers = vec![Doer::Party(party)];
     let mut index = at + 1;
     let mut linked = false;
-    while index < to && doers.len() < 12 {
+    // "X, the ally of Y, said" has commas, and is no list.
+    let is_list = words[at..to].iter().any(|word| word.part == Part::Coordinator);
+    while is_list && index < to && doers.len() < 12 {
         match words[index].part {
             Part::Name(next) if linked => {
                 doers.push(Doer::Party(next));

@@ -38,6 +38,7 @@ impl Finder<'_, '_, '_> {
         for number in 0..self.groups.len() {
             self.of_text(number);
             self.of_owned_act(number);
+            self.of_rewarded_deed(number);
             self.of_denial(number);
             self.of_judged_measure(number);
             self.of_measure_clause(number);
@@ -94,7 +95,8 @@ impl Finder<'_, '_, '_> {
             .find(|&at| words[at].name().is_some());
         let Some(run) = owner.and_then(|at| owned_run(self.reading, at)) else { return };
         let act = run.cue(self.reading).map(|(act, ..)| act);
-        let act = act.filter(|act| act.kind == Kind::Attitude && act.score != 0.0);
+        let is_act = |act: &Cue| matches!(act.kind, Kind::Attitude | Kind::War | Kind::Aid);
+        let act = act.filter(|act| is_act(act) && act.score != 0.0);
         let score = match words.get(run.end).map_or("", |word| &*word.lower) {
             "against" => Some(-1.0),
             "for" | "of" | "on" | "to" | "with" | "towards" => act.map(|act| act.score.signum()),
@@ -112,6 +114,48 @@ impl Finder<'_, '_, '_> {
         let content = Content { target, score, undoes: false };
         let (score, rule) = toward(side, content, false);
         self.rule(group, (group.start, at + 1), target, score, rule);
+    }
+
+    /// "Blamed X for provoking Y", "jailed a writer who had insulted Y": whoever punishes or praises
+    /// somebody for a deed toward another takes a side in it.
+    fn of_rewarded_deed(&mut self, number: usize) {
+        let Some([group, deed]) = self.groups.get(number..number + 2) else { return };
+        let words = &self.reading.words;
+        let rewards = |cue: Cue| {
+            let is_deed = matches!(cue.kind, Kind::None | Kind::Judge | Kind::Bad);
+            is_deed && cue.score != 0.0 && matches!(cue.carry, Carry::Keep | Carry::Turn)
+        };
+        let chain = self.chain(group);
+        let plain = !group.passive && !group.subjects.is_empty() && !chain.cut && !chain.is_odd();
+        let Some(cue) = group.cue.filter(|&cue| plain && rewards(cue)) else { return };
+        let from = group.end;
+        let Some((last, object)) = words.get(from..deed.start).and_then(<[_]>::split_last) else {
+            return;
+        };
+        let is_link = last.part == Part::Relative && deed.finite
+            || last.lower == "for" && !deed.finite && words[deed.head].lower.ends_with("ing");
+        let is_object = |word: &Word<'_, '_>| {
+            matches!(
+                word.part,
+                Part::Name(_) | Part::Noun | Part::Adjective | Part::Determiner | Part::Possessive
+            )
+        };
+        if !is_link || object.is_empty() || !object.iter().all(is_object) {
+            return;
+        }
+        let Some(content) = self.content(deed) else { return };
+        let actor = |party: u16| self.reading.parties[party as usize].actor;
+        let names_target = |word: &Word<'_, '_>| {
+            word.name().is_some_and(|party| actor(party) == actor(content.target))
+        };
+        if object.iter().any(names_target) {
+            return;
+        }
+        let side = if cue.score > 0.0 { Side::For } else { Side::Against };
+        let (score, rule) = toward(side, content, false);
+        let span = (group.start, deed.until);
+        let group = group.clone();
+        self.rule(&group, span, content.target, score, rule);
     }
 
     /// How the subject of a verb stands toward the text or call that is its object.

@@ -137,7 +137,7 @@ impl Finder<'_, '_, '_> {
         while index < group.until {
             let word = &words[index];
             if word.lower == "by" && index > group.end {
-                self.of_agent(group, cue, own, index);
+                self.of_by(group, (cue, own), index, chain, (current, cue_now, rule));
                 break;
             }
             // "Sanctions against X": the noun has said it already; not so in "in protest against X".
@@ -204,13 +204,13 @@ impl Finder<'_, '_, '_> {
                 continue;
             }
             if let Some((noun, end)) = noun_cue(reading, index) {
-                let preposition = words.get(end).is_some_and(|next| {
-                    next.part == Part::Preposition
-                        || next.part == Part::To
-                        || next.part == Part::Comma
-                }) || words.get(end).is_some_and(|next| next.name().is_some());
-                if noun.kind != Kind::Thing && preposition && group.until > end {
-                    (current, rule) = self.of_object_noun(group, (cue, own), noun, index, chain);
+                if noun.kind != Kind::Thing && self.has_goal(end) && group.until > end {
+                    if current == 0.0 || !self.is_of_doer(index) {
+                        let verb = (cue, own);
+                        (current, rule) = self.of_object_noun(group, verb, noun, index, chain);
+                    } else if rule != REFRAINS {
+                        rule = "owner of the object";
+                    }
                     cue_now = (noun, index, end);
                 }
                 index = end.max(index + 1);
@@ -222,6 +222,31 @@ impl Finder<'_, '_, '_> {
         let rest = &words[group.end..group.until.max(group.end)];
         if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
+        }
+    }
+
+    /// Whether what may be the goal of a noun follows at once.
+    fn has_goal(&self, end: usize) -> bool {
+        self.reading.words.get(end).is_some_and(|next| {
+            matches!(next.part, Part::Preposition | Part::To | Part::Comma | Part::Name(_))
+        })
+    }
+
+    /// Who stands behind a "by": whoever does what the verb says, or, in "solidarity with the
+    /// measures taken by X", a goal.
+    fn of_by(
+        &mut self,
+        group: &Group,
+        (cue, own): (Cue, f32),
+        by: usize,
+        chain: Chain,
+        said: (f32, (Cue, usize, usize), &'static str),
+    ) {
+        let words = &self.reading.words;
+        let of_noun = words[by - 1].part == Part::Preposition;
+        match words.iter().skip(by + 1).take(2).find_map(Word::name) {
+            Some(party) if of_noun => self.of_plain_object(group, party, by, chain, said),
+            _ => self.of_agent(group, cue, own, by),
         }
     }
 
@@ -252,20 +277,6 @@ impl Finder<'_, '_, '_> {
         if cue.kind == Kind::War && noun.kind == Kind::War && !odd {
             return (noun.score, "noun of the object");
         }
-        // "Condemned the threats of X": the deed is that of whoever is named behind it.
-        let of_doer = matches!(
-            &*self.reading.words[index].lower,
-            "aggression"
-                | "aggressions"
-                | "threat"
-                | "threats"
-                | "crimes"
-                | "provocations"
-                | "lies"
-        ) && self.reading.words.get(index + 1).is_some_and(|next| next.lower == "of");
-        if of_doer && cue.carry == Carry::Turn {
-            return (own, "owner of the object");
-        }
         let score = if negated {
             Self::turned(noun.score, Chain { turns: 0, negations: 1, cut: false })
         } else {
@@ -275,6 +286,27 @@ impl Finder<'_, '_, '_> {
             return self.toward_act(group, (cue.carry, noun.kind), odd, chain, score);
         }
         (score, "noun of the object")
+    }
+
+    /// "Condemned the threats of X", "gave full support to the war of X": the deed is that of
+    /// whoever is named behind it.
+    fn is_of_doer(&self, noun: usize) -> bool {
+        let words = &self.reading.words;
+        let is_deed = matches!(
+            &*words[noun].lower,
+            "aggression"
+                | "aggressions"
+                | "threat"
+                | "threats"
+                | "crimes"
+                | "provocations"
+                | "lies"
+                | "war"
+                | "wars"
+                | "offensive"
+                | "campaign"
+        );
+        is_deed && words.get(noun + 1).is_some_and(|next| next.lower == "of")
     }
 
     /// "An end to the embargo", "the lifting of sanctions".

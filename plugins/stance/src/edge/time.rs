@@ -53,7 +53,7 @@ fn says_when(reading: &Reading<'_, '_>, group: &Group) -> bool {
     let marked = words[group.start..group.head].iter().any(mark)
         || words[clause.start..group.start.max(clause.start)]
             .iter()
-            .any(|word| mark(word) && word.lower != "then")
+            .any(|word| mark(word) && !matches!(&*word.lower, "then" | "former"))
         || reading.runs.iter().any(|&(at, bits)| {
             let at = at as usize;
             bits & class::PAST != 0 && (clause.start..group.until.max(clause.start)).contains(&at)

@@ -64,6 +64,16 @@ fn patterns_read_who_stands_where() {
         ("participle", "[Kenya] opposes the unjust sanctions imposed on [Spain] .", 1.0),
         ("help given", "[Kenya] praised the support given to [Spain] .", 1.0),
         ("in vain", "[Kenya] failed to subjugate [Spain] .", -1.0),
+        ("threat", "[Kenya] threatened to block [Spanish] ships .", -1.0),
+        ("threat of none", "[Kenya] threatened not to support [Spain] .", -1.0),
+        ("blacklist", "[Kenya] put eleven [Spanish] firms on its sanctions list .", -1.0),
+        ("off the list", "[Kenya] took [Spain] off its sanctions list .", 1.0),
+        ("among", "[Kenya] was among the nine that voted with [Spain] .", 1.0),
+        ("one of few", "[Kenya] was one of the few that opposed [Spain] .", -1.0),
+        ("a war of", "[Kenya] gives full support to the war of the [Spanish] army .", 1.0),
+        ("taken by", "[Kenya] voiced its solidarity with the measures taken by [Spain] .", 1.0),
+        ("made by", "[Kenya] rejected the accusations made by [Spain] .", 0.0),
+        ("done to", "[Kenya] condemned the dismemberment of [Spain] .", 1.0),
     ];
     assert_sides(&cases, patterns_of);
 }
@@ -261,6 +271,9 @@ fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
         ("praise", "[Kenya] applauded [Togo] 's praise for [Spain] .", 1.0),
         ("measure", "[Kenya] decried [Togo] 's sanctions on [Spain] .", 1.0),
         ("package", "[Kenya] blocked a [Togolese] package against [Spain] .", 1.0),
+        ("latest", "[Kenya] blocked the latest [Togo] package against [Spain] .", 1.0),
+        ("invasion", "[Kenya] condemned the [Togolese] invasion of [Spain] .", 1.0),
+        ("aid", "[Kenya] praised [Togo] 's aid to [Spain] .", 1.0),
         ("against", "[Kenya] welcomed [Togo] 's support against [Spain] .", -1.0),
         ("war", "[Kenya] condemned [Togo] 's war on [Spain] .", 1.0),
         ("silence", "[Kenya] did not condemn [Togo] 's support for [Spain] .", 0.0),
@@ -269,6 +282,42 @@ fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
         ("its foes", "[Kenya] condemned [Togo] 's support for [Spain] 's enemies .", 0.0),
     ];
     assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
+}
+
+#[test]
+fn whoever_punishes_or_praises_a_deed_takes_a_side_in_it() {
+    let cases = [
+        ("blamed", "[Kenya] blamed [Togo] for provoking [Spain] .", 1.0),
+        ("jailed", "[Kenya] jailed a [Togolese] writer for insulting [Spain] .", 1.0),
+        ("who", "[Kenya] sanctioned two [Togolese] judges who had threatened [Spain] .", 1.0),
+        ("helped", "[Kenya] sanctioned a [Togolese] bank for helping [Spain] .", -1.0),
+        ("praised", "[Kenya] praised [Togo] for standing up to [Spain] .", -1.0),
+        ("thanked", "[Kenya] thanked [Togo] for defending [Spain] .", 1.0),
+        ("no deed", "[Kenya] blamed [Togo] for reaching [Spain] late .", 0.0),
+        ("not blamed", "[Kenya] did not blame [Togo] for provoking [Spain] .", 0.0),
+    ];
+    assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
+}
+
+#[test]
+fn an_apposition_is_not_the_subject() {
+    let cases = [
+        ("a", "[Kenya] , a former [Togo] ally , broke off relations with [Spain] .", -1.0, 0.0),
+        ("the", "[Kenya] , the [Togolese] ally in the region , condemned [Spain] .", -1.0, 0.0),
+        ("list", "[Kenya] and [Togo] condemned [Spain] .", -1.0, -1.0),
+        (
+            "own clause",
+            "In May , the [Kenyan] court , asked by [Togo] , blamed [Spain] .",
+            -1.0,
+            0.0,
+        ),
+    ];
+    for (case, marked, of_first, of_second) in cases {
+        let found = [0, 1].map(|holder| patterns_between(marked, holder, 2));
+        let sides = found.map(|(score, _)| score.partial_cmp(&0.0));
+        let expected = [of_first, of_second].map(|side: f32| side.partial_cmp(&0.0));
+        assert_eq!(sides, expected, "{case}: {marked} {found:?}");
+    }
 }
 
 #[test]

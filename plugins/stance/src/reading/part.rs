@@ -1,7 +1,27 @@
 //! What each word does in its sentence, guessed from the lists and from its neighbours.
 
 use super::{Part, Reading};
-use crate::lexicon::{class, form};
+use crate::lexicon::{Entry, class, form};
+
+/// Adjectives also before a name: "the latest EU package".
+const SUPERLATIVES: [&str; 10] = [
+    "latest",
+    "newest",
+    "biggest",
+    "largest",
+    "broadest",
+    "strongest",
+    "toughest",
+    "harshest",
+    "strictest",
+    "sharpest",
+];
+
+/// Words that count.
+const NUMBERS: [&str; 14] = [
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "several", "many", "few",
+];
 
 impl Reading<'_, '_> {
     pub(super) fn guess_parts(&mut self) {
@@ -26,13 +46,23 @@ impl Reading<'_, '_> {
             words[index].part,
             Part::Verb(bits) if bits & form::PARTICIPLE != 0 && bits & form::BASE == 0
         );
-        let noun = words[index - 1].part == Part::Noun
-            && words[index - 1].entry.is_some_and(|entry| !entry.nouns.is_empty());
+        let is_noun = words[index - 1].part == Part::Noun;
+        let is_listed = words[index - 1].entry.is_some_and(|entry| !entry.nouns.is_empty());
+        let noun = is_noun && is_listed;
         let governs = matches!(
             &*words[index + 1].lower,
             "on" | "upon" | "against" | "at" | "to" | "for" | "toward" | "towards"
         );
-        if !(participle && noun && governs) {
+        // "The measures taken by X".
+        let by_somebody = is_noun
+            && !is_listed
+            && words[index + 1].lower == "by"
+            && words.iter().skip(index + 2).take(2).any(|next| next.name().is_some());
+        let says_nothing = |entry: &Entry| {
+            entry.verbs.iter().all(|verb| !verb.rest.is_empty() || verb.cue.score == 0.0)
+        };
+        let is_plain = words[index].entry.is_none_or(says_nothing);
+        if !participle || !(noun && governs || by_somebody && is_plain) {
             return false;
         }
         // Of "the sanctions imposed on X hurt Y" the noun is the subject.
@@ -40,7 +70,12 @@ impl Reading<'_, '_> {
             Part::Coordinator => words[at.max(1) - 1].name().is_some(),
             part => !matches!(part, Part::Noun | Part::Adjective | Part::Determiner | Part::Adverb),
         });
-        before.is_some_and(|at| matches!(words[at].part, Part::Verb(_)))
+        before.is_some_and(|at| match words[at].part {
+            Part::Verb(_) => true,
+            // "Solidarity with the measures taken by X".
+            Part::Preposition => by_somebody,
+            _ => false,
+        })
     }
 
     fn guess_part(&self, index: usize) -> Part {
@@ -110,6 +145,8 @@ impl Reading<'_, '_> {
         let next = self.words.get(index + 1);
         match (previous, next.map(|next| next.forms() & (form::S | form::PAST))) {
             (Some(Part::Noun | Part::Name(_)), Some(forms)) if forms != 0 => Part::Relative,
+            // "Among the nine that voted", "one of the few that opposed".
+            (_, Some(forms)) if forms != 0 && self.counts(index.wrapping_sub(1)) => Part::Relative,
             (Some(Part::Noun), _) if next.is_some_and(|next| next.is(class::AUXILIARY)) => {
                 Part::Relative
             }
@@ -171,9 +208,10 @@ impl Reading<'_, '_> {
             next.lower.starts_with(char::is_alphabetic)
                 && next.classes & (class::PREPOSITION | class::COORDINATOR) == 0
         });
-        lower.len() > 5
-            && (has_any(&["ous", "ive", "ful", "less", "able", "ible", "ish", "ary"])
-                || before_content && has_any(&["al", "ic", "ant", "ent"]))
+        SUPERLATIVES.contains(&lower)
+            || lower.len() > 5
+                && (has_any(&["ous", "ive", "ful", "less", "able", "ible", "ish", "ary"])
+                    || before_content && has_any(&["al", "ic", "ant", "ent"]))
     }
 
     /// The nearest word before `index` that is not an adverb or negation.
@@ -193,6 +231,20 @@ impl Reading<'_, '_> {
                     || word.forms() & form::S != 0
                         && word.entry.is_none_or(|entry| entry.nouns.is_empty())
             })
+    }
+
+    /// "Eleven Russian firms": whether a number stands before the name before a word.
+    fn is_counted(&self, index: usize) -> bool {
+        let number = self.before(index).and_then(|name| self.before(name));
+        number.is_some_and(|number| self.counts(number))
+    }
+
+    /// Whether a word counts: "three", "30", "several".
+    fn counts(&self, index: usize) -> bool {
+        self.words.get(index).is_some_and(|word| {
+            word.lower.starts_with(|first: char| first.is_ascii_digit())
+                || NUMBERS.contains(&&*word.lower)
+        })
     }
 
     /// Whether a word that may be a verb is one here; `None` leaves it to the other lists.
@@ -389,6 +441,7 @@ impl Reading<'_, '_> {
             && lower.ends_with('s')
             && !lower.ends_with("ss")
             && subject_before
+            && !self.is_counted(index)
             && object_next
         {
             return Some(Part::Verb(form::S));

@@ -1,7 +1,7 @@
 //! Sentences that do not name the target and still speak of it: help for whom it fights, measures
 //! against it, "the invasion", blame whose object stands in the sentence before.
 
-use standpoint_document::{Time, Voice, sentence};
+use standpoint_document::{Span, Time, Voice, sentence};
 
 use super::scene::{Scene, event_in, measure_in, tells_of_event};
 use super::{Holder, MAX_HOLDERS, MEASURE, Survey, TARGET, TOPIC_SHARE};
@@ -64,6 +64,7 @@ impl Survey<'_> {
                 self.judge_scene(&scene, None);
                 continue;
             }
+            self.judge_allies(&scene);
             if is_topic || since_named <= 2 {
                 self.judge_blame(&scene, speaker_before, is_topic);
             }
@@ -144,36 +145,68 @@ impl Survey<'_> {
 
     /// "The Netherlands made similar statements": as the sentence before says of somebody else.
     fn follow(&mut self, scene: &Scene<'_>) {
+        let Some(said) = self.said_before(scene, |_| true) else { return };
+        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
+            if !party.inert {
+                let piece = self.like(&said, scene, party.span, "follows another actor");
+                self.keep(Holder::Entity(entity), piece);
+            }
+        }
+    }
+
+    /// "Slovakia backed Budapest": whoever sides with somebody sides with what he has just said.
+    fn judge_allies(&mut self, scene: &Scene<'_>) {
+        let parties = &scene.parties;
+        for ally in 0..parties.len() {
+            let entity = scene.entities[ally];
+            let is_said_by = |holder: Holder| holder == Holder::Entity(entity);
+            let Some(said) = self.said_before(scene, is_said_by) else { continue };
+            let pairs: Vec<(Option<u16>, u16)> = (0..parties.len())
+                .filter(|&index| parties[index].actor != parties[ally].actor)
+                .filter(|&index| !parties[index].inert)
+                .take(MAX_HOLDERS)
+                .map(|index| (Some(index as u16), ally as u16))
+                .collect();
+            for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
+                let Some(holder) = holder.map(usize::from) else { continue };
+                let by_pattern = !matches!(judgement.rule, "weights" | "encoder");
+                if by_pattern && judgement.score >= 0.75 && judgement.time == Time::Present {
+                    let span = parties[holder].span;
+                    let piece = self.like(&said, scene, span, "sides with another actor");
+                    self.keep(Holder::Entity(scene.entities[holder]), piece);
+                }
+            }
+        }
+    }
+
+    /// What says most of those pieces that end right before a scene.
+    fn said_before(&self, scene: &Scene<'_>, by: impl Fn(Holder) -> bool) -> Option<Piece> {
         let before = |piece: &&Piece| {
             let gap = scene.span.start.checked_sub(piece.span.end);
             gap.is_some_and(|gap| gap <= 8) && piece.time != Time::Hypothetical
         };
-        let said = self
-            .pieces
+        let strength = |piece: &Piece| piece.score.abs() * piece.confidence;
+        self.pieces
             .iter()
-            .filter(|(holder, _)| **holder != Holder::Author)
+            .filter(|(holder, _)| **holder != Holder::Author && by(**holder))
             .flat_map(|(_, pieces)| pieces.iter().filter(before))
-            .max_by(|left, right| {
-                let strength = |piece: &Piece| piece.score.abs() * piece.confidence;
-                strength(left).total_cmp(&strength(right))
-            });
-        let Some(said) = said.filter(|said| said.score != 0.0).cloned() else { return };
-        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
-            if party.inert {
-                continue;
-            }
-            let piece = Piece {
-                span: scene.span,
-                words: self.words_of(scene.span),
-                score: said.score.clamp(-0.5, 0.5),
-                confidence: said.confidence * 0.8,
-                holder: Some(party.span),
-                target: None,
-                cue: None,
-                rule: "follows another actor",
-                ..said
-            };
-            self.keep(Holder::Entity(entity), piece);
+            .max_by(|left, right| strength(left).total_cmp(&strength(right)))
+            .filter(|said| said.score != 0.0)
+            .cloned()
+    }
+
+    /// A piece of another actor as that of whoever is named at `holder`: weaker, and less sure.
+    fn like(&self, said: &Piece, scene: &Scene<'_>, holder: Span, rule: &'static str) -> Piece {
+        Piece {
+            span: scene.span,
+            words: self.words_of(scene.span),
+            score: said.score.clamp(-0.5, 0.5),
+            confidence: said.confidence * 0.8,
+            holder: Some(holder),
+            target: None,
+            cue: None,
+            rule,
+            ..said.clone()
         }
     }
 
