@@ -513,13 +513,16 @@ pub(crate) mod tests {
     fn people_read_it_in_columns() {
         let mut snapshot = snapshot();
         snapshot.sinks[0].paused_by = Some("disk full".to_owned());
-        insta::assert_snapshot!(status(snapshot, false).text(), @r#"
+        let mut status = status(snapshot, false);
+        status.inbox.documents_known = [("mail".to_owned(), 2), ("news".to_owned(), 1)].into();
+        insta::assert_snapshot!(status.text(), @r#"
         pipeline   news@abc, generation 2 since 2026-11-24T10:00:00Z
         program    0.1.0
         started    2026-11-24T10:00:00Z (1h 1m 1s ago)
         ready      no: sink `results "a"` waits to try again
         documents  12 read, 9 done, 1 failed, 0 returned
         in flight  2 documents of 4096 bytes, the oldest for 1s 500ms
+        known      3 documents, not read again: had before, or in a file twice
 
         source  read  unreadable
         news      12           1

@@ -39,6 +39,14 @@ impl Status {
                 ms / 1000
             );
         }
+        let known: u64 = self.inbox.documents_known.values().sum();
+        if known > 0 {
+            let known = many(known, "document");
+            let _ = writeln!(
+                text,
+                "known      {known}, not read again: had before, or in a file twice"
+            );
+        }
         if documents.unrouted > 0 {
             let unrouted = many(documents.unrouted, "document");
             let _ = writeln!(text, "unrouted   {unrouted}, which no route takes");
