@@ -31,7 +31,9 @@ async fn a_file_that_is_done_is_archived_and_replaces_none() {
 async fn what_is_about_a_folder_is_taken_like_all_that_is_dropped_unless_it_is_ignored() {
     let house = House::new();
     let names = ["LICENCE.txt", "sub/LICENSE", "sub/README.md"];
-    names.map(|name| house.drop_in(name, "About."));
+    for name in names {
+        house.drop_in(name, "About.");
+    }
     let ignore = json!({ "ignore": ["**/README*", "**/LICEN[CS]E*"] });
     assert_eq!(drain(house.open(&ignore), |_| Outcome::Done).await, [""; 0]);
     assert_eq!(house.files(), names.map(|name| format!("inbox/{name}")));
