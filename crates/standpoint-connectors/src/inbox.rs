@@ -20,7 +20,9 @@
 //! Of a file with many records only the record is, which `care` finds out.
 //!
 //! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of the
-//! system, `claims` moves them to the folders of `claim` and on, `aside` has those that cannot be taken up now, `keeper` acts on outcomes; `waiting` counts what is left.
+//! system, `claims` moves them to the folders of `claim` and on, `aside` has those that cannot be taken
+//! up now; `reading` sends their documents out, as `caution` says; `keeper` acts on outcomes, which
+//! `pending` gathers; `waiting` counts what is left.
 
 mod aside;
 mod below;
@@ -32,6 +34,7 @@ mod hints;
 mod home;
 mod keeper;
 mod pending;
+mod reading;
 mod scan;
 mod waiting;
 mod wanted;
