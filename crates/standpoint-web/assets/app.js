@@ -60,7 +60,7 @@ const refresh = async (sections, keeps = true) => {
   return fetching;
 };
 
-const FIGURES = ["#ranking", "#time", "#shifts", ".standings", ".text"];
+const FIGURES = ["#ranking", "#time", "#figures", "#shifts", ".standings", ".text"];
 const EVERYTHING = [...FIGURES, "#evidence", "#documents", "#health"];
 
 // --- passages: j k a r x c

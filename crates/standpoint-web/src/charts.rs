@@ -1,4 +1,4 @@
-//! Charts as SVG, drawn by the server: no script, no style attribute, and a table beside each.
+//! Charts as SVG, drawn by the server: no script, no style attribute, and a table of the same numbers.
 
 use std::fmt::Write as _;
 

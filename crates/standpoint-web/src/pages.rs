@@ -56,6 +56,7 @@ impl Site {
             "/evidence" => View::Evidence,
             "/documents" => View::Documents,
             "/shifts" => View::Shifts,
+            "/figures" => View::Figures,
             "/health" => View::Health,
             _ => {
                 let body = html! {
@@ -90,7 +91,7 @@ impl Site {
                 // On a page of its own the page's heading is the section's.
                 if view == part { alone(id, content) } else { section(id, heading, content) }
             };
-            let overview = view == View::All;
+            let overview = matches!(view, View::All | View::Figures);
             let overview = overview
                 .then(|| Ok::<_, standpoint_store::Error>(Overview::of(figures::ranking(store, filter)?, query.actors)))
                 .transpose()?;
@@ -100,7 +101,9 @@ impl Site {
                     h1 #heading { (title) }
                     @if view != View::Health { (crate::filters::form(store, &query, address, view.path(), self.usual_window())?) }
                     p #live role="status" aria-live="polite" {}
-                    @if let Some(overview) = &overview {
+                    @if let (View::Figures, Some(overview)) = (view, &overview) {
+                        (alone("figures", &parts::numbers(overview)))
+                    } @else if let Some(overview) = &overview {
                         (section("ranking", "Who stands where", &html! {
                             (parts::ranking(overview, &target, &links))
                             (exports("/api/v1/figures", &query, None))
@@ -278,6 +281,8 @@ enum View {
     Evidence,
     Documents,
     Shifts,
+    /// The numbers over time: their table would hold up the page with the charts.
+    Figures,
     Health,
 }
 
@@ -293,6 +298,7 @@ impl View {
             Self::All => ("Who stands where", "toward"),
             Self::Evidence => ("Passages that show stances", "toward"),
             Self::Shifts => ("Who moved", "in their stance toward"),
+            Self::Figures => ("Means over time", "of stances toward"),
             Self::Documents => return "Documents".to_owned(),
             Self::Health => return "How the pipeline is".to_owned(),
         };
@@ -305,6 +311,7 @@ impl View {
             Self::Evidence => "/evidence",
             Self::Documents => "/documents",
             Self::Shifts => "/shifts",
+            Self::Figures => "/figures",
             Self::Health => "/health",
         }
     }
@@ -323,6 +330,10 @@ impl Links for Served<'_> {
     fn passage(&self, passage: &Passage) -> Option<String> {
         let address = self.document(&passage.document_id)?;
         Some(format!("{address}#e{}", passage.key))
+    }
+
+    fn numbers(&self) -> Option<String> {
+        Some(format!("/figures{}", self.query.address()))
     }
 
     fn more_actors(&self, actors: usize) -> Option<String> {

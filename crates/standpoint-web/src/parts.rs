@@ -22,6 +22,10 @@ pub trait Links {
     }
     /// A document.
     fn document(&self, id: &str) -> Option<String>;
+    /// The page with the numbers of the charts over time; none where they stand beside them.
+    fn numbers(&self) -> Option<String> {
+        None
+    }
     /// The same page with so many actors.
     fn more_actors(&self, _actors: usize) -> Option<String> {
         None
@@ -125,23 +129,31 @@ pub fn over_time(overview: &Overview, links: &dyn Links) -> Markup {
                 "One scale for all: +1 supportive, \u{2212}1 opposed. A larger dot has more stories, "
                 "a thin line is the interval. A gap is a time without evidence."
             }
-            details.data {
-                summary { "The numbers as a table" }
-                div.wide tabindex="0" role="region" aria-label="Figures over time" {
-                    table {
-                        thead {
-                            tr {
-                                th scope="col" { "Who" }
-                                @for period in &overview.periods { th.number scope="col" { (period) } }
-                            }
-                        }
-                        tbody {
-                            @for actor in &dated {
-                                tr {
-                                    th scope="row" { bdi { (line(&actor.name)) } }
-                                    @for period in &overview.periods { (cell(actor, period)) }
-                                }
-                            }
+            @match links.numbers() {
+                Some(address) => p { a href=(address) { "The numbers as a table" } },
+                None => details.data { summary { "The numbers as a table" } (numbers(overview)) },
+            }
+        }
+    }
+}
+
+/// Everybody over time, in numbers.
+#[must_use]
+pub fn numbers(overview: &Overview) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label="Figures over time" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Who" }
+                        @for period in &overview.periods { th.number scope="col" { (period) } }
+                    }
+                }
+                tbody {
+                    @for actor in overview.actors.iter().filter(|actor| !actor.over_time.is_empty()) {
+                        tr {
+                            th scope="row" { bdi { (line(&actor.name)) } }
+                            @for period in &overview.periods { (cell(actor, period)) }
                         }
                     }
                 }

@@ -18,8 +18,9 @@ use standpoint_web::site::{Daemon, Site};
 const BOUND: Duration = Duration::from_millis(100);
 
 /// Every page that reads the store, and its twins for programs.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/",
+    "/figures",
     "/evidence",
     "/documents",
     "/shifts",

@@ -208,8 +208,9 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/",
+    "/figures",
     "/?who=ALD&from=2024-01-01&voice=author",
     "/evidence",
     "/documents",
@@ -218,6 +219,18 @@ const PAGES: [&str; 8] = [
     "/health",
     "/corrections",
 ];
+
+#[test]
+fn the_numbers_of_the_charts_are_a_page_away_and_keep_the_filter() {
+    let served = Served::new();
+    let (_, page) = served.get("/?from=2024-01-01&who=ALD");
+    let address = "/figures?target=RUS&amp;from=2024-01-01&amp;who=ALD";
+    assert!(page.contains(&format!("<a href=\"{address}\">The numbers as a table</a>")), "{page}");
+    assert!(!page.contains("aria-label=\"Figures over time\""), "they hold up the charts");
+    let (code, page) = served.get(&address.replace("&amp;", "&"));
+    let table = page.split("aria-label=\"Figures over time\"").nth(1).unwrap();
+    assert_eq!((code, table.matches("<th scope=\"row\">").count()), (200, 1), "{table}");
+}
 
 #[test]
 fn what_documents_say_is_text_on_every_page() {
