@@ -257,9 +257,12 @@ impl Sink for NatsSink {
     ) -> Result<Vec<Result<(), String>>, SinkError> {
         self.open().await?;
         self.publish(documents).await.map_err(|error| {
-            if error.kind() == PublishErrorKind::StreamNotFound {
-                // Somebody may have deleted it, or it never was.
+            let is_missing = error.kind() == PublishErrorKind::StreamNotFound;
+            // Somebody may have deleted it, or it never was; so may the store of large ones be gone.
+            if is_missing || error.kind() == PublishErrorKind::Other {
                 self.open = None;
+            }
+            if is_missing {
                 return SinkError::transient(
                     "no stream takes what is published: name one with `stream`, or make one for \
                      the subject",
