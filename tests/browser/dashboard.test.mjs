@@ -42,7 +42,7 @@ const open = async (path, options = {}) => {
   return page;
 };
 
-const VIEWS = ["/", "/evidence", "/documents", "/shifts?window=60", "/health", "/corrections"];
+const VIEWS = ["/", "/figures", "/evidence", "/documents", "/shifts?window=60", "/health", "/corrections"];
 
 test("the printed address logs in once, and its key leaves the address bar", async () => {
   const fresh = await browser.newContext();
