@@ -82,8 +82,7 @@ impl Field {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let left = self.server.messages("DOCS");
-        panic!("{left:?} documents are left after {patience:?}\n{}", self.log());
+        panic!("documents are left after {patience:?}: {}\n{}", self.server.told(), self.log());
     }
 
     pub(crate) fn account(&self) -> Account {
@@ -122,7 +121,8 @@ impl Field {
             account.copies.iter().filter(|(_, copies)| **copies > 1).take(10).collect();
         assert!(
             lost.is_empty() && more.is_empty() && doubled.is_empty(),
-            "lost {lost:?}, from nowhere {more:?}, doubled {doubled:?}"
+            "lost {lost:?}, from nowhere {more:?}, doubled {doubled:?}, dead {:?}\n{log}",
+            self.server.read("DOCS_DEAD")
         );
         let copies: Vec<_> = account.large.values().copied().collect();
         assert_eq!(copies, vec![1; large], "large ones");

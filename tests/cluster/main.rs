@@ -11,10 +11,12 @@
 //! ```
 //!
 //! Without `nats-server` (Debian's package of that name) the tests say so and pass; where the
-//! variable `CI` is set they fail.
+//! variable `CI` is set they fail. So it is with the hosts of `hosts` and `ip` (of `iproute2`), and where
+//! the system lets nobody make network namespaces, those tests say so and pass.
 //!
-//! Modules: `wire` speaks to the server, `server` is one, `cable` leads to it, `field` is a server with
-//! its workers and the account of what came out; the others break something each.
+//! Modules: `wire` speaks to the server, `server` is one, `cable` leads to it, `network` has hosts for
+//! both, `field` is a server with its workers and the account of what came out; the others break
+//! something each.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,13 +28,20 @@
 
 mod cable;
 mod chaos;
+#[cfg(feature = "postgres")]
+#[expect(dead_code, reason = "the store's own tests need more of it")]
+#[path = "../../crates/standpoint-store/tests/cluster/mod.rs"]
+mod cluster;
 mod documented;
 mod field;
 #[path = "../program/harness.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the program")]
 mod harness;
+#[cfg(feature = "postgres")]
+mod hosts;
 mod letters;
 mod logins;
+mod network;
 mod operations;
 mod order;
 mod partition;
@@ -40,6 +49,7 @@ mod partition;
 mod rows;
 mod scaling;
 mod server;
+mod stalls;
 mod wire;
 #[path = "../program/workers.rs"]
 mod workers;

@@ -1,16 +1,12 @@
 //! Workers that keep their documents on a Postgres server: whoever dies, and whichever server, every
 //! document has one row.
 
-#[expect(dead_code, reason = "the store's own tests need more of it")]
-#[path = "../../crates/standpoint-store/tests/cluster/mod.rs"]
-mod cluster;
-
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use self::cluster::Cluster;
+use crate::cluster::Cluster;
 use crate::field::Field;
 use crate::harness::{becomes_true, gets_to};
 use crate::server::{Server, is_installed};

@@ -15,6 +15,8 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     /// What the program calls it.
     pub(crate) host: &'static str,
+    /// Where it listens.
+    address: &'static str,
     folder: PathBuf,
     configuration: String,
     child: Option<Child>,
@@ -53,6 +55,14 @@ impl Server {
         server
     }
 
+    /// Starts one that other hosts get to, who call this one `host`.
+    pub(crate) fn start_at(host: &'static str, folder: &Path) -> Self {
+        let mut server = Self::new(folder, "");
+        (server.host, server.address) = (host, "0.0.0.0");
+        server.up();
+        server
+    }
+
     /// Starts one that speaks TLS alone, which a test cannot ask anything.
     pub(crate) fn start_in_secret(folder: &Path, configuration: &str) -> Self {
         let server = Self::start_unasked(folder, configuration);
@@ -62,15 +72,19 @@ impl Server {
     }
 
     fn start_unasked(folder: &Path, configuration: &str) -> Self {
+        let mut server = Self::new(folder, configuration);
+        server.spawn();
+        server
+    }
+
+    fn new(folder: &Path, configuration: &str) -> Self {
         // Free now; whoever takes it meanwhile makes the server fail loudly.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = folder.join("nats");
         fs::create_dir_all(&folder).unwrap();
         let configuration = configuration.to_owned();
-        let mut server =
-            Self { port, host: "127.0.0.1", folder, configuration, child: None, login: json!({}) };
-        server.spawn();
-        server
+        let (host, address) = ("127.0.0.1", "127.0.0.1");
+        Self { port, host, address, folder, configuration, child: None, login: json!({}) }
     }
 
     /// Starts it, again or for the first time, and waits until it answers.
@@ -80,11 +94,11 @@ impl Server {
     }
 
     fn spawn(&mut self) {
-        let Self { port, folder, configuration, .. } = &*self;
+        let Self { port, address, folder, configuration, .. } = &*self;
         let file = folder.join("nats.conf");
         let store = folder.join("store");
         let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {:?} }}\n{configuration}\n",
+            "listen: {address}:{port}\njetstream {{ store_dir: {:?} }}\n{configuration}\n",
             store.display().to_string()
         );
         fs::write(&file, text).unwrap();
@@ -114,6 +128,12 @@ impl Server {
         }
     }
 
+    /// The same, and what it has stored is gone.
+    pub(crate) fn wipe(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.folder.join("store")).unwrap();
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
@@ -140,6 +160,22 @@ impl Server {
             self.wire().and_then(|mut wire| wire.ask(&format!("STREAM.MSG.GET.{stream}"), &first));
         // "no message found"
         answer.is_some_and(|answer| answer["error"]["err_code"] == 10037)
+    }
+
+    /// What the server says of the stream, of its shared consumer, and of the first document, for a
+    /// test that fails.
+    pub(crate) fn told(&self) -> String {
+        let mut wire = self.wire().unwrap();
+        let first = json!({ "seq": 1, "next_by_subj": ">" });
+        let mut ask = |what: &str, request: &Value| {
+            let mut answer = wire.ask(what, request).unwrap_or_default();
+            answer["config"] = Value::Null;
+            answer["message"]["data"] = Value::Null;
+            answer.to_string()
+        };
+        let stream = ask("STREAM.INFO.DOCS", &Value::Null);
+        let consumer = ask("CONSUMER.INFO.DOCS.workers", &Value::Null);
+        format!("{stream}\n{consumer}\n{}", ask("STREAM.MSG.GET.DOCS", &first))
     }
 
     /// What a stream holds, in its order: headers and payload.

@@ -8,6 +8,7 @@ mod bringing;
 mod burial;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub(crate) struct Desk {
     suspects: mpsc::Sender<Suspect>,
     held: Mutex<HashMap<Place, Held>>,
     known: Mutex<Known>,
+    /// When the stream was made of which that is known; 0 at first.
+    made: AtomicI64,
 }
 
 /// A message that is held.
@@ -115,8 +118,18 @@ impl Desk {
             suspects,
             held: Mutex::default(),
             known: Mutex::default(),
+            made: AtomicI64::new(0),
         });
         (desk, Ends { outcomes: settled, suspects: suspected })
+    }
+
+    /// Notes when the stream that is read was made: where it is another one, what was done of the one
+    /// before it may be gone with it, and is done again when it comes again.
+    pub(crate) fn reads(&self, made: i64) {
+        let before = self.made.swap(made, Ordering::Relaxed);
+        if before != 0 && before != made {
+            *lock(&self.known) = Known::default();
+        }
     }
 
     /// Waits until the worker is to stop.

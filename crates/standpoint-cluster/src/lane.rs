@@ -6,6 +6,7 @@
 //! the first message that is not acknowledged: what was under way when a worker was lost is read
 //! again at once and in order, and nothing behind it comes before it.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use tracing::{debug, info, warn};
 
 use crate::desk::{Desk, Place, Taking, Unavailable};
 use crate::meters::{self, Trouble};
-use crate::queue::QueueError;
+use crate::queue::{EVERYTHING, QueueError};
+use crate::watch::put_again;
 
 /// The consumer that workers share where there is no order.
 pub(crate) const SHARED: &str = "workers";
@@ -85,7 +87,7 @@ impl Lane {
             _ => 0,
         };
         let room = Arc::new(Semaphore::new(window));
-        let mut lane = Reading { lane: self, desk, room, window, alone };
+        let mut lane = Reading { lane: self, desk, room, window, alone, overlooked: None };
         let trouble = Trouble::none();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -132,12 +134,15 @@ struct Reading {
     window: usize,
     /// How many documents go one at a time, still.
     alone: usize,
+    /// The first message of the stream, if it is this partition's and nobody has it, at the last look.
+    overlooked: Option<u64>,
 }
 
 impl Reading {
     /// The consumer, made if it is not there; that of a partition in any case.
     async fn open(&self) -> Result<PullConsumer, QueueError> {
         let queue = &self.desk.queue;
+        self.desk.reads(queue.made().await?);
         let config = Config {
             ack_policy: AckPolicy::Explicit,
             deliver_policy: DeliverPolicy::All,
@@ -150,12 +155,25 @@ impl Reading {
             Lane::Shared => {
                 let config = Config {
                     durable_name: Some(SHARED.to_owned()),
-                    filter_subject: queue.all_subjects(),
                     max_ack_pending: MOST_UNACKNOWLEDGED,
                     ..config
                 };
-                let consumer = queue.stream.get_or_create_consumer(SHARED, config).await;
-                consumer.map_err(|error| QueueError::server("open the shared consumer", error))
+                let fail = |error| QueueError::server("open the shared consumer", error);
+                let opened = queue.stream.get_or_create_consumer(SHARED, config.clone()).await;
+                let opened = opened.map_err(fail)?;
+                let found = &opened.cached_info().config;
+                let is_filtered = !found.filter_subject.is_empty();
+                if found.ack_wait == config.ack_wait && !is_filtered {
+                    return Ok(opened);
+                }
+                if is_filtered {
+                    // By a filter the server may overlook messages (see `EVERYTHING`).
+                    let _ = queue.stream.delete_consumer(SHARED).await;
+                }
+                // It was made when that was another time, and the server would lose patience at that.
+                queue.stream.create_consumer(config).await.map_err(|error| {
+                    QueueError::server("set `ack_wait` of the shared consumer", error)
+                })
             }
             Lane::Partition { partition, epoch, .. } => {
                 self.clear(partition, epoch).await?;
@@ -278,6 +296,7 @@ impl Reading {
             drop(room);
             if count > 0 {
                 self.alone = self.alone.saturating_sub(1);
+                self.overlooked = None;
             } else if let Some(ending) = self.look(consumer).await {
                 return ending;
             }
@@ -319,10 +338,16 @@ impl Reading {
 
     /// Looks around when nothing comes: whether the consumer is still there, and whether there is
     /// anything to wait for.
-    async fn look(&self, consumer: &PullConsumer) -> Option<Ending> {
+    async fn look(&mut self, consumer: &PullConsumer) -> Option<Ending> {
         let name = &consumer.cached_info().name;
         match self.desk.queue.stream.consumer_info(name).await {
-            Ok(_) => {}
+            Ok(info) => {
+                if let Lane::Partition { partition, .. } = self.lane
+                    && info.num_ack_pending == 0
+                {
+                    self.look_for_overlooked(partition).await;
+                }
+            }
             Err(error) => {
                 if !matches!(error.kind(), ConsumerInfoErrorKind::TimedOut) {
                     warn!(name, %error, "the consumer is gone; it is made anew");
@@ -335,6 +360,28 @@ impl Reading {
             return Some(Ending::Drained);
         }
         None
+    }
+
+    /// A message that was the stream's first before the server was asked, and still is now that it
+    /// had nothing to give, is one that it overlooks (see `EVERYTHING`). It is put in again: what came
+    /// after it has gone before it already.
+    async fn look_for_overlooked(&mut self, partition: u32) {
+        let queue = &self.desk.queue;
+        let first = queue.first(EVERYTHING).await.ok().flatten();
+        let first = first.filter(|first| {
+            first.subject.as_str() == queue.subject(partition)
+                && self.desk.held(Some(partition)) == 0
+        });
+        let before = mem::replace(&mut self.overlooked, first.as_ref().map(|one| one.sequence));
+        let Some(first) = first.filter(|first| before == Some(first.sequence)) else { return };
+        let sequence = first.sequence;
+        if let Err(error) = put_again(&self.desk, first).await {
+            debug!(%error, "a message that was overlooked cannot be put in again now");
+            return;
+        }
+        let _ = queue.stream.delete_message(sequence).await;
+        meters::change(|reading| reading.put_again += 1);
+        info!(partition, sequence, "a message that the server overlooked was put in again");
     }
 
     /// Gives back what was on its way when the lane stopped.

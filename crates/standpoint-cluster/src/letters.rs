@@ -9,7 +9,7 @@ use standpoint_connectors::files::with_causes;
 use thiserror::Error;
 
 use crate::connect::{Address, ConnectError};
-use crate::queue::{Object, Queue, QueueError};
+use crate::queue::{EVERYTHING, Object, Queue, QueueError};
 use crate::record::{
     ATTEMPTS_HEADER, MESSAGE_ID_HEADER, OBJECT_HEADER, REASON_HEADER, REPLAY_HEADER, STAGE_HEADER,
     id_of_copy, message_id,
@@ -177,8 +177,7 @@ impl Letters {
 
     /// The first letter of this number or a later one.
     async fn next(&self, from: u64) -> Result<Option<StreamMessage>, LettersError> {
-        let all = self.queue.dead_subject(&self.queue.all_subjects());
-        match self.dead.get_first_raw_message_by_subject(&all, from).await {
+        match self.dead.get_first_raw_message_by_subject(EVERYTHING, from).await {
             Ok(message) => Ok(Some(message)),
             Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
             Err(error) => Err(server("read the dead letters", error)),

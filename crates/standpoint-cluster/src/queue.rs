@@ -38,6 +38,11 @@ const HEADER_ROOM: usize = 8 << 10;
 /// The key of the layout.
 const LAYOUT_KEY: &str = "layout";
 
+/// The subject of all that is in a stream. By a pattern that says more, and by one subject of several,
+/// nats-server 2.9 may overlook a message: where those behind it are gone and one before it goes, it
+/// takes the last, which is gone, for the only one that is left.
+pub(crate) const EVERYTHING: &str = ">";
+
 /// How a stream is divided: the same for all who work on it and for all who publish to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Layout {
@@ -165,14 +170,22 @@ impl Queue {
         Ok(Self { client, context, stream, name: name.to_owned(), layout, bucket, objects })
     }
 
+    /// When the stream was made, in nanoseconds since 1970, by which one that was made anew is told
+    /// from the one before it.
+    pub(crate) async fn made(&self) -> Result<i64, QueueError> {
+        let look = |error| QueueError::server(format!("look for the stream {}", self.name), error);
+        let stream = self.context.get_stream(&self.name).await.map_err(look)?;
+        Ok(stream.cached_info().created.unix_timestamp_nanos() as i64)
+    }
+
+    /// Whether there is no stream any more: a server lost its store, or somebody deleted it.
+    pub(crate) async fn is_gone(&self) -> bool {
+        self.context.get_stream(&self.name).await.is_err_and(|error| is_missing(&error.kind()))
+    }
+
     /// The subject of a partition.
     pub(crate) fn subject(&self, partition: u32) -> String {
         format!("{}.{partition}", prefix(&self.name))
-    }
-
-    /// The subjects of all partitions.
-    pub(crate) fn all_subjects(&self) -> String {
-        format!("{}.>", prefix(&self.name))
     }
 
     /// The first message that is really there, of a partition or of all: after a server was killed,
@@ -190,7 +203,7 @@ impl Queue {
 
     /// Whether no document is left, as far as the server can say.
     pub(crate) async fn is_empty(&self) -> bool {
-        matches!(self.first(&self.all_subjects()).await, Ok(None))
+        matches!(self.first(EVERYTHING).await, Ok(None))
     }
 
     /// Where a document that came on `subject` goes when it is given up.

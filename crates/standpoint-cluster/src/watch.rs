@@ -9,11 +9,13 @@ use async_nats::jetstream::consumer::Info as Consumer;
 use async_nats::jetstream::context::PublishError;
 use async_nats::jetstream::message::{PublishMessage, StreamMessage};
 use async_nats::jetstream::stream::RawMessageErrorKind;
+use standpoint_connectors::files::with_causes;
 use tracing::{debug, info, warn};
 
 use crate::desk::Desk;
 use crate::lane::SHARED;
-use crate::meters;
+use crate::meters::{self, Trouble};
+use crate::queue::{EVERYTHING, Queue};
 use crate::record::{MESSAGE_ID_HEADER, id_of_copy, message_id};
 use crate::settings::Ordering;
 
@@ -47,14 +49,18 @@ struct Memory {
 /// Looks at the stream again and again until the worker stops.
 pub(crate) async fn watch(desk: Arc<Desk>) {
     let mut memory = Memory::default();
+    let trouble = Trouble::none();
     while desk.pause(EVERY).await {
-        let (Ok(stream), Ok(first)) = (
-            desk.queue.stream.get_info().await,
-            desk.queue.first(&desk.queue.all_subjects()).await,
-        ) else {
+        let (Ok(stream), Ok(first)) =
+            (desk.queue.stream.get_info().await, desk.queue.first(EVERYTHING).await)
+        else {
             memory = Memory::default();
+            if desk.queue.is_gone().await {
+                trouble.tell(make_anew(&desk).await);
+            }
             continue;
         };
+        trouble.tell(None);
         show(stream.state.messages, first.as_ref());
         meters::change(|reading| reading.held = desk.held(None) as u64);
         if desk.queue.layout.ordering == Ordering::PerSource {
@@ -68,6 +74,20 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
         memory.look_for_forgotten(&desk, first.as_ref(), &consumer).await;
         memory.look_for_phantoms(&desk, &consumer).await;
         memory.look_for_stall(&desk, &consumer).await;
+    }
+}
+
+/// Makes the stream, and what belongs to it, where it is gone; why that cannot be done.
+///
+/// What was in it is lost, and what comes is not.
+async fn make_anew(desk: &Desk) -> Option<String> {
+    let made = Queue::open(desk.queue.client.clone(), &desk.settings).await;
+    match made {
+        Ok(_) => {
+            warn!(stream = desk.queue.name, "the stream was gone; it is made anew");
+            None
+        }
+        Err(error) => Some(with_causes(&error)),
     }
 }
 
@@ -120,7 +140,7 @@ impl Memory {
         }
         let mut count = 0;
         while count < MOST_AT_ONCE {
-            let message = match desk.queue.first(&desk.queue.all_subjects()).await {
+            let message = match desk.queue.first(EVERYTHING).await {
                 Ok(Some(message)) if message.sequence <= floor => message,
                 _ => break,
             };
@@ -149,8 +169,7 @@ impl Memory {
         if consumer.num_redelivered == 0 || !is_enough(&mut self.phantoms, floor, PATIENCE) {
             return;
         }
-        let all = desk.queue.all_subjects();
-        let next = desk.queue.stream.get_first_raw_message_by_subject(&all, floor + 1).await;
+        let next = desk.queue.stream.get_first_raw_message_by_subject(EVERYTHING, floor + 1).await;
         let delivered = consumer.delivered.stream_sequence;
         let first = match next {
             Ok(message) => message.sequence,
@@ -200,7 +219,7 @@ impl Memory {
 
 /// Publishes a message once more, as a new one, whose id the server recognises when another worker
 /// does the same.
-async fn put_again(desk: &Desk, message: StreamMessage) -> Result<(), PublishError> {
+pub(crate) async fn put_again(desk: &Desk, message: StreamMessage) -> Result<(), PublishError> {
     let unique = id_of_copy("again", message.sequence, message.time.unix_timestamp_nanos());
     let mut headers = HeaderMap::new();
     for (name, values) in message.headers.iter() {

@@ -1,6 +1,7 @@
-//! A real Postgres server of a test's own: a folder, a socket in it, and no port.
+//! A real Postgres server of a test's own: a folder, a socket in it, and no port unless asked for.
 
 use std::fs::{Permissions, set_permissions};
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,12 +19,19 @@ pub(crate) struct Cluster {
     folder: TempDir,
     programs: PathBuf,
     user: Option<u32>,
+    /// The address at which other hosts get to it; empty where it has only its socket.
+    host: &'static str,
 }
 
 impl Cluster {
-    #[expect(clippy::print_stderr, reason = "what is not tested is said loudly")]
     /// Starts a server; `None`, said loudly, where no Postgres is installed. In CI that fails.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_at("")
+    }
+
+    /// The same, for others on the networks of this host, to which they come by this address.
+    #[expect(clippy::print_stderr, reason = "what is not tested is said loudly")]
+    pub(crate) fn start_at(host: &'static str) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(
                 std::env::var_os("CI").is_none(),
@@ -39,10 +47,13 @@ impl Cluster {
         if let Some(user) = user {
             chown(folder.path(), Some(user), Some(user)).unwrap();
         }
-        let cluster = Self { folder, programs, user };
+        let cluster = Self { folder, programs, user, host };
         let data = cluster.data();
         let arguments = ["-A", "trust", "-U", "standpoint", "-E", "UTF8", "--locale=C", "-N", "-D"];
         cluster.done("initdb", &[&arguments[..], &[&data]].concat());
+        let others = format!("{}/pg_hba.conf", cluster.data());
+        let mut others = std::fs::File::options().append(true).open(others).unwrap();
+        writeln!(others, "host all all samenet trust").unwrap();
         cluster.up();
         Some(cluster)
     }
@@ -50,7 +61,7 @@ impl Cluster {
     /// Starts the server again; returns once it answers.
     pub(crate) fn up(&self) {
         let folder = self.folder.path().display();
-        let options = format!("-k {folder} -c listen_addresses= -c fsync=off");
+        let options = format!("-k {folder} -c listen_addresses={} -c fsync=off", self.host);
         let log = format!("{folder}/log");
         // It may be slow, and is not to be called dead for that.
         let start = ["start", "-w", "-t", "180", "-D", &self.data(), "-l", &log, "-o", &options];
@@ -81,6 +92,9 @@ impl Cluster {
 
     /// The address of its database, as people write it.
     pub(crate) fn url(&self) -> String {
+        if !self.host.is_empty() {
+            return format!("postgres://standpoint@{}/postgres?sslmode=disable", self.host);
+        }
         let folder = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgres://standpoint@{folder}/postgres")
     }
