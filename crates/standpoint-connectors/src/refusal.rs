@@ -71,9 +71,9 @@ pub enum ReadError {
         allowed: u64,
     },
 
-    /// A row whose quote is open when the file ends: what stands behind it may be rows.
+    /// A row with a quote that is not closed where its field ends: rows may stand in its text.
     #[error(
-        "the quote that opens at line {line} is never closed, so that no row behind it is read; close it, or double each quote inside a text and quote the whole"
+        "the quote that opens at line {line} is not closed where its field ends, so that rows behind it are taken into its text; close it, or double each quote inside a text and quote the whole"
     )]
     Quote {
         /// The line of the quote in the file, from 1.

@@ -1,9 +1,9 @@
 //! Tables: a header that names the columns, then a document in each row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::{ByteRecord, Reader, ReaderBuilder, WriterBuilder};
 
@@ -34,8 +34,6 @@ pub(crate) struct Rows {
     /// The place of each of [`COLUMNS`].
     places: [Option<usize>; COLUMNS.len()],
     left: Arc<AtomicU64>,
-    /// Whether the reader was told that the file is at its end.
-    at_end: Arc<AtomicBool>,
     max_row_bytes: u64,
     ended: bool,
 }
@@ -57,14 +55,14 @@ impl Rows {
         // The first of those that are equally frequent.
         let delimiter = DELIMITERS.into_iter().rev().max_by_key(|&one| count(one)).unwrap_or(b',');
         let left = Arc::new(AtomicU64::new(limits.max_line_bytes));
-        let at_end = Arc::new(AtomicBool::new(false));
-        let (room, told) = (Arc::clone(&left), Arc::clone(&at_end));
-        let bounded = Bounded { inner: plain, left: room, last_line_ended: false, at_end: told };
+        let quotes = Quotes::new(delimiter);
+        let bounded = Bounded { inner: plain, left: Arc::clone(&left), quotes };
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bounded);
         let header = reader.byte_headers().map_err(io::Error::from)?.clone();
-        if at_end.load(Ordering::Relaxed) && !header.is_empty() {
-            return Err(open_quote(&reader, &header));
+        let line = reader.position().line();
+        if let Some(line) = reader.get_mut().quotes.open_before(line) {
+            return Err(ReadError::Quote { line });
         }
         let names: Vec<String> =
             header.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
@@ -74,7 +72,7 @@ impl Rows {
             return Err(ReadError::Columns { found: names.join(", ") });
         }
         let max_row_bytes = limits.max_line_bytes;
-        Ok(Self { reader, delimiter, header, places, left, at_end, max_row_bytes, ended: false })
+        Ok(Self { reader, delimiter, header, places, left, max_row_bytes, ended: false })
     }
 
     fn row(&self, row: &ByteRecord, line: u64) -> Result<Raw, ReadError> {
@@ -114,12 +112,11 @@ impl Rows {
         let mut row = ByteRecord::new();
         let line = self.reader.position().line();
         match self.reader.read_byte_record(&mut row) {
-            // Its line ended, as every line does, and it went on for all that.
-            Ok(true) if self.at_end.load(Ordering::Relaxed) => {
-                self.ended = true;
-                Some(Err(open_quote(&self.reader, &row)))
+            Ok(true) => {
+                let line = self.reader.position().line();
+                let open = self.reader.get_mut().quotes.open_before(line);
+                Some(open.map_or(Ok(row), |line| Err(ReadError::Quote { line })))
             }
-            Ok(true) => Some(Ok(row)),
             Ok(false) => None,
             Err(error) => {
                 self.ended = true;
@@ -208,41 +205,96 @@ fn table<'r>(delimiter: u8, rows: impl IntoIterator<Item = &'r ByteRecord>) -> i
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// What is wrong with a row that only the end of the file ends: its last field is quoted, and holds
-/// all that follows.
-fn open_quote(reader: &Reader<Bounded>, row: &ByteRecord) -> ReadError {
-    let lines = row.iter().next_back().map_or(0, |field| memchr::memchr_iter(b'\n', field).count());
-    ReadError::Quote { line: reader.position().line() - lines as u64 }
-}
-
 /// Refuses to read further than a row may be long, so that a quote which is never closed does not
-/// bring the whole file into memory; and gives the last line an end, so that only such a quote keeps
-/// a row open when the file is over.
+/// bring the whole file into memory.
 struct Bounded {
     inner: Box<dyn BufRead + Send>,
     left: Arc<AtomicU64>,
-    last_line_ended: bool,
-    at_end: Arc<AtomicBool>,
+    quotes: Quotes,
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.last_line_ended {
-            self.at_end.store(true, Ordering::Relaxed);
-            return Ok(0);
-        }
         let left = self.left.load(Ordering::Relaxed);
         if left == 0 {
             return Err(io::Error::other("a row is too long"));
         }
         let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let count = self.inner.read(&mut buffer[..most])?;
-        if count == 0 && !buffer.is_empty() {
-            self.last_line_ended = true;
-            buffer[0] = b'\n';
-            return Ok(1);
-        }
+        self.quotes.watch(&buffer[..count]);
         self.left.fetch_sub(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+/// Watches for quotes that are not closed where their field ends, which the reader does not tell: what
+/// follows, up to the next quote, is taken into the field, and rows with it.
+struct Quotes {
+    delimiter: u8,
+    at: At,
+    line: u64,
+    /// Where the quote opened that is open now, or was closed last.
+    opened: u64,
+    /// The lines of quotes that closed on a later line, and in the middle of a text.
+    stray: VecDeque<u64>,
+    is_over: bool,
+}
+
+/// Where in a field the next byte stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// At the start of the file, before so many bytes of a mark of the byte order.
+    Mark(usize),
+    Start,
+    Plain,
+    Quoted,
+    /// Behind a quote inside of a quoted field, which closes it unless another follows.
+    Closing,
+}
+
+impl Quotes {
+    const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+    fn new(delimiter: u8) -> Self {
+        let (at, stray) = (At::Mark(0), VecDeque::new());
+        Self { delimiter, at, line: 1, opened: 0, stray, is_over: false }
+    }
+
+    /// Goes over the next bytes of the file; there are none at its end.
+    fn watch(&mut self, bytes: &[u8]) {
+        self.is_over = bytes.is_empty();
+        for &byte in bytes {
+            self.at = match (self.at, byte) {
+                (At::Mark(read), byte) if Self::MARK.get(read) == Some(&byte) => At::Mark(read + 1),
+                (At::Quoted, b'"') => At::Closing,
+                (At::Closing, b'"') | (At::Quoted, _) => At::Quoted,
+                (_, b'\r' | b'\n') => At::Start,
+                (_, byte) if byte == self.delimiter => At::Start,
+                (At::Mark(_) | At::Start, b'"') => {
+                    self.opened = self.line;
+                    At::Quoted
+                }
+                (At::Closing, _) => {
+                    if self.opened < self.line {
+                        self.stray.push_back(self.opened);
+                    }
+                    At::Plain
+                }
+                _ => At::Plain,
+            };
+            self.line += u64::from(byte == b'\n');
+        }
+    }
+
+    /// The line of a quote that is not closed where its field ends, in a row that was just read.
+    ///
+    /// - `line`: up to where the file was read for it.
+    fn open_before(&mut self, line: u64) -> Option<u64> {
+        if self.is_over && self.at == At::Quoted {
+            return Some(self.opened);
+        }
+        let first = self.stray.pop_front_if(|opened| *opened < line);
+        while self.stray.pop_front_if(|opened| *opened < line).is_some() {}
+        first
     }
 }

@@ -182,14 +182,15 @@ fn a_record_with_the_id_of_an_earlier_one_is_told_in_every_format() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_is_told_with_its_line() {
+fn a_quote_that_is_not_closed_is_told_with_its_line() {
     let told = |line| {
         format!(
-            "error: the quote that opens at line {line} is never closed, so that no row behind it is \
-             read; close it, or double each quote inside a text and quote the whole"
+            "error: the quote that opens at line {line} is not closed where its field ends, so that \
+             rows behind it are taken into its text; close it, or double each quote inside a text and \
+             quote the whole"
         )
     };
-    let cases: [(&str, &str, &[&str], Option<u64>); 9] = [
+    let cases: [(&str, &str, &[&str], Option<u64>); 10] = [
         ("the rows behind it", "id,text\n1,One.\n2,\"Two.\n3,Three.\n", &["One."], Some(3)),
         ("one that opens in the middle of a row", "text,id\n\"a\nb\",\"2\n3,", &[], Some(3)),
         ("a doubled one does not close", "text\nOne.\n\"Two.\"\"\n", &["One."], Some(3)),
@@ -199,7 +200,15 @@ fn a_quote_that_is_never_closed_is_told_with_its_line() {
         ("no last line end", "\u{feff}text\r\nOne.\r\n\"Two.\"", &["One.", "Two."], None),
         ("blank lines at the end", "text\nOne.\n\n\n", &["One."], None),
         ("inside of a field it is a mark", "text\n5\" of snow", &["5\" of snow"], None),
+        ("and behind one on its line", "text\n\"A\" b\n\"c\"", &["A b", "c"], None),
     ];
+    // One that the next quoted text closes takes the rows between into its text, and no more.
+    let strays = "id,text\r\n1,\"One.\r\n2,\"Two.\"\r\n3,\"Three.\"\r\n4,\"Four\r\n5,\"Five\" or \r\n6,\"Six\nand\"\"\n\",\r\n";
+    let found = read("a.csv", strays.as_bytes(), &ReadLimits::default());
+    let expected =
+        [told(2), "None: \"Three.\"".into(), told(5), "None: \"Six\\nand\\\"\\n\"".into()];
+    assert_eq!(found, expected);
+    assert_eq!(read("a.csv", strays.replace('\r', "").as_bytes(), &small())[..3], expected[..3]);
     for (case, table, texts, line) in cases {
         let mut expected: Vec<_> = texts.iter().map(|text| format!("None: {text:?}")).collect();
         expected.extend(line.map(told));

@@ -72,7 +72,7 @@ async fn a_quote_that_is_never_closed_keeps_its_whole_table_for_the_rows_behind_
     let reason = house.reason("a.csv");
     assert_eq!(reason["reason"], "1 of its 2 documents failed; the other one is in the sinks");
     let failure = reason["failures"][0].as_str().unwrap().to_owned();
-    assert!(failure.contains("the quote that opens at line 3 is never closed"), "{failure}");
+    assert!(failure.contains("the quote that opens at line 3 is not closed"), "{failure}");
     // Once it is mended, what was done is not done again.
     house.drop_in("a.csv", "id,text\n1,One.\n2,\"Two.\"\n3,Three.\n");
     assert_eq!(house.run(|_| Outcome::Done).await, ["Three.", "Two."]);
