@@ -133,6 +133,8 @@ def macro_f1(truth: list[int], found: list[int]) -> float:
 
 @torch.no_grad()
 def measure(net: Network, items: list[Encoded], kind: str) -> dict[str, float]:
+    learns = net.training
+    net.eval()
     truth, found, side = [], [], {"voice": [], "time": [], "strong": []}
     for batch in batches(items, None):
         batch = [items[i] for i in batch]
@@ -146,7 +148,7 @@ def measure(net: Network, items: list[Encoded], kind: str) -> dict[str, float]:
                     side["strong"].append(int(row[3] > 0) == q.strong)
                     side["voice"].append(int(row[4:7].argmax()) == q.voice)
                     side["time"].append(int(row[7:11].argmax()) == q.time)
-    net.train()
+    net.train(learns)
     result = {"macro_f1": round(macro_f1(truth, found), 4), "n": len(truth)}
     result |= {k: round(sum(v) / len(v), 4) for k, v in side.items() if v}
     return result
