@@ -3,11 +3,12 @@
 //! large documents.
 //!
 //! The short form is run by two commands, the first of which makes the plugin that misbehaves; the
-//! long form, which prints figures, by the second with what follows it here:
+//! long form, which prints figures, by the second with what follows it here. Without `postgres`,
+//! `hosts` and `rows` are left out.
 //!
 //! ```sh
-//! cargo build -p standpoint --features nats --example mischief
-//! cargo test -p standpoint --features nats --test cluster -- --ignored --nocapture --test-threads=1
+//! cargo build -p standpoint --features nats,postgres --example mischief
+//! cargo test -p standpoint --features nats,postgres --test cluster -- --ignored --nocapture --test-threads=1
 //! ```
 //!
 //! Without `nats-server` (Debian's package of that name) the tests say so and pass; where the
@@ -41,6 +42,7 @@ mod harness;
 mod hosts;
 mod letters;
 mod logins;
+#[cfg(feature = "postgres")]
 mod network;
 mod operations;
 mod order;

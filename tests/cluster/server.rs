@@ -56,6 +56,7 @@ impl Server {
     }
 
     /// Starts one that other hosts get to, who call this one `host`.
+    #[cfg(feature = "postgres")]
     pub(crate) fn start_at(host: &'static str, folder: &Path) -> Self {
         let mut server = Self::new(folder, "");
         (server.host, server.address) = (host, "0.0.0.0");
