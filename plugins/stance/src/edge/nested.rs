@@ -121,13 +121,12 @@ impl Finder<'_, '_, '_> {
     fn of_rewarded_deed(&mut self, number: usize) {
         let Some([group, deed]) = self.groups.get(number..number + 2) else { return };
         let words = &self.reading.words;
-        let rewards = |cue: Cue| {
+        let rewards = |cue: &Cue| {
             let is_deed = matches!(cue.kind, Kind::None | Kind::Judge | Kind::Bad);
             is_deed && cue.score != 0.0 && matches!(cue.carry, Carry::Keep | Carry::Turn)
         };
-        let chain = self.chain(group);
-        let plain = !group.passive && !group.subjects.is_empty() && !chain.cut && !chain.is_odd();
-        let Some(cue) = group.cue.filter(|&cue| plain && rewards(cue)) else { return };
+        let plain = !group.passive && !group.subjects.is_empty();
+        let Some(cue) = group.cue.filter(|cue| plain && rewards(cue)) else { return };
         let from = group.end;
         let Some((last, object)) = words.get(from..deed.start).and_then(<[_]>::split_last) else {
             return;
@@ -143,7 +142,10 @@ impl Finder<'_, '_, '_> {
         if !is_link || object.is_empty() || !object.iter().all(is_object) {
             return;
         }
-        let Some(content) = self.content(deed) else { return };
+        let chain = self.chain(group);
+        let Some(content) = self.content(deed).filter(|_| !chain.cut && !chain.is_odd()) else {
+            return;
+        };
         let actor = |party: u16| self.reading.parties[party as usize].actor;
         let names_target = |word: &Word<'_, '_>| {
             word.name().is_some_and(|party| actor(party) == actor(content.target))

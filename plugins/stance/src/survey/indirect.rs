@@ -6,6 +6,7 @@ use standpoint_document::{Span, Time, Voice, sentence};
 use super::scene::{Scene, event_in, measure_in, tells_of_event};
 use super::{Holder, MAX_HOLDERS, MEASURE, Survey, TARGET, TOPIC_SHARE};
 use crate::judge::{Force, Judgement};
+use crate::reading::Party;
 use crate::sum::Piece;
 
 impl Survey<'_> {
@@ -157,6 +158,10 @@ impl Survey<'_> {
     /// "Slovakia backed Budapest": whoever sides with somebody sides with what he has just said.
     fn judge_allies(&mut self, scene: &Scene<'_>) {
         let parties = &scene.parties;
+        let is_another = |party: &Party| party.actor != parties[0].actor;
+        if !parties.iter().any(is_another) || self.said_before(scene, |_| true).is_none() {
+            return;
+        }
         for ally in 0..parties.len() {
             let entity = scene.entities[ally];
             let is_said_by = |holder: Holder| holder == Holder::Entity(entity);
