@@ -19,6 +19,7 @@ use crate::limits::ReadLimits;
 use crate::moves::{numbered, parent_of, sync_folder, with_ending};
 use crate::quarantine;
 use crate::read::{self, Origin};
+use crate::refusal::ReadError;
 use crate::{records, rotation};
 
 /// The name of a file has this behind it while it is written anew.
@@ -250,7 +251,11 @@ fn ids_of(
         return Ok(Vec::new());
     };
     Ok(documents
-        .map(|document| document.map(|document| document.id().to_owned()).unwrap_or_default())
+        .map(|document| match document {
+            Ok(document) => document.id().to_owned(),
+            Err(ReadError::Again { document, .. } | ReadError::SameId { document, .. }) => document,
+            Err(_) => String::new(),
+        })
         .collect())
 }
 
@@ -369,6 +374,32 @@ mod tests {
         assert_eq!(memory.position().unwrap().end, 11);
         assert!(in_memory(&mut memory, "x").unwrap());
         assert!(memory.contains(&id_of("y")) && !memory.contains(&id_of("x")));
+    }
+
+    #[test]
+    fn each_record_with_the_id_is_deleted_also_those_that_were_not_read_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let limits = ReadLimits::default();
+        let record = |id: &str, text: &str| format!("{{\"id\": \"{id}\", \"text\": \"{text}\"}}");
+        let lines = [("a", "One."), ("b", "Two."), ("a", "One."), ("a", "Three.")]
+            .map(|(id, text)| record(id, text));
+        let (json, jsonl) = (root.path().join("d.json"), root.path().join("d.jsonl"));
+        fs::write(&json, format!("[{}]", lines.join(","))).unwrap();
+        fs::write(&jsonl, lines.join("\n")).unwrap();
+        for path in [json, jsonl] {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let id = ids("news", name, &lines[0]).remove(0);
+            let done = in_input(&path, "news", name, &id, &limits).unwrap();
+            assert_eq!(done, Some(Forgotten::Records(path.clone(), 3)));
+            let left = fs::read_to_string(&path).unwrap();
+            assert!(left.contains(&lines[1]) && !left.contains("One."), "{left}");
+            assert!(!left.contains("Three."), "{left}");
+        }
+        let path = root.path().join("e.jsonl");
+        fs::write(&path, [&*lines[0], &lines[3]].join("\n")).unwrap();
+        let id = ids("news", "e.jsonl", &lines[0]).remove(0);
+        let done = in_input(&path, "news", "e.jsonl", &id, &limits).unwrap();
+        assert_eq!(done, Some(Forgotten::Deleted(path)));
     }
 
     #[test]

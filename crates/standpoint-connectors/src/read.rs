@@ -162,12 +162,13 @@ impl Records {
         let given = content.id.as_ref().map(|given| (given.clone(), content.said()));
         let document = short_document(id, content, &self.origin, &self.limits)?;
         let Some((given, said)) = given else { return Ok(document) };
-        let shown = || given.chars().take(MOST_OF_ID).collect();
-        match self.ids.note(&given, &said) {
-            None => Ok(document),
-            Some(true) => Err(ReadError::Again { number, id: shown() }),
-            Some(false) => Err(ReadError::SameId { number, id: shown() }),
-        }
+        let Some(is_same) = self.ids.note(&given, &said) else { return Ok(document) };
+        let (id, document) = (given.chars().take(MOST_OF_ID).collect(), document.id().to_owned());
+        Err(if is_same {
+            ReadError::Again { number, id, document }
+        } else {
+            ReadError::SameId { number, id, document }
+        })
     }
 }
 

@@ -103,6 +103,8 @@ pub enum ReadError {
         number: u64,
         /// How the id begins that both bring.
         id: String,
+        /// The id that both documents have.
+        document: String,
     },
 
     /// A record with the id of an earlier one of its file that says something else.
@@ -115,6 +117,8 @@ pub enum ReadError {
         number: u64,
         /// How the id begins that both bring.
         id: String,
+        /// The id that both documents have.
+        document: String,
     },
 
     /// A table without a column of text.

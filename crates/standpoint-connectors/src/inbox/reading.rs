@@ -216,7 +216,7 @@ impl Worker {
                 }
                 Delivery::new(document, file.receipt(number, id))
             }
-            Err(ReadError::Again { number, id }) => {
+            Err(ReadError::Again { number, id, .. }) => {
                 file.repeat(number, id);
                 return Ok(false);
             }
