@@ -250,6 +250,8 @@ enum At {
     Quoted,
     /// Behind a quote inside of a quoted field, which closes it unless another follows.
     Closing,
+    /// Behind blanks behind a quote that closes a field, which are part of it.
+    Closed,
 }
 
 impl Quotes {
@@ -274,7 +276,8 @@ impl Quotes {
                     self.opened = self.line;
                     At::Quoted
                 }
-                (At::Closing, _) => {
+                (At::Closing | At::Closed, b' ' | b'\t') => At::Closed,
+                (At::Closing | At::Closed, _) => {
                     if self.opened < self.line {
                         self.stray.push_back(self.opened);
                     }

@@ -190,7 +190,7 @@ fn a_quote_that_is_not_closed_is_told_with_its_line() {
              quote the whole"
         )
     };
-    let cases: [(&str, &str, &[&str], Option<u64>); 10] = [
+    let cases: [(&str, &str, &[&str], Option<u64>); 12] = [
         ("the rows behind it", "id,text\n1,One.\n2,\"Two.\n3,Three.\n", &["One."], Some(3)),
         ("one that opens in the middle of a row", "text,id\n\"a\nb\",\"2\n3,", &[], Some(3)),
         ("a doubled one does not close", "text\nOne.\n\"Two.\"\"\n", &["One."], Some(3)),
@@ -201,6 +201,13 @@ fn a_quote_that_is_not_closed_is_told_with_its_line() {
         ("blank lines at the end", "text\nOne.\n\n\n", &["One."], None),
         ("inside of a field it is a mark", "text\n5\" of snow", &["5\" of snow"], None),
         ("and behind one on its line", "text\n\"A\" b\n\"c\"", &["A b", "c"], None),
+        (
+            "blanks behind one of another line",
+            "text,id\n\"A\nb\" \n\"C\nd\"\t ,7\n",
+            &["A\nb ", "C\nd\t "],
+            None,
+        ),
+        ("and a quote behind these", "text\n\"A\nb\" \"c\n", &[], Some(2)),
     ];
     // One that the next quoted text closes takes the rows between into its text, and no more.
     let strays = "id,text\r\n1,\"One.\r\n2,\"Two.\"\r\n3,\"Three.\"\r\n4,\"Four\r\n5,\"Five\" or \r\n6,\"Six\nand\"\"\n\",\r\n";
