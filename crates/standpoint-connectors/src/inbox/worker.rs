@@ -259,6 +259,8 @@ impl Worker {
                     continue;
                 }
             };
+            self.aside.follow(&left, &claim);
+            let left = claim.clone();
             let is_too_often = claim.attempt > self.max_attempts;
             let is_given_up = is_too_often && !records::can_be_separated(&claim.relative_name());
             let deaths = claim.attempt - 1;

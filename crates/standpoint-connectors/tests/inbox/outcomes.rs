@@ -332,6 +332,22 @@ async fn a_claim_whose_attempt_cannot_be_counted_keeps_no_other() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_taken_up_forgives_no_other_of_its_name() {
+    let house = House::new();
+    let claims = house.at("inbox/.standpoint/claimed/0123456789abcdef/news");
+    for (claim, file) in [("5.1", "a.txt"), ("5.2", ".in-the-way"), ("6.1", "a.txt")] {
+        fs::create_dir_all(claims.join(claim)).unwrap();
+        fs::write(claims.join(claim).join(file), claim).unwrap();
+    }
+    let (texts, told) = drain_to_the_end(house.open(&json!({}))).await;
+    assert_eq!(texts, ["6.1"]);
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("stay where they are: [\"a.txt\"]"), "{told}");
+    fs::remove_dir_all(claims.join("5.2")).unwrap();
+    assert_eq!(house.run(|_| Outcome::Done).await, ["5.1"]);
+}
+
+#[tokio::test]
 async fn a_drained_inbox_ends_and_tells_of_a_file_that_cannot_come_back() {
     let house = House::new();
     let claims = house.at("inbox/.standpoint/claimed/0123456789abcdef/news");
