@@ -66,4 +66,4 @@ pub use span::{CodePoints, Span};
 pub use stance::{
     ActorStance, Degree, Evidence, Stance, StanceLabel, StanceTarget, TargetStance, Time, Voice,
 };
-pub use target::{Target, find_entity, is_state_id, state_names};
+pub use target::{Target, find_entity, is_state_id, state_called, state_names};

@@ -91,19 +91,21 @@ pub fn state_names() -> impl Iterator<Item = &'static str> {
     states().map(|(_, name)| name)
 }
 
-/// Id and name of the state that `wanted` means, by code or name.
-fn state(wanted: &str) -> Option<(&'static str, &'static str)> {
+/// Id and name of the state that `wanted` means, by code or name, whether a document names it or not.
+#[must_use]
+pub fn state_called(wanted: &str) -> Option<(&'static str, &'static str)> {
     states().find(|(id, name)| is_same_name(id, wanted) || is_same_name(name, wanted))
 }
 
 fn name_of(wanted: &str) -> String {
-    state(wanted.trim()).map_or_else(|| wanted.trim().to_owned(), |(_, name)| name.to_owned())
+    state_called(wanted.trim())
+        .map_or_else(|| wanted.trim().to_owned(), |(_, name)| name.to_owned())
 }
 
 /// An id for what no entity of the document is.
 fn id_of(name: &str) -> String {
     let name = name.trim();
-    if let Some((id, _)) = state(name) {
+    if let Some((id, _)) = state_called(name) {
         return id.to_owned();
     }
     if name.len() <= 6 && name.bytes().all(|byte| byte.is_ascii_uppercase()) {

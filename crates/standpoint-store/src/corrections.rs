@@ -144,6 +144,12 @@ pub enum CorrectionError {
     /// What was said already: kept, it would be a label that nobody gave.
     #[error("nothing was changed: the passage says so already; to say that it is right, accept it")]
     Same,
+    /// The target itself: nobody stands toward himself.
+    #[error("`{id}` is whom the passage is about, and cannot be its holder too: name who says it")]
+    Target {
+        /// Which was named.
+        id: String,
+    },
     /// A value off its scale.
     #[error("found {found}, expected {expected}")]
     Value {
@@ -184,6 +190,12 @@ impl Store {
         }
         if is_said_already(base, passage, &place, correction)? {
             return Err(CorrectionError::Same);
+        }
+        if let Correction::Holder(Some(holder)) | Correction::Actor(Some(holder)) = correction
+            && holder.id.trim() == place.target_id
+            && place.who != place.target_id
+        {
+            return Err(CorrectionError::Target { id: place.target_id });
         }
         keep(base, &place, correction, person, note)?;
         follow(base, place.story)?;

@@ -460,9 +460,11 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         Err(error @ CorrectionError::Changed { .. }) => {
             Reply::refusal(StatusCode::CONFLICT, &error.to_string())
         }
-        Err(error @ (CorrectionError::Value { .. } | CorrectionError::Same)) => {
-            Reply::refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
-        }
+        Err(
+            error @ (CorrectionError::Value { .. }
+            | CorrectionError::Same
+            | CorrectionError::Target { .. }),
+        ) => Reply::refusal(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
         Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     })
 }

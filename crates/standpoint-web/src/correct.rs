@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 use maud::{Markup, html};
 use standpoint_store::corrections::{Correction, CorrectionError, Holder, KeptCorrection, Verdict};
 use standpoint_store::feed::{self, Passage};
-use standpoint_store::{Store, figures, is_same_name, names, slug};
+use standpoint_store::{Store, figures, is_same_name, names, slug, state_called};
 
 use crate::layout::navigation;
 use crate::login::{self, Visitor};
@@ -350,6 +350,10 @@ fn holder(
     if let Some(name) = figures::named_by(store, called)? {
         return Ok(Ok(Holder { id: called.to_owned(), name: Some(name) }));
     }
+    // A state has the id that documents to come will give it.
+    if let Some((id, name)) = state_called(called) {
+        return Ok(Ok(Holder { id: id.to_owned(), name: Some(name.to_owned()) }));
+    }
     // An id as stages make them stands for itself.
     if called.contains(':') && !called.contains(char::is_whitespace) {
         return Ok(Ok(Holder { id: called.to_owned(), name: given.name }));
@@ -368,8 +372,18 @@ fn holder(
     Ok(Ok(match given.name {
         // Who gives both means both.
         Some(name) => Holder { id: called.to_owned(), name: Some(name) },
+        None if is_of_state(called) => Holder { id: called.to_owned(), name: None },
         None => Holder { id, name: Some(called.to_owned()) },
     }))
+}
+
+/// Whether an id is of somebody who belongs to a state, such as `KAZ.TOKAYEV`.
+fn is_of_state(called: &str) -> bool {
+    let is_upper = |text: &str| text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    called.split_once('.').is_some_and(|(state, rest)| {
+        let is_known = state_called(state).is_some_and(|(id, _)| id == state);
+        is_known && !rest.is_empty() && is_upper(rest)
+    })
 }
 
 /// Whose name or id was meant, if what is given is a slip of the pen.

@@ -1,5 +1,7 @@
 //! What people said, brought to the rows: passages marked or moved, stances summed up again.
 
+use standpoint_document::state_called;
+
 use super::Holder;
 use crate::base::{self, Base, Value, values};
 use crate::figures::{degree, label};
@@ -134,9 +136,12 @@ fn stance_of(base: &Base, document: i64, correction: &Applied) -> base::Result<O
         return Ok(found);
     }
     let name = holder.name.as_ref().unwrap_or(&holder.id);
+    // A state is known before a document names it.
+    let state = state_called(&holder.id).map(|(id, _)| id).filter(|id| *id == holder.id);
+    let kind = if state.is_some() { "country" } else { "other" };
     base.run(
-        "INSERT INTO actor VALUES (?1, ?2, 'other', NULL) ON CONFLICT (who) DO NOTHING",
-        &values![&holder.id, name],
+        "INSERT INTO actor VALUES (?1, ?2, ?3, ?4) ON CONFLICT (who) DO NOTHING",
+        &values![&holder.id, name, kind, state],
     )?;
     // Hidden until it is summed up.
     let sql = "INSERT INTO stance (document, day, target_id, target_name, holder, actor_id,

@@ -442,6 +442,8 @@ fn a_person_names_another_holder_and_another_score() {
         (99_999, Correction::Score(Some(0.0)), "no passage"),
         (1, Correction::Score(Some(7.0)), "-1 (opposed) to 1"),
         (1, Correction::Holder(Some(Holder { id: " ".into(), name: None })), "an actor's id"),
+        (1, Correction::Holder(holder("RUS")), "`RUS` is whom the passage is about"),
+        (1, Correction::Actor(holder("RUS")), "`RUS` is whom the passage is about"),
     ];
     for (key, correction, expected) in refused {
         let said = store.correct(key, None, &correction, None, None);

@@ -151,6 +151,11 @@ fn a_program_and_a_form_mean_the_same_people() {
         ("The Pilot", None, Ok(("name:the-pilot", "The Pilot"))),
         ("name:acme", None, Ok(("name:acme", "name:acme"))),
         ("UZB", Some("Uzbekistan"), Ok(("UZB", "Uzbekistan"))),
+        // States that nobody has named yet.
+        ("MNG", None, Ok(("MNG", "Mongolia"))),
+        ("cote d'ivoire", None, Ok(("CIV", "C\u{f4}te d'Ivoire"))),
+        ("MNG.KHURAL", None, Ok(("MNG.KHURAL", "MNG.KHURAL"))),
+        ("russia", None, Err("`RUS` is whom the passage is about")),
     ];
     for (id, name, expected) in cases {
         let said = |holder: Value| json!({ "field": "holder", "value": holder, "fingerprint": passage["fingerprint"] });
@@ -163,6 +168,12 @@ fn a_program_and_a_form_mean_the_same_people() {
             Ok((who, name)) => {
                 assert_eq!(code, 200, "{id}: {answer}");
                 assert_eq!((&answer["who"], &answer["name"]), (&json!(who), &json!(name)), "{id}");
+                let figures = served.json("/api/v1/figures");
+                let mut actors = figures["actors"].as_array().unwrap().iter();
+                let actor = actors.find(|actor| actor["who"] == who).unwrap();
+                let (kind, country) =
+                    if who.len() == 3 { ("country", json!(who)) } else { ("other", Value::Null) };
+                assert_eq!((&actor["kind"], &actor["country"]), (&json!(kind), &country), "{id}");
             }
             Err(error) => {
                 assert_eq!(code, 422, "{id}: {answer}");
