@@ -269,13 +269,18 @@ fn a_plugin_for_another_abi_is_refused() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = Folder::new();
-    let lines: String =
-        (0..200).map(|index| format!("{{\"text\":\"Rain in Russia {index}.\"}}\n")).collect();
-    let path = folder.write("feed.jsonl", lines);
-    let mut child = command(&["run", &path]).spawn().unwrap();
-    drop(child.stdout.take());
-    child.stdout = Some(child_stdout());
-    finish(child).expect(0);
+    let pipeline = folder.write("p.yaml", "version: 1\nstages: [tokenise]\n");
+    // All is read before the first line is written, and is not.
+    for count in [200, 20_000] {
+        let lines: String =
+            (0..count).map(|index| format!("{{\"text\":\"Rain in Russia {index}.\"}}\n")).collect();
+        let path = folder.write("feed.jsonl", lines);
+        let mut child = command(&["run", "-c", &pipeline, &path]).spawn().unwrap();
+        drop(child.stdout.take());
+        child.stdout = Some(child_stdout());
+        let told = finish(child).expect(0).stderr;
+        assert!(!told.contains("stopped"), "{count}: {told}");
+    }
 }
 
 /// Something to read nothing from, in place of an output that was closed.

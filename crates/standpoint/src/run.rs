@@ -67,8 +67,8 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     let sources = vec![SourceStep::new("run", Box::new(source))];
     let pipeline = Pipeline { sources, stages, sinks, limits: assembly.limits() };
     let summary = execute(pipeline, &progress, None)?;
-    let is_unread = summary.errors.is_empty() && summary.counts.read == 0;
-    if is_unread {
+    let was_nothing_read = summary.errors.is_empty() && summary.counts.read == 0;
+    if was_nothing_read {
         progress.say(if summary.was_told_to_stop {
             "stopped: no document was read yet"
         } else {
@@ -94,7 +94,9 @@ pub(crate) fn after_one_pass(
     all_taken: &AtomicBool,
     progress: &Progress,
 ) -> Exit {
-    let is_unread = summary.was_told_to_stop && !all_taken.load(Ordering::Acquire);
+    // A sink that takes no more stops the rest, too.
+    let was_told = summary.errors.is_empty() && summary.was_told_to_stop;
+    let is_unread = was_told && !all_taken.load(Ordering::Acquire);
     if is_unread && summary.counts.read > 0 {
         progress.say("stopped: what was given was not read to its end");
     }
