@@ -141,6 +141,44 @@ fn records_that_fail_again_keep_their_numbers_and_reasons() {
 }
 
 #[test]
+fn a_record_with_the_id_of_another_is_tried_again_when_it_has_one_of_its_own() {
+    let (folder, pipeline) = station();
+    let long = "x".repeat(100);
+    for (name, id) in [("a.jsonl", "7"), ("b.csv", &*long)] {
+        let (head, lines) = if name == "b.csv" {
+            (
+                "id,text\n",
+                ["One", "Two", "One", "Three"].map(|text| format!("{id},{text} in {name}.\n")),
+            )
+        } else {
+            let record = |text| format!("{{\"id\": \"{id}\", \"text\": \"{text} in {name}.\"}}\n");
+            ("", ["One", "Two", "One", "Three"].map(record))
+        };
+        folder.write(&format!("inbox/{name}"), format!("{head}{}", lines.concat()));
+        run(&["daemon", "-c", &pipeline, "--once"]).expect(3);
+        let (stem, ending) = name.split_once('.').unwrap();
+        let records = [2, 4].map(|number| format!("{stem}.record-{number}.{ending}"));
+        // Only what was mended comes again.
+        let mended = format!("{head}{}", lines[1].replace(id, &format!("{id}-2")));
+        folder.write(&format!("quarantine/{}", records[0]), mended);
+        let replay = ["quarantine", "replay", "-c", &pipeline, &records[0], &records[1]];
+        let told = run(&replay).expect(1).stdout;
+        let (back, stays) = told.split_once('\n').unwrap();
+        assert_eq!(back, format!("{}: back in the inbox", records[0]));
+        assert!(
+            stays.starts_with(&format!("{}: stays, because an earlier", records[1])),
+            "{stays}"
+        );
+        assert!(stays.contains("give it an id of its own first"), "{stays}");
+        run(&["daemon", "-c", &pipeline, "--once"]).expect(0);
+        let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
+        assert!(results.contains(&format!("Two in {name}.")), "{results}");
+        assert!(!results.contains(&format!("Three in {name}.")), "{results}");
+        assert!(std::fs::exists(folder.at(&format!("quarantine/{}", records[1]))).unwrap());
+    }
+}
+
+#[test]
 fn a_document_is_forgotten_everywhere_and_the_ledger_stays_whole() {
     let folder = Folder::new();
     let pipeline = folder.write(

@@ -14,9 +14,11 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
+use crate::formats::Compression;
 use crate::inbox::Below;
 use crate::limits::ReadLimits;
 use crate::moves::{self, has_bytes_of, numbered, parent_of, remove_empty, with_ending};
+use crate::read::{self, Origin};
 use crate::records;
 
 use numbers::note_numbers;
@@ -46,6 +48,10 @@ pub struct Reason {
     /// Which record of the file this is, from 1; `None` for a whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<u64>,
+    /// The id of its document, if this is a record that was refused because an earlier one of the file
+    /// has that id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_id: Option<String>,
     /// How often it was in work.
     pub attempts: u32,
     /// When it was put here, in seconds since 1970; written as `2026-11-28T17:50:00Z`.
@@ -105,6 +111,7 @@ impl Reason {
             failed: 0,
             path: String::new(),
             record: None,
+            same_id: None,
             attempts: 0,
             quarantined_at: 0,
         }
@@ -232,7 +239,8 @@ fn sync_names(inbox: &Path, relative: &Path, sync: bool) {
 ///
 /// # Errors
 ///
-/// As for [`replay`]; then the records stay in quarantine.
+/// As for [`replay`], and where one of them [has the id of another](has_same_id); then the records stay in
+/// quarantine.
 pub fn replay_records(
     folder: &Path,
     entries: &[&Entry],
@@ -242,6 +250,12 @@ pub fn replay_records(
 ) -> io::Result<()> {
     let Some(first) = entries.first() else { return Ok(()) };
     let relative = place_of(first)?;
+    if entries.iter().any(|entry| has_same_id(folder, entry, limits)) {
+        return Err(io::Error::other(
+            "an earlier record of its file has its id and says something else, and results hold one for \
+             each: give it an id of its own first",
+        ));
+    }
     let _lock = lock(folder)?;
     let records: Vec<PathBuf> = entries.iter().map(|entry| folder.join(&entry.path)).collect();
     let name = relative.file_name().unwrap_or_default().to_string_lossy();
@@ -257,6 +271,19 @@ pub fn replay_records(
         forget(folder, &path)?;
     }
     Ok(())
+}
+
+/// Whether a record still has the id of an earlier one of its file, for which it was refused: where it
+/// came again, it would be taken for that one and be lost.
+#[must_use]
+pub fn has_same_id(folder: &Path, entry: &Entry, limits: &ReadLimits) -> bool {
+    let Ok(Reason { source, path, same_id: Some(id), .. }) = &entry.reason else { return false };
+    let Ok(file) = File::open(folder.join(&entry.path)) else { return false };
+    let origin = Origin { source: source.clone(), path: path.clone() };
+    // A record that was taken out of a compressed file is not compressed any more.
+    let (plain, _) = Compression::of_name(path);
+    let documents = read::documents_as(plain, file, &origin, limits);
+    documents.into_iter().flatten().flatten().any(|document| document.id() == id)
 }
 
 /// Where a file belongs below its inbox, as its reason says.

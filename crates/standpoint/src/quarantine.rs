@@ -108,7 +108,7 @@ fn for_each(
         );
     }
     let (mut told, mut exit) = (String::new(), Exit::Done);
-    for entries in together(chosen) {
+    for entries in together(file, chosen) {
         let outcome = match act(&entries) {
             Ok(()) => done.to_owned(),
             Err(error) => {
@@ -124,14 +124,19 @@ fn for_each(
     Ok((told, exit))
 }
 
-/// Entries of one file, with its source and path where it is known.
-type Group<'e> = (Option<(String, String)>, Vec<&'e Entry>);
+/// Entries of one file, with its source and path where it is known, and whether they have the ids of
+/// others.
+type Group<'e> = (Option<(String, String, bool)>, Vec<&'e Entry>);
 
-/// The records of each file together, and every other file alone, in their order.
-fn together(entries: Vec<&Entry>) -> Vec<Vec<&Entry>> {
+/// The records of each file together, those apart that have the ids of others, and every other file
+/// alone, in their order.
+fn together<'e>(file: &PipelineFile, entries: Vec<&'e Entry>) -> Vec<Vec<&'e Entry>> {
+    let limits = read_limits(file);
     let file_of = |entry: &Entry| {
         let reason = entry.reason.as_ref().ok()?;
-        reason.record.map(|_| (reason.source.clone(), reason.path.clone()))
+        reason.record?;
+        let has_same_id = quarantine::has_same_id(&file.quarantine.path, entry, &limits);
+        Some((reason.source.clone(), reason.path.clone(), has_same_id))
     };
     let mut groups: Vec<Group<'_>> = Vec::new();
     for entry in entries {

@@ -52,6 +52,8 @@ struct Tally {
     first_repeated: Option<(u64, String)>,
     /// The first of the failures, each with the number of its record.
     failures: Vec<(u64, String)>,
+    /// The ids of documents that were refused for them, by the numbers of their records.
+    same_ids: BTreeMap<u64, String>,
     /// Whether what failed is the file and not a record.
     is_condemned: bool,
     goes_back: bool,
@@ -139,6 +141,16 @@ impl Pending {
         tally.documents += 1;
         tally.repeated += 1;
         tally.first_repeated.get_or_insert((number, id));
+    }
+
+    /// Notes that a record is refused, since an earlier one has its document's id and says something else.
+    ///
+    /// - `number`: of the record, from 0.
+    pub(super) fn refuse_for_id(&self, number: u64, document: &str) {
+        let same_ids = &mut lock(&self.0.tally).same_ids;
+        if same_ids.len() < Reason::MOST_FAILURES {
+            same_ids.insert(number, document.to_owned());
+        }
     }
 
     /// Waits until every document that went out is settled; whether none has come back.
@@ -238,10 +250,12 @@ impl PendingFile {
             && has_records()
             && (!is_all || may_part());
         if is_separate {
+            let mut same_ids = tally.same_ids;
             let failed = tally.failures.into_iter().map(|(number, found)| {
                 let mut reason = Reason::new(self.keeper.name(), found);
                 let noted = usize::try_from(number).ok().and_then(|index| numbers.get(index));
                 reason.record = Some(noted.copied().unwrap_or(number + 1));
+                reason.same_id = same_ids.remove(&number);
                 (number, reason)
             });
             return Decided { failed: failed.collect(), ..decide(Fate::Done) };

@@ -221,6 +221,9 @@ impl Worker {
                 return Ok(false);
             }
             Err(error) => {
+                if let ReadError::SameId { document, .. } = &error {
+                    file.refuse_for_id(number, document);
+                }
                 let receipt = file.receipt(number, None);
                 Delivery::unreadable(&self.name, with_causes(&error), receipt)
             }
