@@ -79,6 +79,8 @@ impl Site {
             let filter = &query.filter;
             let target = target_name(store, &filter.target)?;
             let links = Served { query: &query };
+            // The numbers are a part of the overview.
+            let here = if view == View::Figures { View::All.path() } else { view.path() };
             let usual = match view {
                 View::All => FEW,
                 View::Evidence => PASSAGES,
@@ -96,13 +98,13 @@ impl Site {
                 .then(|| Ok::<_, standpoint_store::Error>(Overview::of(figures::ranking(store, filter)?, query.actors)))
                 .transpose()?;
             let body = html! {
-                (navigation(view.path(), Some(&query)))
+                (navigation(here, Some(&query)))
                 main #main {
                     h1 #heading { (title) }
                     @if view != View::Health { (crate::filters::form(store, &query, address, view.path(), self.usual_window())?) }
                     p #live role="status" aria-live="polite" {}
                     @if let (View::Figures, Some(overview)) = (view, &overview) {
-                        (alone("figures", &parts::numbers(overview)))
+                        (alone("figures", &parts::all_numbers(overview, &links)))
                     } @else if let Some(overview) = &overview {
                         (section("ranking", "Who stands where", &html! {
                             (parts::ranking(overview, &target, &links))

@@ -115,7 +115,7 @@ pub fn over_time(overview: &Overview, links: &dyn Links) -> Markup {
         overview.actors.iter().filter(|actor| !actor.over_time.is_empty()).collect();
     html! {
         @if dated.is_empty() {
-            p.empty { "Nothing that is looked at has a date." }
+            (no_dates())
         } @else {
             ul.multiples {
                 @for actor in &dated {
@@ -137,9 +137,25 @@ pub fn over_time(overview: &Overview, links: &dyn Links) -> Markup {
     }
 }
 
-/// Everybody over time, in numbers.
+/// Everybody over time, in numbers, as a page of its own.
 #[must_use]
-pub fn numbers(overview: &Overview) -> Markup {
+pub fn all_numbers(overview: &Overview, links: &dyn Links) -> Markup {
+    html! {
+        @if overview.actors.iter().all(|actor| actor.over_time.is_empty()) {
+            (no_dates())
+        } @else {
+            (numbers(overview))
+        }
+        @if overview.others > 0 { p.faint { (others(overview, links)) "." } }
+    }
+}
+
+fn no_dates() -> Markup {
+    html! { p.empty { "Nothing that is looked at has a date." } }
+}
+
+/// Everybody over time, in numbers.
+fn numbers(overview: &Overview) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="Figures over time" {
             table {
@@ -291,7 +307,7 @@ pub fn documents(documents: &[Listed], links: &dyn Links) -> Markup {
 #[must_use]
 pub fn shifts(shifts: &[Shift], period: Option<&Period>, links: &dyn Links) -> Markup {
     let Some(period) = period else {
-        return html! { p.empty { "Nothing that is looked at has a date." } };
+        return no_dates();
     };
     let days = html! {
         "from " (period.from) " to " (period.to) " (" (many(period.days.into(), "day"))

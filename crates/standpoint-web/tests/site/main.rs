@@ -238,6 +238,13 @@ fn what_documents_say_is_text_on_every_page() {
     let passage = served.json("/api/v1/evidence")["rows"][2].take();
     let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
     let said = json!({
+    assert!(page.contains("aria-current=\"page\">Overview<"), "{page}");
+    assert!(!page.contains(" more</a>"), "{page}");
+    let (_, page) = served.get("/figures?actors=1");
+    assert!(page.contains(">And 2 more</a>."), "{page}");
+    let (_, page) = served.get("/figures?from=2030");
+    assert!(page.contains("Nothing that is looked at has a date."), "{page}");
+    assert!(!page.contains("<table"), "{page}");
         "field": "verdict", "value": "accepted", "fingerprint": passage["fingerprint"],
         "person": HOSTILE, "note": HOSTILE,
     });
