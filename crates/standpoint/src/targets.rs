@@ -93,7 +93,10 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     warnings
 }
 
-/// The plugin and the settings of a stage that has targets.
+/// The standard stages that have targets. What the key means in another's stage is its author's to say.
+const WITH_TARGETS: [&str; 2] = ["encode", "stance"];
+
+/// The plugin and the settings of a standard stage that has targets.
 fn with_targets(
     stage: &StageSettings,
     folder: &Path,
@@ -101,6 +104,9 @@ fn with_targets(
 ) -> Option<(Plugin, Value)> {
     let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder };
     let plugin = installed.find(wanted).ok()?;
+    if !WITH_TARGETS.contains(&plugin.name()) {
+        return None;
+    }
     let schema = plugin.settings_schema();
     schema.pointer("/properties/targets")?;
     let settings = stage.settings.conform(schema).ok()?;
