@@ -1,7 +1,7 @@
 //! The commands that move no documents, and how they are told.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -160,6 +160,28 @@ fn a_run_that_is_stopped_before_the_end_of_its_input_has_not_succeeded() {
     let mut told = String::new();
     child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(told.contains("stopped: what was given was not read to its end"), "{told}");
+}
+
+#[test]
+fn a_run_that_is_interrupted_says_that_it_drains_and_calls_it_no_error() {
+    let folder = Folder::new();
+    let pipeline = folder.write("p.yaml", "version: 1\nstages: [tokenise]\n");
+    let many = folder.write("many.jsonl", "{\"text\": \"Minsk agreed.\"}\n".repeat(20_000));
+    // Nobody reads the results on, so that documents wait to be taken.
+    let mut child = command(&["run", &many, "-c", &pipeline]).spawn().unwrap();
+    let mut results = BufReader::new(child.stdout.take().unwrap());
+    results.read_line(&mut String::new()).unwrap();
+    signal(&child, Signal::INT);
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut first = String::new();
+    told.read_line(&mut first).unwrap();
+    assert_eq!(first, "stopping after the documents under way; a second Ctrl-C ends it at once\n");
+    std::io::copy(&mut results, &mut std::io::sink()).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(1));
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("stopped: what was given was not read to its end\n"), "{rest}");
+    assert!(rest.lines().all(|line| line.starts_with("stopped: ")), "{rest}");
 }
 
 #[test]

@@ -170,8 +170,15 @@ impl FilesSource {
 
 impl Drop for FilesSource {
     fn drop(&mut self) {
-        let is_all = matches!(self.deliveries.try_recv(), Err(TryRecvError::Disconnected));
+        let mut left = self.deliveries.try_recv();
+        let is_all = matches!(left, Err(TryRecvError::Disconnected));
         self.all_taken.store(is_all, Ordering::Release);
+        // What was read ahead goes back.
+        self.deliveries.close();
+        while let Ok(delivery) = left {
+            delivery.receipt.settle(Outcome::Returned);
+            left = self.deliveries.try_recv();
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         if let Some(tell) = self.tell.take() {
-            error!("a receipt was dropped unsettled; its document goes back to the source");
+            error!("the program lost sight of a document, which goes back to its source");
             tell(Outcome::Returned);
         }
     }

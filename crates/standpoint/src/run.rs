@@ -243,7 +243,13 @@ pub(crate) fn execute(
             engine = engine.named(life.assembly.maker().pipeline);
         }
         // First, so that whoever was answered once can also tell it to end.
-        let _listening = signals::listen(engine.shutdown())?;
+        let (teller, is_daemon) = (progress.clone(), life.is_some());
+        let _listening = signals::listen(engine.shutdown(), move |line| {
+            // A daemon has it in its log.
+            if !is_daemon {
+                teller.say(line);
+            }
+        })?;
         if let Some(life) = &life {
             info!(pipeline = life.assembly.maker().pipeline, "started");
         }

@@ -28,10 +28,15 @@ pub(crate) struct Listening {
 ///
 /// On a thread of its own: whatever the program waits for, it can be told to end.
 ///
+/// - `say`: tells whoever sits before it what the first signal did; the log has it, too.
+///
 /// # Errors
 ///
 /// When the system refuses a handler or the thread.
-pub(crate) fn listen(shutdown: Shutdown) -> io::Result<Listening> {
+pub(crate) fn listen(
+    shutdown: Shutdown,
+    say: impl FnOnce(&str) + Send + 'static,
+) -> io::Result<Listening> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let within = runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -45,6 +50,7 @@ pub(crate) fn listen(shutdown: Shutdown) -> io::Result<Listening> {
         let first = either(&mut interrupt, &mut terminate).await;
         info!(signal = first, "stopping after the documents under way; a second signal stops now");
         shutdown.drain();
+        say("stopping after the documents under way; a second Ctrl-C ends it at once");
         let second = either(&mut interrupt, &mut terminate).await;
         console::finish(LAST_WORDS);
         // What is claimed stays claimed, and the next start takes it up: nothing is lost by not
