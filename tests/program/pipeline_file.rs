@@ -334,6 +334,42 @@ fn targets_that_can_be_none_are_mistakes_and_one_that_is_there_twice_a_warning()
     }
 }
 
+#[test]
+fn targets_of_stages_that_are_not_ours_are_for_their_authors_to_judge() {
+    let folder = Folder::new();
+    folder.write(
+        "years.py",
+        "from dataclasses import dataclass, field
+from standpoint_stage import Stage, serve
+
+class Years(Stage):
+    name, version, writes = 'years', '1', ['years']
+
+    @dataclass
+    class Settings:
+        targets: list[str] = field(default_factory=list)
+
+    def process(self, document):
+        document.write('years', [])
+
+serve(Years)
+",
+    );
+    let sdk = repository("crates/standpoint-process/python");
+    for targets in ["['2024', '$']", "[]", "['Rusia']"] {
+        let stages = format!(
+            "stages:
+  - use: [python3, years.py]
+    env: {{ PYTHONPATH: {sdk}, PYTHONDONTWRITEBYTECODE: 1 }}
+    with: {{ targets: {targets} }}
+"
+        );
+        let file = folder.write("p.yaml", format!("version: 1\n{stages}"));
+        let told = run(&["validate", &file]).expect(0).stdout;
+        assert_eq!(told, format!("{file}: no mistakes\n"), "{targets}");
+    }
+}
+
 /// A pipeline over the folder `inbox`, with an archive, a quarantine and a second sink.
 fn places(archive: &str, quarantine: &str, second: &str) -> String {
     format!(
@@ -389,42 +425,6 @@ fn folders_and_files_that_are_each_others_are_found_before_the_start() {
     let file = folder.write("p.yaml", places("./inbox/archive", "./quarantine", two));
     assert!(run(&["daemon", "--once", "-c", &file]).expect(2).stderr.contains(lies));
 }
-#[test]
-fn targets_of_stages_that_are_not_ours_are_for_their_authors_to_judge() {
-    let folder = Folder::new();
-    folder.write(
-        "years.py",
-        "from dataclasses import dataclass, field
-from standpoint_stage import Stage, serve
-
-class Years(Stage):
-    name, version, writes = 'years', '1', ['years']
-
-    @dataclass
-    class Settings:
-        targets: list[str] = field(default_factory=list)
-
-    def process(self, document):
-        document.write('years', [])
-
-serve(Years)
-",
-    );
-    let sdk = repository("crates/standpoint-process/python");
-    for targets in ["['2024', '$']", "[]", "['Rusia']"] {
-        let stages = format!(
-            "stages:
-  - use: [python3, years.py]
-    env: {{ PYTHONPATH: {sdk}, PYTHONDONTWRITEBYTECODE: 1 }}
-    with: {{ targets: {targets} }}
-"
-        );
-        let file = folder.write("p.yaml", format!("version: 1\n{stages}"));
-        let told = run(&["validate", &file]).expect(0).stdout;
-        assert_eq!(told, format!("{file}: no mistakes\n"), "{targets}");
-    }
-}
-
 
 #[test]
 fn what_may_pass_is_no_mistake_in_the_file() {
