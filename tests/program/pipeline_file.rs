@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Folder, pipeline, plugins, repository, run};
+use crate::harness::{Folder, command, finish, pipeline, plugins, repository, run};
 
 const ARTICLE: &str = "Kazakhstan condemned Russia.";
 
@@ -444,4 +444,40 @@ fn what_may_pass_is_no_mistake_in_the_file() {
     std::fs::remove_dir_all(folder.at("state")).unwrap();
     folder.write("state", "");
     assert!(daemon().contains("cannot use the data folder"));
+}
+
+#[test]
+fn a_section_that_is_needed_and_may_be_misspelt_is_not_guessed() {
+    let folder = Folder::new();
+    let whole = pipeline("[tokenise]", "out: { type: jsonl, path: ./out.jsonl }", "");
+    let whole = folder.write("p.yaml", whole.replace("./quarantine", "./q"));
+    folder.write("inbox/a.txt", " ");
+    run(&["daemon", "--once", "-c", &whole]).expect(3);
+    let text =
+        "\u{feff}quarantine: { path: ./q }\nversion: 1\nstages: [tokenise\ndata_dir: ./other\n";
+    let asked = |command: &[&str], text: &str| {
+        let file = folder.write("p.yaml", text);
+        run(&[command, &["-c", &file]].concat())
+    };
+    let told = asked(&["quarantine", "list"], text).expect(0).stdout;
+    assert!(told.contains("a.txt"), "{told}");
+    for name in ["quarantne", "Quarantine", "quarantined", "put_aside"] {
+        let text = text.replace("quarantine:", &format!("{name}:"));
+        let told = asked(&["quarantine", "list"], &text).expect(2);
+        assert_eq!(told.stdout, "", "{name}");
+    }
+    for (name, code) in [("datadir", 2), ("folder", 2), ("data_dir", 0)] {
+        let text = text.replace("data_dir", name);
+        asked(&["ledger", "check"], &text).expect(code);
+    }
+    // What a container sets in sections that are left out is not looked at; what may be one is.
+    let file = folder.write("p.yaml", text);
+    for (variable, code) in
+        [("SOURCES__NEWS__PATH", 0), ("QUARANTINE__PATH", 0), ("QUARANTNE__PATH", 2)]
+    {
+        let mut list = command(&["quarantine", "list", "-c", &file]);
+        list.env(format!("STANDPOINT__{variable}"), "./elsewhere");
+        let told = finish(list.spawn().unwrap()).expect(code).stdout;
+        assert_eq!(told.contains("a.txt"), variable.starts_with("SOURCES"), "{variable}: {told}");
+    }
 }

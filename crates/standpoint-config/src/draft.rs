@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::catalogue::{self, Catalogue};
-use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin, Place, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Origin, Place, Severity, nearest};
 use crate::layers::{self, Environment, Override};
 use crate::pipeline::{PipelineFile, PluginReference};
 use crate::runtimes::RuntimeSettings;
@@ -65,14 +65,19 @@ impl Draft {
     }
 
     /// Reads only some sections of the pipeline file at `path`, such as `data_dir`, and what no file
-    /// can do without in a form that has no mistakes.
+    /// can do without in a form that has no mistakes. Variables that set other sections do not count.
     #[must_use]
     pub fn load_sections(path: &Path, environment: &Environment, sections: &[&str]) -> Self {
         let Some(text) = read_text(path).ok().and_then(|text| only(&text, sections)) else {
             return Self::load(path, environment, &[]);
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, &path.display().to_string(), folder, environment, &[])
+        let known = typed::sections();
+        let left_out = |section: &str| {
+            !sections.contains(&section) && known.iter().any(|known| known == section)
+        };
+        let environment = environment.without_sections(left_out);
+        Self::parse(&text, &path.display().to_string(), folder, &environment, &[])
     }
 
     /// Reads a pipeline from `text`; the parameters are those of [`PipelineFile::parse`].
@@ -259,19 +264,20 @@ fn text_of(node: &Node) -> Option<&str> {
 }
 
 /// The lines of some sections, and a version and a stage; `None` where the sections of the file do
-/// not begin with their names at the beginning of a line.
+/// not begin with their names at the beginning of a line, or one that is not there may be misspelt.
 fn only(text: &str, sections: &[&str]) -> Option<String> {
+    let known = typed::sections();
     let mut kept = "version: 1\nstages: [none]\n".to_owned();
     let mut is_wanted = false;
-    let mut has_stages = false;
-    for line in text.lines() {
+    let mut found = Vec::new();
+    for line in text.strip_prefix('\u{feff}').unwrap_or(text).lines() {
         match line.chars().next() {
             Some('{' | '"' | '\'' | '?') => return None,
             Some(' ' | '\t' | '#' | '-' | ']' | '}') | None => {}
             Some(_) => {
                 let name = line.split_once(':').map_or("", |(name, _)| name.trim_end());
                 is_wanted = sections.contains(&name);
-                has_stages |= name == "stages";
+                found.push(name);
             }
         }
         if is_wanted {
@@ -279,7 +285,15 @@ fn only(text: &str, sections: &[&str]) -> Option<String> {
             kept.push('\n');
         }
     }
-    has_stages.then_some(kept)
+    let lacks = |section: &str| sections.contains(&section) && !found.contains(&section);
+    // What is plainly another section's name misspelt is none of those that are needed.
+    let is_doubtful = |name: &&str| {
+        let meant = nearest(name, known.iter().map(String::as_str));
+        !known.iter().any(|known| known == name) && meant.is_none_or(lacks)
+    };
+    let is_whole = sections.iter().all(|section| found.contains(section));
+    let is_clear = is_whole || !found.iter().any(is_doubtful);
+    (found.contains(&"stages") && is_clear).then_some(kept)
 }
 
 /// The text of a pipeline file, if that is what it is.

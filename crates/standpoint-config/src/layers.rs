@@ -42,6 +42,17 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
+
+    /// The same without what is set in the sections that `left_out` names.
+    pub(crate) fn without_sections(&self, left_out: impl Fn(&str) -> bool) -> Self {
+        let sets_one = |name: &str| {
+            let section = name.strip_prefix(ENVIRONMENT_PREFIX)?.split("__").next()?;
+            Some(left_out(&section.to_lowercase()))
+        };
+        let mut kept = self.clone();
+        kept.variables.retain(|name, _| sets_one(name) != Some(true));
+        kept
+    }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {

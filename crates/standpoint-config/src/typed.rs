@@ -28,6 +28,13 @@ pub(crate) fn check(tree: &Node, origin: &Origin, findings: &mut Vec<Diagnostic>
     checked
 }
 
+/// The names of the sections that a pipeline file may have.
+pub(crate) fn sections() -> Vec<String> {
+    let schema = schemars::schema_for!(FileSettings).to_value();
+    let sections = schema.get("properties").and_then(Value::as_object);
+    sections.into_iter().flat_map(|sections| sections.keys().cloned()).collect()
+}
+
 /// The typed pipeline of a tree without mistakes; `None` when `findings` say why there is none.
 pub(crate) fn pipeline(
     tree: Node,
