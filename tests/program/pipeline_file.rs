@@ -285,6 +285,31 @@ fn stages_that_look_for_other_targets_are_a_mistake() {
 }
 
 #[test]
+fn whose_an_id_is_in_tables_of_ones_own_is_not_doubted() {
+    let folder = Folder::new();
+    folder.write(
+        "organisations.tsv",
+        "# Organisations. version: 1\nGazprom\tGazprom\t\torganisation\tcompany\tRUS\n",
+    );
+    let never = "`e.id` is an id and never `Gazprom`; did you mean `RUS.GAZPROM`?";
+    let when = "entities.exists(e, e.id == 'Gazprom' || e.label == 'compny')";
+    for (with, is_doubted) in [
+        ("{}", true),
+        ("{ built_in: true }", true),
+        ("{ gazetteer: [organisations.tsv] }", false),
+        ("{ gazetteer: [organisations.tsv], built_in: false }", false),
+    ] {
+        let stages = format!("[tokenise, {{ use: entity, with: {with} }}]");
+        let routes = format!("routes: [{{ when: \"{when}\", to: [out] }}]\n");
+        let file =
+            folder.write("p.yaml", pipeline(&stages, "out: { type: jsonl, path: o }", &routes));
+        let told = run(&["validate", &file]).expect(0).stdout;
+        assert_eq!(told.contains(never), is_doubted, "{with}: {told}");
+        assert!(told.contains("never `compny`"), "{with}: {told}");
+    }
+}
+
+#[test]
 fn a_target_that_is_perhaps_misspelt_is_a_warning_with_its_place() {
     let folder = Folder::new();
     let file = folder.write(

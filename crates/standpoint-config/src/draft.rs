@@ -16,7 +16,7 @@ use crate::pipeline::{PipelineFile, PluginReference};
 use crate::runtimes::RuntimeSettings;
 use crate::settings::defaults;
 use crate::substitute::substitute;
-use crate::tree::{Entry, Kind, Meaning, Node};
+use crate::tree::{Entry, Kind, Meaning, Node, Scalar};
 use crate::{typed, yaml};
 
 /// A pipeline file with the mistakes that were found in it so far.
@@ -144,6 +144,17 @@ impl Draft {
             Some(DraftStage { index, id, plugin, runtime })
         });
         stages.collect()
+    }
+
+    /// Whether a stage brings tables of names, or leaves out those that it has: the keys are those
+    /// of the standard stage `entity`.
+    #[must_use]
+    pub fn has_own_names(&self) -> bool {
+        let has_own = |with: &Node| {
+            let built_in = with.get("built_in").and_then(Node::scalar).map(Scalar::meaning);
+            with.get("gazetteer").is_some() || built_in == Some(Meaning::Boolean(false))
+        };
+        self.list("stages").iter().filter_map(|stage| stage.get("with")).any(has_own)
     }
 
     /// Every condition over documents in the file, with the path of its key.

@@ -75,6 +75,8 @@ pub(crate) struct Condition {
     variables: Vec<&'static str>,
     /// What is never so, or always, whatever the document.
     pub(crate) doubts: Vec<Mistake>,
+    /// The same of ids, as far as the tables that are compiled in say whose they are.
+    pub(crate) doubts_of_ids: Vec<Mistake>,
 }
 
 impl Condition {
@@ -102,7 +104,7 @@ impl Condition {
         }
         let variables =
             VARIABLES.into_iter().filter(|name| free.iter().any(|free| free == name)).collect();
-        Ok(Self { program, variables, doubts: found.doubts })
+        Ok(Self { program, variables, doubts: found.doubts, doubts_of_ids: found.doubts_of_ids })
     }
 
     /// Whether the condition holds for `document`.

@@ -121,12 +121,17 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
     }
 }
 
-/// Checks that every condition can be read, and can be so.
+/// Checks that every condition can be read, and can be so. Who is called how in a pipeline's own
+/// tables of names is not looked up.
 pub(crate) fn check_conditions(draft: &mut Draft) {
+    let has_own_names = draft.has_own_names();
     for (key_path, condition) in draft.conditions() {
         let (severity, found) = match Condition::compile(&condition) {
             Err(mistake) => (Severity::Error, vec![mistake]),
-            Ok(condition) => (Severity::Warning, condition.doubts),
+            Ok(condition) if has_own_names => (Severity::Warning, condition.doubts),
+            Ok(condition) => {
+                (Severity::Warning, [condition.doubts, condition.doubts_of_ids].concat())
+            }
         };
         for mistake in found {
             draft.report_within(&key_path, severity, mistake.at, mistake.to_string());

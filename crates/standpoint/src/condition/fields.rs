@@ -125,6 +125,8 @@ pub(super) struct Findings {
     pub(super) mistakes: Vec<Mistake>,
     /// What has an answer, but always the same.
     pub(super) doubts: Vec<Mistake>,
+    /// The same of ids, as far as the tables that are compiled in say whose they are.
+    pub(super) doubts_of_ids: Vec<Mistake>,
 }
 
 /// Looks at the fields of a condition whose variables and functions exist.
@@ -319,7 +321,11 @@ impl Reader<'_> {
         };
         if let Some(message) = never {
             let at = self.place_of(literal);
-            self.findings.doubts.push(Mistake { message, at });
+            let doubts = match (kind, wanted) {
+                (Kind::Id, LiteralValue::String(_)) => &mut self.findings.doubts_of_ids,
+                _ => &mut self.findings.doubts,
+            };
+            doubts.push(Mistake { message, at });
         }
     }
 
@@ -401,7 +407,8 @@ mod tests {
             ("length == '5'", 10, "`length` is a number and never equal to a word"),
         ];
         for (source, at, expected) in cases {
-            let doubts = Condition::compile(source).unwrap().doubts;
+            let condition = Condition::compile(source).unwrap();
+            let doubts = [condition.doubts, condition.doubts_of_ids].concat();
             let [doubt] = doubts.as_slice() else { panic!("{source}: {doubts:?}") };
             assert!(doubt.to_string().contains(expected), "{source}: {doubt}");
             assert_eq!(doubt.at, Some(at), "{source}: {doubt}");
@@ -425,7 +432,8 @@ mod tests {
         ];
         for source in cases {
             let condition = Condition::compile(source).unwrap();
-            assert!(condition.doubts.is_empty(), "{source}: {:?}", condition.doubts);
+            let doubts = [condition.doubts, condition.doubts_of_ids].concat();
+            assert!(doubts.is_empty(), "{source}: {doubts:?}");
         }
     }
 
