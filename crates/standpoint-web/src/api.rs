@@ -213,9 +213,9 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     Ok(reply)
 }
 
-/// Refuses a target, an actor or a source that the store does not know: no rows would look like an answer.
-/// Of an id or a state none may have come yet, and a store that has nothing at all has nothing to tell a name
-/// by.
+/// Refuses a target, an actor or a source that neither the store nor the daemon knows: no rows would look like
+/// an answer. Of an id or a state none may have come yet, and a store that has nothing at all has nothing to
+/// tell a name by.
 fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let pairs = pairs.filter(|(_, value)| !value.trim().is_empty());
@@ -230,10 +230,15 @@ fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
     };
     for (key, value) in pairs {
         let value = value.trim();
-        let is_id = value.starts_with("name:") || !value.contains(char::is_lowercase);
-        let may_come = is_id || state_names().any(|state| is_same_name(state, value));
+        let name = value.strip_prefix("author:").filter(|_| key == "who").unwrap_or(value);
+        let is_id = name.starts_with("name:") || !name.contains(char::is_lowercase);
+        let may_come = || {
+            is_id
+                || state_names().any(|state| is_same_name(state, name))
+                || site.daemon().knows(name)
+        };
         match key.as_ref() {
-            "target" if !may_come => {
+            "target" if !may_come() => {
                 let known = site.reading(|store| {
                     let is_known = names::target_called(store, value)?.is_some();
                     Ok(if is_known { Vec::new() } else { figures::targets(store)? })
@@ -243,7 +248,7 @@ fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
                     return Ok(refused("target", value, &listed(&known)));
                 }
             }
-            "who" if !may_come => {
+            "who" if !may_come() => {
                 let is_strange = site.reading(|store| {
                     let is_known = names::holder_called(store, value)?.is_some();
                     Ok(!is_known && !names::actors(store, "", 1)?.is_empty())
@@ -255,8 +260,15 @@ fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
             }
             "source" => {
                 let known = site.reading(figures::sources)?;
-                let known: Vec<String> = known.into_iter().map(|(source, _)| source).collect();
-                if !known.is_empty() && !known.iter().any(|source| source == value) {
+                let mut known: Vec<String> = known.into_iter().map(|(source, _)| source).collect();
+                if known.is_empty() {
+                    continue;
+                }
+                let Some(configured) = site.daemon().sources() else { continue };
+                known.extend(configured);
+                if !known.iter().any(|source| source == value) {
+                    known.sort_unstable();
+                    known.dedup();
                     return Ok(refused("source", value, &listed(&known)));
                 }
             }

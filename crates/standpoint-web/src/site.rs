@@ -35,6 +35,12 @@ pub trait Daemon: Send + Sync {
     ///
     /// Why it stays.
     fn replay(&self, file: &str) -> Result<(), String>;
+
+    /// The names of the sources that documents come from; `None` where others may send some, too.
+    fn sources(&self) -> Option<Vec<String>>;
+
+    /// Whether somebody has this id or name, be it that no document has named him yet.
+    fn knows(&self, name: &str) -> bool;
 }
 
 /// How many connections to the store wait for the next request.

@@ -91,6 +91,14 @@ impl Daemon for Idle {
     fn replay(&self, _: &str) -> Result<(), String> {
         Err("nothing is in quarantine".to_owned())
     }
+
+    fn sources(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    fn knows(&self, _: &str) -> bool {
+        false
+    }
 }
 
 fn fill(path: &Path, documents: i64) {

@@ -21,6 +21,7 @@ use crate::logging;
 use crate::quarantine;
 use crate::server;
 use crate::status::View;
+use crate::targets;
 
 /// The name of the secret in the data folder that cookies are marked with.
 const SECRET: &str = "server.key";
@@ -161,6 +162,15 @@ impl Daemon for Running {
 
     fn replay(&self, file: &str) -> Result<(), String> {
         quarantine::replay_named(&self.file, Path::new(file)).map_err(|error| format!("{error:#}"))
+    }
+
+    fn sources(&self) -> Option<Vec<String>> {
+        let names = || self.file.sources.iter().map(|source| source.name.clone()).collect();
+        self.file.cluster.is_none().then(names)
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        targets::is_in_tables(name)
     }
 }
 

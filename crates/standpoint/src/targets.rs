@@ -186,8 +186,7 @@ fn meant<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a st
     if name.chars().filter(|c| c.is_alphabetic()).count() < FEWEST_LETTERS {
         return None;
     }
-    let is_known = !Target::resolve(name, &[]).shown.id.starts_with("name:")
-        || table_names().any(|known| is_same_name(known, name));
+    let is_known = !Target::resolve(name, &[]).shown.id.starts_with("name:") || is_in_tables(name);
     if is_known {
         return None;
     }
@@ -217,6 +216,11 @@ pub(crate) fn id_of(name: &str) -> Option<String> {
         names.into_iter().any(|known| !known.is_empty() && is_same_name(known, name))
     };
     rows().find(is_called).map(|row| id(row).to_owned())
+}
+
+/// Whether the tables have somebody by this id, name or alias.
+pub(crate) fn is_in_tables(name: &str) -> bool {
+    table_names().any(|known| is_same_name(known, name))
 }
 
 /// Ids, names and aliases of the tables.

@@ -51,6 +51,14 @@ impl Daemon for Fake {
         self.0.lock().unwrap().push(file.to_owned());
         Ok(())
     }
+
+    fn sources(&self) -> Option<Vec<String>> {
+        Some(vec!["wire".to_owned(), "press".to_owned()])
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        name == "European Union"
+    }
 }
 
 struct Served {

@@ -23,8 +23,13 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
         ("who=bor", None),
         ("who=Nobody", Some("found `who=Nobody`, expected an actor's id or name; `/api/v1/actors")),
         ("who=author:Nobody", Some("found `who=author:Nobody`, expected an actor's id or name")),
+        ("who=European Union", None),
+        ("who=author:UKR", None),
+        ("who=author:European Union", None),
         ("source=wire", None),
-        ("source=wire&source=wyre", Some("found `source=wyre`, expected one of `wire`")),
+        // Configured, and without a document yet.
+        ("source=press", None),
+        ("source=wire&source=wyre", Some("found `source=wyre`, expected one of `press`, `wire`")),
         ("from=2024-05&to=2024-05-01", None),
         (
             "from=2024-05-02&to=2024-05-01",
