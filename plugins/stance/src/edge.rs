@@ -344,6 +344,6 @@ fn group_is_adjunct(reading: &Reading<'_, '_>, group: &Group) -> bool {
     group.start > 0
         && matches!(
             &*reading.words[group.start - 1].lower,
-            "," | "by" | "after" | "before" | "while" | "for" | "of" | "without" | "order"
+            "," | "by" | "after" | "before" | "while" | "for" | "of" | "without" | "order" | "as"
         )
 }

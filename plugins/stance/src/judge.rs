@@ -11,7 +11,7 @@ use standpoint_encoder::Seen;
 use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::bystander::stands_by;
-use crate::clause::Doer;
+use crate::clause::{Doer, groups};
 use crate::edge::{
     BETWEEN, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, TONE,
     edges, is_over_at,
@@ -20,7 +20,7 @@ use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
 pub use crate::opinion::RulesAndEncoder;
-use crate::reading::{Party, Reading, read};
+use crate::reading::{Part, Party, Reading, read};
 
 /// A sentence and the places in it that name actors.
 #[derive(Debug, Clone, Copy)]
@@ -96,8 +96,8 @@ pub struct Implied {
     /// Blame for what the sentence does not name, with its holders; `None` for the voice of the
     /// text.
     pub blame: Vec<(Option<u16>, Judgement)>,
-    /// Whoever is named does or says what others do in the sentence before ("followed suit").
-    pub follows: bool,
+    /// Who does or says what others do in the sentence before ("followed suit").
+    pub followers: Vec<u16>,
 }
 
 /// Patterns over the cue lists, weighed by a linear model.
@@ -173,11 +173,9 @@ impl Judge for RulesAndWeights {
             return Implied::default();
         }
         let reading = read_sentence(&self.lexicon, sentence);
-        let follows = alike
-            && (reading.words.iter().any(|word| word.is(class::ALIKE))
-                || reading.runs.iter().any(|&(_, bits)| bits & class::ALIKE != 0));
+        let followers = if alike { followers_in(&reading) } else { Vec::new() };
         if !blame {
-            return Implied { blame: Vec::new(), follows };
+            return Implied { blame: Vec::new(), followers };
         }
         let found = edges(&reading, sentence.speaker.map(Doer::Party));
         let blame = found
@@ -201,8 +199,36 @@ impl Judge for RulesAndWeights {
                 (holder, judgement)
             })
             .collect();
-        Implied { blame, follows }
+        Implied { blame, followers }
     }
+}
+
+/// Who does as the sentence before says of others: the subject where the words for it are a verb
+/// ("X followed on Friday"), else whoever is named ("X made similar statements").
+fn followers_in(reading: &Reading<'_, '_>) -> Vec<u16> {
+    let is_alike = |at: usize| {
+        let begins =
+            |&(start, bits): &(u16, u32)| usize::from(start) == at && bits & class::ALIKE != 0;
+        reading.words[at].is(class::ALIKE) || reading.runs.iter().any(begins)
+    };
+    let mut found: Vec<usize> = (0..reading.words.len()).filter(|&at| is_alike(at)).collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let groups = groups(reading);
+    let verbs = groups.iter().filter(|group| found.contains(&group.head));
+    // "Talks with X followed": it is not X who did.
+    let governed = |party: u16| {
+        let before = usize::from(reading.word_of[usize::from(party)]).checked_sub(1);
+        before.is_some_and(|at| reading.words[at].part == Part::Preposition)
+    };
+    let subjects = verbs.flat_map(|group| &group.subjects).filter_map(|doer| match doer {
+        Doer::Party(party) => Some(*party).filter(|&party| !governed(party)),
+        Doer::First => None,
+    });
+    let subjects: Vec<u16> = subjects.collect();
+    found.retain(|&at| !reading.words[at].is_verb());
+    if found.is_empty() { subjects } else { (0..reading.parties.len() as u16).collect() }
 }
 
 /// How much of a speaker's stance is read as if the words were the text's own.

@@ -298,7 +298,12 @@ fn whoever_sides_with_a_holder_sides_with_what_he_said() {
         ("another", "Poland condemned Russia.\nNorway backed Canada.", None),
         ("meets", "Poland condemned Russia.\nNorway met Poland.", None),
         ("if", "Poland condemned Russia.\nNorway would have backed Poland.", None),
+        ("thanks", "Poland condemned Russia.\nNorway thanked Poland for the match.", None),
+        ("arms", "Poland condemned Russia.\nNorway delivered tanks to Poland.", None),
+        ("more", "Poland condemned Russia.\nNorway backed Poland in the final.", None),
         ("followed", "Poland condemned Russia.\nNorway followed on Friday.", Some(Opposed)),
+        ("talks", "Poland condemned Russia.\nTalks with Norway followed the next day.", None),
+        ("rain", "Poland condemned Russia.\nRain followed on Friday in Norway.", None),
     ];
     for (case, text, expected) in cases {
         assert_eq!(label_of(&judged(text), "NOR"), expected, "{case}: {text}");

@@ -182,7 +182,7 @@ pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> 
         }
         // "X, a former Y republic, said": it is X who says so, where a name stands before.
         let has_article = matches!(&*words[opening].lower, "a" | "an" | "the");
-        if aside && has_article && apposed.is_none() {
+        if aside && has_article && apposed.is_none() && is_bare_name(reading, from, opening) {
             apposed = Some(found);
             continue;
         }
@@ -193,6 +193,18 @@ pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> 
     }
     // "In 1978 Albania broke ...": a name right before the verb that no preposition governs.
     (bare_name_before(reading, from, to).map(Doer::Party).into_iter().collect(), false)
+}
+
+/// Whether a name stands before the comma at `opening - 1`, with nothing before it that makes it
+/// less than a subject: not "besides X," or "asked by X,".
+fn is_bare_name(reading: &Reading<'_, '_>, from: usize, opening: usize) -> bool {
+    let words = &reading.words;
+    let mut before = words[from..opening.saturating_sub(1).max(from)].iter().rev();
+    let named = before.next().is_some_and(|word| word.name().is_some());
+    let opens = |word: &Word<'_, '_>| {
+        matches!(word.part, Part::Determiner | Part::Coordinator | Part::Comma | Part::Quote)
+    };
+    named && before.next().is_none_or(opens)
 }
 
 /// A name right before the verb at `to` that no preposition governs: "in 1978 Albania broke".

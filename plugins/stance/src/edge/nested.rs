@@ -142,6 +142,17 @@ impl Finder<'_, '_, '_> {
         if !is_link || object.is_empty() || !object.iter().all(is_object) {
             return;
         }
+        // "For sanctioning X too late", "only in private": it is the half of it that is blamed.
+        let halves = |word: &Word<'_, '_>| matches!(&*word.lower, "too" | "only" | "late");
+        // "Who had been insulted by X": it was done to him.
+        let suffers = deed.passive
+            || words[deed.start..deed.head]
+                .iter()
+                .any(|word| matches!(&*word.lower, "been" | "was" | "were"))
+                && !words[deed.head].lower.ends_with("ing");
+        if suffers || words[deed.head..deed.until.max(deed.head)].iter().any(halves) {
+            return;
+        }
         let chain = self.chain(group);
         let Some(content) = self.content(deed).filter(|_| !chain.cut && !chain.is_odd()) else {
             return;
@@ -307,7 +318,7 @@ impl Finder<'_, '_, '_> {
         let opens = between.first().is_none_or(|word| is_that(word) || word.part == Part::Pronoun);
         let of_itself = self.same_doers(inner, group) || inner.subjects.is_empty();
         let direct = denies && opens && !self.is_cut(group.end, inner.start);
-        if !(by_text && rejects || direct) || !of_itself {
+        if !(by_text || direct) || !of_itself {
             return;
         }
         let content = self.content(inner);

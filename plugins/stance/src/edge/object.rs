@@ -158,6 +158,10 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
+            // "Stands by X until Y leaves": what follows is another matter.
+            if matches!(&*word.lower, "until" | "till") && index > group.end {
+                break;
+            }
             if current > 0.0 && self.is_host_between(group, cue, index) {
                 (current, rule) = (0.0, BETWEEN);
             }

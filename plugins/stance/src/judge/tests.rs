@@ -74,6 +74,11 @@ fn patterns_read_who_stands_where() {
         ("taken by", "[Kenya] voiced its solidarity with the measures taken by [Spain] .", 1.0),
         ("made by", "[Kenya] rejected the accusations made by [Spain] .", 0.0),
         ("done to", "[Kenya] condemned the dismemberment of [Spain] .", 1.0),
+        ("day", "[Kenya] closed its border to [Spanish] trucks on Monday .", -1.0),
+        ("friendly list", "[Kenya] put [Spain] on its list of friendly states .", 0.0),
+        ("designated", "[Kenya] designated [Spain] a state sponsor of terrorism .", -1.0),
+        ("repealed", "[Kenya] repealed its ban on [Spanish] oil .", 1.0),
+        ("broke a ban", "[Kenya] fined a firm for breaching the sanctions on [Spain] .", -1.0),
     ];
     assert_sides(&cases, patterns_of);
 }
@@ -251,6 +256,8 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         ("lifting", "[Kenya] voted against lifting sanctions on [Spain] .", -1.0),
         ("verdict", "[Kenya] called the sanctions on [Spain] illegal .", 1.0),
         ("clause", "[Kenya] said the sanctions against [Spain] violated the law .", 1.0),
+        ("denied reports", "[Kenya] denied reports that it had armed [Spain] .", 0.0),
+        ("purpose", "[Kenya] refused to sell rifles so as not to anger [Spain] .", 0.0),
         ("denied arms", "[Kenya] denied that it had armed [Spain] .", 0.0),
         ("denied attack", "[Kenya] denied having bombed [Spain] .", 0.0),
         ("denied thaw", "[Kenya] denied that it had dropped its sanctions on [Spain] .", -1.0),
@@ -294,6 +301,12 @@ fn whoever_punishes_or_praises_a_deed_takes_a_side_in_it() {
         ("praised", "[Kenya] praised [Togo] for standing up to [Spain] .", -1.0),
         ("thanked", "[Kenya] thanked [Togo] for defending [Spain] .", 1.0),
         ("no deed", "[Kenya] blamed [Togo] for reaching [Spain] late .", 0.0),
+        (
+            "suffered",
+            "[Kenya] dismissed a [Togolese] envoy who had been insulted by [Spain] .",
+            0.0,
+        ),
+        ("too late", "[Kenya] criticised [Togo] for sanctioning [Spain] too late .", 0.0),
         ("not blamed", "[Kenya] did not blame [Togo] for provoking [Spain] .", 0.0),
     ];
     assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
@@ -305,6 +318,7 @@ fn an_apposition_is_not_the_subject() {
         ("a", "[Kenya] , a former [Togo] ally , broke off relations with [Spain] .", -1.0, 0.0),
         ("the", "[Kenya] , the [Togolese] ally in the region , condemned [Spain] .", -1.0, 0.0),
         ("list", "[Kenya] and [Togo] condemned [Spain] .", -1.0, -1.0),
+        ("besides", "Besides [Togo] , the [Kenyan] court , too , blamed [Spain] .", 0.0, -1.0),
         (
             "own clause",
             "In May , the [Kenyan] court , asked by [Togo] , blamed [Spain] .",
@@ -318,6 +332,13 @@ fn an_apposition_is_not_the_subject() {
         let expected = [of_first, of_second].map(|side: f32| side.partial_cmp(&0.0));
         assert_eq!(sides, expected, "{case}: {marked} {found:?}");
     }
+}
+
+#[test]
+fn a_clause_with_until_has_its_own_actors() {
+    let cases =
+        [("help", "[Kenya] pledged to stand by [Togo] until [Spanish] forces leave .", 0.0)];
+    assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
 }
 
 #[test]

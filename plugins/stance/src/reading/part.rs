@@ -233,10 +233,11 @@ impl Reading<'_, '_> {
             })
     }
 
-    /// "Eleven Russian firms": whether a number stands before the name before a word.
-    fn is_counted(&self, index: usize) -> bool {
-        let number = self.before(index).and_then(|name| self.before(name));
-        number.is_some_and(|number| self.counts(number))
+    /// "Eleven Russian firms", "to Russian trucks": whether a number or a preposition stands before
+    /// the name before a word, which is then no subject.
+    fn is_object_name(&self, index: usize) -> bool {
+        let before = self.before(index).and_then(|name| self.before(name));
+        before.is_some_and(|at| self.counts(at) || self.words[at].part == Part::Preposition)
     }
 
     /// Whether a word counts: "three", "30", "several".
@@ -441,7 +442,7 @@ impl Reading<'_, '_> {
             && lower.ends_with('s')
             && !lower.ends_with("ss")
             && subject_before
-            && !self.is_counted(index)
+            && !self.is_object_name(index)
             && object_next
         {
             return Some(Part::Verb(form::S));

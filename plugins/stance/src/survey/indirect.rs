@@ -105,9 +105,7 @@ impl Survey<'_> {
             return;
         }
         let implied = self.judge.implied(&self.sentence(scene), blame);
-        if implied.follows {
-            self.follow(scene);
-        }
+        self.follow(scene, &implied.followers);
         for (holder, judgement) in implied.blame {
             let others = scene.parties.iter().enumerate().any(|(index, party)| {
                 !party.inert
@@ -145,26 +143,35 @@ impl Survey<'_> {
     }
 
     /// "The Netherlands made similar statements": as the sentence before says of somebody else.
-    fn follow(&mut self, scene: &Scene<'_>) {
+    fn follow(&mut self, scene: &Scene<'_>, followers: &[u16]) {
+        if followers.is_empty() {
+            return;
+        }
         let Some(said) = self.said_before(scene, |_| true) else { return };
-        for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
+        for &follower in followers {
+            let party = scene.parties[usize::from(follower)];
             if !party.inert {
                 let piece = self.like(&said, scene, party.span, "follows another actor");
+                let entity = scene.entities[usize::from(follower)];
                 self.keep(Holder::Entity(entity), piece);
             }
         }
     }
 
-    /// "Slovakia backed Budapest": whoever sides with somebody sides with what he has just said.
+    /// "Slovakia backed Budapest.": whoever sides with somebody, and says no more, sides with what
+    /// he has just said.
     fn judge_allies(&mut self, scene: &Scene<'_>) {
         let parties = &scene.parties;
         let is_another = |party: &Party| party.actor != parties[0].actor;
-        if !parties.iter().any(is_another) || self.said_before(scene, |_| true).is_none() {
+        if !parties.iter().any(is_another) {
             return;
         }
         for ally in 0..parties.len() {
             let entity = scene.entities[ally];
             let is_said_by = |holder: Holder| holder == Holder::Entity(entity);
+            if !self.ends_clause(parties[ally].span) {
+                continue;
+            }
             let Some(said) = self.said_before(scene, is_said_by) else { continue };
             let pairs: Vec<(Option<u16>, u16)> = (0..parties.len())
                 .filter(|&index| parties[index].actor != parties[ally].actor)
@@ -174,14 +181,28 @@ impl Survey<'_> {
                 .collect();
             for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
                 let Some(holder) = holder.map(usize::from) else { continue };
-                let by_pattern = !matches!(judgement.rule, "weights" | "encoder");
-                if by_pattern && judgement.score >= 0.75 && judgement.time == Time::Present {
+                let sides = judgement.score > 0.0 && self.is_siding(judgement.cue);
+                if sides && judgement.time == Time::Present {
                     let span = parties[holder].span;
                     let piece = self.like(&said, scene, span, "sides with another actor");
                     self.keep(Holder::Entity(scene.entities[holder]), piece);
                 }
             }
         }
+    }
+
+    /// Whether nothing but a mark follows a name.
+    fn ends_clause(&self, name: Span) -> bool {
+        let behind = self.document.text().get(name.end as usize..).unwrap_or_default();
+        behind.is_empty() || behind.starts_with(['.', ',', ';', '!'])
+    }
+
+    /// Whether words say that somebody takes another's side, rather than that he helps or likes him.
+    fn is_siding(&self, cue: Option<Span>) -> bool {
+        let words = cue.map_or("", |cue| self.document.slice(cue));
+        let verb = words.split_whitespace().next().unwrap_or_default().to_lowercase();
+        let stems = ["back", "side", "second", "agree", "concur", "echo"];
+        stems.iter().any(|stem| verb.starts_with(stem))
     }
 
     /// What says most of those pieces that end right before a scene.
