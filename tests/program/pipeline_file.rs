@@ -236,6 +236,36 @@ fn a_file_with_every_part_has_no_mistakes() {
 }
 
 #[test]
+fn one_mistake_hides_no_other() {
+    let folder = Folder::new();
+    let text = "version: 1
+routs: 1
+sources:
+  news: { type: inbox, path: ./inbox, on_success: delete }
+stages:
+  - tokenise
+  - entity
+  - use: stance
+    when: \"sentiment.scor > 1 && stance.exists(s, s.lable == 'x')\"
+    with: { targets: [] }
+sinks:
+  out: { type: jsonl, path: ./inbox/out.jsonl, fromat: 1 }
+";
+    let file = folder.write("p.yaml", text);
+    let told = run(&["validate", &file]).expect(2).stdout;
+    for expected in [
+        "unknown key `routs`",
+        "no field `scor`",
+        "no field `lable`",
+        "`targets` names nobody",
+        "lies in the inbox of `news`",
+        "unknown key `fromat`",
+    ] {
+        assert_eq!(told.matches(expected).count(), 1, "{expected}: {told}");
+    }
+}
+
+#[test]
 fn a_sink_that_this_build_lacks_is_named_with_its_feature() {
     let folder = Folder::new();
     for (kind, is_built) in

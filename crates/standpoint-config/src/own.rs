@@ -70,6 +70,12 @@ impl OwnSettings {
         if found_errors { Err(findings.into()) } else { Ok(value) }
     }
 
+    /// What can be read of the settings whatever else is wrong with them; the rest is null.
+    #[must_use]
+    pub fn so_far(&self, schema: &Value) -> Value {
+        self.check(schema, &mut Vec::new())
+    }
+
     pub(crate) fn check(&self, schema: &Value, findings: &mut Vec<Diagnostic>) -> Value {
         check::check(&self.node, &self.key_path, schema, &self.origin, findings)
     }

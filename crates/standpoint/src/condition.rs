@@ -84,23 +84,46 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, for whoever wrote it.
+    /// The first of what is wrong with it, for whoever wrote it.
     pub(crate) fn compile(source: &str) -> Result<Self, Mistake> {
-        let program = Program::compile(source).map_err(|errors| told(source, &errors))?;
+        let empty = || Mistake { message: "it cannot be read".to_owned(), at: None };
+        let first = |mistakes: Vec<Mistake>| mistakes.into_iter().next().unwrap_or_else(empty);
+        Self::read(source).map_err(first)
+    }
+
+    /// Reads a condition.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub(crate) fn read(source: &str) -> Result<Self, Vec<Mistake>> {
+        let program = Program::compile(source).map_err(|errors| vec![told(source, &errors)])?;
         let mut free = Vec::new();
         let mut called = Vec::new();
         collect_free(program.expression(), &mut Vec::new(), &mut free, &mut called);
-        // First: a variable that such a function was to bind is none without it.
-        if let Some(name) = called.iter().find(|name| !is_function(name)) {
-            return Err(Mistake { message: miscalled(name), at: word_at(source, name) });
-        }
-        if let Some(name) = free.iter().find(|name| !VARIABLES.contains(&name.as_str())) {
-            let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
-            return Err(Mistake { message, at: word_at(source, name) });
+        let at = |name: &String| word_at(source, name);
+        let functions = called.iter().filter(|name| !is_function(name));
+        let mut mistakes: Vec<Mistake> =
+            functions.map(|name| Mistake { message: miscalled(name), at: at(name) }).collect();
+        // A variable that such a function was to bind is none without it.
+        if mistakes.is_empty() {
+            let unknown = free.iter().filter(|name| !VARIABLES.contains(&name.as_str()));
+            mistakes.extend(unknown.map(|name| {
+                let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
+                Mistake { message, at: at(name) }
+            }));
         }
         let found = fields::look(&program, source);
-        if let Some(mistake) = found.mistakes.into_iter().next() {
-            return Err(mistake);
+        mistakes.extend(found.mistakes);
+        if !mistakes.is_empty() {
+            // Of a name that is there twice only one place is known.
+            let mut once: Vec<Mistake> = Vec::new();
+            for mistake in mistakes {
+                if !once.contains(&mistake) {
+                    once.push(mistake);
+                }
+            }
+            return Err(once);
         }
         let variables =
             VARIABLES.into_iter().filter(|name| free.iter().any(|free| free == name)).collect();
@@ -400,6 +423,28 @@ mod tests {
             assert_eq!(error.at, Some(at), "{source}: {error}");
         }
         assert_eq!(Condition::compile(" ").unwrap_err().to_string(), "the condition is empty");
+    }
+
+    #[test]
+    fn every_mistake_of_a_condition_is_told() {
+        let cases = [
+            (
+                "sentiment.scor > 1 && stance.exists(s, s.lable == 'x')",
+                [Some(10), Some(41)].as_slice(),
+            ),
+            ("langage == 'en' && titel == 'x' && length > 'a'", &[Some(0), Some(19), Some(44)]),
+            ("titel == 'x' || titel == 'y'", &[Some(0)]),
+            // What a function that there is not was to bind is not known.
+            (
+                "entities.exist(stance, stance.id == 'x') && sentiment.scor > 1",
+                &[Some(9), Some(54)],
+            ),
+        ];
+        for (source, expected) in cases {
+            let mistakes = Condition::read(source).unwrap_err();
+            let places: Vec<_> = mistakes.iter().map(|mistake| mistake.at).collect();
+            assert_eq!(places, expected, "{source}: {mistakes:?}");
+        }
     }
 
     #[test]

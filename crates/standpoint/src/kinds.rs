@@ -126,8 +126,8 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
 pub(crate) fn check_conditions(draft: &mut Draft) {
     let has_own_names = draft.has_own_names();
     for (key_path, condition) in draft.conditions() {
-        let (severity, found) = match Condition::compile(&condition) {
-            Err(mistake) => (Severity::Error, vec![mistake]),
+        let (severity, found) = match Condition::read(&condition) {
+            Err(mistakes) => (Severity::Error, mistakes),
             Ok(condition) if has_own_names => (Severity::Warning, condition.doubts),
             Ok(condition) => {
                 (Severity::Warning, [condition.doubts, condition.doubts_of_ids].concat())

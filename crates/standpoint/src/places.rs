@@ -6,12 +6,14 @@ use std::path::{Component, Path, PathBuf};
 use standpoint_config::{Diagnostic, PipelineFile, Severity, SinkSettings};
 use standpoint_connectors::inbox::OnSuccess;
 
-use crate::pipeline_file::{inboxes_of, sink_settings};
+use crate::kinds::sink_schemas;
+use crate::pipeline_file::inboxes_of;
 
 /// Sinks that write to one file, and inboxes that would take what was moved out of them, or what the
 /// daemon writes.
 pub(crate) fn mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut mistakes = outputs(file);
+    mistakes.extend(own_folders(file));
     for (name, settings) in inboxes_of(file) {
         let inbox = place(&settings.path);
         let below = |path: &Path| Some(place(path).strip_prefix(&inbox).ok()?.to_owned());
@@ -58,7 +60,8 @@ pub(crate) fn mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
 
 /// Where a sink writes to on this machine, which key says so, and whether that is a folder.
 fn output_of(sink: &SinkSettings) -> Option<(&'static str, PathBuf, bool)> {
-    let settings = sink_settings(sink).ok()?;
+    // A mistake in another key hides nothing of the path.
+    let settings = sink.settings.so_far(sink_schemas().get(sink.kind.as_str())?);
     let text = |key: &str| settings.get(key).and_then(|value| value.as_str());
     match sink.kind.as_str() {
         "jsonl" | "sqlite" => Some(("path", text("path")?.into(), false)),
@@ -83,6 +86,30 @@ fn outputs(file: &PipelineFile) -> Vec<Diagnostic> {
             mistakes.push(sink.settings.diagnostic(key, problem, Some(help.to_owned())));
         }
         known.push((place, &sink.name));
+    }
+    mistakes
+}
+
+/// Sinks that would write to what is a folder of the daemon's.
+fn own_folders(file: &PipelineFile) -> Vec<Diagnostic> {
+    let mut folders =
+        vec![("quarantine", place(&file.quarantine.path)), ("data folder", place(&file.data_dir))];
+    for (_, settings) in inboxes_of(file) {
+        folders.push(("inbox", place(&settings.path)));
+        if let OnSuccess::Archive(archive) = &settings.on_success {
+            folders.push(("archive", place(archive)));
+        }
+    }
+    let mut mistakes = Vec::new();
+    for sink in &file.sinks {
+        let Some((key, path, false)) = output_of(sink) else { continue };
+        let written = place(&path);
+        if let Some((what, _)) = folders.iter().find(|(_, folder)| *folder == written) {
+            let problem =
+                format!("the output {} is the {what}, and results go to a file", path.display());
+            let help = "name a file beside that folder".to_owned();
+            mistakes.push(sink.settings.diagnostic(key, problem, Some(help)));
+        }
     }
     mistakes
 }

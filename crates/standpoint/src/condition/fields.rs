@@ -7,7 +7,7 @@ use cel::{IdedExpr, Program};
 use standpoint_config::nearest;
 use standpoint_document::{Degree, EntityKind, SentimentLabel, StanceLabel};
 
-use crate::condition::Mistake;
+use crate::condition::{Mistake, is_function};
 use crate::targets;
 
 type Fields = &'static [(&'static str, Kind)];
@@ -129,7 +129,7 @@ pub(super) struct Findings {
     pub(super) doubts_of_ids: Vec<Mistake>,
 }
 
-/// Looks at the fields of a condition whose variables and functions exist.
+/// Looks at the fields of a condition; what variables and functions that there are not give is unknown.
 pub(super) fn look(program: &Program, source: &str) -> Findings {
     let bound = Vec::new();
     let mut reader = Reader { program, source, bound, findings: Findings::default() };
@@ -226,6 +226,13 @@ impl Reader<'_> {
     }
 
     fn call(&mut self, call: &CallExpr) -> Kind {
+        if !is_function(&call.func_name) {
+            // Its arguments may be names that it was to bind.
+            if let Some(target) = &call.target {
+                self.kind_of(target);
+            }
+            return Kind::Unknown;
+        }
         let parts = call.target.as_deref().into_iter().chain(&call.args);
         let parts: Vec<(&IdedExpr, Kind)> = parts.map(|part| (part, self.kind_of(part))).collect();
         match (call.func_name.as_str(), parts.as_slice()) {
