@@ -4,6 +4,7 @@
 //! it (refusal, negation), cuts it off (a wish about others) or hands it on: whoever welcomes
 //! sanctions on X is against X, and whoever condemns the support for X is so too.
 
+mod deed;
 mod demand;
 mod nested;
 mod noun;
