@@ -56,3 +56,64 @@ fn all_that_a_daemon_writes_into_its_inbox_is_told_at_once() {
         assert!(!told.contains(place), "{told}");
     }
 }
+
+#[test]
+fn an_output_that_is_a_folder_of_the_daemon_is_a_mistake() {
+    let folder = Folder::new();
+    folder.write("inbox/.keep", "");
+    for (path, what) in [
+        ("./bad", Some("quarantine")),
+        ("./done/", Some("archive")),
+        ("./state", Some("data folder")),
+        ("./bad.jsonl", None),
+        ("./state/lines.jsonl", None),
+    ] {
+        let text = format!(
+            "version: 1
+data_dir: ./state
+sources: {{ news: {{ type: inbox, path: ./inbox, on_success: {{ archive: ./done }} }} }}
+stages: [tokenise]
+sinks:
+  lines: {{ type: jsonl, path: {path} }}
+quarantine: {{ path: ./bad }}
+"
+        );
+        let file = folder.write("p.yaml", text);
+        let told = run(&["validate", &file]).expect(if what.is_some() { 2 } else { 0 }).stdout;
+        if let Some(what) = what {
+            let line = told.lines().find(|line| line.contains("p.yaml:6:31: error: the output "));
+            let expected = format!(" is the {what}, and results go to a file");
+            assert!(line.is_some_and(|line| line.contains(&expected)), "{path}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_pattern_of_file_names_that_is_none_is_told_with_its_place() {
+    let folder = Folder::new();
+    folder.write("inbox/.keep", "");
+    for (key, patterns, place) in [
+        ("include", "['**/*.txt', '[a']", Some("7:27")),
+        ("ignore", "['{a']", Some("7:14")),
+        ("ignore", "['[a]*', '**/{a,b}.txt']", None),
+    ] {
+        let text = format!(
+            "version: 1
+stages: [tokenise]
+sources:
+  news:
+    type: inbox
+    path: ./inbox
+    {key}: {patterns}
+    on_success: delete
+sinks: {{ lines: {{ type: jsonl, path: lines.jsonl }} }}
+"
+        );
+        let file = folder.write("p.yaml", text);
+        let told = run(&["validate", &file]).expect(if place.is_some() { 2 } else { 0 }).stdout;
+        if let Some(place) = place {
+            assert!(told.contains(&format!("p.yaml:{place}: error: `")), "{told}");
+            assert!(told.contains("` is not a pattern of file names: "), "{told}");
+        }
+    }
+}

@@ -66,6 +66,7 @@ use self::keeper::Keeper;
 use self::scan::Scanner;
 pub use self::waiting::{Waiting, waiting};
 pub(crate) use self::wanted::Wanted;
+pub use self::wanted::check_pattern;
 use self::worker::{Delivered, Worker};
 use crate::ledger::{Ledger, LedgerError};
 use crate::limits::ReadLimits;

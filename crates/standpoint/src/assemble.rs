@@ -41,7 +41,7 @@ use crate::kinds::{catalogue, check_conditions, check_plugins};
 use crate::objects;
 use crate::pipeline_file::{
     GROWTH, cluster_mistakes, cluster_settings, inboxes_of, ledger_of, object_mistakes, overrides,
-    read_limits, sink_settings, source_settings,
+    pattern_mistakes, read_limits, sink_settings, source_settings,
 };
 use crate::places;
 use crate::plugins::{Installed, Plugin, Wanted, is_refused_by_the_cache};
@@ -114,6 +114,7 @@ impl Assembly {
             draft.extend(cluster_mistakes(&file));
             draft.extend(targets::mistakes(&file, &installed));
             draft.extend(object_mistakes(&file));
+            draft.extend(pattern_mistakes(&file));
             draft.extend(places::mistakes(&file));
             draft.extend(places::warnings(&file));
             draft.extend(targets::warnings(&file, &installed));

@@ -8,7 +8,8 @@ use serde_json::Value;
 use standpoint_config::{
     Diagnostic, Draft, Environment, Override, PipelineFile, SinkSettings, SourceSettings,
 };
-use standpoint_connectors::inbox::{InboxSettings, Size};
+use standpoint_connectors::files::with_causes;
+use standpoint_connectors::inbox::{InboxSettings, Size, check_pattern};
 use standpoint_connectors::ledger::Ledger;
 use standpoint_connectors::ledger::memory::Window;
 use standpoint_connectors::limits::ReadLimits;
@@ -143,6 +144,28 @@ pub(crate) fn cluster_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
             && let Some((key, problem)) = cluster::sink_mistake(&sink.kind, &settings)
         {
             mistakes.push(sink.settings.diagnostic(&key, problem, None));
+        }
+    }
+    mistakes
+}
+
+/// Patterns of file names that are none.
+pub(crate) fn pattern_mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    let schemas = source_schemas();
+    let has_patterns = |source: &&SourceSettings| matches!(&*source.kind, "inbox" | "objects");
+    for source in file.sources.iter().filter(has_patterns) {
+        let Some(schema) = schemas.get(&*source.kind) else { continue };
+        // A mistake in another key hides none of these.
+        let settings = source.settings.so_far(schema);
+        for key in ["include", "ignore"] {
+            let patterns = settings[key].as_array().into_iter().flatten();
+            for (at, pattern) in patterns.enumerate() {
+                if let Err(error) = check_pattern(pattern.as_str().unwrap_or_default()) {
+                    let (key, problem) = (format!("{key}[{at}]"), with_causes(&error));
+                    mistakes.push(source.settings.diagnostic(&key, problem, None));
+                }
+            }
         }
     }
     mistakes

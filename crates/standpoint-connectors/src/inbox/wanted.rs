@@ -62,6 +62,15 @@ pub(super) fn is_hidden(relative: &Path) -> bool {
     relative.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
+/// Whether a text is a pattern of file names.
+///
+/// # Errors
+///
+/// [`InboxError::Pattern`].
+pub fn check_pattern(text: &str) -> Result<(), InboxError> {
+    patterns(&[text.to_owned()]).map(drop)
+}
+
 fn patterns(texts: &[String]) -> Result<GlobSet, InboxError> {
     let mut set = GlobSetBuilder::new();
     for text in texts {
