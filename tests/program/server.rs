@@ -171,7 +171,8 @@ fn it_tells_how_it_is_and_what_it_has_done() {
     ran.expect(3);
     assert!(!folder.files("state", true).contains(&"control.sock".to_owned()));
     let told = run(&["status", "-c", &gone]).expect(1);
-    assert!(told.stderr.contains("no daemon answers"), "{}", told.stderr);
+    assert!(told.stderr.contains("no daemon answers at "), "{}", told.stderr);
+    assert!(told.stderr.contains(" (is it running, and this its folder?): "), "{}", told.stderr);
 }
 
 #[test]

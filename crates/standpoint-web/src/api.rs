@@ -152,7 +152,8 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
             let passages = feed::of_document(store, &id)?;
             Ok(Some(json!({ "document": kept, "passages": passages })))
         })?;
-        return Ok(found.map_or_else(not_found, |found| Reply::json(StatusCode::OK, &found)));
+        let missing = || Reply::refusal(StatusCode::NOT_FOUND, "there is no such document");
+        return Ok(found.map_or_else(missing, |found| Reply::json(StatusCode::OK, &found)));
     }
     if let Some((name, format)) =
         path.rsplit_once('.').and_then(|(name, ending)| Some((name, Format::of(ending)?)))

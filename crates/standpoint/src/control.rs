@@ -133,7 +133,7 @@ fn data_dir(daemon: &DaemonChoice) -> Result<PathBuf> {
 
 async fn exchange(socket: &Path, request: Request<Empty<Bytes>>) -> Result<(StatusCode, String)> {
     let stream = UnixStream::connect(socket).await.with_context(|| {
-        format!("no daemon answers at {}: is it running, and this its folder?", socket.display())
+        format!("no daemon answers at {} (is it running, and this its folder?)", socket.display())
     })?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {

@@ -81,6 +81,8 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
         let reply = served.ask(method.clone(), "/api/v1/nowhere", &program, "");
         assert_eq!(reply.status.as_u16(), 404, "{method}");
     }
+    let (code, told) = served.get("/api/v1/documents/99999");
+    assert_eq!((code, told.contains("there is no such document")), (404, true), "{told}");
 }
 
 #[test]
