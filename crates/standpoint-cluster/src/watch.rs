@@ -25,6 +25,10 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How many looks in a row must show the same before something is done about it.
 const PATIENCE: u32 = 3;
 
+/// How many looks in a row must find no stream before it is made anew: servers that come back may not
+/// know of it at once, and what is in it would be lost.
+const GONE_AFTER: u32 = 2;
+
 /// How many forgotten messages are put in again at a look.
 const MOST_AT_ONCE: u64 = 500;
 
@@ -38,6 +42,8 @@ const STALLED_AFTER: u32 = 15;
 /// What was seen before.
 #[derive(Default)]
 struct Memory {
+    /// For how many looks there was no stream.
+    gone: u32,
     /// The first message, which stands below the floor, and for how many looks.
     forgotten: Option<(u64, u32)>,
     /// The floor while messages wait for their acknowledgement, and for how many looks.
@@ -54,13 +60,14 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
         let (Ok(stream), Ok(first)) =
             (desk.queue.stream.get_info().await, desk.queue.first(EVERYTHING).await)
         else {
-            memory = Memory::default();
-            if desk.queue.is_gone().await {
+            memory = Memory { gone: memory.gone, ..Memory::default() };
+            if memory.is_gone_for_good(desk.queue.is_gone().await) {
                 trouble.tell(make_anew(&desk).await);
             }
             continue;
         };
         trouble.tell(None);
+        memory.gone = 0;
         show(stream.state.messages, first.as_ref());
         meters::change(|reading| reading.held = desk.held(None) as u64);
         if desk.queue.layout.ordering == Ordering::PerSource {
@@ -118,6 +125,11 @@ fn is_enough(seen: &mut Option<(u64, u32)>, now: u64, enough: u32) -> bool {
 }
 
 impl Memory {
+    fn is_gone_for_good(&mut self, is_gone: bool) -> bool {
+        self.gone = if is_gone { self.gone.saturating_add(1) } else { 0 };
+        self.gone >= GONE_AFTER
+    }
+
     /// After a server was killed, the stream may hold messages whose acknowledgement the consumer
     /// remembers and the stream does not: nobody delivers them, nobody deletes them.
     ///
@@ -261,6 +273,14 @@ mod tests {
     fn looks_until_stalled(mut look: impl FnMut(u64) -> Consumer) -> Option<u64> {
         let mut memory = Memory::default();
         (1..=100).find(|number| memory.has_stalled(&look(*number)))
+    }
+
+    #[test]
+    fn a_stream_is_gone_when_two_looks_in_a_row_find_none() {
+        let mut memory = Memory::default();
+        let looks = [true, false, true, true, true, false, true];
+        let found = looks.map(|is_gone| memory.is_gone_for_good(is_gone));
+        assert_eq!(found, [false, false, false, true, true, false, false]);
     }
 
     #[test]
