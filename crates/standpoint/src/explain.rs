@@ -28,6 +28,13 @@ pub(crate) fn explain(document: &Document<'_>, style: Style) -> String {
         let told = format!("No stance was looked for: {}.", harmless(&why));
         out.extend([style.paint(Paint::Faint, &told).as_str(), "\n\n"]);
     }
+    for stance in document.stance() {
+        if stance.author.is_none() && stance.actors.is_empty() {
+            let target = harmless(&stance.target.name);
+            let told = format!("Nobody in it takes a stance toward {target}.");
+            out.extend([style.paint(Paint::Faint, &told).as_str(), "\n\n"]);
+        }
+    }
     for (index, sentence) in document.sentences().iter().enumerate() {
         if index > 0 && sentence.has(sentence::PARAGRAPH) {
             out.push('\n');
@@ -228,6 +235,16 @@ mod tests {
             -0.60 Kazakhstan → Russia (86% sure) author's voice, present, refusal
         ~ Leave a reply
         ");
+    }
+
+    #[test]
+    fn where_nobody_takes_a_stance_it_is_told() {
+        let mut document = Document::new("d", "Astana met Moscow.").unwrap();
+        let target = StanceTarget { id: "RUS".into(), name: "Russia".into() };
+        let stance = TargetStance { target, author: None, actors: vec![] };
+        document.set_stance(vec![stance]).unwrap();
+        let told = explain(&document, Style { colour: false, width: 80 });
+        assert!(told.contains("\n\nNobody in it takes a stance toward Russia.\n\n"), "{told}");
     }
 
     #[test]
