@@ -312,17 +312,26 @@ impl Upkeep {
     /// Removes what a crash left: drafts, and files whose compressed form is whole.
     fn remove_drafts(&self) -> io::Result<()> {
         let folder = folder_of(&self.path);
-        let counted: Vec<PathBuf> = old_files(&self.path)?.into_iter().map(|f| f.path).collect();
+        let counted = old_files(&self.path)?;
         for entry in fs::read_dir(folder)? {
             let found = folder.join(entry?.file_name());
-            let is_draft = found.extension().is_some_and(|ending| ending == "part")
-                && number_of(&self.path, &found.with_extension("")).is_some();
-            let is_double = number_of(&self.path, &found).is_some() && !counted.contains(&found);
-            if is_draft || is_double {
+            if self.is_left_over(&found, &counted) {
                 fs::remove_file(&found)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a file is a draft, or has a number that another of those that were counted has.
+    ///
+    /// One with a new number is neither: the sink may have given it since they were counted.
+    fn is_left_over(&self, found: &Path, counted: &[OldFile]) -> bool {
+        let is_draft = found.extension().is_some_and(|ending| ending == "part")
+            && number_of(&self.path, &found.with_extension("")).is_some();
+        let is_double = number_of(&self.path, found).is_some_and(|number| {
+            counted.iter().any(|file| file.number == number && file.path != found)
+        });
+        is_draft || is_double
     }
 
     /// Deletes files that are too many or too old.
@@ -538,6 +547,29 @@ mod tests {
             first.open().unwrap().read_to_string(&mut again).unwrap();
             assert_eq!(again, text, "{how:?}");
             assert_eq!(rotation.next_number, 3);
+        }
+    }
+
+    #[test]
+    fn a_file_that_got_its_number_since_they_were_counted_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        for name in ["out.000001.jsonl", "out.000001.jsonl.gz", "out.000002.jsonl"] {
+            fs::write(folder.path().join(name), "{}\n").unwrap();
+        }
+        let upkeep = upkeep(&path, RotateSettings::default());
+        let counted = old_files(&path).unwrap();
+        let cases = [
+            ("compressed, and not removed yet", "out.000001.jsonl", true),
+            ("its compressed form", "out.000001.jsonl.gz", false),
+            ("not compressed yet", "out.000002.jsonl", false),
+            ("new since", "out.000003.jsonl", false),
+            ("draft", "out.000002.jsonl.gz.part", true),
+            ("not numbered", "out.jsonl", false),
+        ];
+        for (case, name, expected) in cases {
+            let found = folder.path().join(name);
+            assert_eq!(upkeep.is_left_over(&found, &counted), expected, "{case}");
         }
     }
 
