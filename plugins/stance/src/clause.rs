@@ -75,6 +75,7 @@ pub(crate) fn groups(reading: &Reading<'_, '_>) -> Vec<Group> {
     for number in 0..groups.len() {
         attach(reading, &mut groups, number);
     }
+    name_those_who(reading, &mut groups);
     for group in &mut groups {
         share_predicate(reading, group);
         if is_inverted_condition(reading, group) {
@@ -124,6 +125,27 @@ fn behind(reading: &Reading<'_, '_>, group: &Group) -> usize {
     let links = group.copula || group.passive || is_linking(&words[group.head].lower);
     let is_whole = (links || is_inside) && words[group.end - 1].part != Part::To;
     if is_whole { group.end.max(group.head + 1) } else { group.head + 1 }
+}
+
+/// "Among those who condemned X were A and B": they stand behind the verb.
+fn name_those_who(reading: &Reading<'_, '_>, groups: &mut [Group]) {
+    let words = &reading.words;
+    let [clause, were, ..] = groups else { return };
+    let opening = words.get(..clause.start).unwrap_or_default();
+    let among = opening.first().is_some_and(|word| word.lower == "among");
+    let unnamed = clause.relative && opening.iter().all(|word| word.name().is_none());
+    if !(among && unnamed && were.copula) {
+        return;
+    }
+    let is_list = |word: &&Word<'_, '_>| {
+        matches!(word.part, Part::Name(_) | Part::Comma | Part::Coordinator | Part::Determiner)
+    };
+    let list = words.get(were.end..were.until).unwrap_or_default().iter().take_while(is_list);
+    clause.subjects = list.filter_map(Word::name).map(Doer::Party).collect();
+    if !clause.subjects.is_empty() {
+        clause.until = were.start;
+        were.subjects.clear();
+    }
 }
 
 /// "A was its ally in the west and B in the east": B has the same predicate, without its words.

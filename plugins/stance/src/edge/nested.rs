@@ -67,7 +67,11 @@ impl Finder<'_, '_, '_> {
             }
             let accused = text.filter(|_| found.finite).and_then(|text| self.accused(text, found));
             let Some(content) = accused.or_else(|| self.content(found)) else { continue };
-            let is_call = text.is_some_and(|text| self.reading.words[text].is(class::REQUEST));
+            // Who blocks a proposal stands against those who would act on it.
+            let is_call = text.is_some_and(|text| {
+                let word = &self.reading.words[text];
+                word.is(class::REQUEST) && !word.lower.starts_with("propos")
+            });
             let (score, rule) = toward(side, content, is_call);
             if let Some(caller) = text.and_then(|text| self.owner_of_text(text)) {
                 let calls = Group { subjects: vec![Doer::Party(caller)], ..group.clone() };
@@ -219,6 +223,22 @@ impl Finder<'_, '_, '_> {
             .find(|word| !matches!(word.part, Part::Determiner | Part::Adjective | Part::Adverb));
         let is_aside = lead.is_some_and(|word| word.part == Part::Comma);
         (near && !is_aside).then_some(at)
+    }
+
+    /// "A call to expel X was backed by Y": what Y says of X.
+    pub(super) fn of_backed_call(&mut self, group: &Group, cue: Cue, agent: u16) -> bool {
+        let call = self.groups.iter().rev().find(|other| other.end <= group.start);
+        let Some(call) = call.filter(|call| !call.finite && group.subjects.is_empty()) else {
+            return false;
+        };
+        let Some(content) = self.content(call).filter(|_| !self.chain(group).is_odd()) else {
+            return false;
+        };
+        let side = if cue.score > 0.0 { Side::For } else { Side::Against };
+        let (score, rule) = toward(side, content, true);
+        let place = (group.head, group.end);
+        self.push(Doer::Party(agent), content.target, score, cue, place, group, rule);
+        true
     }
 
     /// Whose call or text it is: "a French call".

@@ -22,6 +22,9 @@ impl Finder<'_, '_, '_> {
             self.give(group, agent, -1.0, cue, "passive");
             return;
         }
+        if cue.score != 0.0 && self.of_backed_call(group, cue, agent) {
+            return;
+        }
         let mut goals = self.subjects(group);
         // "Was given a warm welcome by": the noun says it.
         let mut noun =

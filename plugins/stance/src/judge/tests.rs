@@ -256,6 +256,7 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         ("lifting", "[Kenya] voted against lifting sanctions on [Spain] .", -1.0),
         ("verdict", "[Kenya] called the sanctions on [Spain] illegal .", 1.0),
         ("clause", "[Kenya] said the sanctions against [Spain] violated the law .", 1.0),
+        ("proposal", "[Kenya] vetoed a proposal to freeze [Spanish] assets .", 1.0),
         ("denied reports", "[Kenya] denied reports that it had armed [Spain] .", 0.0),
         ("purpose", "[Kenya] refused to sell rifles so as not to anger [Spain] .", 0.0),
         ("denied arms", "[Kenya] denied that it had armed [Spain] .", 0.0),
@@ -332,6 +333,29 @@ fn an_apposition_is_not_the_subject() {
         let expected = [of_first, of_second].map(|side: f32| side.partial_cmp(&0.0));
         assert_eq!(sides, expected, "{case}: {marked} {found:?}");
     }
+}
+
+#[test]
+fn those_who_are_named_behind_their_verb() {
+    let cases = [
+        ("two", "Among those who condemned [Spain] were [Togo] and [Kenya] .", -1.0),
+        ("friends", "Among the ministers who praised [Spain] were [Togo] and [Kenya] .", 1.0),
+        ("elsewhere", "Among those who condemned [Spain] were guests of [Togo] and [Kenya] .", 0.0),
+    ];
+    assert_sides(&cases, |marked| patterns_between(marked, 2, 0));
+}
+
+#[test]
+fn whoever_backs_a_call_says_what_it_says() {
+    let cases = [
+        ("backed", "[Togo] 's call to expel [Spain] was backed by [Kenya] .", -1.0),
+        ("rejected", "[Togo] 's call to expel [Spain] was rejected by [Kenya] .", 1.0),
+        ("for", "A plan to help [Spain] against [Togo] was backed by [Kenya] .", 1.0),
+    ];
+    assert_sides(&cases, |marked| {
+        let spain = u16::from(marked.starts_with("[Togo]"));
+        patterns_between(marked, 2, spain)
+    });
 }
 
 #[test]
