@@ -130,6 +130,17 @@ impl Field {
     }
 }
 
+/// Files of feeds with `each` so many documents, all of a feed in one.
+pub(crate) fn feeds(
+    feeds: usize,
+    each: usize,
+    text: impl Fn(usize, usize) -> String,
+) -> Vec<(String, String)> {
+    let line = |feed, number| json!({ "text": text(feed, number) }).to_string();
+    let lines = |feed| (0..each).map(|number| line(feed, number)).collect::<Vec<_>>().join("\n");
+    (0..feeds).map(|feed| (format!("feed-{feed}/all.jsonl"), lines(feed))).collect()
+}
+
 /// The value of a header of a message.
 pub(crate) fn header<'h>(headers: &'h str, name: &str) -> Option<&'h str> {
     headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::field::Field;
+use crate::field::{Field, feeds};
 use crate::harness::becomes_true;
 use crate::network::{Cut, Network, SERVERS};
 use crate::server::{Server, is_installed};
@@ -80,13 +80,7 @@ impl<'n> Hosts<'n> {
         hosts.field.drained(Duration::from_mins(1));
         hosts.note_writers();
         let text = |feed: usize, number: usize| format!("Wait {wait} feed {feed} number {number}");
-        let files: Vec<(String, String)> = (0..FEEDS)
-            .map(|feed| {
-                let lines =
-                    (0..each).map(|number| json!({ "text": text(feed, number) }).to_string());
-                (format!("feed-{feed}/all.jsonl"), lines.collect::<Vec<_>>().join("\n"))
-            })
-            .collect();
+        let files = feeds(FEEDS, each, text);
         hosts.field.publish(&files).expect(0);
         let texts = (0..FEEDS).flat_map(|feed| (0..each).map(move |number| text(feed, number)));
         hosts.texts = [first].into_iter().chain(texts).collect();

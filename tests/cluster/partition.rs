@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::cable::{Cable, Proxy};
-use crate::field::{Account, Field};
+use crate::field::{Account, Field, feeds};
 use crate::harness::becomes_true;
 use crate::server::is_installed;
 
@@ -36,13 +36,7 @@ impl Divided {
             "ordering": ordering, "partition_by": "folder", "partitions": PARTITIONS,
             "max_in_flight": 32,
         }));
-        let files: Vec<(String, String)> = (0..FEEDS)
-            .map(|feed| {
-                let lines =
-                    (0..each).map(|number| json!({ "text": text(feed, number) }).to_string());
-                (format!("feed-{feed}/all.jsonl"), lines.collect::<Vec<_>>().join("\n"))
-            })
-            .collect();
+        let files = feeds(FEEDS, each, text);
         field.publish(&files).expect(0);
         let texts = (0..FEEDS).flat_map(|feed| (0..each).map(move |number| text(feed, number)));
         let texts = texts.collect();
