@@ -1,3 +1,5 @@
+//! Old files: which they are, what becomes of them, and what a crash leaves.
+
 use super::*;
 
 fn names(folder: &Path) -> Vec<String> {
