@@ -220,7 +220,8 @@ fn followers_in(reading: &Reading<'_, '_>) -> Vec<u16> {
     // "Talks with X followed": it is not X who did.
     let governed = |party: u16| {
         let before = usize::from(reading.word_of[usize::from(party)]).checked_sub(1);
-        before.is_some_and(|at| reading.words[at].part == Part::Preposition)
+        let word = before.and_then(|at| reading.words.get(at));
+        word.is_some_and(|word| word.part == Part::Preposition)
     };
     let subjects = verbs.flat_map(|group| &group.subjects).filter_map(|doer| match doer {
         Doer::Party(party) => Some(*party).filter(|&party| !governed(party)),
