@@ -433,6 +433,8 @@ impl Source for InboxSource {
     }
 
     async fn close(&mut self) -> Result<(), SourceError> {
+        // Before anything goes back: the worker would take it up again.
+        self.hints.stop();
         self.deliveries.close();
         // What was read and not taken goes back with its file.
         let mut arrived = std::mem::take(&mut self.arrived);
@@ -443,7 +445,6 @@ impl Source for InboxSource {
             let Some(more) = self.deliveries.recv().await else { break };
             arrived = more.into();
         }
-        self.hints.stop();
         let (Some(keeper), Some((worker, keeping))) = (self.keeper.take(), self.threads.take())
         else {
             return Ok(());

@@ -242,6 +242,9 @@ impl Worker {
     fn take_up(&mut self) -> Result<(), Halt> {
         while let Some(claim) = self.left.first().cloned() {
             self.wait_for_all_but(0)?;
+            if self.hints.is_stopped() {
+                return Err(Halt::Closed);
+            }
             let counted = match self.claims.count(claim) {
                 Err(error) if may_pass(&error) => return Err(error.into()),
                 counted => counted,
