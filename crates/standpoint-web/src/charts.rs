@@ -51,6 +51,10 @@ const TOP: f64 = 6.0;
 const BOTTOM: f64 = 86.0;
 const LEFT: f64 = 22.0;
 
+/// The most dots of a chart that say each what it stands for. More of them are hard to point at, a table has
+/// their numbers, and they hold a browser up.
+const MOST_DOTS: usize = 30;
+
 /// One actor over time. Where nothing was said the line has a gap.
 #[must_use]
 pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
@@ -77,6 +81,9 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
         let (low, high) = (y(point.mean.low), y(point.mean.high));
         let _ = write!(whiskers, "M{:.1} {low:.1}V{high:.1}", x(*place));
     }
+    // Larger where more was said; the area grows with the stories.
+    let radius =
+        |point: &Point| (2.2 + (point.mean.stories as f64).sqrt() * 0.7).min(5.0).min(largest);
     let ends = periods.first().zip(periods.last());
     html! {
         svg.time viewBox="0 0 240 104" role="img" aria-label=(described(actor)) {
@@ -91,17 +98,28 @@ pub fn over_time(actor: &ActorFigure, periods: &[String]) -> Markup {
             }
             path.whisker d=(whiskers) {}
             path.line d=(line) {}
-            @for (place, point) in &places {
-                @let mean = &point.mean;
-                // Larger where more was said; the area grows with the stories.
-                @let radius = (2.2 + (mean.stories as f64).sqrt() * 0.7).min(5.0).min(largest);
-                circle.(side(mean.score)) cx=(format!("{:.1}", x(*place)))
-                    cy=(format!("{:.1}", y(mean.score))) r=(format!("{radius:.1}")) {
-                    title { (point.period) ": " (signed(mean.score)) ", " (stories(mean.stories)) }
+            @if places.len() <= MOST_DOTS {
+                @for (place, point) in &places {
+                    circle.(side(point.mean.score)) cx=(format!("{:.1}", x(*place)))
+                        cy=(format!("{:.1}", y(point.mean.score))) r=(format!("{:.1}", radius(point))) {
+                        title { (point.period) ": " (signed(point.mean.score)) ", " (stories(point.mean.stories)) }
+                    }
+                }
+            } @else {
+                @for part in ["against", "between", "for"] {
+                    @let dots = places.iter().filter(|(_, point)| side(point.mean.score) == part);
+                    path.(part) d=(dots.map(|(place, point)| dot(x(*place), y(point.mean.score), radius(point))).collect::<String>()) {}
                 }
             }
         }
     }
+}
+
+/// A dot as a part of a path: two halves of a circle.
+fn dot(x: f64, y: f64, radius: f64) -> String {
+    let across = radius * 2.0;
+    let half = format!("a{radius:.1} {radius:.1} 0 1 0");
+    format!("M{:.1} {y:.1}{half} {across:.1} 0{half} -{across:.1} 0", x - radius)
 }
 
 /// A chart in words.
@@ -232,8 +250,36 @@ mod tests {
         let whiskers =
             drawn.split("class=\"whisker\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!(whiskers.matches('M').count(), 5, "{whiskers}");
+        assert_eq!(drawn.matches("<circle").count(), 5, "each says what it stands for");
         assert!(
             drawn.contains("Kazakhstan over time: +0.50 in 2014, \u{2212}0.90 in 2021; 5 periods")
         );
+    }
+
+    #[test]
+    fn dots_that_are_many_are_drawn_together_by_their_side() {
+        let periods: Vec<String> = (1960..=2020).map(|year| year.to_string()).collect();
+        let point = |index: usize, period: &String| Point {
+            period: period.clone(),
+            mean: mean(if index.is_multiple_of(3) { -0.5 } else { 0.5 }),
+        };
+        let over_time = periods.iter().enumerate().map(|(index, one)| point(index, one)).collect();
+        let actor = ActorFigure {
+            who: "KAZ".into(),
+            name: "Kazakhstan".into(),
+            kind: "country".into(),
+            country: None,
+            all: mean(0.1),
+            over_time,
+        };
+        let drawn = super::over_time(&actor, &periods).into_string();
+        assert!(!drawn.contains("<circle"), "{drawn}");
+        let dots = |side: &str| {
+            let path = drawn.split(&format!("class=\"{side}\" d=\"")).nth(1).unwrap();
+            path.split('"').next().unwrap().matches('M').count()
+        };
+        assert_eq!([dots("against"), dots("between"), dots("for")], [21, 0, 40]);
+        // The first: its middle is where a circle's would be.
+        assert!(drawn.contains("M23.9 66.0a2.1 2.1 0 1 0 4.2 0a2.1 2.1 0 1 0 -4.2 0"), "{drawn}");
     }
 }
