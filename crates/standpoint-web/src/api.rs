@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standpoint_store::corrections::{self, Correction, CorrectionError};
 use standpoint_store::filter::MOST_MATCHES;
-use standpoint_store::{
-    Filter, Store, documents, feed, figures, is_same_name, names, shifts, state_names,
-};
+use standpoint_store::{Filter, Store, documents, feed, figures, names, shifts};
 
 use crate::address::{self, KNOWN, Known, MOST_ROWS, Query, decoded};
 use crate::correct;
@@ -20,6 +18,7 @@ use crate::openapi;
 use crate::overview::Overview;
 use crate::reply::{Body, Reply, Request};
 use crate::site::{Site, SiteError};
+use crate::stranger::Stranger;
 
 /// Rows of a list, unless told otherwise.
 const ROWS: usize = 100;
@@ -143,8 +142,8 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     if let Err(error) = checked.and_then(|()| address::check_days(query)) {
         return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string()));
     }
-    if let Some(refusal) = stranger(site, query)? {
-        return Ok(refusal);
+    if let Some(stranger) = Stranger::in_address(site, query)? {
+        return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &stranger.told()));
     }
     if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
         let found = site.reading(|store| {
@@ -212,71 +211,6 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         _ => not_found(),
     };
     Ok(reply)
-}
-
-/// Refuses a target, an actor or a source that neither the store nor the daemon knows: no rows would look like
-/// an answer. Of an id or a state none may have come yet, and a store that has nothing at all has nothing to
-/// tell a name by.
-fn stranger(site: &Site, query: &str) -> Result<Option<Reply>, SiteError> {
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    let pairs = pairs.filter(|(_, value)| !value.trim().is_empty());
-    let refused = |key: &str, value: &str, expected: &str| {
-        let shown: String = value.chars().take(60).collect();
-        let why = format!("found `{key}={shown}`, expected {expected}");
-        Some(Reply::refusal(StatusCode::BAD_REQUEST, &why))
-    };
-    let listed = |known: &[String]| {
-        let known: Vec<&str> = known.iter().take(20).map(String::as_str).collect();
-        format!("one of `{}`", known.join("`, `"))
-    };
-    for (key, value) in pairs {
-        let value = value.trim();
-        let name = value.strip_prefix("author:").filter(|_| key == "who").unwrap_or(value);
-        let is_id = name.starts_with("name:") || !name.contains(char::is_lowercase);
-        let may_come = || {
-            is_id
-                || state_names().any(|state| is_same_name(state, name))
-                || site.daemon().knows(name)
-        };
-        match key.as_ref() {
-            "target" if !may_come() => {
-                let known = site.reading(|store| {
-                    let is_known = names::target_called(store, value)?.is_some();
-                    Ok(if is_known { Vec::new() } else { figures::targets(store)? })
-                })?;
-                let known: Vec<String> = known.into_iter().map(|target| target.name).collect();
-                if !known.is_empty() {
-                    return Ok(refused("target", value, &listed(&known)));
-                }
-            }
-            "who" if !may_come() => {
-                let is_strange = site.reading(|store| {
-                    let is_known = names::holder_called(store, value)?.is_some();
-                    Ok(!is_known && !names::actors(store, "", 1)?.is_empty())
-                })?;
-                if is_strange {
-                    let expected = "an actor's id or name; `/api/v1/actors?name=` finds them";
-                    return Ok(refused("who", value, expected));
-                }
-            }
-            "source" => {
-                let known = site.reading(figures::sources)?;
-                let mut known: Vec<String> = known.into_iter().map(|(source, _)| source).collect();
-                if known.is_empty() {
-                    continue;
-                }
-                let Some(configured) = site.daemon().sources() else { continue };
-                known.extend(configured);
-                if !known.iter().any(|source| source == value) {
-                    known.sort_unstable();
-                    known.dedup();
-                    return Ok(refused("source", value, &listed(&known)));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
 }
 
 /// The parameters that a path takes, with an example of each.
@@ -456,11 +390,12 @@ fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError
         return Ok(Reply::refusal(StatusCode::PRECONDITION_REQUIRED, why));
     };
     let (person, note) = (said.person.as_deref(), said.note.as_deref());
-    let correction =
-        match site.reading(|store| correct::meant(store, key, shown, said.correction))? {
-            Ok(correction) => correction,
-            Err(refusal) => return Ok(Reply::refusal(refusal.status(), &refusal.to_string())),
-        };
+    let correction = match site
+        .reading(|store| correct::meant(store, site.daemon(), key, shown, said.correction))?
+    {
+        Ok(correction) => correction,
+        Err(refusal) => return Ok(Reply::refusal(refusal.status(), &refusal.to_string())),
+    };
     let done = site.writing(|store| store.correct(key, Some(shown), &correction, person, note))?;
     Ok(match done {
         Ok(()) => {

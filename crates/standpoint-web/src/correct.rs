@@ -9,7 +9,7 @@ use standpoint_store::{Store, figures, is_same_name, names, slug, state_called};
 use crate::layout::navigation;
 use crate::login::{self, Visitor};
 use crate::reply::{Reply, Request};
-use crate::site::{Site, SiteError};
+use crate::site::{Daemon, Site, SiteError};
 use crate::text::{line, signed};
 
 /// The most characters of a note and of a name.
@@ -211,7 +211,7 @@ fn keep(site: &Site, sent: &Sent, key: i64) -> Result<Result<Passage, Refusal>, 
     // another passage.
     let Some(shown) = sent.filled("passage") else { return Ok(Err(Refusal::Gone)) };
     let read = site.reading(|store| match feed::one(store, key)? {
-        Some(passage) if passage.fingerprint == shown => said(store, sent, &passage),
+        Some(passage) if passage.fingerprint == shown => said(store, site.daemon(), sent, &passage),
         _ => Ok(Err(Refusal::Gone)),
     })?;
     let said = match read {
@@ -245,6 +245,7 @@ fn keep(site: &Site, sent: &Sent, key: i64) -> Result<Result<Passage, Refusal>, 
 /// What is said of a passage; at least one thing.
 fn said(
     store: &Store,
+    daemon: &dyn Daemon,
     sent: &Sent,
     passage: &Passage,
 ) -> Result<Result<Vec<Correction>, Refusal>, standpoint_store::Error> {
@@ -264,7 +265,7 @@ fn said(
     let mut said = Vec::new();
     if let Some(called) = sent.filled("holder") {
         let given = Holder { id: called.to_owned(), name: None };
-        let holder = match holder(store, passage, given)? {
+        let holder = match holder(store, daemon, passage, given)? {
             Ok(holder) => holder,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -305,6 +306,7 @@ const MOST_NAMES: usize = 1000;
 ///   the store refuses what is left as it is.
 pub(crate) fn meant(
     store: &Store,
+    daemon: &dyn Daemon,
     key: i64,
     shown: &str,
     said: Correction,
@@ -316,7 +318,7 @@ pub(crate) fn meant(
     };
     Ok(match feed::one(store, key)? {
         Some(passage) if passage.fingerprint == shown => {
-            holder(store, &passage, given)?.map(|holder| correct(Some(holder)))
+            holder(store, daemon, &passage, given)?.map(|holder| correct(Some(holder)))
         }
         _ => Ok(correct(Some(given))),
     })
@@ -327,6 +329,7 @@ pub(crate) fn meant(
 /// - `given`: an id or a name, and in a program's words a name beside it.
 fn holder(
     store: &Store,
+    daemon: &dyn Daemon,
     passage: &Passage,
     given: Holder,
 ) -> Result<Result<Holder, Refusal>, standpoint_store::Error> {
@@ -353,6 +356,9 @@ fn holder(
     // A state has the id that documents to come will give it.
     if let Some((id, name)) = state_called(called) {
         return Ok(Ok(Holder { id: id.to_owned(), name: Some(name.to_owned()) }));
+    }
+    if let Some((id, name)) = daemon.called(called) {
+        return Ok(Ok(Holder { id, name: Some(name) }));
     }
     // An id as stages make them stands for itself.
     if called.contains(':') && !called.contains(char::is_whitespace) {

@@ -8,14 +8,14 @@ use crate::address::Query;
 use crate::correct::{self, MOST_NAME, MOST_NOTE, Refusal, Sent};
 use crate::layout::{help, navigation};
 use crate::login;
-use crate::pages::Served;
+use crate::pages::{ACTORS, Served};
 use crate::parts;
 use crate::reply::{Reply, Request};
 use crate::site::{Site, SiteError};
 use crate::text::line;
 
 /// What the forms of a page carry besides what is typed in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Forms<'f> {
     /// Shows that a page of ours made them, for this browser.
     pub mark: &'f str,
@@ -119,7 +119,7 @@ pub(crate) fn show(site: &Site, request: &Request, key: i64) -> Result<Reply, Si
             main #main {
                 h1 #heading { "Correct a passage" }
                 p #live role="status" aria-live="polite" {}
-                (parts::passage(&passage, &Served { query: &query }, Some(forms)))
+                (parts::passage(&passage, &Served { query: &query, actors: ACTORS }, Some(forms)))
                 p { a href=(format!("{back}#p{key}")) { "Back to the passages" } }
             }
             (help())

@@ -1,6 +1,7 @@
 //! The form that says what is looked at; everything in it stands in the page's address.
 
 use maud::{Markup, html};
+use standpoint_store::figures::TargetCount;
 use standpoint_store::filter::{Filter, MOST_MATCHES};
 use standpoint_store::{Store, documents, figures};
 
@@ -12,6 +13,7 @@ const MOST_SOURCES: usize = 60;
 
 /// The form, filled in with what is looked at now.
 ///
+/// - `targets`: those that there are;
 /// - `address`: what stands behind the page's question mark, of which the query may lack a part;
 /// - `path`: the page that it leads to;
 /// - `window`: days that shifts are looked for in unless the query says otherwise.
@@ -23,11 +25,11 @@ pub fn form(
     store: &Store,
     query: &Query,
     address: &str,
+    targets: &[TargetCount],
     path: &str,
     window: u32,
 ) -> Result<Markup, standpoint_store::Error> {
     let filter = &query.filter;
-    let targets = figures::targets(store)?;
     let (first, last) = figures::first_and_last_day(store)?;
     let known = figures::sources(store)?;
     let holders = query.address();
@@ -71,7 +73,7 @@ pub fn form(
                 label for="f-target" { "Toward" }
                 select #f-target name="target" {
                     @if !is_known { option value="" selected { "\u{2013}" } }
-                    @for target in &targets {
+                    @for target in targets {
                         option value=(target.id) selected[target.id == filter.target] { (line(&target.name)) }
                     }
                 }

@@ -35,6 +35,17 @@ pub fn alone(title: &str, body: &Markup) -> Markup {
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// What closes a page whose body ends with its `main`.
+const END: &str = "</main></body></html>";
+
+/// A page of the dashboard whose `main`, the last that `body` holds, is left open, and what closes the
+/// page once that is closed.
+pub(crate) fn begun(title: &str, body: &Markup) -> (String, &'static str) {
+    let page = served(title, body).into_string();
+    let open = page.strip_suffix(END).map(str::to_owned);
+    (open.unwrap_or(page), END.trim_start_matches("</main>"))
+}
+
 /// A page of the dashboard.
 #[must_use]
 pub fn served(title: &str, body: &Markup) -> Markup {

@@ -11,7 +11,7 @@
 //! [`language`] why
 //! it may lack stances; [`report`] and `pages` put pages
 //! together, with [`frame`], [`filters`], [`correction_form`] and [`health`]; [`correct`] keeps what
-//! people say; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
+//! people say; `stranger` tells names that nobody has; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
 //! [`openapi`] are for programs.
 
 pub mod address;
@@ -34,4 +34,5 @@ pub mod parts;
 pub mod reply;
 pub mod report;
 pub mod site;
+mod stranger;
 pub mod text;

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use http::{StatusCode, header};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use standpoint_store::corrections::KeptCorrection;
 use standpoint_store::feed::{self, Passage};
-use standpoint_store::{documents, figures, shifts};
+use standpoint_store::{Store, documents, figures, shifts};
 
 use crate::address::{MOST_ACTORS, Query, decoded, encoded};
 use crate::correct;
@@ -20,6 +21,7 @@ use crate::parts::{self, Links};
 use crate::reply::{Reply, Request};
 use crate::report::target_name;
 use crate::site::{Site, SiteError};
+use crate::stranger::Stranger;
 use crate::text::{line, many, moment};
 
 /// Rows of a list on the page of everything, and on a page of its own.
@@ -33,7 +35,7 @@ const PASSAGES: usize = 30;
 const MOST_CORRECTIONS: usize = 500;
 
 impl Site {
-    pub(crate) fn page(&self, request: &Request) -> Result<Reply, SiteError> {
+    pub(crate) fn page(self: &Arc<Self>, request: &Request) -> Result<Reply, SiteError> {
         if !login::is_reading(&request.method) {
             let refusal = Reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "pages can be read only");
             return Ok(refusal.with(header::ALLOW, "GET, HEAD"));
@@ -69,89 +71,134 @@ impl Site {
         self.view(view, query, forms)
     }
 
-    fn view(&self, view: View, query: &str, forms: Forms<'_>) -> Result<Reply, SiteError> {
-        let health = view
-            .shows(View::Health)
-            .then(|| crate::health::section(self.daemon(), view == View::Health));
-        let address = query;
-        let (title, body) = self.reading(|store| {
-            let query = self.query(store, address)?;
-            let filter = &query.filter;
-            let target = target_name(store, &filter.target)?;
-            let links = Served { query: &query };
-            // The numbers are a part of the overview.
-            let here = if view == View::Figures { View::All.path() } else { view.path() };
-            let usual = match view {
-                View::All => FEW,
-                View::Evidence => PASSAGES,
-                _ => MANY,
-            };
-            let rows = query.limit.unwrap_or(usual).clamp(1, 200);
-            let after = query.after.as_deref();
-            let title = view.heading(&target);
-            let placed = |part: View, id: &str, heading: &str, content: &Markup| {
-                // On a page of its own the page's heading is the section's.
-                if view == part { alone(id, content) } else { section(id, heading, content) }
-            };
-            let overview = matches!(view, View::All | View::Figures);
-            let overview = overview
-                .then(|| Ok::<_, standpoint_store::Error>(Overview::of(figures::ranking(store, filter)?, query.actors)))
-                .transpose()?;
-            let body = html! {
-                (navigation(here, Some(&query)))
-                main #main {
-                    h1 #heading { (title) }
-                    @if view != View::Health { (crate::filters::form(store, &query, address, view.path(), self.usual_window())?) }
-                    p #live role="status" aria-live="polite" {}
-                    @if let (View::Figures, Some(overview)) = (view, &overview) {
-                        (alone("figures", &parts::all_numbers(overview, &links)))
-                    } @else if let Some(overview) = &overview {
-                        (section("ranking", "Who stands where", &html! {
-                            (parts::ranking(overview, &target, &links))
-                            (exports("/api/v1/figures", &query, None))
-                        }))
-                        (section("time", "Over time", &parts::over_time(overview, &links)))
-                    }
-                    @if view.shows(View::Evidence) {
-                        @let passages = feed::passages(store, filter, after, rows)?;
-                        (placed(View::Evidence, "evidence", "What shows it", &html! {
-                            (feed(&passages, &links, forms))
-                            (more("/evidence", &query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
-                            (exports("/api/v1/evidence", &query, Some(self.most_rows())))
-                        }))
-                    }
-                    @if view.shows(View::Documents) {
-                        @let listed = documents::documents(store, filter, after, rows)?;
-                        (placed(View::Documents, "documents", "What was read", &html! {
-                            p.faint { (many(documents::count(store, filter)?, "document")) " let through." }
-                            (parts::documents(&listed, &links))
-                            (more("/documents", &query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
-                            (exports("/api/v1/documents", &query, Some(self.most_rows())))
-                        }))
-                    }
-                    @if view.shows(View::Shifts) {
-                        @let days = self.window(&query);
-                        (placed(View::Shifts, "shifts", "Who moved", &parts::shifts(
-                            &shifts::shifts(store, filter, days)?,
-                            shifts::period(store, filter, days)?.as_ref(),
-                            &links,
-                        )))
-                    }
-                    @if let Some(health) = &health { (placed(View::Health, "health", "How the pipeline is", &html! { (health) })) }
+    fn view(
+        self: &Arc<Self>,
+        view: View,
+        address: &str,
+        forms: Forms<'_>,
+    ) -> Result<Reply, SiteError> {
+        // A target that is none is told beside the targets to choose from.
+        let stranger = Stranger::in_address(self, address)?
+            .filter(|stranger| stranger.key != "target" && view != View::Health);
+        let begun =
+            self.reading(|store| self.beginning(store, view, address, stranger.as_ref()))?;
+        if stranger.is_some() {
+            let foot = self.reading(foot)?;
+            return Ok(Reply { status: StatusCode::NOT_FOUND, ..begun.reply(|_| foot).whole() });
+        }
+        if view != View::All {
+            let rest = self.reading(|store| self.rest(store, &begun, forms))?;
+            return Ok(begun.reply(|_| rest).whole());
+        }
+        // What stands further down is made while the browser shows what is on top.
+        let (site, mark, back) = (Arc::clone(self), forms.mark.to_owned(), forms.back.to_owned());
+        Ok(begun.reply(move |begun| {
+            let forms = Forms { mark: &mark, back: &back, ..Forms::default() };
+            site.reading(|store| site.rest(store, begun, forms)).unwrap_or_else(|error| {
+                html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) }
+            })
+        }))
+    }
+
+    /// A page up to where its first view ends.
+    ///
+    /// - `stranger`: whom or what the address names and nobody knows.
+    fn beginning(
+        &self,
+        store: &Store,
+        view: View,
+        address: &str,
+        stranger: Option<&Stranger>,
+    ) -> Result<Beginning, standpoint_store::Error> {
+        let targets = figures::targets(store)?;
+        let first = || Ok(targets.first().map(|target| target.id.clone()));
+        let query = self.query_toward(store, address, first)?;
+        let target = target_name(store, &query.filter.target)?;
+        let overview = matches!(view, View::All | View::Figures) && stranger.is_none();
+        let overview = overview
+            .then(|| figures::ranking(store, &query.filter))
+            .transpose()?
+            .map(|ranking| Overview::of(ranking, query.actors));
+        // The numbers are a part of the overview.
+        let here = if view == View::Figures { View::All.path() } else { view.path() };
+        let heading = view.heading(&target);
+        let links = view.links(&query);
+        let shown = html! {
+            (navigation(here, Some(&query)))
+            main #main {
+                h1 #heading { (heading) }
+                @if view != View::Health { (crate::filters::form(store, &query, address, &targets, view.path(), self.usual_window())?) }
+                p #live role="status" aria-live="polite" {}
+                @if let Some(stranger) = stranger { (stranger.shown(store, &query, view.path())?) }
+                @if let (View::All, Some(overview)) = (view, &overview) {
+                    (section("ranking", "Who stands where", &html! {
+                        (parts::ranking(overview, &target, &links))
+                        (exports("/api/v1/figures", &query, None))
+                    }))
                 }
-                footer.provenance {
-                    (parts::makers(&figures::makers(store, parts::MOST_MAKERS + 1)?))
-                    p {
-                        a href="/api/v1" { "All of this for programs" } " (JSON, described by "
-                        a href="/api/v1/openapi.json" { "OpenAPI" } "). "
-                        a href="/corrections" { "What people corrected" } "."
-                    }
-                }
-                (help())
-            };
-            Ok((format!("{title} \u{2013} Standpoint"), body))
-        })?;
-        Ok(Reply::page(StatusCode::OK, &title, &body))
+            }
+        };
+        let title = format!("{heading} \u{2013} Standpoint");
+        Ok(Beginning { view, title, shown, query, overview })
+    }
+
+    /// What follows, to the end of the page.
+    fn rest(
+        &self,
+        store: &Store,
+        begun: &Beginning,
+        forms: Forms<'_>,
+    ) -> Result<Markup, standpoint_store::Error> {
+        let Beginning { view, query, overview, .. } = begun;
+        let (view, filter) = (*view, &query.filter);
+        let links = view.links(query);
+        let usual = match view {
+            View::All => FEW,
+            View::Evidence => PASSAGES,
+            _ => MANY,
+        };
+        let rows = query.limit.unwrap_or(usual).clamp(1, 200);
+        let after = query.after.as_deref();
+        let placed = |part: View, id: &str, heading: &str, content: &Markup| {
+            // On a page of its own the page's heading is the section's.
+            if view == part { alone(id, content) } else { section(id, heading, content) }
+        };
+        Ok(html! {
+            @if let (View::Figures, Some(overview)) = (view, overview) {
+                (alone("figures", &parts::all_numbers(overview, &links)))
+            } @else if let Some(overview) = overview {
+                (section("time", "Over time", &parts::over_time(overview, &links)))
+            }
+            @if view.shows(View::Evidence) {
+                @let passages = feed::passages(store, filter, after, rows)?;
+                (placed(View::Evidence, "evidence", "What shows it", &html! {
+                    (feed(&passages, &links, forms))
+                    (more("/evidence", query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
+                    (exports("/api/v1/evidence", query, Some(self.most_rows())))
+                }))
+            }
+            @if view.shows(View::Documents) {
+                @let listed = documents::documents(store, filter, after, rows)?;
+                (placed(View::Documents, "documents", "What was read", &html! {
+                    p.faint { (many(documents::count(store, filter)?, "document")) " let through." }
+                    (parts::documents(&listed, &links))
+                    (more("/documents", query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
+                    (exports("/api/v1/documents", query, Some(self.most_rows())))
+                }))
+            }
+            @if view.shows(View::Shifts) {
+                @let days = self.window(query);
+                (placed(View::Shifts, "shifts", "Who moved", &parts::shifts(
+                    &shifts::shifts(store, filter, days)?,
+                    shifts::period(store, filter, days)?.as_ref(),
+                    &links,
+                )))
+            }
+            @if view.shows(View::Health) {
+                (placed(View::Health, "health", "How the pipeline is", &crate::health::section(self.daemon(), view == View::Health)))
+            }
+            (foot(store)?)
+        })
     }
 
     fn document_page(&self, id: &str, query: &str, forms: Forms<'_>) -> Result<Reply, SiteError> {
@@ -159,7 +206,7 @@ impl Site {
             let Some(kept) = documents::document(store, id)? else { return Ok(None) };
             let passages = feed::of_document(store, id)?;
             let query = self.query(store, query)?;
-            let links = InDocument(Served { query: &query });
+            let links = InDocument(View::Documents.links(&query));
             let title = parts::title(kept.title.as_deref(), kept.path.as_deref().unwrap_or(id));
             let anchor = Anchor { prefix: "" };
             let body = html! {
@@ -269,6 +316,43 @@ impl Site {
     }
 }
 
+/// A page of which the first view is ready, and what the rest is made of.
+struct Beginning {
+    view: View,
+    title: String,
+    /// The body up to the end of what `main` holds so far.
+    shown: Markup,
+    query: Query,
+    overview: Option<Overview>,
+}
+
+impl Beginning {
+    /// - `rest`: goes on in `main`, and ends with the foot of the page.
+    fn reply(self, rest: impl FnOnce(&Self) -> Markup + Send + 'static) -> Reply {
+        let (title, shown) = (self.title.clone(), self.shown.clone());
+        Reply::begun(&title, &shown, move || rest(&self))
+    }
+}
+
+/// Closes what a page's beginning left open.
+const MAIN_ENDS: PreEscaped<&str> = PreEscaped("</main>");
+
+/// What stands at the end of a page and below its `main`.
+fn foot(store: &Store) -> Result<Markup, standpoint_store::Error> {
+    Ok(html! {
+        (MAIN_ENDS)
+        footer.provenance {
+            (parts::makers(&figures::makers(store, parts::MOST_MAKERS + 1)?))
+            p {
+                a href="/api/v1" { "All of this for programs" } " (JSON, described by "
+                a href="/api/v1/openapi.json" { "OpenAPI" } "). "
+                a href="/corrections" { "What people corrected" } "."
+            }
+        }
+        (help())
+    })
+}
+
 /// Where the passage stands in its document.
 fn place_of(correction: &KeptCorrection) -> Option<String> {
     let query = Query::read("", &correction.target_id).address();
@@ -317,11 +401,20 @@ impl View {
             Self::Health => "/health",
         }
     }
+
+    fn links(self, query: &Query) -> Served<'_> {
+        Served { query, actors: if self == Self::Figures { "/figures#figures" } else { ACTORS } }
+    }
 }
+
+/// The list of actors that most pages lead to.
+pub(crate) const ACTORS: &str = "/#ranking";
 
 /// Links of the dashboard, which keep the filter.
 pub(crate) struct Served<'q> {
     pub(crate) query: &'q Query,
+    /// The list that shows more actors where a page does not show all.
+    pub(crate) actors: &'static str,
 }
 
 impl Links for Served<'_> {
@@ -344,7 +437,8 @@ impl Links for Served<'_> {
         let is_more = self.query.actors < actors;
         let actors = actors.to_string();
         let address = || self.query.address_with(&[("actors", Some(actors.as_str()))]);
-        is_more.then(|| format!("/{}#ranking", address()))
+        let (path, place) = self.actors.split_once('#').unwrap_or((self.actors, ""));
+        is_more.then(|| format!("{path}{}#{place}", address()))
     }
 
     fn document(&self, id: &str) -> Option<String> {

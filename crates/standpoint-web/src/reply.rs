@@ -36,10 +36,15 @@ pub struct Reply {
 /// What writes itself into a reply, piece by piece.
 pub type Writing = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
+/// What makes the rest of a page.
+pub type Rest = Box<dyn FnOnce() -> Vec<u8> + Send>;
+
 /// What follows the headers.
 pub enum Body {
     /// All of it.
     Whole(Vec<u8>),
+    /// What a page begins with, which a browser shows while the rest is made.
+    Begun(Vec<u8>, Rest),
     /// Rows that are written while they are sent.
     Written(Writing),
     /// An event whenever the store has changed, until the reader goes away.
@@ -64,6 +69,34 @@ impl Reply {
         // Other servers get neither.
         Self::new(status, "text/html; charset=utf-8", page)
             .with(header::REFERRER_POLICY, "same-origin")
+    }
+
+    /// A page that is shown while its end is made.
+    ///
+    /// - `beginning`: the body up to the end of what its last element holds so far;
+    /// - `rest`: goes on in that element, and closes it.
+    pub(crate) fn begun(
+        title: &str,
+        beginning: &Markup,
+        rest: impl FnOnce() -> Markup + Send + 'static,
+    ) -> Self {
+        let (beginning, end) = frame::begun(title, beginning);
+        let rest = move || (rest().into_string() + end).into_bytes();
+        let page = Self::page(StatusCode::OK, title, &Markup::default());
+        Self { body: Body::Begun(beginning.into_bytes(), Box::new(rest)), ..page }
+    }
+
+    /// The same, made to its end before it is sent.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        let body = match self.body {
+            Body::Begun(mut page, rest) => {
+                page.extend(rest());
+                Body::Whole(page)
+            }
+            body => body,
+        };
+        Self { body, ..self }
     }
 
     /// A part of a page, for a script of ours that puts it there.

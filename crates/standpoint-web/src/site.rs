@@ -41,6 +41,12 @@ pub trait Daemon: Send + Sync {
 
     /// Whether somebody has this id or name, be it that no document has named him yet.
     fn knows(&self, name: &str) -> bool;
+
+    /// The id and the name of whom tables of names know by this id, name or alias; nobody where there are
+    /// none.
+    fn called(&self, _name: &str) -> Option<(String, String)> {
+        None
+    }
 }
 
 /// How many connections to the store wait for the next request.
@@ -245,12 +251,24 @@ impl Site {
         store: &Store,
         query: &str,
     ) -> Result<Query, standpoint_store::Error> {
+        let first = || Ok(figures::targets(store)?.into_iter().next().map(|target| target.id));
+        self.query_toward(store, query, first)
+    }
+
+    /// The same.
+    ///
+    /// - `first`: finds the target with the most stances.
+    pub(crate) fn query_toward(
+        &self,
+        store: &Store,
+        query: &str,
+        first: impl FnOnce() -> Result<Option<String>, standpoint_store::Error>,
+    ) -> Result<Query, standpoint_store::Error> {
         let mut read = Query::read(query, "");
         // The form sends its days, too, where nobody chose them.
         read.window = read.window.filter(|days| *days != self.window);
         if read.filter.target.is_empty() {
-            let first = figures::targets(store)?.into_iter().next();
-            read.filter.target = first.map(|target| target.id).unwrap_or_default();
+            read.filter.target = first()?.unwrap_or_default();
         } else if let Some(target) = names::target_called(store, &read.filter.target)? {
             read.filter.target = target;
         }

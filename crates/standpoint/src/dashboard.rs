@@ -172,6 +172,10 @@ impl Daemon for Running {
     fn knows(&self, name: &str) -> bool {
         targets::is_in_tables(name)
     }
+
+    fn called(&self, name: &str) -> Option<(String, String)> {
+        targets::called(name)
+    }
 }
 
 #[cfg(test)]

@@ -218,6 +218,24 @@ pub(crate) fn id_of(name: &str) -> Option<String> {
     rows().find(is_called).map(|row| id(row).to_owned())
 }
 
+/// The id and the name of whom the tables know by this id, name or alias. Places take no stance, and an alias
+/// that needs a context is nobody's without one.
+pub(crate) fn called(name: &str) -> Option<(String, String)> {
+    let [holders @ .., _] = TABLES;
+    let rows = holders.into_iter().flat_map(str::lines).filter(|line| !line.starts_with('#'));
+    let rows = rows.filter_map(|row| {
+        let mut cells = row.split('\t');
+        Some((cells.next()?, cells.next()?, cells.next().unwrap_or_default()))
+    });
+    let is_called = |(id, known, aliases): &(&str, &str, &str)| {
+        let mut names = aliases.split(';').chain([*id, *known]).filter(|name| !name.is_empty());
+        names.any(|known| is_same_name(known, name))
+    };
+    let (id, name, _) =
+        rows.clone().find(|row| row.0 == name).or_else(|| rows.clone().find(is_called))?;
+    Some((id.to_owned(), name.to_owned()))
+}
+
 /// Whether the tables have somebody by this id, name or alias.
 pub(crate) fn is_in_tables(name: &str) -> bool {
     table_names().any(|known| is_same_name(known, name))
@@ -256,6 +274,27 @@ mod tests {
             assert_eq!(meant(name, std::iter::empty()), expected, "{name}");
         }
         assert_eq!(meant("Ilse Branvold", ["Ilse Brandvold"].into_iter()), Some("Ilse Brandvold"));
+    }
+
+    #[test]
+    fn whom_the_tables_know_has_the_id_that_documents_will_give_them() {
+        let eu = Some(("EU", "European Union"));
+        for (name, expected) in [
+            ("EU", eu),
+            ("eu", eu),
+            ("European union", eu),
+            ("European Community", eu),
+            ("NATO", Some(("NATO", "NATO"))),
+            ("North Atlantic Treaty Organization", Some(("NATO", "NATO"))),
+            ("KAZ", Some(("KAZ", "Kazakhstan"))),
+            ("the Twenty-Seven", None),
+            ("Ilse Brandvold", None),
+            ("", None),
+        ] {
+            let found = called(name);
+            let found = found.as_ref().map(|(id, name)| (id.as_str(), name.as_str()));
+            assert_eq!(found, expected, "{name}");
+        }
     }
 
     #[test]

@@ -155,6 +155,8 @@ fn a_program_and_a_form_mean_the_same_people() {
         ("MNG", None, Ok(("MNG", "Mongolia"))),
         ("cote d'ivoire", None, Ok(("CIV", "C\u{f4}te d'Ivoire"))),
         ("MNG.KHURAL", None, Ok(("MNG.KHURAL", "MNG.KHURAL"))),
+        ("EU", None, Ok(("EU", "European Union"))),
+        ("European Union", None, Ok(("EU", "European Union"))),
         ("russia", None, Err("`RUS` is whom the passage is about")),
     ];
     for (id, name, expected) in cases {

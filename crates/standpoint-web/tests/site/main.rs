@@ -57,7 +57,12 @@ impl Daemon for Fake {
     }
 
     fn knows(&self, name: &str) -> bool {
-        name == "European Union"
+        self.called(name).is_some()
+    }
+
+    fn called(&self, name: &str) -> Option<(String, String)> {
+        let union = ("EU".to_owned(), "European Union".to_owned());
+        (union.0 == name || union.1 == name).then_some(union)
     }
 }
 
@@ -201,14 +206,14 @@ fn text(reply: Reply) -> String {
 }
 
 fn bytes(reply: Reply) -> Vec<u8> {
-    match reply.body {
+    match reply.whole().body {
         Body::Whole(bytes) => bytes,
         Body::Written(write) => {
             let mut bytes = Vec::new();
             write(&mut bytes).unwrap();
             bytes
         }
-        Body::Events => panic!("events have no end"),
+        Body::Begun(..) | Body::Events => panic!("a page was made whole, and events have no end"),
     }
 }
 
@@ -241,10 +246,39 @@ fn the_numbers_of_the_charts_are_a_page_away_and_keep_the_filter() {
     assert!(page.contains("aria-current=\"page\">Overview<"), "{page}");
     assert!(!page.contains(" more</a>"), "{page}");
     let (_, page) = served.get("/figures?actors=1");
-    assert!(page.contains(">And 2 more</a>."), "{page}");
+    let more = "href=\"/figures?target=RUS&amp;actors=3#figures\">And 2 more</a>.";
+    assert!(page.contains(more), "{page}");
+    let (_, page) = served.get("/?actors=1");
+    let more = "href=\"/?target=RUS&amp;actors=3#ranking\">And 2 more</a>, with";
+    assert!(page.contains(more), "{page}");
     let (_, page) = served.get("/figures?from=2030");
     assert!(page.contains("Nothing that is looked at has a date."), "{page}");
     assert!(!page.contains("<table"), "{page}");
+}
+
+#[test]
+fn the_ranking_is_sent_before_the_rest_of_its_page_is_made() {
+    let served = Served::new();
+    let ask = |path: &str| served.ask(Method::GET, path, &[("cookie", &served.cookie)], "");
+    let Body::Begun(beginning, rest) = ask("/").body else { panic!("it is sent at once") };
+    let (beginning, rest) = (String::from_utf8(beginning).unwrap(), rest());
+    assert!(beginning.contains("class=\"ranking\"") && !beginning.contains("</main>"));
+    assert!(beginning.ends_with("</section>"), "{beginning}");
+    let rest = String::from_utf8(rest).unwrap();
+    assert!(rest.starts_with("<section id=\"time\""), "{rest}");
+    assert!(rest.ends_with("</dialog></body></html>"), "{rest}");
+    for part in ["id=\"evidence\"", "id=\"documents\"", "id=\"shifts\"", "id=\"health\"", "</main>"]
+    {
+        assert_eq!(rest.matches(part).count(), 1, "{part}");
+    }
+    // What fails later is told where it would stand, and the page has its end.
+    let Body::Begun(_, rest) = ask("/").body else { panic!("it is sent at once") };
+    let store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
+    store.sqlite().unwrap().execute_batch("DROP TABLE evidence_row").unwrap();
+    let rest = String::from_utf8(rest()).unwrap();
+    assert!(rest.contains("There is more, but the store cannot be used: "), "{rest}");
+    assert!(rest.ends_with("</main></body></html>"), "{rest}");
+    assert_eq!(ask("/evidence").status, 503, "a page of its own is made before it is sent");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use standpoint_web::openapi;
+use standpoint_web::{export, openapi};
 
-use super::Served;
+use super::{Served, record};
 
 #[test]
 fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
@@ -115,4 +115,50 @@ fn a_program_that_misspells_a_filter_is_not_given_everything() {
     assert!(served.get("/api/v1/evidence?limit=many").1.contains("a number of 1 to 1000"));
     // A page is for people, whose address may have been cut by a mail.
     assert_eq!(served.get("/evidence?vioce=quoted&limit=many").0, 200);
+}
+
+#[test]
+fn a_page_says_who_is_not_there_and_who_may_have_been_meant() {
+    let mut given = record("d", "2024-07-02", "Athens said no to that.", "GRC", -0.7);
+    given.stance[0].actors[0].name = "Greece".to_owned();
+    let served = Served::with(&[given], export::MOST_ROWS);
+    let cases = [
+        (
+            "/?who=%3Cscript%3E",
+            404,
+            "Nobody here is called \u{201c}<bdi>&lt;script&gt;</bdi>\u{201d}.",
+        ),
+        ("/?who=Grece", 404, "<a href=\"/?target=RUS&amp;who=GRC\"><bdi>Greece</bdi></a>?"),
+        // Half a name, as the store finds it.
+        ("/?who=bor+%3Cscr", 404, "<a href=\"/?target=RUS&amp;who=BOR\"><bdi>BOR &lt;script"),
+        ("/?who=Nobody", 404, "<a href=\"/?target=RUS\">Everybody</a>"),
+        (
+            "/evidence?who=Nobody&words=no",
+            404,
+            "<a href=\"/evidence?target=RUS&amp;words=no\">Everybody",
+        ),
+        (
+            "/shifts?who=author:Nobody",
+            404,
+            "Nobody here is called \u{201c}<bdi>Nobody</bdi>\u{201d}.",
+        ),
+        (
+            "/documents?source=wyre",
+            404,
+            "<a href=\"/documents?target=RUS&amp;source=wire\"><bdi>wire",
+        ),
+        ("/documents?source=else", 404, ">All sources</a>"),
+        // Of whom none may have come yet, and who is there.
+        ("/?who=kazakhstan", 200, "Nobody takes a stance in what is looked at."),
+        ("/?who=ALD", 200, "Only <b>"),
+        ("/health?who=Nobody", 200, "Quarantine</h2>"),
+    ];
+    for (path, expected, told) in cases {
+        let (code, page) = served.get(path);
+        assert_eq!(code, expected, "{path}");
+        assert!(page.contains(told), "{path}: {page}");
+        let is_empty = page.contains("is let through.") || page.contains("Nobody takes a stance");
+        assert!(code == 200 || !is_empty, "{path}: nothing found is no answer");
+        assert!(page.ends_with("</body></html>"), "{path}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -11,7 +11,7 @@ use standpoint_store::Store;
 use standpoint_web::reply;
 use standpoint_web::site::Site;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
@@ -45,6 +45,11 @@ impl Streams {
     pub(super) fn send(&self, body: reply::Body, site: &Arc<Site>) -> Option<Sending> {
         let write = match body {
             reply::Body::Whole(bytes) => return Some(Sending::whole(bytes)),
+            // Short, and held up by nobody who reads slowly, so that it needs no room.
+            reply::Body::Begun(beginning, rest) => {
+                let beginning = Some(beginning.into());
+                return Some(Sending::Begun { beginning, rest: Some(spawn_blocking(rest)) });
+            }
             reply::Body::Written(write) => Some(write),
             reply::Body::Events => None,
         };
@@ -69,6 +74,11 @@ impl Streams {
 /// What is sent.
 pub(super) enum Sending {
     Whole(Option<Bytes>),
+    /// Both are taken away once they are sent.
+    Begun {
+        beginning: Option<Bytes>,
+        rest: Option<JoinHandle<Vec<u8>>>,
+    },
     Pieces {
         receiver: mpsc::Receiver<io::Result<Bytes>>,
         /// Ended when nobody reads any more.
@@ -98,6 +108,15 @@ impl Body for Sending {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Begun { beginning, rest } => {
+                if let Some(beginning) = beginning.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(beginning))));
+                }
+                let Some(made) = rest else { return Poll::Ready(None) };
+                let made = ready!(Pin::new(made).poll(context)).map_err(io::Error::other);
+                *rest = None;
+                Poll::Ready(Some(made.map(|made| Frame::data(made.into()))))
+            }
             Self::Pieces { receiver, .. } => {
                 receiver.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
@@ -111,7 +130,7 @@ impl Body for Sending {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Pieces { .. } => SizeHint::default(),
+            Self::Begun { .. } | Self::Pieces { .. } => SizeHint::default(),
         }
     }
 }
