@@ -36,6 +36,7 @@
 //! environment but what is given to it, no open file but the three of the protocol, limits of
 //! memory and open files, no way to gain rights, and ends with the thread that watches it. The
 //! limits are set by the program itself, run once more as a launcher ([`launch`](host::launch)).
+//! What is long is lent to its pipe and not copied into it, where the system does that.
 //!
 //! Modules in reading order: [`protocol`], `serve` (the side of the stage), [`host`] (the side of
 //! the program).

@@ -176,57 +176,60 @@ pub fn read_header(header: [u8; HEADER_BYTES]) -> Result<(u32, Kind, u32), NoFra
     Ok((length, kind, u32::from_le_bytes([request_0, request_1, request_2, request_3])))
 }
 
+/// What stands before a payload of so many bytes, as [`read_header`] reads it.
+#[must_use]
+pub(crate) fn header(length: u32, kind: Kind, request: u32) -> [u8; HEADER_BYTES] {
+    let [l0, l1, l2, l3] = length.to_le_bytes();
+    let [r0, r1, r2, r3] = request.to_le_bytes();
+    [l0, l1, l2, l3, kind as u8, r0, r1, r2, r3]
+}
+
 /// A frame on its way, whose payload is written where it is sent from.
 // Invariant: at least `PAYLOAD` bytes.
 #[derive(Debug)]
-pub struct Frame(Vec<u8>);
+pub struct Frame {
+    kind: Kind,
+    bytes: Vec<u8>,
+}
 
 impl Frame {
     /// Where it begins in its bytes: so that the payload begins at a multiple of four.
-    pub(crate) const START: usize = 3;
+    const START: usize = 3;
 
     const PAYLOAD: usize = Self::START + HEADER_BYTES;
 
     /// A frame without a payload yet.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
-        let mut bytes = vec![0; Self::PAYLOAD];
-        bytes[Self::START + 4] = kind as u8;
-        Self(bytes)
+        Self { kind, bytes: vec![0; Self::PAYLOAD] }
     }
 
     /// A frame with a payload.
     #[must_use]
     pub fn of(kind: Kind, payload: &[u8]) -> Self {
         let mut frame = Self::new(kind);
-        frame.0.extend_from_slice(payload);
+        frame.bytes.extend_from_slice(payload);
         frame
     }
 
     /// To append the payload to: what is there already stays.
     pub fn payload(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+        &mut self.bytes
     }
 
     /// The same frame as another one of `kind`, without a payload.
     pub(crate) fn renew(&mut self, kind: Kind) {
-        self.0.truncate(Self::PAYLOAD);
-        self.0.shrink_to(MOST_ROOM);
-        self.0[Self::START + 4] = kind as u8;
+        self.kind = kind;
+        self.bytes.truncate(Self::PAYLOAD);
+        self.bytes.shrink_to(MOST_ROOM);
     }
 
     /// Its bytes as an answer to `request`, or as that request.
     pub fn bytes(&mut self, request: u32) -> &[u8] {
-        let length = (self.0.len() - Self::PAYLOAD) as u32;
-        self.0[Self::START..][..4].copy_from_slice(&length.to_le_bytes());
-        self.0[Self::PAYLOAD - 4..][..4].copy_from_slice(&request.to_le_bytes());
-        &self.0[Self::START..]
-    }
-
-    /// The same in a vector, from [`Frame::START`] on.
-    pub(crate) fn into_bytes(mut self, request: u32) -> Vec<u8> {
-        self.bytes(request);
-        self.0
+        let length = (self.bytes.len() - Self::PAYLOAD) as u32;
+        let header = header(length, self.kind, request);
+        self.bytes[Self::START..Self::PAYLOAD].copy_from_slice(&header);
+        &self.bytes[Self::START..]
     }
 }
 

@@ -17,9 +17,9 @@ use standpoint_wire::Form;
 use tokio::sync::oneshot;
 
 use super::error::ProcessError;
-use super::link::{Fault, Link, Progress};
+use super::link::{Fault, Link, Progress, Request};
 use super::stage::{Crew, Lease};
-use crate::protocol::{Failure, Frame, HostHello, Kind, LOWEST_VERSION, StageHello, VERSION};
+use crate::protocol::{Failure, HostHello, Kind, LOWEST_VERSION, StageHello, VERSION};
 
 /// How long whoever calls waits by itself for an answer.
 const INLINE: Duration = Duration::from_micros(500);
@@ -66,8 +66,8 @@ pub(super) type FirstWords = Result<StageHello, ProcessError>;
 /// A call that is handed over.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// `None` when it is on its way already.
-    request: Option<Frame>,
+    /// The kind and payload of the request; `None` when it is on its way already.
+    request: Option<(Kind, Vec<u8>)>,
     fault: Option<Fault>,
     answer: oneshot::Sender<Result<(Kind, Vec<u8>), CallError>>,
     cancelled: Arc<AtomicBool>,
@@ -160,14 +160,18 @@ impl Seat {
     /// Has the process answer a request.
     pub(super) async fn call(
         &self,
-        request: Frame,
+        request: Request<'_>,
         lease: Lease,
     ) -> Result<(Kind, Vec<u8>), CallError> {
-        let (request, fault) = match self.try_inline(request) {
+        let (request, fault) = match self.try_inline(&request) {
             Inline::Answered(kind, answer) => return Ok((kind, answer)),
             Inline::Begun => (None, None),
             Inline::Faulty(fault) => (None, Some(fault)),
-            Inline::Down(request) => (Some(request), None),
+            Inline::Down => {
+                let mut payload = vec![0; request.size];
+                (request.write)(&mut payload);
+                (Some((request.kind, payload)), None)
+            }
         };
         let (answer, answered) = oneshot::channel();
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -184,19 +188,19 @@ impl Seat {
         result
     }
 
-    fn try_inline(&self, request: Frame) -> Inline {
+    fn try_inline(&self, request: &Request<'_>) -> Inline {
         let mut seated = self.place.seated();
         let patience = if seated.is_slow { Duration::ZERO } else { INLINE };
         let Some(link) = seated.link.as_mut().filter(|link| link.is_alive()) else {
-            return Inline::Down(request);
+            return Inline::Down;
         };
-        link.begin(request);
-        match link.drive(patience, None) {
+        match link.begin(request).and_then(|()| link.drive(patience, None)) {
             Ok(Progress::Answered(kind, answer)) => Inline::Answered(kind, answer),
             Ok(Progress::Waiting | Progress::Woken) => {
                 seated.is_slow = true;
                 Inline::Begun
             }
+            Err(Fault::Ended) if link.is_deaf() => Inline::Down,
             Err(fault) => Inline::Faulty(fault),
         }
     }
@@ -223,8 +227,8 @@ enum Inline {
     Answered(Kind, Vec<u8>),
     Begun,
     Faulty(Fault),
-    /// There is no process; the request is given back.
-    Down(Frame),
+    /// There is no process, and nothing was asked.
+    Down,
 }
 
 /// What the thread of a seat knows.
@@ -262,7 +266,7 @@ impl Attendant {
 
     /// Brings a call to its end, and gets a new process if that one is lost.
     fn work(&mut self, job: Job) {
-        let Job { request, fault, answer, cancelled, lease } = job;
+        let Job { request, mut fault, answer, cancelled, lease } = job;
         let started = Instant::now();
         let mut link = self.place.seated().link.take();
         if let Some(request) = request {
@@ -278,7 +282,7 @@ impl Attendant {
             };
             match ready {
                 Ok(mut ready) => {
-                    ready.begin(request);
+                    fault = ready.begin_with(request.0, &request.1).err();
                     link = Some(ready);
                 }
                 Err(error) => {
@@ -428,8 +432,8 @@ pub(super) fn bring_up(crew: &Crew) -> Result<(Link, StageHello), ProcessError> 
     let (mut link, hello) = greet(crew)?;
     if let Some(start) = &crew.start {
         let payload = serde_json::to_vec(start).unwrap_or_default();
-        link.begin(Frame::of(Kind::Start, &payload));
-        match link.drive(crew.settings.start_timeout, None) {
+        let begun = link.begin_with(Kind::Start, &payload);
+        match begun.and_then(|()| link.drive(crew.settings.start_timeout, None)) {
             Ok(Progress::Answered(Kind::Result, _)) => {}
             Ok(Progress::Answered(Kind::Error, failure)) => {
                 link.dismiss(FAREWELL);
@@ -455,8 +459,8 @@ fn greet(crew: &Crew) -> Result<(Link, StageHello), ProcessError> {
         forms: vec![Form::Packed, Form::Json],
     };
     let payload = serde_json::to_vec(&hello).unwrap_or_default();
-    link.begin(Frame::of(Kind::Hello, &payload));
-    let hello = match link.drive(crew.settings.start_timeout, None) {
+    let begun = link.begin_with(Kind::Hello, &payload);
+    let hello = match begun.and_then(|()| link.drive(crew.settings.start_timeout, None)) {
         Ok(Progress::Answered(Kind::Hello, hello)) => hello,
         Ok(Progress::Answered(Kind::Error, failure)) => {
             link.dismiss(FAREWELL);

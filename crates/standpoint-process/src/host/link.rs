@@ -12,13 +12,17 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::protocol::{Frame, HEADER_BYTES, Kind, Log, MAX_PAYLOAD_BYTES, NoFrame, read_header};
+use super::room::Room;
+use crate::protocol::{HEADER_BYTES, Kind, Log, MAX_PAYLOAD_BYTES, NoFrame, header, read_header};
 
 /// How many bytes are read at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// What a pipe is asked to hold, so that most documents are written at once.
 const PIPE_BYTES: usize = 1 << 20;
+
+/// How soon after a call a process is taken to be there still.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// How many of its last lines on standard error are kept for messages, and how long each may be.
 const LAST_WORDS: usize = 3;
@@ -31,7 +35,10 @@ pub(super) struct Link {
     /// `None` once it was told to end.
     input: Option<ChildStdin>,
     output: ChildStdout,
-    outgoing: Vec<u8>,
+    request: Room,
+    /// What follows the request: that it is not wanted any more.
+    trailer: Vec<u8>,
+    /// How much of both was written.
     sent: usize,
     incoming: Vec<u8>,
     /// Room to read into.
@@ -39,10 +46,24 @@ pub(super) struct Link {
     /// The request that is not answered.
     pending: Option<u32>,
     last_request: u32,
+    /// When it was last driven.
+    driven: Instant,
+    /// It had closed its input before anything of the last request was written.
+    is_deaf: bool,
     last_words: Arc<Mutex<VecDeque<String>>>,
     /// Reads standard error, and ends with it.
     listener: JoinHandle<()>,
     stage: Arc<str>,
+}
+
+/// What is asked of a process.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'r> {
+    pub(super) kind: Kind,
+    /// Bytes of the payload.
+    pub(super) size: usize,
+    /// Fills the payload.
+    pub(super) write: &'r (dyn Fn(&mut [u8]) + Sync),
 }
 
 /// How a request stands.
@@ -87,12 +108,15 @@ impl Link {
             child,
             input: Some(input),
             output,
-            outgoing: Vec::new(),
+            request: Room::new()?,
+            trailer: Vec::new(),
             sent: 0,
             incoming: Vec::new(),
             chunk: vec![0; CHUNK_BYTES].into_boxed_slice(),
             pending: None,
             last_request: 0,
+            driven: Instant::now(),
+            is_deaf: false,
             last_words,
             listener,
             stage: Arc::clone(stage),
@@ -101,6 +125,13 @@ impl Link {
 
     /// Whether it has not ended while nobody looked.
     pub(super) fn is_alive(&self) -> bool {
+        if self.is_deaf {
+            return false;
+        }
+        // Asking costs a system call; one that ends between two calls in a row is found deaf.
+        if self.driven.elapsed() < MOMENT {
+            return true;
+        }
         let mut asked = [PollFd::new(&self.output, PollFlags::IN)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         // What is ready when nothing was asked is the end, or rubbish: both are found out later.
@@ -108,18 +139,31 @@ impl Link {
             || !asked[0].revents().contains(PollFlags::HUP)
     }
 
+    /// Whether it had gone before it heard anything of the last request.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.is_deaf
+    }
+
     /// Puts a request on its way.
-    pub(super) fn begin(&mut self, request: Frame) {
+    pub(super) fn begin(&mut self, request: &Request<'_>) -> Result<(), Fault> {
         self.last_request = self.last_request.wrapping_add(1);
         self.pending = Some(self.last_request);
-        self.outgoing = request.into_bytes(self.last_request);
-        self.sent = Frame::START;
+        self.trailer.clear();
+        self.sent = 0;
+        let Request { kind, size, write } = *request;
+        self.request.fill(kind, self.last_request, size, write).map_err(Fault::Io)
+    }
+
+    /// Puts a request with this payload on its way.
+    pub(super) fn begin_with(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Fault> {
+        let write = |room: &mut [u8]| room.copy_from_slice(payload);
+        self.begin(&Request { kind, size: payload.len(), write: &write })
     }
 
     /// Says that the answer is not wanted any more.
     pub(super) fn cancel(&mut self) {
         if let Some(request) = self.pending {
-            self.outgoing.extend(Frame::new(Kind::Cancel).bytes(request));
+            self.trailer.extend(header(0, Kind::Cancel, request));
         }
     }
 
@@ -130,6 +174,7 @@ impl Link {
         bell: Option<BorrowedFd<'_>>,
     ) -> Result<Progress, Fault> {
         let started = Instant::now();
+        self.driven = started;
         loop {
             self.write()?;
             if let Some((kind, answer)) = self.next_answer()? {
@@ -156,7 +201,7 @@ impl Link {
         if let Some(bell) = &bell {
             asked.push(PollFd::new(bell, PollFlags::IN));
         }
-        if let Some(input) = self.input.as_ref().filter(|_| self.sent < self.outgoing.len()) {
+        if let Some(input) = self.input.as_ref().filter(|_| self.has_unsent()) {
             asked.push(PollFd::new(input, PollFlags::OUT));
         }
         let patience = Timespec {
@@ -170,20 +215,29 @@ impl Link {
         Ok(bell.is_some() && asked.get(1).is_some_and(|bell| !bell.revents().is_empty()))
     }
 
+    fn has_unsent(&self) -> bool {
+        self.sent < self.request.len() + self.trailer.len()
+    }
+
     fn write(&mut self) -> Result<(), Fault> {
-        let Some(input) = &mut self.input else { return Ok(()) };
-        while self.sent < self.outgoing.len() {
-            match input.write(&self.outgoing[self.sent..]) {
+        while self.has_unsent() {
+            let Some(input) = &mut self.input else { return Ok(()) };
+            let written = match self.sent.checked_sub(self.request.len()) {
+                None => self.request.send(self.sent, input),
+                Some(sent) => input.write(&self.trailer[sent..]),
+            };
+            match written {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // That it has ended says more, and is found when its output is read.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    self.is_deaf = self.sent == 0;
+                    return Ok(());
+                }
                 Err(error) => return Err(Fault::Io(error)),
             }
         }
-        self.outgoing.clear();
-        self.sent = 0;
         Ok(())
     }
 
@@ -296,8 +350,9 @@ impl Link {
 
     /// Asks the process to end, and ends it after `patience`.
     pub(super) fn dismiss(mut self, patience: Duration) {
-        self.outgoing = Frame::new(Kind::Shutdown).into_bytes(0);
-        self.sent = Frame::START;
+        self.request.clear();
+        self.trailer = header(0, Kind::Shutdown, 0).to_vec();
+        self.sent = 0;
         let _ = self.write();
         self.input = None;
         self.wait_for_end(patience);

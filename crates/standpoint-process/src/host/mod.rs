@@ -5,6 +5,7 @@ mod error;
 pub mod launch;
 mod link;
 mod program;
+mod room;
 mod stage;
 
 pub use error::ProcessError;

@@ -9,13 +9,16 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use standpoint_document::Document;
 use standpoint_stage::{Stage, StageContext, StageError, StartContext};
-use standpoint_wire::{Form, Lending, StageManifest, Writes, keep_names, read_reply};
+use standpoint_wire::{
+    Form, Lending, StageManifest, Writes, keep_names, read_reply, write_document,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::attendant::{CallError, Seat, bring_up};
 use super::error::ProcessError;
+use super::link::Request;
 use super::program::Program;
-use crate::protocol::{Failure, Frame, Kind, StageHello, Start, join, split};
+use crate::protocol::{Failure, Kind, StageHello, Start, join, split};
 
 /// How a stage's processes are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,27 +218,13 @@ impl ProcessStage {
         self.crew.settings.processes
     }
 
-    async fn call(&self, request: Frame) -> Result<(Kind, Vec<u8>), CallError> {
+    async fn call(&self, request: Request<'_>) -> Result<(Kind, Vec<u8>), CallError> {
         let gone = || CallError::Resting(StageError::transient("its processes are being ended"));
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| gone())?;
         let free = self.crew.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let seat = free.ok_or_else(gone)?;
         let lease = Lease { crew: Arc::clone(&self.crew), seat, _permit: permit };
         self.seats[seat].call(request, lease).await
-    }
-
-    /// Writes the document as its processes read it behind what `bytes` hold.
-    fn lend(
-        &self,
-        document: &Document<'_>,
-        attempt: u32,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), StageError> {
-        let lending = Lending::new(document, self.reads, attempt, self.form)?;
-        let start = bytes.len();
-        bytes.resize(start + lending.size(), 0);
-        lending.write(&mut bytes[start..]);
-        Ok(())
     }
 
     /// Takes what a process wrote.
@@ -253,8 +242,9 @@ impl Stage for ProcessStage {
         document: &mut Document<'_>,
         context: &StageContext<'_>,
     ) -> Result<(), StageError> {
-        let mut request = Frame::new(Kind::Document);
-        self.lend(document, context.attempt, request.payload())?;
+        let lending = Lending::new(document, self.reads, context.attempt, self.form)?;
+        let write = |room: &mut [u8]| lending.write(room);
+        let request = Request { kind: Kind::Document, size: lending.size(), write: &write };
         match self.call(request).await? {
             (Kind::Result, reply) => self.take(document, &reply),
             (Kind::Error, failure) => Err(read_failure(&failure)),
@@ -300,8 +290,7 @@ impl ProcessStage {
         context: &StageContext<'_>,
     ) -> Result<Vec<Result<(), StageError>>, CallError> {
         let write = |document: &Document<'_>| {
-            let mut bytes = Vec::new();
-            self.lend(document, context.attempt, &mut bytes).map(|()| bytes)
+            write_document(document, self.reads, context.attempt, self.form)
         };
         let lent: Result<Vec<_>, _> = documents.iter().map(write).collect();
         let all = |error: StageError| vec![Err(error); documents.len()];
@@ -310,7 +299,9 @@ impl ProcessStage {
             Err(error) => return Ok(all(error)),
         };
         let payload = join(lent.iter().map(|document| (None, document.as_slice())));
-        let reply = match self.call(Frame::of(Kind::Batch, &payload)).await? {
+        let write = |room: &mut [u8]| room.copy_from_slice(&payload);
+        let request = Request { kind: Kind::Batch, size: payload.len(), write: &write };
+        let reply = match self.call(request).await? {
             (Kind::BatchResult, reply) => reply,
             (Kind::Error, failure) => return Ok(all(read_failure(&failure))),
             (other, _) => {
