@@ -7,6 +7,7 @@ mod identity;
 mod indirect;
 mod quoted;
 mod scene;
+mod subjects;
 
 use std::hash::{Hash, Hasher};
 
@@ -173,6 +174,7 @@ impl<'d> Survey<'d> {
                 self.judge_scene(&scene, last_speaker);
                 self.speaks_of_measures |= measure_in(self.lexicon, document, tokens).is_some();
             }
+            self.judge_subjects(&scene);
             // Whoever is named outside quotation marks may go on speaking in the next sentence.
             last_speaker = scene.speaker_after(last_speaker, sentence);
             scenes.push(Some(scene));

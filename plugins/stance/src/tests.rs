@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use standpoint_document::{
     Aliases, Annotation, Document, Entity, EntityKind, Metadata, Span, StanceLabel, Time, layers,
+    mention,
 };
 use standpoint_stage::testing::{check_settings_schema, process, tokenised};
 
@@ -20,6 +21,9 @@ const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
     ("Norway", "NOR", EntityKind::Country, true),
     ("China", "CHN", EntityKind::Country, true),
     ("Larina", "name:vera-larina", EntityKind::Person, false),
+    ("Rosneft", "RUS.ROSNEFT", EntityKind::Organisation, false),
+    ("Russians", "RUS.PEOPLE", EntityKind::Group, false),
+    ("Russian", "RUS", EntityKind::Country, true),
 ];
 
 fn document(text: &str, author: Option<&str>) -> Document<'static> {
@@ -44,10 +48,16 @@ fn document(text: &str, author: Option<&str>) -> Document<'static> {
             });
             entities.len() - 1
         });
+        let flags = match surface {
+            "Russians" => mention::DEMONYM,
+            "Russian" => mention::DEMONYM | mention::NOT_AN_ACTOR,
+            _ => 0,
+        };
         mentions.push(
             Annotation::new(token.span)
                 .with_label(kind.code())
                 .with_score(1.0)
+                .with_flags(flags)
                 .with_link(link as u32),
         );
     }
@@ -116,6 +126,31 @@ fn sentences_show_who_stands_where() {
         let document = judged(text);
         let found = label_of(&document, id).filter(|&label| label != StanceLabel::Neutral);
         assert_eq!(found, expected, "{case}: {text}");
+    }
+}
+
+#[test]
+fn measures_against_people_and_firms_are_meant_for_their_state() {
+    use StanceLabel::{Opposed, Supportive};
+    let cases = [
+        ("Norway froze the assets of several Russian oligarchs.", "NOR", Some(Opposed)),
+        ("Poland banned Russian citizens from entering.", "POL", Some(Opposed)),
+        ("Norway closed its border to Russians.", "NOR", Some(Opposed)),
+        ("Norway imposed sanctions on Rosneft.", "NOR", Some(Opposed)),
+        ("Norway blacklisted Rosneft on Monday.", "NOR", Some(Opposed)),
+        ("Norway lifted sanctions on Rosneft.", "NOR", Some(Supportive)),
+        ("Rosneft was sanctioned by Poland.", "POL", Some(Opposed)),
+        // What is no measure says nothing of their state.
+        ("Norway mourned Russian sailors.", "NOR", None),
+        ("Norway criticised Rosneft.", "NOR", None),
+        ("Poland thanked Russian activists.", "POL", None),
+        // Nor do measures of the state's own, or those that are only thought of.
+        ("Rosneft banned Russian journalists.", "RUS.ROSNEFT", None),
+        ("Norway could ban Russian athletes.", "NOR", None),
+        ("China criticised Norway for banning Rosneft.", "CHN", None),
+    ];
+    for (text, id, expected) in cases {
+        assert_eq!(label_of(&judged(text), id), expected, "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each word does in its sentence, guessed from the lists and from its neighbours.
 
 use super::{Part, Reading};
-use crate::lexicon::{Entry, class, form};
+use crate::lexicon::{Carry, Entry, Kind, Phrase, class, form};
 
 /// Adjectives also before a name: "the latest EU package".
 const SUPERLATIVES: [&str; 10] = [
@@ -233,11 +233,26 @@ impl Reading<'_, '_> {
             })
     }
 
-    /// "Eleven Russian firms", "to Russian trucks": whether a number or a preposition stands before
-    /// the name before a word, which is then no subject.
+    /// "Eleven Russian firms", "to Russian trucks", "banned Russian citizens": whether a number, a
+    /// preposition or a verb that takes no clause stands before the name before a word, which is then
+    /// no subject.
     fn is_object_name(&self, index: usize) -> bool {
         let before = self.before(index).and_then(|name| self.before(name));
-        before.is_some_and(|at| self.counts(at) || self.words[at].part == Part::Preposition)
+        before.is_some_and(|at| {
+            self.counts(at) || self.words[at].part == Part::Preposition || self.takes_no_clause(at)
+        })
+    }
+
+    /// Whether a word is a verb for or against whom it is done: "banned", but not "said", "hopes".
+    fn takes_no_clause(&self, index: usize) -> bool {
+        let word = &self.words[index];
+        let does = |phrase: &Phrase| {
+            phrase.rest.is_empty()
+                && phrase.cue.score != 0.0
+                && phrase.cue.carry != Carry::Report
+                && phrase.cue.kind != Kind::Wish
+        };
+        word.is_verb() && word.entry.is_some_and(|entry| entry.verbs.iter().any(does))
     }
 
     /// Whether a word counts: "three", "30", "several".

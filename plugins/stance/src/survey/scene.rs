@@ -8,6 +8,7 @@ use crate::lexicon::{Lexicon, class};
 use crate::reading::{MAX_PARTIES, Party};
 
 /// The parties of a sentence with the entities behind them.
+#[derive(Clone)]
 pub(super) struct Scene<'d> {
     pub(super) span: Span,
     pub(super) tokens: &'d [Annotation],
