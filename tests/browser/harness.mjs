@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
+import { reduced } from "./palette.mjs";
+
 const require = createRequire(join(process.env.MODULES ?? resolve("target/browser"), "index.js"));
 export const { chromium } = require("playwright-core");
 const axePath = require.resolve("axe-core/axe.min.js");
@@ -183,9 +185,9 @@ export const serious = async (page) => {
   return JSON.parse(result.value);
 };
 
-/** Keeps a picture, if pictures are wanted. */
+/** Keeps a picture, if pictures are wanted, with few colours. */
 export const picture = async (page, name, options = {}) => {
   if (!pictures) return;
   await mkdir(pictures, { recursive: true });
-  await page.screenshot({ path: join(pictures, `${name}.png`), ...options });
+  await writeFile(join(pictures, `${name}.png`), reduced(await page.screenshot(options)));
 };
