@@ -53,7 +53,7 @@ pub(crate) enum Lane {
     /// That of a partition.
     Partition {
         partition: u32,
-        /// Grows with each lease of the partition.
+        /// Grows with each lease of the partition, also where the bucket of leases was made anew.
         epoch: u64,
         /// Whether the first documents go one at a time, because workers ended while they had them.
         is_careful: bool,

@@ -293,6 +293,8 @@ impl Leases {
         let deaths = deaths_at(&before, floor);
         let lease = Lease { holder: self.instance.clone(), floor, deaths };
         let text = Bytes::from(serde_json::to_vec(&lease)?);
+        // Before the lease, for whoever has one and no lane counts as dead.
+        let made = self.desk.queue.bucket_made().await?;
         let started = Instant::now();
         let taken = self.desk.queue.bucket.update(key(partition), text, revision).await;
         let revision = match taken {
@@ -307,7 +309,7 @@ impl Leases {
         let most = u64::from(self.desk.settings.max_attempts.get()) + CAREFUL_AFTER;
         let lane = Lane::Partition {
             partition,
-            epoch: revision,
+            epoch: made.saturating_add(revision),
             is_careful: deaths >= CAREFUL_AFTER,
             condemned: (deaths >= most).then_some(floor),
         };

@@ -23,6 +23,7 @@ use async_nats::jetstream::stream::{
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, HeaderMap, HeaderValue};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use standpoint_document::Document;
 use thiserror::Error;
@@ -178,9 +179,28 @@ impl Queue {
         Ok(stream.cached_info().created.unix_timestamp_nanos() as i64)
     }
 
-    /// Whether there is no stream any more: a server lost its store, or somebody deleted it.
+    /// Whether the stream, or something that belongs to it, is not there any more: a server lost its
+    /// store, or somebody deleted it.
     pub(crate) async fn is_gone(&self) -> bool {
-        self.context.get_stream(&self.name).await.is_err_and(|error| is_missing(&error.kind()))
+        let name = &self.name;
+        let whole = [
+            name.clone(),
+            format!("{name}_DEAD"),
+            format!("KV_{name}_cluster"),
+            format!("OBJ_{name}_large"),
+        ];
+        let looks = whole.iter().map(|stream| self.context.get_stream(stream));
+        let found = join_all(looks).await;
+        found.iter().any(|look| look.as_ref().is_err_and(|error| is_missing(&error.kind())))
+    }
+
+    /// When the bucket was made, in nanoseconds since 1970: one that was made anew counts its revisions
+    /// from the start.
+    pub(crate) async fn bucket_made(&self) -> Result<u64, QueueError> {
+        let look = |error| QueueError::server("look for the bucket of the cluster", error);
+        let bucket = self.context.get_stream(format!("KV_{}_cluster", self.name)).await;
+        let made = bucket.map_err(look)?.cached_info().created.unix_timestamp_nanos();
+        Ok(u64::try_from(made).unwrap_or_default())
     }
 
     /// The subject of a partition.

@@ -25,8 +25,8 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How many looks in a row must show the same before something is done about it.
 const PATIENCE: u32 = 3;
 
-/// How many looks in a row must find no stream before it is made anew: servers that come back may not
-/// know of it at once, and what is in it would be lost.
+/// How many looks in a row must find no stream, or not all that belongs to it, before it is made anew:
+/// servers that come back may not know of it at once, and what is in it would be lost.
 const GONE_AFTER: u32 = 2;
 
 /// How many forgotten messages are put in again at a look.
@@ -42,7 +42,7 @@ const STALLED_AFTER: u32 = 15;
 /// What was seen before.
 #[derive(Default)]
 struct Memory {
-    /// For how many looks there was no stream.
+    /// For how many looks the stream, or something that belongs to it, was not there.
     gone: u32,
     /// The first message, which stands below the floor, and for how many looks.
     forgotten: Option<(u64, u32)>,
@@ -57,17 +57,18 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
     let mut memory = Memory::default();
     let trouble = Trouble::none();
     while desk.pause(EVERY).await {
+        if memory.is_gone_for_good(desk.queue.is_gone().await) {
+            trouble.tell(make_anew(&desk).await);
+        }
         let (Ok(stream), Ok(first)) =
             (desk.queue.stream.get_info().await, desk.queue.first(EVERYTHING).await)
         else {
             memory = Memory { gone: memory.gone, ..Memory::default() };
-            if memory.is_gone_for_good(desk.queue.is_gone().await) {
-                trouble.tell(make_anew(&desk).await);
-            }
             continue;
         };
-        trouble.tell(None);
-        memory.gone = 0;
+        if memory.gone == 0 {
+            trouble.tell(None);
+        }
         show(stream.state.messages, first.as_ref());
         meters::change(|reading| reading.held = desk.held(None) as u64);
         if desk.queue.layout.ordering == Ordering::PerSource {
@@ -91,7 +92,10 @@ async fn make_anew(desk: &Desk) -> Option<String> {
     let made = Queue::open(desk.queue.client.clone(), &desk.settings).await;
     match made {
         Ok(_) => {
-            warn!(stream = desk.queue.name, "the stream was gone; it is made anew");
+            warn!(
+                stream = desk.queue.name,
+                "the stream, or what belongs to it, was gone; it is made anew"
+            );
             None
         }
         Err(error) => Some(with_causes(&error)),
