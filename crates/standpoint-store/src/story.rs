@@ -158,41 +158,42 @@ pub(crate) fn inherit(base: &Base, key: i64) -> base::Result<Option<i64>> {
 }
 
 fn find(base: &Base, key: i64, sketch: &Sketch) -> base::Result<Option<i64>> {
-    let hashes: Vec<Value<'_>> = sketch.indexed().map(Value::from).collect();
+    let mut hashes: Vec<Value<'_>> = sketch.indexed().map(Value::from).collect();
     if hashes.is_empty() {
         return Ok(None);
     }
-    // The latest of each, all in one question: a server is asked over a wire.
-    let latest = format!(
-        "SELECT document FROM (SELECT document FROM sketch WHERE hash = ? ORDER BY document DESC
-         LIMIT {CANDIDATES}) AS latest"
-    );
-    let sql = vec![latest; hashes.len()].join(" UNION ");
-    let found = base.rows(&sql, &hashes, |row| row.get::<i64>(0))?;
-    let mut candidates: BTreeSet<i64> = found.into_iter().collect();
-    candidates.remove(&key);
     // A date that one of them lacks keeps nobody apart.
     let is_near = |day: &str, own: &str| {
         let days = days::number(day).zip(days::number(own));
         days.is_none_or(|(day, own)| day.abs_diff(own) <= DAYS)
     };
+    // The latest that share a hash, all in one question: a server is asked over a wire.
+    let latest = format!(
+        "SELECT document FROM (SELECT document FROM sketch WHERE hash = ? ORDER BY document DESC
+         LIMIT {CANDIDATES}) AS latest"
+    );
+    let latest = vec![latest; hashes.len()].join(" UNION ");
     // Near the story's first document, too: else a text that is printed every week has no end.
-    let sql = "SELECT d.story, d.day, first.day, own.day, s.hashes FROM document AS d
-        JOIN document_sketch AS s ON s.document = d.key JOIN document AS own ON own.key = ?2
-        JOIN document AS first ON first.key = d.story
-        WHERE d.key = ?1";
-    for candidate in candidates.into_iter().rev().take(CANDIDATES) {
-        let story: Option<Option<i64>> = base.row(sql, &values![candidate, key], |row| {
-            let is_copy = is_near(row.text(1)?, row.text(3)?)
-                && is_near(row.text(2)?, row.text(3)?)
-                && sketch.is_copy_of(&Sketch::from_bytes(&row.get::<Vec<u8>>(4)?));
-            Ok(if is_copy { Some(row.get(0)?) } else { None })
-        })?;
-        if let Some(story) = story.flatten() {
-            return Ok(Some(story));
+    let own = hashes.len() + 1;
+    let sql = format!(
+        "SELECT d.story, d.day, first.day, own.day, s.hashes FROM ({latest}) AS candidate
+         JOIN document AS d ON d.key = candidate.document
+         JOIN document_sketch AS s ON s.document = d.key JOIN document AS own ON own.key = ?{own}
+         JOIN document AS first ON first.key = d.story
+         WHERE d.key <> own.key ORDER BY d.key DESC LIMIT {CANDIDATES}"
+    );
+    hashes.push(key.into());
+    let mut story = None;
+    base.each(&sql, &hashes, |row| {
+        let is_copy = is_near(row.text(1)?, row.text(3)?)
+            && is_near(row.text(2)?, row.text(3)?)
+            && sketch.is_copy_of(&Sketch::from_bytes(&row.get::<Vec<u8>>(4)?));
+        if is_copy {
+            story = row.get(0)?;
         }
-    }
-    Ok(None)
+        Ok(!is_copy)
+    })?;
+    Ok(story)
 }
 
 /// Finds the copies in a store that was kept without looking for them.
