@@ -142,6 +142,13 @@ fn strip_ending<'n>(name: &'n str, ending: &str) -> Option<&'n str> {
     (name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(ending)).then(|| &name[..at])
 }
 
+/// How long this thread has computed, which the load of a machine does not change.
+#[cfg(test)]
+fn computing_time() -> std::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    std::time::Duration::try_from(time).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

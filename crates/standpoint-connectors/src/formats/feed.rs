@@ -342,9 +342,10 @@ fn language(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
+    use crate::formats::computing_time;
 
     fn all(text: &str) -> Result<Vec<Raw>, ReadError> {
         read(text.to_owned(), 1_000_000)?.collect()
@@ -412,7 +413,7 @@ mod tests {
 
     #[test]
     fn hostile_feeds_are_read_in_linear_time() {
-        let started = Instant::now();
+        let before = computing_time();
         for inner in [
             "<a>".repeat(200_000),
             "<description>".repeat(100_000),
@@ -425,6 +426,7 @@ mod tests {
             // Refused or read: what matters is that it ends.
             let _ = all(&text);
         }
-        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+        let took = computing_time() - before;
+        assert!(took < Duration::from_secs(30), "{took:?}");
     }
 }
