@@ -93,8 +93,11 @@ impl Worker {
             }
         };
         let sent = self.deliver_all(&pending, documents, caution);
-        if matches!(sent, Err(Halt::Later(_) | Halt::OfClaim(_))) {
-            pending.give_back();
+        match &sent {
+            Err(Halt::Later(_) | Halt::OfClaim(_)) => pending.give_back(),
+            // What is not read any more is not done, also where nothing of the file went out.
+            Err(Halt::Closed) => pending.receipt(0, None).settle(Outcome::Unsent),
+            Ok(()) => {}
         }
         sent
     }

@@ -375,6 +375,28 @@ async fn a_drained_inbox_ends_and_tells_of_a_file_that_cannot_come_back() {
     assert_eq!(house.files(), ["archive/a.jsonl", "archive/b.txt"]);
 }
 
+/// The worker waits to hand over what it has before it looks whether a text that is under way is one more
+/// document.
+#[tokio::test]
+async fn a_file_of_which_nothing_went_out_when_the_inbox_closed_is_not_done() {
+    let house = House::new();
+    let records: String = (0..128).map(|number| format!("{{\"text\": \"{number}\"}}\n")).collect();
+    house.drop_in("a.jsonl", &records);
+    house.drop_in("b.jsonl", "{\"text\": \"One.\"}\n");
+    house.drop_in("c.jsonl", "{\"text\": \"One.\"}\n{\"text\": \"Two.\"}\n");
+    let mut source = house.open_as(&json!({}), Recognise::Content, true);
+    let first = source.next().await.unwrap().unwrap();
+    while house.at("inbox/c.jsonl").exists() {
+        tokio::task::yield_now().await;
+    }
+    first.receipt.settle(Outcome::Returned);
+    source.close().await.unwrap();
+    let found = house.files();
+    assert!(found.iter().all(|file| file.starts_with("inbox/")), "{found:?}");
+    let again = house.open_as(&json!({}), Recognise::Content, true);
+    assert_eq!(drain(again, |_| Outcome::Done).await.len(), 128 + 2);
+}
+
 /// Has all documents of a source done; gives their texts, and how the source ended.
 async fn drain_to_the_end(mut source: InboxSource) -> (Vec<String>, Result<(), SourceError>) {
     let mut texts = Vec::new();
