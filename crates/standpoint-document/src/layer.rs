@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::span::Span;
 
@@ -15,7 +16,18 @@ pub const NO_LINK: u32 = u32::MAX;
 /// The layout is part of the plugin ABI and never changes; what does not fit goes into another
 /// layer, into [`Layer::vectors`], or into an attribute.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Serialize,
+    Deserialize,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
 pub struct Annotation {
     /// Where.
     pub span: Span,

@@ -237,6 +237,7 @@ impl Frame {
 #[derive(Debug)]
 pub struct Frames<R> {
     stream: R,
+    /// Begins so that the payload of a frame at [`Frame::START`] is read where it lies.
     buffer: Vec<u8>,
     /// How far the buffer was read into, and how far that was handed out.
     filled: usize,
@@ -246,7 +247,7 @@ pub struct Frames<R> {
 impl<R: Read> Frames<R> {
     /// A reader of `stream`.
     pub fn new(stream: R) -> Self {
-        Self { stream, buffer: vec![0; 64 << 10], filled: 0, taken: 0 }
+        Self { stream, buffer: vec![0; 64 << 10], filled: Frame::START, taken: Frame::START }
     }
 
     /// The next frame: its kind, the number of its request and its payload; `None` at the end of
@@ -256,22 +257,25 @@ impl<R: Read> Frames<R> {
     ///
     /// When the stream fails, ends inside a frame, or holds anything else.
     pub fn read(&mut self) -> io::Result<Option<(Kind, u32, &[u8])>> {
-        self.buffer.copy_within(self.taken..self.filled, 0);
-        self.filled -= std::mem::take(&mut self.taken);
+        self.buffer.copy_within(self.taken..self.filled, Frame::START);
+        self.filled -= self.taken - Frame::START;
+        self.taken = Frame::START;
         if self.buffer.len() > MOST_ROOM.max(self.filled) {
             self.buffer.truncate(MOST_ROOM.max(self.filled));
             self.buffer.shrink_to_fit();
         }
         loop {
-            if let Some(header) = self.buffer[..self.filled].first_chunk::<HEADER_BYTES>() {
+            if let Some(header) =
+                self.buffer[Frame::START..self.filled].first_chunk::<HEADER_BYTES>()
+            {
                 let (length, kind, request) = read_header(*header).map_err(|problem| {
                     let told = format!("this is no frame: {problem:?}");
                     io::Error::new(io::ErrorKind::InvalidData, told)
                 })?;
-                let end = HEADER_BYTES + length as usize;
+                let end = Frame::PAYLOAD + length as usize;
                 if end <= self.filled {
                     self.taken = end;
-                    return Ok(Some((kind, request, &self.buffer[HEADER_BYTES..end])));
+                    return Ok(Some((kind, request, &self.buffer[Frame::PAYLOAD..end])));
                 }
             }
             if self.filled == self.buffer.len() {
@@ -279,7 +283,7 @@ impl<R: Read> Frames<R> {
                 self.buffer.resize(2 * self.filled, 0);
             }
             match self.stream.read(&mut self.buffer[self.filled..]) {
-                Ok(0) if self.filled == 0 => return Ok(None),
+                Ok(0) if self.filled == Frame::START => return Ok(None),
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 use standpoint_document::Document;
 use standpoint_stage::{StageContext, StageDefinition, StageError, StartContext, testing};
-use standpoint_wire::{Form, InPlace, LentDocument, StageManifest, append_reply};
+use standpoint_wire::{Form, LentDocument, StageManifest, append_reply, checked_text};
 
 use crate::protocol::{
     Failure, Frame, Frames, HostHello, Kind, LOWEST_VERSION, StageHello, Start, VERSION, join,
@@ -159,7 +159,7 @@ impl<S: StageDefinition> Seat<S> {
 
     fn process(&mut self, payload: &[u8], reply: &mut Vec<u8>) -> Result<(), StageError> {
         let form = self.form;
-        let lent = LentDocument::read(payload, form, InPlace::COPIED)?;
+        let lent = LentDocument::read(payload, form, checked_text)?;
         let mut document = lent.view();
         lent.annotate(&mut document, S::CONTRACT.reads)?;
         self.run(lent.attempt(), |stage, context| {
@@ -177,7 +177,7 @@ impl<S: StageDefinition> Seat<S> {
             .ok_or_else(|| StageError::stage("the host's batch is cut short"))?;
         let lent: Vec<LentDocument<'_>> = contents
             .into_iter()
-            .map(|(_, content)| LentDocument::read(content, form, InPlace::COPIED))
+            .map(|(_, content)| LentDocument::read(content, form, checked_text))
             .collect::<Result<_, _>>()?;
         let attempt = lent.iter().map(LentDocument::attempt).max().unwrap_or(1);
         let documents = lent.iter().map(|lent| {

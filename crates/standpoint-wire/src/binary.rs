@@ -23,9 +23,9 @@ use standpoint_document::{Document, Entity, Layer, Lender, Metadata, SourceRef, 
 use standpoint_stage::StageError;
 
 use crate::columns::{
-    ANNOTATION_BYTES, Reader, Writer, columns_bytes, read_annotations, read_numbers,
+    ANNOTATION_BYTES, Reader, Writer, columns_bytes, lent_annotations, lent_numbers,
 };
-use crate::lent::{InPlace, LentRecords, lend_parts, no_text, read_entities};
+use crate::lent::{LentRecords, ReadText, checked_text, lend_parts, no_text, read_entities};
 use crate::packed::{Records, ReplyHeader, cut_short, header_bytes, take_parts};
 use crate::writes::{Writes, writable};
 
@@ -154,6 +154,7 @@ pub(crate) struct BinaryDocument<'b> {
     id: &'b str,
     metadata: [Option<&'b [u8]>; 7],
     parts: LentParts<'b>,
+    read_text: ReadText,
     /// What follows them.
     columns: &'b [u8],
 }
@@ -168,7 +169,7 @@ struct LentParts<'b> {
 
 impl<'b> BinaryDocument<'b> {
     /// Reads what stands before the layers.
-    pub(crate) fn read(bytes: &'b [u8], in_place: InPlace) -> Result<Self, StageError> {
+    pub(crate) fn read(bytes: &'b [u8], read_text: ReadText) -> Result<Self, StageError> {
         let mut reader = Reader::new(bytes);
         let numbers: [u32; DOCUMENT_NUMBERS] = reader.array().ok_or_else(cut_short)?;
         let [attempt, layers, json, lengths @ ..] = numbers;
@@ -186,9 +187,10 @@ impl<'b> BinaryDocument<'b> {
         };
         reader.padding().ok_or_else(cut_short)?;
         let [text, id, metadata @ ..] = texts;
-        let text = (in_place.text)(text.unwrap_or_default()).ok_or_else(no_text)?;
-        let id = (in_place.text)(id.unwrap_or_default()).ok_or_else(no_text)?;
-        Ok(Self { attempt, layers, text, id, metadata, parts, columns: reader.rest() })
+        let text = read_text(text.unwrap_or_default()).ok_or_else(no_text)?;
+        let id = read_text(id.unwrap_or_default()).ok_or_else(no_text)?;
+        let columns = reader.rest();
+        Ok(Self { attempt, layers, text, id, metadata, parts, read_text, columns })
     }
 
     pub(crate) fn view(&self) -> Document<'_> {
@@ -200,11 +202,10 @@ impl<'b> BinaryDocument<'b> {
         &'a self,
         document: &mut Document<'a>,
         reads: &[&'static str],
-        in_place: InPlace,
     ) -> Result<(), StageError> {
         let mut reader = Reader::new(self.columns);
         for _ in 0..self.layers {
-            let (name, layer) = take_layer(&mut reader, in_place)?;
+            let (name, layer) = take_layer(&mut reader, self.read_text)?;
             let name = reads.get(name as usize).ok_or_else(|| unknown("lends", name, reads))?;
             document.lend_layer(*name, layer);
         }
@@ -264,7 +265,7 @@ pub(crate) fn read_reply(
     let json = reader.take(header_bytes(json as usize)?).ok_or_else(cut_short)?;
     reader.padding().ok_or_else(cut_short)?;
     for _ in 0..layers {
-        let (name, layer) = take_layer(&mut reader, InPlace::COPIED)?;
+        let (name, layer) = take_layer(&mut reader, checked_text)?;
         let name = contract.get(name as usize).ok_or_else(|| unknown("writes", name, contract))?;
         writes.set_layer(name, layer.into_owned(), text)?;
     }
@@ -286,7 +287,7 @@ pub(crate) fn read_reply(
 /// The next layer, with the index of its name.
 fn take_layer<'b>(
     reader: &mut Reader<'b>,
-    in_place: InPlace,
+    read_text: ReadText,
 ) -> Result<(u32, Layer<'b>), StageError> {
     let [name, count, width, labels]: [u32; LAYER_NUMBERS] =
         reader.array().ok_or_else(cut_short)?;
@@ -294,27 +295,20 @@ fn take_layer<'b>(
     for _ in 0..labels {
         let length = reader.number().ok_or_else(cut_short)?;
         let label = reader.take(length as usize).ok_or_else(cut_short)?;
-        let label = (in_place.text)(label);
+        let label = read_text(label);
         names.push(Cow::Borrowed(label.ok_or_else(|| StageError::stage("a label is not UTF-8"))?));
         reader.padding().ok_or_else(cut_short)?;
     }
     let rows = (count as usize).checked_mul(ANNOTATION_BYTES);
     let rows = rows.and_then(|rows| reader.take(rows)).ok_or_else(cut_short)?;
-    let annotations = match (in_place.annotations)(rows) {
-        Some(rows) => Cow::Borrowed(rows),
-        None => Cow::Owned(read_annotations(rows)),
-    };
+    let annotations = lent_annotations(rows);
     let vectors = match width {
         0 => None,
         width => {
             let bytes = (count as usize).checked_mul(width as usize);
             let bytes = bytes.and_then(|numbers| numbers.checked_mul(4));
             let bytes = bytes.and_then(|bytes| reader.take(bytes)).ok_or_else(cut_short)?;
-            let values = match (in_place.numbers)(bytes) {
-                Some(numbers) => Cow::Borrowed(numbers),
-                None => Cow::Owned(read_numbers(bytes)),
-            };
-            Some(Vectors { width, values })
+            Some(Vectors { width, values: lent_numbers(bytes) })
         }
     };
     Ok((name, Layer { annotations, labels: names, vectors }))
@@ -363,7 +357,7 @@ mod tests {
 
     /// What a reader that copies nothing more than it must makes of bytes.
     fn read(bytes: &[u8], form: Form) -> Result<String, StageError> {
-        let lent = LentDocument::read(bytes, form, InPlace::COPIED)?;
+        let lent = LentDocument::read(bytes, form, checked_text)?;
         let mut document = lent.view();
         lent.annotate(&mut document, READS)?;
         Ok(format!("{} {document:?}", lent.attempt()))
@@ -474,7 +468,7 @@ mod tests {
     fn metadata_and_entities_are_read_when_asked_for() {
         let document = full("It may rain.", Layer::default());
         let bytes = write_document(&document, READS, 1, Form::Binary).unwrap();
-        let lent = LentDocument::read(&bytes, Form::Binary, InPlace::COPIED).unwrap();
+        let lent = LentDocument::read(&bytes, Form::Binary, checked_text).unwrap();
         let mut read = lent.view();
         lent.annotate(&mut read, READS).unwrap();
         assert_eq!(read.metadata(), document.metadata());

@@ -1,6 +1,12 @@
 //! Columns of annotations and numbers, little-endian, each beginning at a multiple of four bytes.
 
+use std::borrow::Cow;
+
 use standpoint_document::{Annotation, Layer, Span};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// Whether numbers lie in this machine's memory as they do in a column.
+const IS_LITTLE_ENDIAN: bool = cfg!(target_endian = "little");
 
 /// Bytes of an annotation.
 pub(crate) const ANNOTATION_BYTES: usize = 24;
@@ -51,12 +57,21 @@ impl<'b> Writer<'b> {
 
     /// The columns of a layer: its annotations and vectors.
     pub(crate) fn columns(&mut self, layer: &Layer<'_>) {
-        fill_annotations(self.slot(layer.annotations.len() * ANNOTATION_BYTES), &layer.annotations);
         let numbers = layer.vectors.as_ref().map_or(&[][..], |vectors| &vectors.values);
-        let (slots, _) = self.slot(numbers.len() * 4).as_chunks_mut::<4>();
-        for (slot, number) in slots.iter_mut().zip(numbers) {
-            *slot = number.to_le_bytes();
+        if IS_LITTLE_ENDIAN {
+            self.put(layer.annotations.as_bytes());
+            self.put(numbers.as_bytes());
+        } else {
+            fill_annotations(self.slot(size_of_val(&*layer.annotations)), &layer.annotations);
+            fill_numbers(self.slot(size_of_val(numbers)), numbers);
         }
+    }
+}
+
+fn fill_numbers(bytes: &mut [u8], numbers: &[f32]) {
+    let (slots, _) = bytes.as_chunks_mut::<4>();
+    for (slot, number) in slots.iter_mut().zip(numbers) {
+        *slot = number.to_le_bytes();
     }
 }
 
@@ -136,6 +151,21 @@ impl<'b> Reader<'b> {
     }
 }
 
+/// Rows of [`ANNOTATION_BYTES`] where they lie, or a copy of them where they cannot be read there.
+pub(crate) fn lent_annotations(bytes: &[u8]) -> Cow<'_, [Annotation]> {
+    in_place(bytes).map_or_else(|| Cow::Owned(read_annotations(bytes)), Cow::Borrowed)
+}
+
+/// The same of numbers of four bytes.
+pub(crate) fn lent_numbers(bytes: &[u8]) -> Cow<'_, [f32]> {
+    in_place(bytes).map_or_else(|| Cow::Owned(read_numbers(bytes)), Cow::Borrowed)
+}
+
+/// Bytes as values; `None` where they are not aligned, or of the other order.
+fn in_place<T: FromBytes + Immutable>(bytes: &[u8]) -> Option<&[T]> {
+    <[T]>::ref_from_bytes(bytes).ok().filter(|_| IS_LITTLE_ENDIAN)
+}
+
 /// Rows of [`ANNOTATION_BYTES`].
 pub(crate) fn read_annotations(bytes: &[u8]) -> Vec<Annotation> {
     let (rows, _) = bytes.as_chunks::<ANNOTATION_BYTES>();
@@ -157,5 +187,32 @@ fn annotation(row: &[u8; ANNOTATION_BYTES]) -> Annotation {
         flags: word(3),
         score: f32::from_bits(word(4)),
         link: word(5),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use standpoint_document::Vectors;
+
+    use super::*;
+
+    #[test]
+    fn a_column_is_the_same_row_by_row_and_at_once() {
+        let rows = [Annotation::new(Span::new(1, 0x0203_0405)).with_label(6).with_score(-0.5); 3];
+        let numbers = [0.25, f32::MIN_POSITIVE, -3.0];
+        let vectors = Some(Vectors { width: 1, values: Cow::Borrowed(&numbers) });
+        let layer = Layer { annotations: Cow::Borrowed(&rows), labels: Vec::new(), vectors };
+        let (mut at_once, mut by_row) = ([0_u8; 3 * 28 + 1], [0_u8; 3 * 28]);
+        Writer::new(&mut at_once[1..]).columns(&layer);
+        let (annotations, values) = by_row.split_at_mut(3 * ANNOTATION_BYTES);
+        fill_annotations(annotations, &rows);
+        fill_numbers(values, &numbers);
+        assert_eq!(at_once[1..], by_row);
+        // One of the two is not aligned.
+        for bytes in [&at_once[1..], &by_row] {
+            let (annotations, values) = bytes.split_at(3 * ANNOTATION_BYTES);
+            assert_eq!(*lent_annotations(annotations), rows);
+            assert_eq!(*lent_numbers(values), numbers);
+        }
     }
 }

@@ -4,7 +4,7 @@ use standpoint_document::Document;
 use standpoint_stage::StageError;
 
 use crate::binary::{BinaryDocument, LendingBinary, write_binary_reply};
-use crate::lent::{InPlace, PackedDocument};
+use crate::lent::{PackedDocument, ReadText};
 use crate::packed::{Form, LendingPacked, pack_reply};
 use crate::simple;
 
@@ -68,10 +68,7 @@ impl<'d> Lending<'d> {
 
 /// A document that a host wrote, in the bytes that it was written to.
 #[derive(Debug)]
-pub struct LentDocument<'b> {
-    received: Received<'b>,
-    in_place: InPlace,
-}
+pub struct LentDocument<'b>(Received<'b>);
 
 #[derive(Debug)]
 enum Received<'b> {
@@ -82,23 +79,23 @@ enum Received<'b> {
 impl<'b> LentDocument<'b> {
     /// Reads what stands before the columns.
     ///
-    /// - `form`: binary or packed; JSON is for scripts.
+    /// - `form`: binary or packed; JSON is for scripts;
+    /// - `read_text`: usually [`checked_text`](crate::checked_text).
     ///
     /// # Errors
     ///
     /// [`StageError`] where it is cut short or wrong.
-    pub fn read(bytes: &'b [u8], form: Form, in_place: InPlace) -> Result<Self, StageError> {
-        let received = match form {
-            Form::Binary => Received::Binary(BinaryDocument::read(bytes, in_place)?),
-            Form::Packed | Form::Json => Received::Packed(PackedDocument::read(bytes, in_place)?),
-        };
-        Ok(Self { received, in_place })
+    pub fn read(bytes: &'b [u8], form: Form, read_text: ReadText) -> Result<Self, StageError> {
+        Ok(Self(match form {
+            Form::Binary => Received::Binary(BinaryDocument::read(bytes, read_text)?),
+            Form::Packed | Form::Json => Received::Packed(PackedDocument::read(bytes, read_text)?),
+        }))
     }
 
     /// Which attempt at the document it is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        match &self.received {
+        match &self.0 {
             Received::Binary(document) => document.attempt,
             Received::Packed(document) => document.attempt(),
         }
@@ -109,7 +106,7 @@ impl<'b> LentDocument<'b> {
     /// costs more than filling it.
     #[must_use]
     pub fn view(&self) -> Document<'_> {
-        match &self.received {
+        match &self.0 {
             Received::Binary(document) => document.view(),
             Received::Packed(document) => document.view(),
         }
@@ -127,9 +124,9 @@ impl<'b> LentDocument<'b> {
         document: &mut Document<'a>,
         reads: &[&'static str],
     ) -> Result<(), StageError> {
-        match &self.received {
-            Received::Binary(lent) => lent.annotate(document, reads, self.in_place),
-            Received::Packed(lent) => lent.annotate(document, reads, self.in_place),
+        match &self.0 {
+            Received::Binary(lent) => lent.annotate(document, reads),
+            Received::Packed(lent) => lent.annotate(document, reads),
         }
     }
 }

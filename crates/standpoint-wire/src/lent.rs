@@ -1,34 +1,23 @@
-//! A packed document where it lies, and how what lies in place is read without copying it.
-//!
-//! For a stage whose memory the bytes are already in, as a module's are. What takes bytes for
-//! spans or numbers is the caller's, because this crate is safe code only.
+//! A packed document where it lies, in the memory of the stage that reads it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use standpoint_document::{Annotation, Document, Entity, Layer, Lender, Metadata, Vectors};
+use standpoint_document::{Document, Entity, Layer, Lender, Metadata, Vectors};
 use standpoint_stage::StageError;
 
+use crate::columns::{ANNOTATION_BYTES, lent_annotations, lent_numbers};
 use crate::packed::{LayerHeader, cut_short, split};
 
-/// How bytes are taken for what they hold, without a copy; `None` where they cannot be, which
-/// copies them.
-#[derive(Debug, Clone, Copy)]
-pub struct InPlace {
-    /// Bytes of a text.
-    pub text: fn(&[u8]) -> Option<&str>,
-    /// Rows of 24 bytes.
-    pub annotations: fn(&[u8]) -> Option<&[Annotation]>,
-    /// Numbers of 4 bytes.
-    pub numbers: fn(&[u8]) -> Option<&[f32]>,
-}
+/// How bytes are taken for a text; `None` where they are none.
+pub type ReadText = fn(&[u8]) -> Option<&str>;
 
-impl InPlace {
-    /// For safe code: spans and numbers are copied.
-    pub const COPIED: Self =
-        Self { text: |bytes| str::from_utf8(bytes).ok(), annotations: |_| None, numbers: |_| None };
+/// Takes bytes for a text that are checked to be one.
+#[must_use]
+pub fn checked_text(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok()
 }
 
 /// A document that a host wrote packed, in the bytes that it was written to.
@@ -69,10 +58,10 @@ pub(crate) struct LentRecords<'b> {
 
 impl<'b> PackedDocument<'b> {
     /// Reads what stands before the columns.
-    pub(crate) fn read(bytes: &'b [u8], in_place: InPlace) -> Result<Self, StageError> {
+    pub(crate) fn read(bytes: &'b [u8], read_text: ReadText) -> Result<Self, StageError> {
         let (header, mut columns) = split::<Header<'_>>(bytes)?;
         let text = columns.take(header.text_bytes as usize).ok_or_else(cut_short)?;
-        let text = (in_place.text)(text).ok_or_else(no_text)?;
+        let text = read_text(text).ok_or_else(no_text)?;
         columns.align();
         Ok(Self { header, text, columns: columns.rest() })
     }
@@ -90,7 +79,6 @@ impl<'b> PackedDocument<'b> {
         &'a self,
         document: &mut Document<'a>,
         names: &[&'static str],
-        in_place: InPlace,
     ) -> Result<(), StageError> {
         let mut at = 0_usize;
         let mut take = |count: Option<usize>| {
@@ -101,20 +89,13 @@ impl<'b> PackedDocument<'b> {
         };
         for header in &self.header.layers {
             let count = header.count as usize;
-            let rows = take(count.checked_mul(crate::columns::ANNOTATION_BYTES))?;
-            let annotations = match (in_place.annotations)(rows) {
-                Some(rows) => Cow::Borrowed(rows),
-                None => Cow::Owned(crate::columns::read_annotations(rows)),
-            };
+            let rows = take(count.checked_mul(ANNOTATION_BYTES))?;
+            let annotations = lent_annotations(rows);
             let vectors = match header.width {
                 0 => None,
                 width => {
                     let numbers = take(count.checked_mul(width as usize * 4))?;
-                    let values = match (in_place.numbers)(numbers) {
-                        Some(numbers) => Cow::Borrowed(numbers),
-                        None => Cow::Owned(crate::columns::read_numbers(numbers)),
-                    };
-                    Some(Vectors { width, values })
+                    Some(Vectors { width, values: lent_numbers(numbers) })
                 }
             };
             let labels = header.labels.iter().map(|label| Cow::Borrowed(label.as_ref())).collect();
@@ -174,7 +155,7 @@ impl Lender for PackedDocument<'_> {
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
-    use standpoint_document::Span;
+    use standpoint_document::{Annotation, Span};
 
     use super::*;
     use crate::{Form, read_document, write_document};
@@ -199,17 +180,17 @@ mod tests {
             let reads = ["x", "topic", "entities"];
             let bytes = write_document(&document, &reads, 3, Form::Packed).unwrap();
             let (copied, _) = read_document(&bytes).unwrap();
-            let packed = PackedDocument::read(&bytes, InPlace::COPIED).unwrap();
+            let packed = PackedDocument::read(&bytes, checked_text).unwrap();
             prop_assert_eq!(packed.attempt(), 3);
             let mut lent = packed.view();
-            packed.annotate(&mut lent, &["x"], InPlace::COPIED).unwrap();
+            packed.annotate(&mut lent, &["x"]).unwrap();
             prop_assert_eq!(lent.text(), copied.text());
             prop_assert_eq!(lent.layer("x"), copied.layer("x"));
             prop_assert_eq!(lent.attributes(), copied.attributes());
             prop_assert_eq!(lent.metadata(), copied.metadata());
             let bytes = &bytes[..cut.min(bytes.len())];
-            let read = PackedDocument::read(bytes, InPlace::COPIED)
-                .and_then(|packed| packed.annotate(&mut packed.view(), &[], InPlace::COPIED));
+            let read = PackedDocument::read(bytes, checked_text)
+                .and_then(|packed| packed.annotate(&mut packed.view(), &[]));
             prop_assert_eq!(read.is_ok(), read_document(bytes).is_ok());
         }
     }

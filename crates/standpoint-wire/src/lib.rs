@@ -49,7 +49,7 @@ mod simple;
 mod writes;
 
 pub use lending::{Lending, LentDocument, append_reply};
-pub use lent::InPlace;
+pub use lent::{ReadText, checked_text};
 pub use manifest::StageManifest;
 pub use packed::{Form, MAX_HEADER_BYTES, read_document, read_reply, write_document, write_reply};
 pub use writes::{Writes, keep_names, writable};

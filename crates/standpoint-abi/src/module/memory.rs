@@ -1,8 +1,5 @@
 //! The memory that a module and its host share: the module's own.
 
-use standpoint_document::Annotation;
-use standpoint_wire::InPlace;
-
 /// Bytes at a multiple of eight, which the host fills.
 // Invariant: the host writes only where `reserve` said, while nothing of the module runs.
 pub(super) struct Buffer(Vec<u64>);
@@ -43,25 +40,9 @@ pub(super) fn place(answer: &[u8]) -> u64 {
     ((answer.as_ptr() as usize as u64) << 32) | answer.len() as u64
 }
 
-/// How a document is read where the host wrote it.
-pub(super) const IN_PLACE: InPlace = InPlace {
-    // SAFETY: the text of the host's document, which is UTF-8; a host that lends anything else
-    // breaks its own promise, and harms nothing but this module.
-    text: |bytes| Some(unsafe { str::from_utf8_unchecked(bytes) }),
-    // SAFETY: six numbers of four bytes without padding, for which any bits will do; little-endian
-    // as all of WebAssembly is.
-    annotations: |bytes| unsafe { whole::<Annotation>(bytes) },
-    // SAFETY: any bits are a number.
-    numbers: |bytes| unsafe { whole::<f32>(bytes) },
-};
-
-/// Bytes as values; `None` where they are not aligned or leave a rest.
-///
-/// # Safety
-///
-/// Any bits are a `T`.
-unsafe fn whole<T>(bytes: &[u8]) -> Option<&[T]> {
-    // SAFETY: this function's own condition.
-    let (before, values, after) = unsafe { bytes.align_to::<T>() };
-    (before.is_empty() && after.is_empty()).then_some(values)
+/// The text of the host's document, unchecked.
+pub(super) fn text(bytes: &[u8]) -> Option<&str> {
+    // SAFETY: it is UTF-8; a host that lends anything else breaks its own promise, and harms
+    // nothing but this module.
+    Some(unsafe { str::from_utf8_unchecked(bytes) })
 }

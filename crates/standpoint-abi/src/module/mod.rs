@@ -115,7 +115,7 @@ impl Module {
     fn work(&self, at: u32, length: u32, answer: &mut Vec<u8>) -> Result<(), StageError> {
         let stage = self.stage.as_ref().ok_or_else(|| StageError::stage("it was not started"))?;
         let content = self.inbox.content(at, length).ok_or_else(elsewhere)?;
-        let lent = LentDocument::read(content, self.form, memory::IN_PLACE)?;
+        let lent = LentDocument::read(content, self.form, memory::text)?;
         let mut document = lent.view();
         lent.annotate(&mut document, self.contract.reads)?;
         let cancelled = AtomicBool::new(false);
