@@ -141,6 +141,26 @@ pub(crate) fn feeds(
     (0..feeds).map(|feed| (format!("feed-{feed}/all.jsonl"), lines(feed))).collect()
 }
 
+/// The path and text of what is in a store, in the order in which it was written first.
+#[cfg(feature = "postgres")]
+pub(crate) const WRITTEN: &str = "SELECT path, text FROM standpoint.document ORDER BY key";
+
+/// Checks that the documents of each of so many feeds stand in their order, by their paths and texts.
+#[cfg(feature = "postgres")]
+#[track_caller]
+pub(crate) fn check_order<'d>(documents: impl Iterator<Item = (&'d str, &'d str)>, feeds: usize) {
+    let mut of_path: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (path, text) in documents {
+        if let Ok(number) = text.rsplit(' ').next().unwrap().parse() {
+            of_path.entry(path).or_default().push(number);
+        }
+    }
+    assert_eq!(of_path.len(), feeds);
+    for (path, numbers) in of_path {
+        assert!(numbers.is_sorted(), "{path} is out of order: {numbers:?}");
+    }
+}
+
 /// The value of a header of a message.
 pub(crate) fn header<'h>(headers: &'h str, name: &str) -> Option<&'h str> {
     headers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))

@@ -2,7 +2,6 @@
 //! workers and the server die. Nothing is lost, every document has one row and stands once among
 //! the results, in order where one is asked for, and whoever was cut off writes no more than it had.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::field::{Field, feeds};
+use crate::field::{Field, WRITTEN, check_order, feeds};
 use crate::harness::becomes_true;
 use crate::network::{Cut, Network, SERVERS};
 use crate::server::{Server, is_installed};
@@ -29,8 +28,7 @@ const ACK_WAIT: Duration = Duration::from_secs(2);
 /// Workers, each on its host, and the servers.
 struct Hosts<'n> {
     field: Field,
-    /// `None` where results go to their stream alone.
-    store: Option<Cluster>,
+    store: Cluster,
     network: &'n Network,
     workers: usize,
     texts: Vec<String>,
@@ -47,28 +45,21 @@ fn on_hosts(workers: usize, test: impl FnOnce(&Network) + Send) {
 
 impl<'n> Hosts<'n> {
     /// - `each`: documents of each feed;
-    /// - `wait`: what a document takes, in milliseconds;
-    /// - `is_stored`: whether there is a store, too.
+    /// - `wait`: what a document takes, in milliseconds.
     fn start(
         network: &'n Network,
         workers: usize,
         ordering: &str,
         each: usize,
         wait: u32,
-        is_stored: bool,
     ) -> Option<Self> {
-        let store = if is_stored { Some(Cluster::start_at(SERVERS)?) } else { None };
+        let store = Cluster::start_at(SERVERS)?;
         let cluster = json!({
             "ordering": ordering, "partition_by": "folder", "partitions": PARTITIONS,
             "max_in_flight": 32,
         });
-        let sinks = store.as_ref().map_or_else(
-            || json!({}),
-            |store| {
-                let sink = json!({ "type": "postgres", "url": store.url(), "timeout": "2s" });
-                json!({ "sinks": { "store": sink } })
-            },
-        );
+        let sink = json!({ "type": "postgres", "url": store.url(), "timeout": "2s" });
+        let sinks = json!({ "sinks": { "store": sink } });
         let start = |folder: &Path, _: &str| Server::start_at(SERVERS, folder);
         let field = Field::on(start, &cluster, &sinks);
         let mut hosts = Self { field, store, network, workers, texts: Vec::new() };
@@ -89,8 +80,7 @@ impl<'n> Hosts<'n> {
 
     /// From here on the store notes which host writes a document.
     fn note_writers(&self) {
-        let Some(store) = &self.store else { return };
-        store.ask(
+        self.store.ask(
             "CREATE TABLE public.written (number BIGSERIAL, host INET DEFAULT inet_client_addr(), id TEXT);
              CREATE INDEX ON public.written (id);
              CREATE FUNCTION public.note() RETURNS TRIGGER LANGUAGE plpgsql AS $$
@@ -103,7 +93,7 @@ impl<'n> Hosts<'n> {
     /// How many documents a worker wrote, and how many of those after another one had.
     fn written(&self, worker: usize) -> (usize, usize) {
         let address = Network::address(worker);
-        let said = self.store.as_ref().unwrap().ask(&format!(
+        let said = self.store.ask(&format!(
             "SELECT count(DISTINCT id), count(DISTINCT id) FILTER (WHERE EXISTS (
                  SELECT FROM public.written other WHERE other.id = one.id AND other.host <> one.host
                      AND other.number < one.number))
@@ -142,23 +132,14 @@ impl<'n> Hosts<'n> {
             assert_eq!(self.field.wait(worker), Some(0), "{}", self.field.log());
         }
         self.field.check(&self.texts);
-        if let Some(store) = &self.store {
-            let count = self.texts.len();
-            let rows = store.ask("SELECT count(*), count(DISTINCT id) FROM standpoint.document");
-            assert_eq!(rows, format!("{count}|{count}"), "{}", self.field.log());
-        }
-        if !is_ordered {
-            return;
-        }
-        let mut of_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (path, text) in self.field.account().in_order {
-            if let Ok(number) = text.rsplit(' ').next().unwrap().parse() {
-                of_path.entry(path).or_default().push(number);
-            }
-        }
-        assert_eq!(of_path.len(), FEEDS);
-        for (path, numbers) in of_path {
-            assert!(numbers.is_sorted(), "{path} is out of order: {numbers:?}");
+        let count = self.texts.len();
+        let rows = self.store.ask("SELECT count(*), count(DISTINCT id) FROM standpoint.document");
+        assert_eq!(rows, format!("{count}|{count}"), "{}", self.field.log());
+        if is_ordered {
+            let account = self.field.account();
+            check_order(account.in_order.iter().map(|(path, text)| (&**path, &**text)), FEEDS);
+            let stored = self.store.ask(WRITTEN);
+            check_order(stored.lines().filter_map(|line| line.split_once('|')), FEEDS);
         }
     }
 }
@@ -167,7 +148,7 @@ impl<'n> Hosts<'n> {
 fn a_host_that_is_cut_off_writes_no_more_than_it_had_and_order_holds() {
     const WORKERS: usize = 3;
     on_hosts(WORKERS, |network| {
-        let Some(mut hosts) = Hosts::start(network, WORKERS, "per_source", 100, 60, true) else {
+        let Some(mut hosts) = Hosts::start(network, WORKERS, "per_source", 100, 60) else {
             return;
         };
         let is_shared = |hosts: &Hosts<'_>| {
@@ -223,11 +204,11 @@ fn a_host_that_is_cut_off_writes_no_more_than_it_had_and_order_holds() {
 }
 
 /// 20,000 documents over `workers` hosts, with a mishap now and then.
-fn storm(workers: usize, ordering: &str, is_stored: bool, seed: u64) {
+fn storm(workers: usize, ordering: &str, seed: u64) {
     const MISHAPS: usize = 60;
     on_hosts(workers, |network| {
         let started = Instant::now();
-        let Some(mut hosts) = Hosts::start(network, workers, ordering, 2500, 3, is_stored) else {
+        let Some(mut hosts) = Hosts::start(network, workers, ordering, 2500, 3) else {
             return;
         };
         let mut dice = Dice(seed);
@@ -279,7 +260,7 @@ fn storm(workers: usize, ordering: &str, is_stored: bool, seed: u64) {
         println!(
             "{count} documents, {workers} hosts, ordering {ordering}, \
              killed/stopped/server/parted/servers parted {counts:?}: lost 0, doubled 0, \
-             one row each where stored ({is_stored}), in {:.1?}",
+             one row each, in {:.1?}",
             started.elapsed()
         );
     });
@@ -288,10 +269,6 @@ fn storm(workers: usize, ordering: &str, is_stored: bool, seed: u64) {
 #[test]
 #[ignore = "long form"]
 fn twenty_thousand_documents_over_hosts_that_are_parted() {
-    // With an order each document takes its turn at the store, which is a matter of half an hour.
-    for (workers, ordering, is_stored, seed) in
-        [(4, "none", true, 41), (3, "per_source", false, 42)]
-    {
-        storm(workers, ordering, is_stored, seed);
-    }
+    storm(4, "none", 41);
+    storm(3, "per_source", 42);
 }

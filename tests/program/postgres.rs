@@ -12,13 +12,14 @@ use standpoint_store::server::SCHEMA;
 
 use self::cluster::Cluster;
 use crate::daemon::signal;
-use crate::harness::{Folder, STAGES, becomes_true, command, finish, gets_to, pipeline, run};
+use crate::harness::{Folder, STAGES, becomes_true, command, expect_reach, finish, pipeline, run};
 use crate::server::Served;
 
 /// A server that programs get to.
 fn server() -> Option<Cluster> {
     let cluster = Cluster::start()?;
-    gets_to(&cluster.url(), || cluster.log()).then_some(cluster)
+    expect_reach(&cluster.url(), || cluster.log());
+    Some(cluster)
 }
 
 /// The sink `store`.
