@@ -1,5 +1,7 @@
 //! Object storage in and out: at a server that speaks S3, which the test starts, and in folders.
 
+mod clouds;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -12,6 +14,10 @@ use serde_json::Value;
 
 use crate::daemon::signal;
 use crate::harness::{Folder, Ran, STAGES, ask, becomes_true, command, finish, is_there, run};
+
+/// What a [`Server`] wants to see.
+const LOGIN: &str = "Authorization: AWS4-HMAC-SHA256 \
+    Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
 
 /// A server that speaks S3 and keeps everything in memory.
 struct Server {
@@ -45,9 +51,8 @@ impl Server {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, \
-             SignedHeaders=host, Signature=0\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n{LOGIN}\r\n\
+             Content-Length: {}\r\n\r\n",
             body.len()
         )
         .unwrap();
