@@ -40,9 +40,13 @@ impl Stage for Mischief {
             },
             // Milliseconds of work, in which the process as a whole is not stopped.
             Some("Wait") => {
-                let wait = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
-                for _ in 0..wait {
-                    thread::sleep(Duration::from_millis(1));
+                let mut left = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+                // In steps, so that the time in which the process is stopped counts little; in no smaller
+                // ones, for on a busy machine each takes some milliseconds more.
+                while left > 0 {
+                    let step = u64::min(left, 10);
+                    thread::sleep(Duration::from_millis(step));
+                    left -= step;
                 }
             }
             _ => document.set_attribute("well_behaved", true.into()),
