@@ -198,6 +198,41 @@ fn a_condition_that_is_never_so_is_a_warning() {
 }
 
 #[test]
+fn a_condition_that_nothing_in_the_pipeline_meets_is_a_warning() {
+    let folder = Folder::new();
+    folder.write("inbox/.keep", "");
+    let cases = [
+        ("source == 'nwes'", ":8:19: warning: no source is called `nwes`; did you mean `news`?"),
+        (
+            "source in ['news', 'run', 'x']",
+            ":8:35: warning: no source is called `x`; there is news",
+        ),
+        (
+            "stance.exists(s, s.score < 0)",
+            ":8:9: warning: no stage before this one writes `stance`",
+        ),
+        ("\"false\"", ":8:9: warning: it is never so, whatever the document"),
+        ("entities.size() > 0 || source == 'news'", "p.yaml: no mistakes"),
+    ];
+    for (when, expected) in cases {
+        let text = format!(
+            "version: 1
+sources: {{ news: {{ type: inbox, path: ./inbox, on_success: delete }} }}
+stages:
+- tokenise
+- entity
+- sentiment
+- use: stance
+  when: {when}
+"
+        );
+        let file = folder.write("p.yaml", text);
+        let told = run(&["validate", &file]).expect(0).stdout;
+        assert!(told.contains(expected), "{when}: {told}");
+    }
+}
+
+#[test]
 fn a_strict_file_loads_only_what_it_pins_and_nobody_else_can_change() {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
@@ -387,6 +422,10 @@ fn targets_that_can_be_none_are_mistakes_and_one_that_is_there_twice_a_warning()
             assert_eq!(told.matches("p.yaml:7:").count(), 1, "{settings}: {told}");
         }
     }
+    let stages = "stages: [tokenise, entity, { use: stance, with: { target: [Russia] } }]\n";
+    let file = folder.write("p.yaml", format!("version: 1\n{stages}"));
+    let told = run(&["validate", &file]).expect(2).stdout;
+    assert!(told.contains("several go under `targets`"), "{told}");
 }
 
 #[test]

@@ -89,6 +89,91 @@ quarantine: {{ path: ./bad }}
 }
 
 #[test]
+fn an_archive_and_the_quarantine_hold_nothing_but_what_is_put_away() {
+    let folder = Folder::new();
+    folder.write("inbox/.keep", "");
+    let usual = ["./done", "./bad", "./state", "./out/lines.jsonl"];
+    let cases = [
+        (usual, ""),
+        (["./bad", "./bad", "./state", "./lines.jsonl"], ":3:71: error: the archive ./bad lies in"),
+        (
+            ["./bad/done", "./bad", "./s", "./lines.jsonl"],
+            ":3:71: error: the archive ./bad/done lies",
+        ),
+        (
+            ["./done", "./done/bad", "./s", "./lines.jsonl"],
+            ":7:21: error: the quarantine ./done/bad",
+        ),
+        (
+            ["./done", "./bad", "./done/s", "./a.jsonl"],
+            ":3:71: error: the archive ./done would hold",
+        ),
+        (
+            ["./done", "./bad", "./state", "./bad/a.jsonl"],
+            ":6:31: error: the output ./bad/a.jsonl lies",
+        ),
+        (
+            ["./done", "./bad", "./state", "./done/a.jsonl"],
+            ":6:31: error: the output ./done/a.jsonl",
+        ),
+        ([".", "./bad", "./state", "./lines.jsonl"], "would hold the inbox ./inbox"),
+        (["./done", ".", "./state", "./lines.jsonl"], "would hold the inbox ./inbox"),
+    ];
+    for ([archive, quarantine, state, lines], expected) in cases {
+        let text = format!(
+            "version: 1
+data_dir: {state}
+sources: {{ news: {{ type: inbox, path: ./inbox, on_success: {{ archive: {archive} }} }} }}
+stages: [tokenise]
+sinks:
+  lines: {{ type: jsonl, path: {lines} }}
+quarantine: {{ path: {quarantine} }}
+"
+        );
+        let file = folder.write("p.yaml", text);
+        let told = run(&["validate", &file]).expect(if expected.is_empty() { 0 } else { 2 }).stdout;
+        let told = told.replace(&folder.at(""), "./").replace("./.", ".");
+        assert!(told.contains(expected), "{expected}: {told}");
+        assert_eq!(told.matches(": error: ").count(), usize::from(!expected.is_empty()), "{told}");
+    }
+}
+
+#[test]
+fn a_mistake_elsewhere_hides_no_folder_and_no_target() {
+    let folder = Folder::new();
+    folder.write("inbox/.keep", "");
+    for (limits, settle, mistake) in [
+        ("{ max_json_depth: many }", "1ms", "p.yaml:2:27: error: "),
+        ("{}", "1ms, setle: 2ms", "unknown key `setle`"),
+        ("{}", "soon", "p.yaml:7:13: error: "),
+    ] {
+        let text = format!(
+            "version: 1
+limits: {limits}
+data_dir: ./inbox/state
+sources:
+  news:
+    type: inbox
+    settle: {settle}
+    path: ./inbox
+    on_success: delete
+stages:
+- tokenise
+- entity
+- use: stance
+  with: {{ targets: [] }}
+"
+        )
+        .replace(", setle", "\n    setle");
+        let file = folder.write("p.yaml", text);
+        let told = run(&["validate", &file]).expect(2).stdout;
+        for expected in [mistake, "lies in the inbox of `news`", "`targets` names nobody"] {
+            assert!(told.contains(expected), "{limits} {settle}: {told}");
+        }
+    }
+}
+
+#[test]
 fn a_pattern_of_file_names_that_is_none_is_told_with_its_place() {
     let folder = Folder::new();
     folder.write("inbox/.keep", "");

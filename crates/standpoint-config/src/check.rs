@@ -41,6 +41,19 @@ pub(crate) fn check(
     value
 }
 
+/// What was checked without the keys that could not be read, so that they have their defaults. In lists
+/// all stays in its place.
+pub(crate) fn readable(checked: Value) -> Value {
+    match checked {
+        Value::Object(map) => {
+            let known = map.into_iter().filter(|(_, value)| !value.is_null());
+            known.map(|(key, value)| (key, readable(value))).collect()
+        }
+        Value::Array(list) => list.into_iter().map(readable).collect(),
+        other => other,
+    }
+}
+
 /// Deepest chain of schemas in schemas; `$ref`s may go round in circles.
 const MAX_SCHEMA_DEPTH: usize = 200;
 
@@ -224,6 +237,7 @@ impl<'a> Checker<'a> {
         };
         if let Some(error) = unit_error {
             self.report(node, path, Fault::new(format!("{}: {error}", shown(node, path))));
+            return Value::Null;
         }
         Value::String(text.to_owned())
     }
@@ -314,7 +328,15 @@ impl<'a> Checker<'a> {
                 self.report_at(&entry.place, &path, fault);
                 continue;
             }
+            let before = self.faults.len();
             let value = self.check(&entry.value, &path, known.unwrap_or(others), depth + 1);
+            let plural = format!("{}s", entry.key);
+            if let Kind::List(_) = entry.value.kind
+                && properties.is_some_and(|properties| properties.contains_key(&plural))
+                && let Some(found) = self.faults.get_mut(before).filter(|found| found.is_mismatch)
+            {
+                found.fault.help = Some(format!("several go under {}", quoted(&plural)));
+            }
             values.insert(entry.key.clone(), value);
         }
         let required = keywords.get("required").and_then(Value::as_array).into_iter().flatten();

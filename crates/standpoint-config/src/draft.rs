@@ -17,7 +17,7 @@ use crate::runtimes::RuntimeSettings;
 use crate::settings::defaults;
 use crate::substitute::substitute;
 use crate::tree::{Entry, Kind, Meaning, Node, Scalar};
-use crate::{typed, yaml};
+use crate::{check, typed, yaml};
 
 /// A pipeline file with the mistakes that were found in it so far.
 ///
@@ -157,6 +157,22 @@ impl Draft {
         self.list("stages").iter().filter_map(|stage| stage.get("with")).any(has_own)
     }
 
+    /// The sources whose type can be read, each with it.
+    #[must_use]
+    pub fn sources(&self) -> Vec<(String, String)> {
+        let entries = self.tree.as_ref().and_then(|tree| tree.get("sources"));
+        let source = |entry: &Entry| {
+            Some((entry.key.clone(), text_of(entry.value.get("type")?)?.to_owned()))
+        };
+        entries.map_or(&[][..], Node::entries).iter().filter_map(source).collect()
+    }
+
+    /// Whether the file has a section of this name.
+    #[must_use]
+    pub fn has(&self, section: &str) -> bool {
+        self.tree.as_ref().is_some_and(|tree| tree.get(section).is_some())
+    }
+
     /// Every condition over documents in the file, with the path of its key.
     #[must_use]
     pub fn conditions(&self) -> Vec<(String, String)> {
@@ -192,10 +208,11 @@ impl Draft {
     }
 
     /// The pipeline as far as it was checked, so that what is wrong in one part hides nothing in
-    /// another; `None` where the file's own mistakes leave none.
+    /// another: what cannot be read counts as left out. `None` where nothing can be left out there.
     #[must_use]
     pub fn so_far(&self) -> Option<PipelineFile> {
-        typed::pipeline(self.tree.clone()?, &self.checked, &self.origin, &mut Vec::new())
+        let readable = check::readable(self.checked.clone());
+        typed::pipeline(self.tree.clone()?, &readable, &self.origin, &mut Vec::new())
     }
 
     /// Adds findings about the pipeline [so far](Self::so_far).

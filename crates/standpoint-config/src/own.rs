@@ -70,10 +70,10 @@ impl OwnSettings {
         if found_errors { Err(findings.into()) } else { Ok(value) }
     }
 
-    /// What can be read of the settings whatever else is wrong with them; the rest is null.
+    /// What can be read of the settings whatever else is wrong with them; the rest counts as left out.
     #[must_use]
     pub fn so_far(&self, schema: &Value) -> Value {
-        self.check(schema, &mut Vec::new())
+        check::readable(self.check(schema, &mut Vec::new()))
     }
 
     pub(crate) fn check(&self, schema: &Value, findings: &mut Vec<Diagnostic>) -> Value {

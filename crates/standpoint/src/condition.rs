@@ -5,7 +5,7 @@ mod fields;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr};
+use cel::common::ast::{CallExpr, EntryExpr, Expr};
 use cel::{Context, Env, IdedExpr, Program};
 use serde_json::{Value, json};
 use standpoint_config::nearest;
@@ -77,6 +77,8 @@ pub(crate) struct Condition {
     pub(crate) doubts: Vec<Mistake>,
     /// The same of ids, as far as the tables that are compiled in say whose they are.
     pub(crate) doubts_of_ids: Vec<Mistake>,
+    /// Names that the document's source is compared with, and where in the condition.
+    pub(crate) sources: Vec<(String, Option<usize>)>,
 }
 
 impl Condition {
@@ -89,6 +91,11 @@ impl Condition {
         let empty = || Mistake { message: "it cannot be read".to_owned(), at: None };
         let first = |mistakes: Vec<Mistake>| mistakes.into_iter().next().unwrap_or_else(empty);
         Self::read(source).map_err(first)
+    }
+
+    /// Whether it speaks of one of [`VARIABLES`].
+    pub(crate) fn speaks_of(&self, variable: &str) -> bool {
+        self.variables.contains(&variable)
     }
 
     /// Reads a condition.
@@ -105,16 +112,13 @@ impl Condition {
         let functions = called.iter().filter(|name| !is_function(name));
         let mut mistakes: Vec<Mistake> =
             functions.map(|name| Mistake { message: miscalled(name), at: at(name) }).collect();
-        // A variable that such a function was to bind is none without it.
-        if mistakes.is_empty() {
-            let unknown = free.iter().filter(|name| !VARIABLES.contains(&name.as_str()));
-            mistakes.extend(unknown.map(|name| {
-                let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
-                Mistake { message, at: at(name) }
-            }));
-        }
-        let found = fields::look(&program, source);
-        mistakes.extend(found.mistakes);
+        let unknown = free.iter().filter(|name| !VARIABLES.contains(&name.as_str()));
+        mistakes.extend(unknown.map(|name| {
+            let message = format!("unknown variable `{name}`; {}", meant(name, &VARIABLES));
+            Mistake { message, at: at(name) }
+        }));
+        let mut found = fields::look(&program, source);
+        mistakes.append(&mut found.mistakes);
         if !mistakes.is_empty() {
             // Of a name that is there twice only one place is known.
             let mut once: Vec<Mistake> = Vec::new();
@@ -127,7 +131,8 @@ impl Condition {
         }
         let variables =
             VARIABLES.into_iter().filter(|name| free.iter().any(|free| free == name)).collect();
-        Ok(Self { program, variables, doubts: found.doubts, doubts_of_ids: found.doubts_of_ids })
+        let fields::Findings { doubts, doubts_of_ids, sources, .. } = found;
+        Ok(Self { program, variables, doubts, doubts_of_ids, sources })
     }
 
     /// Whether the condition holds for `document`.
@@ -157,6 +162,14 @@ fn is_function(name: &str) -> bool {
     is_operator || context.add_function(name, |number: i64| number).is_err()
 }
 
+/// The variable that a call of what is no function was probably to bind, as `list.exist(x, x.id == 'KAZ')`.
+fn bound_by(call: &CallExpr) -> Option<&str> {
+    let Some(Expr::Ident(name)) = call.args.first().map(|first| &first.expr) else { return None };
+    let is_macro = || MACROS.iter().any(|(known, _)| *known == call.func_name);
+    let may_bind = !is_function(&call.func_name) && call.target.is_some();
+    (may_bind && (call.args.len() > 1 || is_macro())).then_some(name)
+}
+
 /// What is wrong with a call of what is no function.
 fn miscalled(name: &str) -> String {
     if let Some((_, written)) = MACROS.iter().find(|(known, _)| *known == name) {
@@ -175,7 +188,7 @@ fn meant(name: &str, known: &[&str]) -> String {
 }
 
 /// Where a word stands in a condition outside of quotes, in characters.
-fn word_at(source: &str, word: &str) -> Option<usize> {
+pub(crate) fn word_at(source: &str, word: &str) -> Option<usize> {
     let characters: Vec<char> = unquoted(source).chars().collect();
     let word: Vec<char> = word.rsplit('.').next()?.chars().collect();
     let is_of_word =
@@ -219,8 +232,11 @@ fn collect_free(
         }
         Expr::Call(call) => {
             called.push(call.func_name.clone());
-            let parts = call.target.as_deref().into_iter().chain(&call.args);
-            parts.for_each(|part| collect_free(part, bound, free, called));
+            call.target.iter().for_each(|part| collect_free(part, bound, free, called));
+            let outside = bound.len();
+            bound.extend(bound_by(call).map(str::to_owned));
+            call.args.iter().for_each(|part| collect_free(part, bound, free, called));
+            bound.truncate(outside);
         }
         Expr::Comprehension(loops) => {
             collect_free(&loops.iter_range, bound, free, called);
@@ -434,6 +450,10 @@ mod tests {
             ),
             ("langage == 'en' && titel == 'x' && length > 'a'", &[Some(0), Some(19), Some(44)]),
             ("titel == 'x' || titel == 'y'", &[Some(0)]),
+            (
+                "frob(titel) && title.startswith(sentiment.scor)",
+                &[Some(0), Some(21), Some(5), Some(42)],
+            ),
             // What a function that there is not was to bind is not known.
             (
                 "entities.exist(stance, stance.id == 'x') && sentiment.scor > 1",

@@ -10,10 +10,11 @@ use standpoint_connectors::jsonl::{JsonlSettings, StdoutSettings};
 use standpoint_connectors::postgres::PostgresSettings;
 use standpoint_connectors::sqlite::SqliteSettings;
 use standpoint_connectors::webhook::WebhookSettings;
+use standpoint_document::layers;
 use standpoint_stage::check_chain;
 
 use crate::cluster;
-use crate::condition::Condition;
+use crate::condition::{Condition, word_at};
 use crate::objects;
 use crate::plugins::{Installed, Plugin, Wanted};
 
@@ -119,22 +120,67 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
     for mistake in check_chain(&chain, &others) {
         draft.report(&format!("stages[{}]", mistake.index), mistake.to_string(), None);
     }
+    let conditions = draft.conditions();
+    for index in 0..chain.len() {
+        let key_path = format!("stages[{index}].when");
+        let Some((_, text)) = conditions.iter().find(|(path, _)| *path == key_path) else {
+            continue;
+        };
+        let Ok(condition) = Condition::read(text) else { continue };
+        for layer in [layers::ENTITIES, layers::SENTIMENT, layers::STANCE] {
+            let mut written = chain[..index].iter().flat_map(|(_, _, writes)| writes);
+            if condition.speaks_of(layer) && !written.any(|known| known == layer) {
+                let message = format!("no stage before this one writes `{layer}`");
+                let at = word_at(text, layer);
+                draft.report_within(&key_path, Severity::Warning, at, message);
+            }
+        }
+    }
 }
 
 /// Checks that every condition can be read, and can be so. Who is called how in a pipeline's own
 /// tables of names is not looked up.
 pub(crate) fn check_conditions(draft: &mut Draft) {
     let has_own_names = draft.has_own_names();
+    let sources = names_of_sources(draft);
     for (key_path, condition) in draft.conditions() {
         let (severity, found) = match Condition::read(&condition) {
             Err(mistakes) => (Severity::Error, mistakes),
-            Ok(condition) if has_own_names => (Severity::Warning, condition.doubts),
-            Ok(condition) => {
-                (Severity::Warning, [condition.doubts, condition.doubts_of_ids].concat())
+            Ok(mut condition) => {
+                for (name, at) in &condition.sources {
+                    if let Some(message) = no_source(name, &sources) {
+                        draft.report_within(&key_path, Severity::Warning, *at, message);
+                    }
+                }
+                if !has_own_names {
+                    condition.doubts.append(&mut condition.doubts_of_ids);
+                }
+                (Severity::Warning, condition.doubts)
             }
         };
         for mistake in found {
             draft.report_within(&key_path, severity, mistake.at, mistake.to_string());
         }
     }
+}
+
+/// The names that sources of documents have in a pipeline; none where these may be any, as in what others
+/// publish.
+fn names_of_sources(draft: &Draft) -> Vec<String> {
+    let sources = draft.sources();
+    let is_own = |kind: &str| matches!(kind, "inbox" | "objects" | "files" | "stdin");
+    if draft.has("cluster") || !sources.iter().all(|(_, kind)| is_own(kind)) {
+        return Vec::new();
+    }
+    sources.into_iter().map(|(name, _)| name).collect()
+}
+
+/// What is wrong with the name of a source, if one of these was meant. What `run` reads is from `run`.
+fn no_source(name: &str, sources: &[String]) -> Option<String> {
+    let is_none =
+        !sources.is_empty() && name != "run" && !sources.iter().any(|known| known == name);
+    is_none.then(|| match nearest(name, sources.iter().map(String::as_str)) {
+        Some(meant) => format!("no source is called `{name}`; did you mean `{meant}`?"),
+        None => format!("no source is called `{name}`; there is {}", sources.join(", ")),
+    })
 }

@@ -63,7 +63,7 @@ pub(crate) fn inboxes_of(file: &PipelineFile) -> Vec<(String, InboxSettings)> {
     let schema = source_schemas().remove("inbox").unwrap_or_default();
     let settings = file.sources.iter().map(|entry| match entry.kind.as_str() {
         "inbox" => {
-            let settings = entry.settings.conform(&schema).ok()?;
+            let settings = entry.settings.so_far(&schema);
             Some((entry.name.clone(), serde_json::from_value(settings).ok()?))
         }
         // What is fetched from object storage is read from an inbox of the pipeline's own.

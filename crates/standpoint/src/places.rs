@@ -14,6 +14,7 @@ use crate::pipeline_file::inboxes_of;
 pub(crate) fn mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut mistakes = outputs(file);
     mistakes.extend(own_folders(file));
+    mistakes.extend(put_away(file));
     for (name, settings) in inboxes_of(file) {
         let inbox = place(&settings.path);
         let below = |path: &Path| Some(place(path).strip_prefix(&inbox).ok()?.to_owned());
@@ -109,6 +110,52 @@ fn own_folders(file: &PipelineFile) -> Vec<Diagnostic> {
                 format!("the output {} is the {what}, and results go to a file", path.display());
             let help = "name a file beside that folder".to_owned();
             mistakes.push(sink.settings.diagnostic(key, problem, Some(help)));
+        }
+    }
+    mistakes
+}
+
+/// What an archive or the quarantine would hold beside the files that are put away there: these may bear
+/// any name below it, and go when they are old.
+fn put_away(file: &PipelineFile) -> Vec<Diagnostic> {
+    let inboxes = inboxes_of(file);
+    let mut stores = vec![("quarantine", "quarantine.path".to_owned(), &file.quarantine.path)];
+    for (name, settings) in &inboxes {
+        if let OnSuccess::Archive(archive) = &settings.on_success {
+            stores.push(("archive", format!("sources.{name}.on_success.archive"), archive));
+        }
+    }
+    let mut mistakes = Vec::new();
+    for (what, key, store) in &stores {
+        let folder = place(store);
+        let holds = |path: &Path| place(path).starts_with(&folder);
+        let help = |what: &str| Some(format!("give the {what} a folder of its own"));
+        let inboxes = inboxes.iter().map(|(_, settings)| ("inbox", &settings.path));
+        let mut all = inboxes.chain([("data folder", &file.data_dir)]);
+        if let Some((other, path)) = all.find(|(_, path)| holds(path)) {
+            let (store, path) = (store.display(), path.display());
+            let problem = format!("the {what} {store} would hold the {other} {path}");
+            mistakes.push(file.diagnostic(key, problem, help(what)));
+            // What else lies there is to blame for nothing.
+            continue;
+        }
+        for (other, key, path) in &stores {
+            // Two inboxes may share an archive, and of two that are one folder one is told.
+            let is_told = place(path) == folder && *other == "quarantine";
+            if other != what && holds(path) && !is_told {
+                let (store, path) = (store.display(), path.display());
+                let problem = format!("the {other} {path} lies in the {what} {store}");
+                mistakes.push(file.diagnostic(key, problem, help(other)));
+            }
+        }
+        for sink in &file.sinks {
+            let Some((key, path, is_folder)) = output_of(sink) else { continue };
+            // A file that would have the folder's name is told of with the others.
+            if holds(&path) && (is_folder || place(&path) != folder) {
+                let (store, path) = (store.display(), path.display());
+                let problem = format!("the output {path} lies in the {what} {store}");
+                mistakes.push(sink.settings.diagnostic(key, problem, help("output")));
+            }
         }
     }
     mistakes

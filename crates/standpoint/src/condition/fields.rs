@@ -2,12 +2,14 @@
 //!
 //! The values of documents are known by their kinds, but for attributes, which may be anything.
 
+use std::cmp::Ordering;
+
 use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators};
 use cel::{IdedExpr, Program};
 use standpoint_config::nearest;
 use standpoint_document::{Degree, EntityKind, SentimentLabel, StanceLabel};
 
-use crate::condition::{Mistake, is_function};
+use crate::condition::{Mistake, bound_by, is_function};
 use crate::targets;
 
 type Fields = &'static [(&'static str, Kind)];
@@ -18,7 +20,13 @@ enum Kind {
     Unknown,
     Truth,
     Number,
+    /// A number from one to another.
+    Between(i8, i8),
     Text,
+    /// The code of a language.
+    Language,
+    /// The name of a source.
+    Source,
     /// The id of somebody.
     Id,
     /// One of these words.
@@ -37,8 +45,8 @@ const SENTIMENT: Fields = &[
             SentimentLabel::Positive.name(),
         ]),
     ),
-    ("score", Kind::Number),
-    ("confidence", Kind::Number),
+    ("score", Kind::Between(-1, 1)),
+    ("confidence", Kind::Between(0, 1)),
 ];
 
 const ENTITY: Fields = &[
@@ -79,15 +87,17 @@ const STANCE: Fields = &[
             Degree::Supportive.name(),
         ]),
     ),
-    ("score", Kind::Number),
-    ("confidence", Kind::Number),
+    ("score", Kind::Between(-1, 1)),
+    ("confidence", Kind::Between(0, 1)),
 ];
 
 impl Kind {
     /// Of one of the variables of a condition.
     fn of_variable(name: &str) -> Self {
         match name {
-            "id" | "title" | "language" | "source" | "author" | "published" => Self::Text,
+            "id" | "title" | "author" | "published" => Self::Text,
+            "language" => Self::Language,
+            "source" => Self::Source,
             "length" => Self::Number,
             "entities" => Self::List(ENTITY),
             "sentiment" => Self::Record(SENTIMENT),
@@ -110,8 +120,8 @@ impl Kind {
         match self {
             Self::Unknown => None,
             Self::Truth => Some("true or false"),
-            Self::Number => Some("a number"),
-            Self::Text | Self::Id | Self::Word(_) => Some("a word"),
+            Self::Number | Self::Between(..) => Some("a number"),
+            Self::Text | Self::Language | Self::Source | Self::Id | Self::Word(_) => Some("a word"),
             Self::Record(_) => Some("a map"),
             Self::List(_) => Some("a list"),
         }
@@ -127,6 +137,8 @@ pub(super) struct Findings {
     pub(super) doubts: Vec<Mistake>,
     /// The same of ids, as far as the tables that are compiled in say whose they are.
     pub(super) doubts_of_ids: Vec<Mistake>,
+    /// Names that the document's source is compared with, and where.
+    pub(super) sources: Vec<(String, Option<usize>)>,
 }
 
 /// Looks at the fields of a condition; what variables and functions that there are not give is unknown.
@@ -136,6 +148,12 @@ pub(super) fn look(program: &Program, source: &str) -> Findings {
     let whole = program.expression();
     let kind = reader.kind_of(whole);
     reader.want_truth(whole, kind);
+    if let Expr::Literal(LiteralValue::Boolean(truth)) = &whole.expr
+        && !*truth.inner()
+    {
+        let message = "it is never so, whatever the document".to_owned();
+        reader.findings.doubts.push(Mistake { message, at: None });
+    }
     reader.findings
 }
 
@@ -227,10 +245,16 @@ impl Reader<'_> {
 
     fn call(&mut self, call: &CallExpr) -> Kind {
         if !is_function(&call.func_name) {
-            // Its arguments may be names that it was to bind.
+            let bound = bound_by(call).map(|name| (name.to_owned(), Kind::Unknown));
             if let Some(target) = &call.target {
                 self.kind_of(target);
             }
+            let outside = self.bound.len();
+            self.bound.extend(bound);
+            for argument in &call.args {
+                self.kind_of(argument);
+            }
+            self.bound.truncate(outside);
             return Kind::Unknown;
         }
         let parts = call.target.as_deref().into_iter().chain(&call.args);
@@ -265,6 +289,8 @@ impl Reader<'_> {
                     let message = format!("{one} is {kind}; it cannot be compared with {than}");
                     self.findings.mistakes.push(Mistake { message, at });
                 }
+                self.may_differ(&call.func_name, *one, other.0);
+                self.may_differ(mirrored(&call.func_name), *other, one.0);
                 Kind::Truth
             }
             (operators::IN, [one, (list, _)]) => {
@@ -285,8 +311,31 @@ impl Reader<'_> {
                     _ => Kind::Unknown,
                 }
             }
-            ("size", _) => Kind::Number,
+            ("size", _) | (operators::NEGATE, [(_, Kind::Number)]) => Kind::Number,
             _ => Kind::Unknown,
+        }
+    }
+
+    /// Doubts a comparison that comes out the same for every document.
+    fn may_differ(&mut self, operator: &str, (value, kind): (&IdedExpr, Kind), limit: &IdedExpr) {
+        let (Kind::Between(low, high), Some(number)) = (kind, number_in(limit)) else { return };
+        let holds = |value: i8| {
+            let order = f64::from(value).partial_cmp(&number);
+            match operator {
+                operators::LESS => order == Some(Ordering::Less),
+                operators::LESS_EQUALS => order.is_some_and(Ordering::is_le),
+                operators::GREATER => order == Some(Ordering::Greater),
+                _ => order.is_some_and(Ordering::is_ge),
+            }
+        };
+        // What holds at both ends holds between them.
+        if holds(low) == holds(high) {
+            let how = if holds(low) { "always" } else { "never" };
+            let value = written(value);
+            let message =
+                format!("{value} lies between {low} and {high}, so that this is {how} so");
+            let at = self.place_of(limit);
+            self.findings.doubts.push(Mistake { message, at });
         }
     }
 
@@ -301,14 +350,32 @@ impl Reader<'_> {
 
     /// Doubts that a value is ever equal to a literal.
     fn may_be_equal(&mut self, (value, kind): (&IdedExpr, Kind), literal: &IdedExpr) {
-        let Expr::Literal(wanted) = &literal.expr else { return };
         let value = written(value);
+        if let (Kind::Between(low, high), Some(number)) = (kind, number_in(literal))
+            && !(f64::from(low)..=f64::from(high)).contains(&number)
+        {
+            let message = format!("{value} lies between {low} and {high}");
+            let at = self.place_of(literal);
+            self.findings.doubts.push(Mistake { message, at });
+        }
+        let Expr::Literal(wanted) = &literal.expr else { return };
         let never = match (kind, wanted) {
             (Kind::Id, LiteralValue::String(wanted)) => {
                 let wanted = wanted.inner();
                 targets::id_of(wanted).map(|id| {
                     format!("{value} is an id and never `{wanted}`; did you mean `{id}`?")
                 })
+            }
+            (Kind::Source, LiteralValue::String(wanted)) => {
+                let at = self.place_of(literal);
+                self.findings.sources.push((wanted.inner().to_owned(), at));
+                None
+            }
+            (Kind::Language, LiteralValue::String(wanted)) => {
+                let wanted = wanted.inner();
+                // An empty one asks whether there is one.
+                (!wanted.is_empty() && !is_language_code(wanted))
+                    .then(|| format!("{value} is a code such as `en`, and `{wanted}` is none"))
             }
             (Kind::Word(words), LiteralValue::String(wanted)) => {
                 let wanted = wanted.inner();
@@ -350,6 +417,35 @@ impl Reader<'_> {
     }
 }
 
+/// The comparison with its sides exchanged.
+fn mirrored(operator: &str) -> &str {
+    match operator {
+        operators::LESS => operators::GREATER,
+        operators::LESS_EQUALS => operators::GREATER_EQUALS,
+        operators::GREATER => operators::LESS,
+        _ => operators::LESS_EQUALS,
+    }
+}
+
+/// The number that an expression is.
+fn number_in(expression: &IdedExpr) -> Option<f64> {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::Int(number)) => Some(*number.inner() as f64),
+        Expr::Literal(LiteralValue::UInt(number)) => Some(*number.inner() as f64),
+        Expr::Literal(LiteralValue::Double(number)) => Some(*number.inner()),
+        Expr::Call(call) if call.func_name == operators::NEGATE => {
+            Some(-number_in(call.args.first()?)?)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a word can be the code of a language, with or without a country: `en`, `en-GB`, `yue`.
+fn is_language_code(word: &str) -> bool {
+    let language = word.split('-').next().unwrap_or_default();
+    (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 /// A value as it was written, if that is short.
 fn written(expression: &IdedExpr) -> String {
     fn path(expression: &IdedExpr) -> Option<String> {
@@ -363,132 +459,4 @@ fn written(expression: &IdedExpr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use standpoint_document::{
-        ActorStance, Aliases, Confidence, Document, Entity, Polarity, Sentiment, SentimentRecord,
-        Stance, StanceTarget, TargetStance,
-    };
-
-    use super::*;
-    use crate::condition::{Condition, VARIABLES, variable};
-
-    #[test]
-    fn what_no_document_answers_is_a_mistake() {
-        let cases = [
-            (
-                "title == 'é' || stance.exists(s, s.lable == 'opposed')",
-                35,
-                "`s` has no field `lable`; did you mean `label`?",
-            ),
-            ("sentiment.scor > 0.5", 10, "`sentiment` has no field `scor`; did you mean `score`?"),
-            ("sentiment['scor'] > 0.5", 11, "`sentiment` has no field `scor`"),
-            ("sentiment.valence > 0", 10, "no field `valence`; it has label, score, confidence"),
-            ("entities.filter(e, true).size() > 0 && entities[0].kind == 'x'", 51, "field `kind`"),
-            ("stance.label == 'opposed'", 7, "`stance` is a list; ask its entries, as in `stance."),
-            ("title.size > 3", 6, "`title` is a word and has no fields"),
-            ("length > 'a'", 9, "`length` is a number; it cannot be compared with a word"),
-            ("0.5 < title", 6, "it is a number; it cannot be compared with a word"),
-            ("stance.exists(s, s.score < 'low')", 27, "`s.score` is a number; it cannot"),
-            ("length", 0, "`length` is a number, where true or false is needed"),
-            ("title || true", 0, "`title` is a word, where true or false is needed"),
-        ];
-        for (source, at, expected) in cases {
-            let mistake = Condition::compile(source).unwrap_err();
-            assert!(mistake.to_string().contains(expected), "{source}: {mistake}");
-            assert_eq!(mistake.at, Some(at), "{source}: {mistake}");
-        }
-    }
-
-    #[test]
-    fn what_is_never_so_is_a_doubt() {
-        let cases = [
-            (
-                "stance.exists(s, s.target == 'Russia')",
-                29,
-                "`s.target` is an id and never `Russia`; did you mean `RUS`?",
-            ),
-            ("stance.exists(s, 'rus' == s.actor)", 17, "did you mean `RUS`?"),
-            ("entities.exists(e, e.id in ['KAZ', 'Vladimir Putin'])", 35, "mean `RUS.PUTIN`?"),
-            ("stance.exists(s, s.label == 'oposed')", 28, "did you mean `opposed`?"),
-            ("sentiment.label != 'bad'", 19, "it is one of negative, neutral, positive"),
-            ("length == '5'", 10, "`length` is a number and never equal to a word"),
-        ];
-        for (source, at, expected) in cases {
-            let condition = Condition::compile(source).unwrap();
-            let doubts = [condition.doubts, condition.doubts_of_ids].concat();
-            let [doubt] = doubts.as_slice() else { panic!("{source}: {doubts:?}") };
-            assert!(doubt.to_string().contains(expected), "{source}: {doubt}");
-            assert_eq!(doubt.at, Some(at), "{source}: {doubt}");
-        }
-    }
-
-    #[test]
-    fn what_may_be_so_is_none() {
-        let cases = [
-            "attributes.anything.below == 'x' && attributes['other'] > 3 || attributes.flag",
-            "has(attributes.x) && attributes.x",
-            "has(sentiment.scor)",
-            "sentiment != null && sentiment.score > 0",
-            "title == null || title != ''",
-            "stance.exists(stance, stance.score < 0) && stance[0].score <= -0.5",
-            "stance.map(s, s.actor).exists(a, a.x) && size(stance) > 0 && stance.size() > 0",
-            "stance.exists_one(s, s.target == 'RUS' && s.degree in ['leaning', 'neutral'])",
-            "stance.all(s, s.actor == 'name:ilse-brandvold' || s.target == 'EU' || s.actor == '')",
-            "[1, 2].exists(x, x == 'a' || x > 1) && {'a': length}.a > 1",
-            "true ? title.startsWith('A') : !(length > 3)",
-        ];
-        for source in cases {
-            let condition = Condition::compile(source).unwrap();
-            let doubts = [condition.doubts, condition.doubts_of_ids].concat();
-            assert!(doubts.is_empty(), "{source}: {doubts:?}");
-        }
-    }
-
-    #[test]
-    fn documents_have_the_fields_that_are_known() {
-        let mut document = Document::new("d", "").unwrap();
-        let (score, confidence) = (Polarity::saturating(0.5), Confidence::saturating(0.5));
-        let sentiment = Some(Sentiment { score, confidence });
-        document.lend_sentiment(Some(SentimentRecord { document: sentiment, ..<_>::default() }));
-        document.lend_entities(vec![Entity {
-            id: "KAZ".into(),
-            name: "Kazakhstan".into(),
-            kind: EntityKind::Country,
-            country: None,
-            speaks_for_country: false,
-            aliases: Aliases::new(),
-        }]);
-        let (evidence, counter_evidence) = (Vec::new(), Vec::new());
-        let actor = ActorStance {
-            id: "KAZ".into(),
-            name: "Kazakhstan".into(),
-            kind: EntityKind::Country,
-            country: None,
-            mentions: 1,
-            stance: Stance { score, confidence, evidence, counter_evidence },
-        };
-        let target = StanceTarget { id: "RUS".into(), name: "Russia".into() };
-        let stance = TargetStance { target, author: None, actors: vec![actor] };
-        document.set_stance(vec![stance]).unwrap();
-        for name in VARIABLES {
-            let value = variable(&document, name);
-            let (value, fields) = match Kind::of_variable(name) {
-                Kind::Record(fields) => (&value, fields),
-                Kind::List(fields) => (&value[0], fields),
-                _ => continue,
-            };
-            let mut known: Vec<&str> = fields.iter().map(|(field, _)| *field).collect();
-            known.sort_unstable();
-            let found: Vec<&String> = value.as_object().unwrap().keys().collect();
-            assert_eq!(found, known, "{name}");
-            for (field, kind) in fields {
-                let fits = match kind {
-                    Kind::Number => value[field].is_number(),
-                    Kind::Word(words) => words.contains(&value[field].as_str().unwrap()),
-                    _ => value[field].is_string(),
-                };
-                assert!(fits, "{name}.{field}");
-            }
-        }
-    }
-}
+mod tests;
