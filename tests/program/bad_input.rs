@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 use std::thread;
 
-use crate::harness::{Folder, becomes_true, command, finish, obey_rights, run, run_with_input};
+use crate::harness::{
+    Folder, RESULTS, becomes_true, command, finish, obey_rights, pipeline, run, run_with_input,
+};
 
 const GOOD: &str = "Kazakhstan condemned Russia.";
 
@@ -44,6 +46,25 @@ fn every_bad_file_is_named_and_the_good_ones_come_out() {
         assert!(line.starts_with("failed ") && line.contains(reason), "{line}");
     }
     assert!(ran.stderr.contains("7 of 9 documents failed"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_holds_no_document_is_told_of() {
+    let folder = Folder::new();
+    let files = [("a.json", "[]"), ("b.jsonl", "\n\n"), ("c.csv", "text\n"), ("d.rss", "<rss/>")];
+    for (name, content) in files {
+        folder.write(&format!("inbox/{name}"), content);
+    }
+    let ran = run(&["run", &folder.at("inbox")]).expect(0);
+    let pipeline = folder.write("p.yaml", pipeline("[tokenise]", RESULTS, ""));
+    let log = run(&["daemon", "--once", "-c", &pipeline]).expect(0).stderr;
+    for (name, _) in files {
+        let is_told = |line: &str| line.ends_with(&format!("{name}: it holds no document"));
+        assert!(ran.stderr.lines().any(is_told), "{name}: {}", ran.stderr);
+        let is_logged = |line: &str| line.contains("held no document") && line.contains(name);
+        assert!(log.lines().any(is_logged), "{name}: {log}");
+    }
+    assert_eq!(folder.files("archive", true).len(), files.len());
 }
 
 #[test]
@@ -279,7 +300,7 @@ fn a_reader_that_goes_away_is_no_failure() {
         drop(child.stdout.take());
         child.stdout = Some(child_stdout());
         let told = finish(child).expect(0).stderr;
-        assert!(!told.contains("stopped"), "{count}: {told}");
+        assert!(!told.contains("stopped") && !told.contains("lost sight"), "{count}: {told}");
     }
 }
 

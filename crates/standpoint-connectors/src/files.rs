@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use standpoint_document::Document;
 use standpoint_engine::{Delivery, Failure, Outcome, Receipt, Source, SourceError};
-use tokio::sync::mpsc::{self, error::TryRecvError};
+use tokio::sync::mpsc;
 
 use crate::formats::{Compression, Format};
 use crate::limits::ReadLimits;
@@ -170,14 +170,13 @@ impl FilesSource {
 
 impl Drop for FilesSource {
     fn drop(&mut self) {
-        let mut left = self.deliveries.try_recv();
-        let is_all = matches!(left, Err(TryRecvError::Disconnected));
+        let is_all = self.deliveries.is_closed() && self.deliveries.is_empty();
         self.all_taken.store(is_all, Ordering::Release);
-        // What was read ahead goes back.
+        // Before anything is taken out, which would let in one more that nobody settles.
         self.deliveries.close();
-        while let Ok(delivery) = left {
+        // What was read ahead goes back.
+        while let Ok(delivery) = self.deliveries.try_recv() {
             delivery.receipt.settle(Outcome::Returned);
-            left = self.deliveries.try_recv();
         }
     }
 }
@@ -313,6 +312,11 @@ impl Reader {
             Ok(documents) => documents,
             Err(error) => return self.unreadable(&path, &error),
         };
+        let mut documents = documents.peekable();
+        if documents.peek().is_none() {
+            let (path, reason) = (path.clone(), "it holds no document".to_owned());
+            (self.listener)(Report::PassedOver { path, reason });
+        }
         for document in documents {
             match document {
                 Ok(document) => self.deliver(&path, Ok(document))?,

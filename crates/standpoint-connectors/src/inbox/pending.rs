@@ -204,6 +204,9 @@ impl Drop for PendingFile {
                  processed again; the first of them is named"
             );
         }
+        if tally.documents == 0 && !tally.goes_back {
+            info!(path = ?self.claim.relative, "a file held no document");
+        }
         let decided = self.decide(tally);
         self.keeper.conclude(decided);
     }
@@ -256,6 +259,7 @@ impl PendingFile {
                 let noted = usize::try_from(number).ok().and_then(|index| numbers.get(index));
                 reason.record = Some(noted.copied().unwrap_or(number + 1));
                 reason.same_id = same_ids.remove(&number);
+                reason.failed = 1;
                 (number, reason)
             });
             return Decided { failed: failed.collect(), ..decide(Fate::Done) };

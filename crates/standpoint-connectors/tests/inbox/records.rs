@@ -22,6 +22,7 @@ async fn a_bad_record_is_quarantined_alone_and_its_file_archived() {
     let reason = house.reason("sub/a.record-2.jsonl");
     assert_eq!(reason["reason"], "news: line 3, column 1: expected value");
     assert_eq!((&reason["path"], &reason["record"]), (&json!("sub/a.jsonl"), &json!(2)));
+    assert_eq!(reason["failed"], 1);
 }
 
 #[tokio::test]
