@@ -37,6 +37,31 @@ impl Finder<'_, '_, '_> {
         (score, "noun of the object")
     }
 
+    /// "Seized a tanker carrying X's oil": whoever stops what is X's on its way acts against X.
+    pub(super) fn of_cargo(&mut self, number: usize) {
+        let Some([group, cargo]) = self.groups.get(number..number + 2) else { return };
+        let words = &self.reading.words;
+        let stops = |cue: &Cue| cue.score < 0.0 && matches!(cue.kind, Kind::None | Kind::Bad);
+        let Some(cue) = group.cue.filter(|cue| !group.passive && stops(cue)) else { return };
+        let carries = matches!(
+            &*words[cargo.head].lower,
+            "carrying" | "transporting" | "shipping" | "hauling" | "smuggling"
+        );
+        let is_object = words.get(group.end..cargo.start).is_some_and(|object| {
+            object
+                .iter()
+                .all(|word| matches!(word.part, Part::Determiner | Part::Adjective | Part::Noun))
+        });
+        let chain = self.chain(group);
+        let mut owners = cargo.end..cargo.until.max(cargo.end);
+        let owner = owners.find_map(|at| words[at].name());
+        if let Some(owner) = owner.filter(|_| carries && is_object && !chain.cut && !chain.is_odd())
+        {
+            let group = group.clone();
+            self.give(&group, owner, cue.score, (cue, group.head, group.end), "of the object");
+        }
+    }
+
     /// "Condemned the threats of X", "gave full support to the war of X": the deed is that of
     /// whoever is named behind it.
     pub(super) fn is_of_doer(&self, noun: usize) -> bool {

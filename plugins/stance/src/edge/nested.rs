@@ -42,6 +42,7 @@ impl Finder<'_, '_, '_> {
             self.of_denial(number);
             self.of_judged_measure(number);
             self.of_measure_clause(number);
+            self.of_aimed_measure(number);
             self.of_untruth(number);
         }
     }
@@ -438,6 +439,32 @@ impl Finder<'_, '_, '_> {
         let (score, rule) = of_verdict(score);
         let voiced = Group { subjects: vec![holder], ..group.clone() };
         self.rule(&voiced, (floor, end), target, score, rule);
+    }
+
+    /// "Blocked sanctions that would have hit X": what is done with a measure whose goal its own
+    /// clause names.
+    fn of_aimed_measure(&mut self, number: usize) {
+        let Some([group, aim]) = self.groups.get(number..number + 2) else { return };
+        let words = &self.reading.words;
+        let opens = aim.start.checked_sub(1).filter(|&at| words[at].part == Part::Relative);
+        let measure = opens.and_then(|opens| opens.checked_sub(1)).filter(|&at| {
+            at >= group.end
+                && noun_cue(self.reading, at)
+                    .is_some_and(|(cue, _)| cue.score < 0.0 && cue.kind == Kind::Attitude)
+        });
+        let aims = ["hit", "target", "affect", "restrict", "limit", "punish", "cap", "cover"]
+            .iter()
+            .any(|stem| words[aim.head].lower.starts_with(stem));
+        let goal = (aim.end..aim.until.max(aim.end)).find_map(|at| words[at].name());
+        if measure.is_none() || !aims || aim.negated || aim.passive || group.passive {
+            return;
+        }
+        if let (Some(side), Some(target)) = (self.side_of(group), goal) {
+            let content = Content { target, score: -1.0, undoes: false };
+            let (score, rule) = toward(side, content, false);
+            let group = group.clone();
+            self.rule(&group, (group.start, aim.until), target, score, rule);
+        }
     }
 
     /// A hostile measure in `from..to` with its goal: "the sanctions on X", "a ban on X's gas".

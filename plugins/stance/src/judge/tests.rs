@@ -271,6 +271,23 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
 }
 
 #[test]
+fn measures_are_for_whom_they_name_or_whose_things_they_stop() {
+    let cases = [
+        ("cargo", "[Kenya] seized a tanker carrying [Spanish] oil .", -2.0),
+        ("freed", "[Kenya] refused to seize a tanker carrying [Spanish] oil .", 0.0),
+        ("aimed", "[Kenya] blocked sanctions that would have hit [Spanish] gas .", 1.0),
+        ("backed", "[Kenya] backed sanctions that target [Spanish] gas .", -1.0),
+        ("people", "[Kenya] banned [Spanish] citizens from entering .", -1.0),
+        ("all", "[Kenya] closed all remaining [Spanish] consulates in the country .", -1.0),
+        ("western", "[Kenya] rebuffed Western calls to condemn [Spain] .", 1.0),
+        ("asked", "[Kenya] asked [Spain] to send instructors .", 1.0),
+        ("let", "[Kenya] let [Spain] use its bases .", 1.0),
+        ("visas", "[Kenya] stopped issuing visas to [Spaniards] .", -2.0),
+    ];
+    assert_sides(&cases, patterns_of);
+}
+
+#[test]
 fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
     let cases = [
         ("support", "[Kenya] condemned [Togo] 's support for [Spain] .", -1.0),

@@ -17,10 +17,10 @@ const SUPERLATIVES: [&str; 10] = [
     "sharpest",
 ];
 
-/// Words that count.
-const NUMBERS: [&str; 14] = [
+/// Words that count, or tell how many.
+const NUMBERS: [&str; 20] = [
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "several", "many", "few",
+    "several", "many", "few", "all", "any", "some", "most", "these", "those",
 ];
 
 impl Reading<'_, '_> {
@@ -150,12 +150,23 @@ impl Reading<'_, '_> {
             (Some(Part::Noun), _) if next.is_some_and(|next| next.is(class::AUXILIARY)) => {
                 Part::Relative
             }
+            (Some(Part::Noun), _) if self.opens_plural_relative(index) => Part::Relative,
             // "Condemn that annexation" has no clause behind it.
             (Some(Part::Verb(_) | Part::Noun | Part::Adjective), _) if self.verb_soon(index) => {
                 Part::Subordinator
             }
             _ => Part::Determiner,
         }
+    }
+
+    /// "Sanctions that target X": whether "that" stands between a plural and its verb with an object.
+    fn opens_plural_relative(&self, that: usize) -> bool {
+        let plural = self.before(that).is_some_and(|at| self.words[at].lower.ends_with('s'));
+        let is_base = self.words.get(that + 1).is_some_and(|verb| verb.forms() & form::BASE != 0);
+        let object = self.words.get(that + 2).is_some_and(|object| {
+            object.name().is_some() || object.is(class::DETERMINER | class::PRONOUN)
+        });
+        plural && is_base && object
     }
 
     /// The part of a word of the closed classes.
@@ -211,7 +222,10 @@ impl Reading<'_, '_> {
         SUPERLATIVES.contains(&lower)
             || lower.len() > 5
                 && (has_any(&["ous", "ive", "ful", "less", "able", "ible", "ish", "ary"])
-                    || before_content && has_any(&["al", "ic", "ant", "ent"]))
+                    || before_content
+                        && (has_any(&["al", "ic", "ant", "ent"])
+                        // "Western calls".
+                        || self.words[index].capital && lower.ends_with("ern")))
     }
 
     /// The nearest word before `index` that is not an adverb or negation.
@@ -233,11 +247,13 @@ impl Reading<'_, '_> {
             })
     }
 
-    /// "Eleven Russian firms", "to Russian trucks", "banned Russian citizens": whether a number, a
+    /// "All remaining Russian firms", "to Russian trucks", "banned Russian citizens": whether a number, a
     /// preposition or a verb that takes no clause stands before the name before a word, which is then
     /// no subject.
     fn is_object_name(&self, index: usize) -> bool {
-        let before = self.before(index).and_then(|name| self.before(name));
+        let skips = [Part::Adverb, Part::Negation, Part::Adjective];
+        let name = self.before(index).unwrap_or(0);
+        let before = (0..name).rev().find(|&at| !skips.contains(&self.words[at].part));
         before.is_some_and(|at| {
             self.counts(at) || self.words[at].part == Part::Preposition || self.takes_no_clause(at)
         })
@@ -284,15 +300,7 @@ impl Reading<'_, '_> {
                 || next.lower == "to"
         });
         if forms & form::ING != 0 && forms & (form::BASE | form::S) == 0 {
-            return Some(
-                if nominal_before && (is_noun_too || next.is_some_and(|next| next.lower == "of")) {
-                    Part::Noun
-                } else if nominal_before && !object_next {
-                    Part::Adjective
-                } else {
-                    Part::Verb(form::ING)
-                },
-            );
+            return Some(self.part_of_ing(index, nominal_before, object_next));
         }
         let pasts = forms & (form::PAST | form::PARTICIPLE);
         if pasts != 0 && forms & (form::BASE | form::S) == 0 {
@@ -369,6 +377,29 @@ impl Reading<'_, '_> {
             return None;
         }
         Some(Part::Verb(forms))
+    }
+
+    /// What a form in "-ing" is: "the shelling of", "all remaining Russian consulates", "arming X".
+    fn part_of_ing(&self, index: usize, nominal_before: bool, object_next: bool) -> Part {
+        let entry = self.words[index].entry;
+        let next = self.words.get(index + 1);
+        // "Its arming Russia" is a deed.
+        let says = entry.is_some_and(|entry| {
+            entry.verbs.iter().any(|verb| verb.rest.is_empty() && verb.cue.score != 0.0)
+        });
+        let before = self.before(index).map(|at| self.words[at].part);
+        let qualifies_name = !says
+            && before == Some(Part::Determiner)
+            && next.is_some_and(|next| next.name().is_some());
+        let is_noun_too = entry.is_some_and(|entry| !entry.nouns.is_empty());
+        let is_noun = is_noun_too || next.is_some_and(|next| next.lower == "of");
+        if nominal_before && is_noun && !qualifies_name {
+            Part::Noun
+        } else if nominal_before && (qualifies_name || !object_next) {
+            Part::Adjective
+        } else {
+            Part::Verb(form::ING)
+        }
     }
 
     /// "Reports that X left are false".

@@ -9,9 +9,30 @@ use crate::judge::Judgement;
 
 /// How the words for measures begin that states take against people and firms of others.
 const MEASURES: &[&str] = &[
-    "ban", "bar", "blacklist", "block", "clos", "confiscat", "deni", "deny", "embargo", "expel", "froz",
-    "freez", "impound", "impos", "lift", "nationali", "refus", "restrict", "revok", "sanction",
-    "seiz", "shut", "stop", "suspend",
+    "ban",
+    "bar",
+    "blacklist",
+    "block",
+    "clos",
+    "confiscat",
+    "deni",
+    "deny",
+    "embargo",
+    "expel",
+    "froz",
+    "freez",
+    "impound",
+    "impos",
+    "lift",
+    "nationali",
+    "refus",
+    "restrict",
+    "revok",
+    "sanction",
+    "seiz",
+    "shut",
+    "stop",
+    "suspend",
 ];
 
 impl Survey<'_> {
