@@ -170,6 +170,28 @@ fn killed_twice_in_a_row_at_named_points() {
     println!("kills twice in a row: {deaths}, lost 0, doubled 0");
 }
 
+/// A set of ids is sealed once there are 56,320 of them, which no short form comes to.
+#[test]
+#[ignore = "long form"]
+fn killed_where_the_ledger_seals_what_it_knows() {
+    let texts: Vec<String> = (0..57_000).map(|number| format!("Record {number} fell.")).collect();
+    // That of the inbox and that of the output.
+    for point in ["ledger sealed:1", "ledger sealed:2"] {
+        let mut station = Station::new();
+        station.feed_lines("a.jsonl", &texts);
+        assert_eq!(station.drain(Some(point)), KILLED, "{}", station.log());
+        assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+        // What was sealed is known: the same lines again give nothing new.
+        station.feed_file("a.jsonl", fs::read(station.at("archive/a.jsonl")).unwrap());
+        assert_eq!(station.drain(None), End::Code(0), "{}", station.log());
+        station.check(point);
+    }
+    println!(
+        "kills where ledgers are sealed: 2, of {} documents each; lost 0, doubled 0",
+        texts.len()
+    );
+}
+
 /// When to kill.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
