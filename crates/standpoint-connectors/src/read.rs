@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -64,7 +65,7 @@ pub(crate) fn documents_in(
         (Format::Jsonl | Format::Csv | Format::Mbox, _) | (_, Some(_)) => {
             documents(Cursor::new(bytes), origin, limits)
         }
-        (format, None) => whole_in(bytes, format, origin, limits),
+        (format, None) => guarded(|| whole_in(bytes, format, origin, limits)),
     }
 }
 
@@ -76,13 +77,37 @@ pub(crate) fn documents_as(
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
     let (format, compression) = Format::of_path(name)?;
-    let plain = plain(bytes, compression, limits);
-    match format {
-        Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
-        Format::Csv => Ok(records(csv::Rows::open(plain, limits)?, origin, limits)),
-        Format::Mbox => Ok(records(mail::Mails::new(plain, limits), origin, limits)),
-        _ => whole(plain, format, origin, limits),
+    guarded(|| {
+        let plain = plain(bytes, compression, limits);
+        match format {
+            Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
+            Format::Csv => Ok(records(csv::Rows::open(plain, limits)?, origin, limits)),
+            Format::Mbox => Ok(records(mail::Mails::new(plain, limits), origin, limits)),
+            _ => whole(plain, format, origin, limits),
+        }
+    })
+}
+
+/// Documents behind a reader that may panic: whatever a file holds, it stops no other and is not taken for
+/// one that was read.
+struct Guarded(Option<Documents>);
+
+impl Iterator for Guarded {
+    type Item = Result<Document<'static>, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let documents = self.0.as_mut()?;
+        catch_unwind(AssertUnwindSafe(|| documents.next())).unwrap_or_else(|_| {
+            // Half read, it is asked no more.
+            self.0 = None;
+            Some(Err(ReadError::Panicked))
+        })
     }
+}
+
+fn guarded(open: impl FnOnce() -> Result<Documents, ReadError>) -> Result<Documents, ReadError> {
+    let documents = catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(ReadError::Panicked))?;
+    Ok(Box::new(Guarded(Some(documents))))
 }
 
 /// Opens the records of a file that holds one on each line, whatever its name says of its format.
@@ -97,8 +122,10 @@ pub fn lines(
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
-    let plain = plain(bytes, Compression::of_name(&origin.path).1, limits);
-    Ok(Box::new(JsonLines::new(plain, origin, limits)))
+    guarded(|| {
+        let plain = plain(bytes, Compression::of_name(&origin.path).1, limits);
+        Ok(Box::new(JsonLines::new(plain, origin, limits)))
+    })
 }
 
 /// The bytes as they are once expanded, within the limits.

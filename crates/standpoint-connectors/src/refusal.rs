@@ -146,12 +146,19 @@ pub enum ReadError {
         #[from]
         source: io::Error,
     },
+
+    /// What reads the format panicked.
+    #[error("reading it made the program panic, which is a mistake in the program")]
+    Panicked,
 }
 
 impl ReadError {
     /// Whether the file is what is wrong, so that more of it may be lacking than one record.
     pub(crate) fn is_of_the_file(&self) -> bool {
-        let is_cut_off = matches!(self, Self::Io { .. } | Self::Row { .. } | Self::Quote { .. });
+        let is_cut_off = matches!(
+            self,
+            Self::Io { .. } | Self::Row { .. } | Self::Quote { .. } | Self::Panicked
+        );
         is_cut_off || matches!(self, Self::Limit { limit: "max_records_per_file", .. })
     }
 }

@@ -339,6 +339,38 @@ fn zstd_files_are_read_frame_by_frame() {
     );
 }
 
+/// Gives some bytes, and panics where more are asked for.
+struct Breaks(&'static [u8]);
+
+impl Read for Breaks {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(into)? {
+            0 => panic!("told to panic"),
+            read => Ok(read),
+        }
+    }
+}
+
+#[test]
+fn what_makes_a_reader_panic_is_refused_as_a_file_after_what_was_read() {
+    for (path, bytes, before) in [
+        ("a.txt", "Some", 0),
+        ("a.csv", "", 0),
+        ("a.csv", "text\nOne.\nTwo.\nThr", 2),
+        ("a.jsonl", "{\"text\": \"One.\"}\n{", 1),
+        ("a.mbox.gz", "", 0),
+    ] {
+        let opened = documents(Breaks(bytes.as_bytes()), &origin(path), &ReadLimits::default());
+        let found: Vec<_> = match opened {
+            Ok(documents) => documents.collect(),
+            Err(error) => vec![Err(error)],
+        };
+        assert_eq!(found.len(), before + 1, "{path}: {found:?}");
+        let last = found.last().unwrap().as_ref().unwrap_err();
+        assert!(matches!(last, ReadError::Panicked) && last.is_of_the_file(), "{path}: {last}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_bring_a_reader_down(
