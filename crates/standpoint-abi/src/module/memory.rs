@@ -1,5 +1,7 @@
 //! The memory that a module and its host share: the module's own.
 
+use standpoint_wire::ReadText;
+
 /// Bytes at a multiple of eight, which the host fills.
 // Invariant: the host writes only where `reserve` said, while nothing of the module runs.
 pub(super) struct Buffer(Vec<u64>);
@@ -40,9 +42,8 @@ pub(super) fn place(answer: &[u8]) -> u64 {
     ((answer.as_ptr() as usize as u64) << 32) | answer.len() as u64
 }
 
-/// The text of the host's document, unchecked.
-pub(super) fn text(bytes: &[u8]) -> Option<&str> {
+/// How the text of the host's document is read: unchecked.
+pub(super) const TEXT: ReadText =
     // SAFETY: it is UTF-8; a host that lends anything else breaks its own promise, and harms
     // nothing but this module.
-    Some(unsafe { str::from_utf8_unchecked(bytes) })
-}
+    |bytes| Some(unsafe { str::from_utf8_unchecked(bytes) });

@@ -97,8 +97,8 @@ pub fn process(at: u32, length: u32) -> u64 {
 
 impl Module {
     fn make<S: StageDefinition>(&mut self, at: u32, length: u32) -> Result<(), StageError> {
-        let content = self.inbox.content(at, length).ok_or_else(elsewhere)?;
-        let start: Start = serde_json::from_slice(content).map_err(|error| {
+        let given = self.inbox.content(at, length).ok_or_else(elsewhere)?;
+        let start: Start = serde_json::from_slice(given).map_err(|error| {
             StageError::stage(format!("the host says too little to start a stage: {error}"))
         })?;
         log::listen(start.log);
@@ -114,8 +114,8 @@ impl Module {
 
     fn work(&self, at: u32, length: u32, answer: &mut Vec<u8>) -> Result<(), StageError> {
         let stage = self.stage.as_ref().ok_or_else(|| StageError::stage("it was not started"))?;
-        let content = self.inbox.content(at, length).ok_or_else(elsewhere)?;
-        let lent = LentDocument::read(content, self.form, memory::text)?;
+        let given = self.inbox.content(at, length).ok_or_else(elsewhere)?;
+        let lent = LentDocument::read(given, self.form, memory::TEXT)?;
         let mut document = lent.view();
         lent.annotate(&mut document, self.contract.reads)?;
         let cancelled = AtomicBool::new(false);
