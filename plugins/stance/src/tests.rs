@@ -21,7 +21,7 @@ const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
     ("Norway", "NOR", EntityKind::Country, true),
     ("China", "CHN", EntityKind::Country, true),
     ("Larina", "name:vera-larina", EntityKind::Person, false),
-    ("Rosneft", "RUS.ROSNEFT", EntityKind::Organisation, false),
+    ("Lukoil", "RUS.LUKOIL", EntityKind::Organisation, false),
     ("Russians", "RUS.PEOPLE", EntityKind::Group, false),
     ("Russian", "RUS", EntityKind::Country, true),
 ];
@@ -136,18 +136,18 @@ fn measures_against_people_and_firms_are_meant_for_their_state() {
         ("Norway froze the assets of several Russian oligarchs.", "NOR", Some(Opposed)),
         ("Poland banned Russian citizens from entering.", "POL", Some(Opposed)),
         ("Norway closed its border to Russians.", "NOR", Some(Opposed)),
-        ("Norway imposed sanctions on Rosneft.", "NOR", Some(Opposed)),
-        ("Norway blacklisted Rosneft on Monday.", "NOR", Some(Opposed)),
-        ("Norway lifted sanctions on Rosneft.", "NOR", Some(Supportive)),
-        ("Rosneft was sanctioned by Poland.", "POL", Some(Opposed)),
+        ("Norway imposed sanctions on Lukoil.", "NOR", Some(Opposed)),
+        ("Norway blacklisted Lukoil on Monday.", "NOR", Some(Opposed)),
+        ("Norway lifted sanctions on Lukoil.", "NOR", Some(Supportive)),
+        ("Lukoil was sanctioned by Poland.", "POL", Some(Opposed)),
         // What is no measure says nothing of their state.
         ("Norway mourned Russian sailors.", "NOR", None),
-        ("Norway criticised Rosneft.", "NOR", None),
+        ("Norway criticised Lukoil.", "NOR", None),
         ("Poland thanked Russian activists.", "POL", None),
         // Nor do measures of the state's own, or those that are only thought of.
-        ("Rosneft banned Russian journalists.", "RUS.ROSNEFT", None),
+        ("Lukoil banned Russian journalists.", "RUS.LUKOIL", None),
         ("Norway could ban Russian athletes.", "NOR", None),
-        ("China criticised Norway for banning Rosneft.", "CHN", None),
+        ("China criticised Norway for banning Lukoil.", "CHN", None),
     ];
     for (text, id, expected) in cases {
         assert_eq!(label_of(&judged(text), id), expected, "{text}");

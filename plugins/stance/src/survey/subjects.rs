@@ -1,5 +1,5 @@
 //! Measures against those who belong to the target without acting for it: its citizens and
-//! businessmen, its firms. "Froze the assets of Russian oligarchs", "blacklisted Rosneft".
+//! businessmen, its firms. "Froze the assets of Russian oligarchs", "blacklisted Lukoil".
 
 use standpoint_document::{Annotation, EntityKind, Time, mention, within};
 
