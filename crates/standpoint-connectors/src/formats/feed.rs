@@ -426,7 +426,7 @@ mod tests {
             // Refused or read: what matters is that it ends.
             let _ = all(&text);
         }
-        let took = computing_time() - before;
+        let took = computing_time().saturating_sub(before);
         assert!(took < Duration::from_secs(30), "{took:?}");
     }
 }
