@@ -105,6 +105,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
         finder.of_received(number);
         finder.of_demand(number);
         finder.of_cargo(number);
+        finder.of_defiance(number);
     }
     for index in 0..reading.words.len() {
         if let Some(party) = reading.words[index].name() {

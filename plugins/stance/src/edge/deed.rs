@@ -37,6 +37,28 @@ impl Finder<'_, '_, '_> {
         (score, "noun of the object")
     }
 
+    /// "Bought arms from X over Y's objections": whoever does it in spite of others leans to X.
+    pub(super) fn of_defiance(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let is_hostile = group.cue.is_some_and(|cue| cue.score < 0.0);
+        let chain = self.chain(group);
+        if group.passive || is_hostile || chain.cut || chain.is_odd() {
+            return;
+        }
+        let Some(cue) = group.cue else { return };
+        let objects = group.end..group.until.max(group.end);
+        let spites = |at: usize| {
+            matches!(&*words[at].lower, "despite" | "over" | "notwithstanding")
+                && words.iter().skip(at + 1).take(3).any(|word| objects_to(&word.lower))
+        };
+        let Some(spite) = objects.clone().find(|&at| spites(at)) else { return };
+        if let Some(goal) = (objects.start..spite).find_map(|at| words[at].name()) {
+            let group = group.clone();
+            self.give(&group, goal, 1.0, (cue, group.head, group.end), "in spite of others");
+        }
+    }
+
     /// "Seized a tanker carrying X's oil": whoever stops what is X's on its way acts against X.
     pub(super) fn of_cargo(&mut self, number: usize) {
         let Some([group, cargo]) = self.groups.get(number..number + 2) else { return };
@@ -142,4 +164,22 @@ impl Finder<'_, '_, '_> {
             Carry::Cut | Carry::Report => 0.0,
         }
     }
+}
+
+/// Whether a word names what others have against a deed.
+fn objects_to(word: &str) -> bool {
+    matches!(
+        word,
+        "objection"
+            | "objections"
+            | "pressure"
+            | "criticism"
+            | "opposition"
+            | "protest"
+            | "protests"
+            | "outcry"
+            | "warning"
+            | "warnings"
+            | "condemnation"
+    )
 }

@@ -2,7 +2,7 @@
 
 use standpoint_document::Voice;
 
-use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, time_of};
+use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS, time_of};
 use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Word};
@@ -281,6 +281,16 @@ impl Finder<'_, '_, '_> {
         (current, cue_now, rule): (f32, (Cue, usize, usize), &'static str),
     ) {
         let says_nothing = group.cue.is_some_and(|cue| cue.score == 0.0);
+        // "Blamed A and not B".
+        let words = &self.reading.words;
+        let is_excepted = index >= 2
+            && words[index - 1].part == Part::Negation
+            && matches!(words[index - 2].part, Part::Coordinator | Part::Comma);
+        if is_excepted {
+            let (score, rule) = if current < 0.0 { (1.0, RESISTS) } else { (0.0, BETWEEN) };
+            self.give(group, party, score, cue_now, rule);
+            return;
+        }
         // "Calls on A and B to talk" blames neither.
         if self.reading.words[group.head].is(class::REQUEST)
             && self.is_one_of_several(index, group.until)
