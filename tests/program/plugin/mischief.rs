@@ -3,11 +3,14 @@
 #![allow(clippy::panic, reason = "it panics when asked to, to test what follows")]
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use standpoint_abi::prelude::*;
 
 export_stage!(Mischief);
+
+/// How long it waits at a time.
+const STEP: Duration = Duration::from_millis(10);
 
 /// Does what the first word of the text says.
 struct Mischief;
@@ -40,13 +43,13 @@ impl Stage for Mischief {
             },
             // Milliseconds of work, in which the process as a whole is not stopped.
             Some("Wait") => {
-                let mut left = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
-                // In steps, so that the time in which the process is stopped counts little; in no smaller
-                // ones, for on a busy machine each takes some milliseconds more.
-                while left > 0 {
-                    let step = u64::min(left, 10);
-                    thread::sleep(Duration::from_millis(step));
-                    left -= step;
+                let wait = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+                let mut left = Duration::from_millis(wait);
+                while !left.is_zero() {
+                    let begun = Instant::now();
+                    thread::sleep(STEP.min(left));
+                    // On a busy machine a step takes longer; one in which the process was stopped counts little.
+                    left = left.saturating_sub(begun.elapsed().min(STEP * 10));
                 }
             }
             _ => document.set_attribute("well_behaved", true.into()),
