@@ -35,15 +35,14 @@ pub fn alone(title: &str, body: &Markup) -> Markup {
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// What closes a page whose body ends with its `main`.
-const END: &str = "</main></body></html>";
+/// What closes a page.
+const END: &str = "</body></html>";
 
-/// A page of the dashboard whose `main`, the last that `body` holds, is left open, and what closes the
-/// page once that is closed.
-pub(crate) fn begun(title: &str, body: &Markup) -> (String, &'static str) {
-    let page = served(title, body).into_string();
-    let open = page.strip_suffix(END).map(str::to_owned);
-    (open.unwrap_or(page), END.trim_start_matches("</main>"))
+/// A page of the dashboard up to where its body begins, and what closes it.
+pub(crate) fn begun(title: &str) -> (String, &'static str) {
+    let mut page = served(title, &Markup::default()).into_string();
+    page.truncate(page.len() - END.len());
+    (page, END)
 }
 
 /// A page of the dashboard.

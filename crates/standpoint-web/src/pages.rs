@@ -8,6 +8,7 @@ use http::{StatusCode, header};
 use maud::{Markup, PreEscaped, html};
 use standpoint_store::corrections::KeptCorrection;
 use standpoint_store::feed::{self, Passage};
+use standpoint_store::figures::TargetCount;
 use standpoint_store::{Store, documents, figures, shifts};
 
 use crate::address::{MOST_ACTORS, Query, decoded, encoded};
@@ -80,76 +81,95 @@ impl Site {
         // A target that is none is told beside the targets to choose from.
         let stranger = Stranger::in_address(self, address)?
             .filter(|stranger| stranger.key != "target" && view != View::Health);
-        let begun =
-            self.reading(|store| self.beginning(store, view, address, stranger.as_ref()))?;
-        if stranger.is_some() {
-            let foot = self.reading(foot)?;
-            return Ok(Reply { status: StatusCode::NOT_FOUND, ..begun.reply(|_| foot).whole() });
+        let asked = self.reading(|store| self.asked(store, view, address))?;
+        if view != View::All || stranger.is_some() {
+            let page = self.reading(|store| {
+                let (shown, overview) = self.first_view(store, &asked, stranger.as_ref())?;
+                let rest = match stranger {
+                    Some(_) => foot(store)?,
+                    None => self.rest(store, &asked, overview.as_ref(), forms)?,
+                };
+                Ok(html! { (shown) (rest) })
+            })?;
+            let status = stranger.map_or(StatusCode::OK, |_| StatusCode::NOT_FOUND);
+            return Ok(Reply::page(status, &asked.title, &page));
         }
-        if view != View::All {
-            let rest = self.reading(|store| self.rest(store, &begun, forms))?;
-            return Ok(begun.reply(|_| rest).whole());
-        }
-        // What stands further down is made while the browser shows what is on top.
+        // The browser fetches the style while the first view is made, and shows that while the rest is.
         let (site, mark, back) = (Arc::clone(self), forms.mark.to_owned(), forms.back.to_owned());
-        Ok(begun.reply(move |begun| {
+        Ok(Reply::begun(&asked.title.clone(), move |send| {
             let forms = Forms { mark: &mark, back: &back, ..Forms::default() };
-            site.reading(|store| site.rest(store, begun, forms)).unwrap_or_else(|error| {
-                html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) }
-            })
+            let made = site.reading(|store| {
+                let (shown, overview) = site.first_view(store, &asked, None)?;
+                send(shown);
+                send(site.rest(store, &asked, overview.as_ref(), forms)?);
+                Ok(())
+            });
+            if let Err(error) = made {
+                send(
+                    html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) },
+                );
+            }
         }))
     }
 
-    /// A page up to where its first view ends.
-    ///
-    /// - `stranger`: whom or what the address names and nobody knows.
-    fn beginning(
+    fn asked(
         &self,
         store: &Store,
         view: View,
         address: &str,
-        stranger: Option<&Stranger>,
-    ) -> Result<Beginning, standpoint_store::Error> {
+    ) -> Result<Asked, standpoint_store::Error> {
         let targets = figures::targets(store)?;
         let first = || Ok(targets.first().map(|target| target.id.clone()));
         let query = self.query_toward(store, address, first)?;
         let target = target_name(store, &query.filter.target)?;
+        let title = format!("{} \u{2013} Standpoint", view.heading(&target));
+        Ok(Asked { view, address: address.to_owned(), title, targets, target, query })
+    }
+
+    /// The body of a page up to where its first view ends, which leaves `main` open; and the numbers, where
+    /// the page has some.
+    ///
+    /// - `stranger`: whom or what the address names and nobody knows.
+    fn first_view(
+        &self,
+        store: &Store,
+        asked: &Asked,
+        stranger: Option<&Stranger>,
+    ) -> Result<(Markup, Option<Overview>), standpoint_store::Error> {
+        let Asked { view, address, targets, target, query, .. } = asked;
         let overview = matches!(view, View::All | View::Figures) && stranger.is_none();
         let overview = overview
             .then(|| figures::ranking(store, &query.filter))
             .transpose()?
             .map(|ranking| Overview::of(ranking, query.actors));
         // The numbers are a part of the overview.
-        let here = if view == View::Figures { View::All.path() } else { view.path() };
-        let heading = view.heading(&target);
-        let links = view.links(&query);
+        let here = if *view == View::Figures { View::All.path() } else { view.path() };
         let shown = html! {
-            (navigation(here, Some(&query)))
-            main #main {
-                h1 #heading { (heading) }
-                @if view != View::Health { (crate::filters::form(store, &query, address, &targets, view.path(), self.usual_window())?) }
-                p #live role="status" aria-live="polite" {}
-                @if let Some(stranger) = stranger { (stranger.shown(store, &query, view.path())?) }
-                @if let (View::All, Some(overview)) = (view, &overview) {
-                    (section("ranking", "Who stands where", &html! {
-                        (parts::ranking(overview, &target, &links))
-                        (exports("/api/v1/figures", &query, None))
-                    }))
-                }
+            (navigation(here, Some(query)))
+            (MAIN_BEGINS)
+            h1 #heading { (view.heading(target)) }
+            @if *view != View::Health { (crate::filters::form(store, query, address, targets, view.path(), self.usual_window())?) }
+            p #live role="status" aria-live="polite" {}
+            @if let Some(stranger) = stranger { (stranger.shown(store, query, view.path())?) }
+            @if let (View::All, Some(overview)) = (view, &overview) {
+                (section("ranking", "Who stands where", &html! {
+                    (parts::ranking(overview, target, &view.links(query)))
+                    (exports("/api/v1/figures", query, None))
+                }))
             }
         };
-        let title = format!("{heading} \u{2013} Standpoint");
-        Ok(Beginning { view, title, shown, query, overview })
+        Ok((shown, overview))
     }
 
     /// What follows, to the end of the page.
     fn rest(
         &self,
         store: &Store,
-        begun: &Beginning,
+        asked: &Asked,
+        overview: Option<&Overview>,
         forms: Forms<'_>,
     ) -> Result<Markup, standpoint_store::Error> {
-        let Beginning { view, query, overview, .. } = begun;
+        let Asked { view, query, .. } = asked;
         let (view, filter) = (*view, &query.filter);
         let links = view.links(query);
         let usual = match view {
@@ -316,25 +336,19 @@ impl Site {
     }
 }
 
-/// A page of which the first view is ready, and what the rest is made of.
-struct Beginning {
+/// What a page is asked for.
+struct Asked {
     view: View,
-    title: String,
-    /// The body up to the end of what `main` holds so far.
-    shown: Markup,
+    /// What stands behind its question mark, and what that says.
+    address: String,
     query: Query,
-    overview: Option<Overview>,
+    targets: Vec<TargetCount>,
+    /// The name of the one that is looked at.
+    target: String,
+    title: String,
 }
 
-impl Beginning {
-    /// - `rest`: goes on in `main`, and ends with the foot of the page.
-    fn reply(self, rest: impl FnOnce(&Self) -> Markup + Send + 'static) -> Reply {
-        let (title, shown) = (self.title.clone(), self.shown.clone());
-        Reply::begun(&title, &shown, move || rest(&self))
-    }
-}
-
-/// Closes what a page's beginning left open.
+const MAIN_BEGINS: PreEscaped<&str> = PreEscaped("<main id=\"main\">");
 const MAIN_ENDS: PreEscaped<&str> = PreEscaped("</main>");
 
 /// What stands at the end of a page and below its `main`.

@@ -36,14 +36,14 @@ pub struct Reply {
 /// What writes itself into a reply, piece by piece.
 pub type Writing = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
-/// What makes the rest of a page.
-pub type Rest = Box<dyn FnOnce() -> Vec<u8> + Send>;
+/// What makes the rest of a page, and gives it part by part.
+pub type Rest = Box<dyn FnOnce(&mut dyn FnMut(Vec<u8>)) + Send>;
 
 /// What follows the headers.
 pub enum Body {
     /// All of it.
     Whole(Vec<u8>),
-    /// What a page begins with, which a browser shows while the rest is made.
+    /// What a page begins with, which a browser reads while the rest is made.
     Begun(Vec<u8>, Rest),
     /// Rows that are written while they are sent.
     Written(Writing),
@@ -71,19 +71,20 @@ impl Reply {
             .with(header::REFERRER_POLICY, "same-origin")
     }
 
-    /// A page that is shown while its end is made.
+    /// A page whose head is sent while its body is made.
     ///
-    /// - `beginning`: the body up to the end of what its last element holds so far;
-    /// - `rest`: goes on in that element, and closes it.
+    /// - `rest`: gives the body, part by part.
     pub(crate) fn begun(
         title: &str,
-        beginning: &Markup,
-        rest: impl FnOnce() -> Markup + Send + 'static,
+        rest: impl FnOnce(&mut dyn FnMut(Markup)) + Send + 'static,
     ) -> Self {
-        let (beginning, end) = frame::begun(title, beginning);
-        let rest = move || (rest().into_string() + end).into_bytes();
+        let (head, end) = frame::begun(title);
+        let rest = move |send: &mut dyn FnMut(Vec<u8>)| {
+            rest(&mut |part| send(part.into_string().into_bytes()));
+            send(end.into());
+        };
         let page = Self::page(StatusCode::OK, title, &Markup::default());
-        Self { body: Body::Begun(beginning.into_bytes(), Box::new(rest)), ..page }
+        Self { body: Body::Begun(head.into_bytes(), Box::new(rest)), ..page }
     }
 
     /// The same, made to its end before it is sent.
@@ -91,7 +92,7 @@ impl Reply {
     pub fn whole(self) -> Self {
         let body = match self.body {
             Body::Begun(mut page, rest) => {
-                page.extend(rest());
+                rest(&mut |part| page.extend(part));
                 Body::Whole(page)
             }
             body => body,

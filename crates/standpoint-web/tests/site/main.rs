@@ -260,24 +260,33 @@ fn the_numbers_of_the_charts_are_a_page_away_and_keep_the_filter() {
 fn the_ranking_is_sent_before_the_rest_of_its_page_is_made() {
     let served = Served::new();
     let ask = |path: &str| served.ask(Method::GET, path, &[("cookie", &served.cookie)], "");
-    let Body::Begun(beginning, rest) = ask("/").body else { panic!("it is sent at once") };
-    let (beginning, rest) = (String::from_utf8(beginning).unwrap(), rest());
-    assert!(beginning.contains("class=\"ranking\"") && !beginning.contains("</main>"));
-    assert!(beginning.ends_with("</section>"), "{beginning}");
-    let rest = String::from_utf8(rest).unwrap();
+    let parts = |reply: Reply| {
+        let Body::Begun(head, rest) = reply.body else { panic!("it is sent at once") };
+        let mut parts = vec![head];
+        rest(&mut |part| parts.push(part));
+        parts.into_iter().map(|part| String::from_utf8(part).unwrap()).collect::<Vec<_>>()
+    };
+    let [head, ranking, rest, end] = &parts(ask("/"))[..] else { panic!("its parts") };
+    // A browser fetches what it needs before anything is looked up.
+    assert!(head.contains("/assets/style.css") && head.ends_with("</head><body>"), "{head}");
+    assert!(ranking.contains("class=\"ranking\"") && !ranking.contains("</main>"), "{ranking}");
+    assert!(ranking.ends_with("</section>"), "{ranking}");
     assert!(rest.starts_with("<section id=\"time\""), "{rest}");
-    assert!(rest.ends_with("</dialog></body></html>"), "{rest}");
-    for part in ["id=\"evidence\"", "id=\"documents\"", "id=\"shifts\"", "id=\"health\"", "</main>"]
-    {
+    assert!(rest.ends_with("</dialog>") && end == "</body></html>", "{rest}");
+    let lower = ["evidence", "documents", "shifts", "health"].map(|id| format!("id=\"{id}\""));
+    for part in lower.iter().map(String::as_str).chain(["</main>"]) {
         assert_eq!(rest.matches(part).count(), 1, "{part}");
     }
     // What fails later is told where it would stand, and the page has its end.
-    let Body::Begun(_, rest) = ask("/").body else { panic!("it is sent at once") };
+    let begun = ask("/");
     let store = Store::open(&served.folder.path().join("store.db"), false).unwrap();
     store.sqlite().unwrap().execute_batch("DROP TABLE evidence_row").unwrap();
-    let rest = String::from_utf8(rest()).unwrap();
-    assert!(rest.contains("There is more, but the store cannot be used: "), "{rest}");
-    assert!(rest.ends_with("</main></body></html>"), "{rest}");
+    let page = parts(begun).concat();
+    assert!(page.contains("There is more, but the store cannot be used: "), "{page}");
+    assert!(
+        page.contains("class=\"ranking\"") && page.ends_with("</main></body></html>"),
+        "{page}"
+    );
     assert_eq!(ask("/evidence").status, 503, "a page of its own is made before it is sent");
 }
 

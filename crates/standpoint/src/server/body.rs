@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -11,7 +11,7 @@ use standpoint_store::Store;
 use standpoint_web::reply;
 use standpoint_web::site::Site;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
@@ -47,8 +47,10 @@ impl Streams {
             reply::Body::Whole(bytes) => return Some(Sending::whole(bytes)),
             // Short, and held up by nobody who reads slowly, so that it needs no room.
             reply::Body::Begun(beginning, rest) => {
-                let beginning = Some(beginning.into());
-                return Some(Sending::Begun { beginning, rest: Some(spawn_blocking(rest)) });
+                let (sender, parts) = mpsc::unbounded_channel();
+                let _ = sender.send(beginning.into());
+                drop(spawn_blocking(move || rest(&mut |part| drop(sender.send(part.into())))));
+                return Some(Sending::Begun(parts));
             }
             reply::Body::Written(write) => Some(write),
             reply::Body::Events => None,
@@ -74,11 +76,7 @@ impl Streams {
 /// What is sent.
 pub(super) enum Sending {
     Whole(Option<Bytes>),
-    /// Both are taken away once they are sent.
-    Begun {
-        beginning: Option<Bytes>,
-        rest: Option<JoinHandle<Vec<u8>>>,
-    },
+    Begun(mpsc::UnboundedReceiver<Bytes>),
     Pieces {
         receiver: mpsc::Receiver<io::Result<Bytes>>,
         /// Ended when nobody reads any more.
@@ -108,14 +106,8 @@ impl Body for Sending {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Begun { beginning, rest } => {
-                if let Some(beginning) = beginning.take() {
-                    return Poll::Ready(Some(Ok(Frame::data(beginning))));
-                }
-                let Some(made) = rest else { return Poll::Ready(None) };
-                let made = ready!(Pin::new(made).poll(context)).map_err(io::Error::other);
-                *rest = None;
-                Poll::Ready(Some(made.map(|made| Frame::data(made.into()))))
+            Self::Begun(parts) => {
+                parts.poll_recv(context).map(|part| part.map(|part| Ok(Frame::data(part))))
             }
             Self::Pieces { receiver, .. } => {
                 receiver.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
@@ -130,7 +122,7 @@ impl Body for Sending {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Begun { .. } | Self::Pieces { .. } => SizeHint::default(),
+            Self::Begun(_) | Self::Pieces { .. } => SizeHint::default(),
         }
     }
 }
