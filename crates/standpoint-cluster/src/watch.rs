@@ -35,8 +35,7 @@ const MOST_AT_ONCE: u64 = 500;
 /// How many messages that are not there are acknowledged at a look.
 const MOST_PHANTOMS: usize = 50_000;
 
-/// How many looks may show messages that wait, none under way and none delivered, before the
-/// consumer counts as stalled.
+/// How many looks may show messages that wait and none delivered, before the consumer counts as stalled.
 const STALLED_AFTER: u32 = 15;
 
 /// What was seen before.
@@ -81,7 +80,8 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
         });
         memory.look_for_forgotten(&desk, first.as_ref(), &consumer).await;
         memory.look_for_phantoms(&desk, &consumer).await;
-        memory.look_for_stall(&desk, &consumer).await;
+        let messages = if first.is_some() { stream.state.messages } else { 0 };
+        memory.look_for_stall(&desk, messages, &consumer).await;
     }
 }
 
@@ -213,19 +213,22 @@ impl Memory {
         }
     }
 
-    /// A consumer with messages to deliver, requests for them and nothing under way does nothing:
-    /// it is deleted, and whoever reads it makes it anew.
-    async fn look_for_stall(&mut self, desk: &Desk, consumer: &Consumer) {
-        if self.has_stalled(consumer) {
-            warn!(waiting = consumer.num_pending, "the consumer has stalled; it is made anew");
+    /// A consumer with requests for messages that delivers none does nothing if it has some and nothing is
+    /// under way, or if the stream has some of which it knows nothing, as after the end of a server. It is
+    /// deleted, and whoever reads it makes it anew; what is under way then comes to somebody else, too.
+    async fn look_for_stall(&mut self, desk: &Desk, messages: u64, consumer: &Consumer) {
+        if self.has_stalled(messages, consumer) {
+            warn!(waiting = messages, "the consumer has stalled; it is made anew");
             let _ = desk.queue.stream.delete_consumer(SHARED).await;
         }
     }
 
-    fn has_stalled(&mut self, consumer: &Consumer) -> bool {
-        let is_idle =
-            consumer.num_pending > 0 && consumer.num_ack_pending == 0 && consumer.num_waiting > 0;
-        if !is_idle {
+    /// - `messages`: how many there are in the stream.
+    fn has_stalled(&mut self, messages: u64, consumer: &Consumer) -> bool {
+        let under_way = consumer.num_ack_pending as u64;
+        let is_idle = consumer.num_pending > 0 && under_way == 0;
+        let is_ignorant = messages > consumer.num_pending + under_way;
+        if consumer.num_waiting == 0 || !(is_idle || is_ignorant) {
             self.stalled = None;
             return false;
         }
@@ -276,7 +279,7 @@ mod tests {
     /// After how many looks a consumer that looks like this counts as stalled, of a hundred.
     fn looks_until_stalled(mut look: impl FnMut(u64) -> Consumer) -> Option<u64> {
         let mut memory = Memory::default();
-        (1..=100).find(|number| memory.has_stalled(&look(*number)))
+        (1..=100).find(|number| memory.has_stalled(4, &look(*number)))
     }
 
     #[test]
@@ -290,12 +293,14 @@ mod tests {
     #[test]
     fn a_consumer_that_delivers_nothing_to_whoever_asks_has_stalled() {
         let patience = Some(u64::from(STALLED_AFTER));
-        assert_eq!(looks_until_stalled(|_| consumer(7, 3, 0, 1)), patience);
-        // It delivers, nothing waits, somebody has them, or nobody asks.
-        assert_eq!(looks_until_stalled(|number| consumer(number, 3, 0, 1)), None);
-        assert_eq!(looks_until_stalled(|_| consumer(7, 0, 0, 1)), None);
+        assert_eq!(looks_until_stalled(|_| consumer(7, 4, 0, 1)), patience);
+        // It knows nothing of three of the four messages.
+        assert_eq!(looks_until_stalled(|_| consumer(7, 0, 1, 1)), patience);
+        // It delivers, somebody has them, or nobody asks.
+        assert_eq!(looks_until_stalled(|number| consumer(number, 4, 0, 1)), None);
+        assert_eq!(looks_until_stalled(|_| consumer(7, 0, 4, 1)), None);
         assert_eq!(looks_until_stalled(|_| consumer(7, 3, 1, 1)), None);
-        assert_eq!(looks_until_stalled(|_| consumer(7, 3, 0, 0)), None);
+        assert_eq!(looks_until_stalled(|_| consumer(7, 4, 0, 0)), None);
         // It did something in between.
         let busy_once = |number| consumer(7, 3, usize::from(number == 10), 1);
         assert_eq!(looks_until_stalled(busy_once), Some(10 + u64::from(STALLED_AFTER)));
