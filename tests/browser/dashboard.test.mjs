@@ -552,7 +552,7 @@ test("with the keyboard alone one reaches the content, filters and verdicts", as
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
   await page.keyboard.press("Enter");
-  assert.match(page.url(), /#main$/);
+  await page.waitForURL(/#main$/);
   const seen = new Set();
   for (let step = 0; step < 140 && !seen.has("Reject"); step += 1) {
     await page.keyboard.press("Tab");
