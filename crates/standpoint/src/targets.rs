@@ -228,7 +228,8 @@ pub(crate) fn called(name: &str) -> Option<(String, String)> {
         Some((cells.next()?, cells.next()?, cells.next().unwrap_or_default()))
     });
     let is_called = |(id, known, aliases): &(&str, &str, &str)| {
-        let mut names = aliases.split(';').chain([*id, *known]).filter(|name| !name.is_empty());
+        let names = aliases.split(';').chain([*id, *known]);
+        let mut names = names.filter(|name| !name.is_empty() && !name.starts_with('?'));
         names.any(|known| is_same_name(known, name))
     };
     let (id, name, _) =
