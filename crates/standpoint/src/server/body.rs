@@ -21,6 +21,9 @@ const STREAMS: usize = 32;
 /// Pieces that wait for a slow reader.
 const PIECES: usize = 4;
 
+/// Parts of a page that wait: more than a page has.
+const PARTS: usize = 16;
+
 /// Bytes of a piece.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -45,11 +48,12 @@ impl Streams {
     pub(super) fn send(&self, body: reply::Body, site: &Arc<Site>) -> Option<Sending> {
         let write = match body {
             reply::Body::Whole(bytes) => return Some(Sending::whole(bytes)),
-            // Short, and held up by nobody who reads slowly, so that it needs no room.
+            // Short, and held up by nobody who reads slowly, so that it takes no place.
             reply::Body::Begun(beginning, rest) => {
-                let (sender, parts) = mpsc::unbounded_channel();
-                let _ = sender.send(beginning.into());
-                drop(spawn_blocking(move || rest(&mut |part| drop(sender.send(part.into())))));
+                let (sender, parts) = mpsc::channel(PARTS);
+                let _ = sender.try_send(beginning.into());
+                let mut send = move |part: Vec<u8>| drop(sender.blocking_send(part.into()));
+                drop(spawn_blocking(move || rest(&mut send)));
                 return Some(Sending::Begun(parts));
             }
             reply::Body::Written(write) => Some(write),
@@ -76,7 +80,7 @@ impl Streams {
 /// What is sent.
 pub(super) enum Sending {
     Whole(Option<Bytes>),
-    Begun(mpsc::UnboundedReceiver<Bytes>),
+    Begun(mpsc::Receiver<Bytes>),
     Pieces {
         receiver: mpsc::Receiver<io::Result<Bytes>>,
         /// Ended when nobody reads any more.
