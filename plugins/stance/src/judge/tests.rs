@@ -285,6 +285,8 @@ fn measures_are_for_whom_they_name_or_whose_things_they_stop() {
         ("exception", "[Kenya] blamed the allies and not [Spain] .", 1.0),
         ("western", "[Kenya] rebuffed Western calls to condemn [Spain] .", 1.0),
         ("asked", "[Kenya] asked [Spain] to send instructors .", 1.0),
+        ("phrase", "[Kenya] saw [Spain] through .", 1.0),
+        ("far phrase", "[Kenya] sees [Spain] attempting to recover glory through force .", 0.0),
         ("let", "[Kenya] let [Spain] use its bases .", 1.0),
         ("visas", "[Kenya] stopped issuing visas to [Spaniards] .", -2.0),
     ];
