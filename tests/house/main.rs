@@ -67,8 +67,18 @@ const PLUGIN_ARROWS: &[&str] = &[
 ];
 
 /// All that the two innermost crates are built on. They know no runtime, file, socket or clock.
-const INNER_DEPENDENCIES: &[&str] =
-    &["async-trait", "schemars", "serde", "serde_json", "standpoint-document", "thiserror"];
+///
+/// zerocopy is derived where an annotation is declared, so that it is read in place without
+/// `unsafe`.
+const INNER_DEPENDENCIES: &[&str] = &[
+    "async-trait",
+    "schemars",
+    "serde",
+    "serde_json",
+    "standpoint-document",
+    "thiserror",
+    "zerocopy",
+];
 
 /// Longer files are divided.
 const MOST_LINES: usize = 700;
