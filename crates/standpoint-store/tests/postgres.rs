@@ -304,7 +304,6 @@ fn nobody_sees_the_password() {
     }
 }
 
-/// The command is in `BENCHMARKS.md`, with what it printed.
 /// The seconds that a server and those of its processes that have ended spent on processors.
 fn processor_time(cluster: &Cluster) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", cluster.pid())).unwrap();
