@@ -221,6 +221,20 @@ impl Queue {
         }
     }
 
+    /// How many messages are really there, up to `most` of them: each is asked for, up to the first that
+    /// cannot be had.
+    pub(crate) async fn count_up_to(&self, most: u64) -> u64 {
+        let (mut count, mut next) = (0, 1);
+        while count < most
+            && let Ok(message) =
+                self.stream.get_first_raw_message_by_subject(EVERYTHING, next).await
+        {
+            count += 1;
+            next = message.sequence + 1;
+        }
+        count
+    }
+
     /// Whether no document is left, as far as the server can say.
     pub(crate) async fn is_empty(&self) -> bool {
         matches!(self.first(EVERYTHING).await, Ok(None))

@@ -35,8 +35,14 @@ const MOST_AT_ONCE: u64 = 500;
 /// How many messages that are not there are acknowledged at a look.
 const MOST_PHANTOMS: usize = 50_000;
 
-/// How many looks may show messages that wait and none delivered, before the consumer counts as stalled.
+/// How many looks may show messages that wait and none delivered, before the consumer counts as stalled;
+/// doubled each time that this changed nothing, up to [`MOST_DOUBLINGS`] times.
 const STALLED_AFTER: u32 = 15;
+const MOST_DOUBLINGS: u32 = 6;
+
+/// How many messages are looked at one by one before a consumer is made anew. One that knows of more has
+/// enough to do to wait for.
+const MOST_COUNTED: u64 = 5_000;
 
 /// What was seen before.
 #[derive(Default)]
@@ -49,6 +55,8 @@ struct Memory {
     phantoms: Option<(u64, u32)>,
     /// How far the consumer had delivered while messages waited, and for how many looks.
     stalled: Option<(u64, u32)>,
+    /// How many times the consumer counted as stalled since its numbers were last right.
+    stalls: u32,
 }
 
 /// Looks at the stream again and again until the worker stops.
@@ -80,7 +88,7 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
         });
         memory.look_for_forgotten(&desk, first.as_ref(), &consumer).await;
         memory.look_for_phantoms(&desk, &consumer).await;
-        let messages = if first.is_some() { stream.state.messages } else { 0 };
+        let messages = if first.is_some() { stream.state.messages.max(1) } else { 0 };
         memory.look_for_stall(&desk, messages, &consumer).await;
     }
 }
@@ -217,23 +225,49 @@ impl Memory {
     /// under way, or if the stream has some of which it knows nothing, as after the end of a server. It is
     /// deleted, and whoever reads it makes it anew; what is under way then comes to somebody else, too.
     async fn look_for_stall(&mut self, desk: &Desk, messages: u64, consumer: &Consumer) {
-        if self.has_stalled(messages, consumer) {
-            warn!(waiting = messages, "the consumer has stalled; it is made anew");
+        if !self.has_stalled(messages, consumer) {
+            return;
+        }
+        // The server may have counted too many, with all of them under way, and what is under way is
+        // not to be done twice for that: they are looked at one by one.
+        let most = MOST_COUNTED.min(known(consumer) + 1);
+        let there = desk.queue.count_up_to(most).await;
+        let Ok(now) = desk.queue.stream.consumer_info(SHARED).await else { return };
+        let is_as_before = now.delivered.consumer_sequence == consumer.delivered.consumer_sequence;
+        if is_as_before && withholds(there, consumer) && withholds(there, &now) {
+            warn!(waiting = there, "the consumer has stalled; it is made anew");
             let _ = desk.queue.stream.delete_consumer(SHARED).await;
         }
     }
 
-    /// - `messages`: how many there are in the stream.
+    /// - `messages`: how many there are in the stream, as the server says.
     fn has_stalled(&mut self, messages: u64, consumer: &Consumer) -> bool {
-        let under_way = consumer.num_ack_pending as u64;
-        let is_idle = consumer.num_pending > 0 && under_way == 0;
-        let is_ignorant = messages > consumer.num_pending + under_way;
-        if consumer.num_waiting == 0 || !(is_idle || is_ignorant) {
+        if !withholds(messages, consumer) {
             self.stalled = None;
+            // Nobody may have asked just now.
+            if messages <= known(consumer) {
+                self.stalls = 0;
+            }
             return false;
         }
-        is_enough(&mut self.stalled, consumer.delivered.consumer_sequence, STALLED_AFTER)
+        let patience = STALLED_AFTER << self.stalls.min(MOST_DOUBLINGS);
+        let is_enough =
+            is_enough(&mut self.stalled, consumer.delivered.consumer_sequence, patience);
+        self.stalls += u32::from(is_enough);
+        is_enough
     }
+}
+
+/// How many messages a consumer knows of.
+fn known(consumer: &Consumer) -> u64 {
+    consumer.num_pending + consumer.num_ack_pending as u64
+}
+
+/// Whether a consumer has something to give to whoever asks, if there are so many messages in the stream:
+/// one of which it knows nothing, or any while nothing is under way.
+fn withholds(messages: u64, consumer: &Consumer) -> bool {
+    let is_idle = messages > 0 && consumer.num_ack_pending == 0;
+    consumer.num_waiting > 0 && (is_idle || messages > known(consumer))
 }
 
 /// Publishes a message once more, as a new one, whose id the server recognises when another worker
@@ -304,5 +338,24 @@ mod tests {
         // It did something in between.
         let busy_once = |number| consumer(7, 3, usize::from(number == 10), 1);
         assert_eq!(looks_until_stalled(busy_once), Some(10 + u64::from(STALLED_AFTER)));
+    }
+
+    #[test]
+    fn a_count_too_high_is_looked_into_ever_more_seldom_and_deletes_nothing() {
+        // The server counts four messages, and has three, which are all under way.
+        let slow = consumer(7, 0, 3, 1);
+        let mut memory = Memory::default();
+        let found: Vec<u32> = (1..=250).filter(|_| memory.has_stalled(4, &slow)).collect();
+        let after = |times| times * STALLED_AFTER;
+        assert_eq!(found, [after(1), after(3), after(7), after(15)]);
+        assert!(!withholds(3, &slow));
+        // With a fourth that is there, it is at fault.
+        assert!(withholds(4, &slow));
+        // One that was right in between is as good as new, and one that nobody asked is not.
+        memory.has_stalled(4, &consumer(7, 0, 3, 0));
+        assert!(memory.stalls > 0);
+        memory.has_stalled(3, &slow);
+        assert!((1..STALLED_AFTER).all(|_| !memory.has_stalled(4, &slow)));
+        assert!(memory.has_stalled(4, &slow));
     }
 }
