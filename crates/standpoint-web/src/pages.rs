@@ -83,11 +83,12 @@ impl Site {
             .filter(|stranger| stranger.key != "target" && view != View::Health);
         let asked = self.reading(|store| self.asked(store, view, address))?;
         if view != View::All || stranger.is_some() {
+            let health = if stranger.is_none() { self.health(view) } else { None };
             let page = self.reading(|store| {
                 let (shown, overview) = self.first_view(store, &asked, stranger.as_ref())?;
                 let rest = match stranger {
                     Some(_) => foot(store)?,
-                    None => self.rest(store, &asked, overview.as_ref(), forms)?,
+                    None => self.rest(store, &asked, overview.as_ref(), health, forms)?,
                 };
                 Ok(html! { (shown) (rest) })
             })?;
@@ -98,18 +99,23 @@ impl Site {
         let (site, mark, back) = (Arc::clone(self), forms.mark.to_owned(), forms.back.to_owned());
         Ok(Reply::begun(&asked.title.clone(), move |send| {
             let forms = Forms { mark: &mark, back: &back, ..Forms::default() };
-            let made = site.reading(|store| {
-                let (shown, overview) = site.first_view(store, &asked, None)?;
+            let first_view = site.reading(|store| site.first_view(store, &asked, None));
+            let rest = first_view.and_then(|(shown, overview)| {
                 send(shown);
-                send(site.rest(store, &asked, overview.as_ref(), forms)?);
-                Ok(())
+                let health = site.health(view);
+                site.reading(|store| site.rest(store, &asked, overview.as_ref(), health, forms))
             });
-            if let Err(error) = made {
-                send(
-                    html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) },
-                );
-            }
+            send(rest.unwrap_or_else(|error| {
+                html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) }
+            }));
         }))
+    }
+
+    /// How the pipeline is, where a page shows it. It is read from the disk, which no connection to the
+    /// store waits for.
+    fn health(&self, view: View) -> Option<Markup> {
+        let section = || crate::health::section(self.daemon(), view == View::Health);
+        view.shows(View::Health).then(section)
     }
 
     fn asked(
@@ -167,6 +173,7 @@ impl Site {
         store: &Store,
         asked: &Asked,
         overview: Option<&Overview>,
+        health: Option<Markup>,
         forms: Forms<'_>,
     ) -> Result<Markup, standpoint_store::Error> {
         let Asked { view, query, .. } = asked;
@@ -214,8 +221,8 @@ impl Site {
                     &links,
                 )))
             }
-            @if view.shows(View::Health) {
-                (placed(View::Health, "health", "How the pipeline is", &crate::health::section(self.daemon(), view == View::Health)))
+            @if let Some(health) = &health {
+                (placed(View::Health, "health", "How the pipeline is", health))
             }
             (foot(store)?)
         })

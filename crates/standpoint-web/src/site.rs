@@ -360,3 +360,66 @@ fn login_page(status: StatusCode, complaint: Option<&str>) -> Reply {
     };
     Reply::page(status, "Log in \u{2013} Standpoint", &body)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{OnceLock, Weak};
+
+    use super::*;
+
+    /// A daemon that notes how many connections lie idle whenever it is asked how it is.
+    #[derive(Default)]
+    struct Counting {
+        site: OnceLock<Weak<Site>>,
+        idle: Mutex<Vec<usize>>,
+    }
+
+    impl Daemon for Counting {
+        fn status(&self) -> Value {
+            let site = self.site.get().and_then(Weak::upgrade).unwrap();
+            self.idle.lock().unwrap().push(site.readers.lock().unwrap().len());
+            Value::Null
+        }
+
+        fn quarantine(&self) -> Result<Vec<Value>, String> {
+            Ok(Vec::new())
+        }
+
+        fn replay(&self, _: &str) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn sources(&self) -> Option<Vec<String>> {
+            None
+        }
+
+        fn knows(&self, _: &str) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn no_connection_waits_for_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store.db");
+        drop(Store::open(&store, false).unwrap());
+        let keys = Keys::new([1; 32], [2; 32], "a-token-of-this-test", 8686);
+        let daemon = Arc::new(Counting::default());
+        let site = Arc::new(Site::new(store, keys, Arc::clone(&daemon) as Arc<dyn Daemon>));
+        daemon.site.set(Arc::downgrade(&site)).unwrap();
+        for (path, expected) in [("/", "id=\"health\""), ("/health", "Quarantine</h2>")] {
+            let request = Request {
+                method: Method::GET,
+                path: path.to_owned(),
+                query: String::new(),
+                headers: http::HeaderMap::new(),
+                body: Vec::new(),
+            };
+            let crate::reply::Body::Whole(page) = site.answer(&request, true).whole().body else {
+                panic!("{path} was made whole")
+            };
+            assert!(String::from_utf8_lossy(&page).contains(expected), "{path}");
+        }
+        assert_eq!(*daemon.idle.lock().unwrap(), [1, 1]);
+    }
+}
