@@ -8,7 +8,9 @@
 use std::io::{self, Write};
 use std::process::{Command, Stdio, exit};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_process};
+use rustix::stdio::stdin;
 use serde_json::{Value, json};
 use standpoint_process::protocol::{Failure, Frames, Kind, Log, join, split, write_frame};
 use standpoint_stage::document::{Annotation, Span};
@@ -49,7 +51,15 @@ fn main() {
             Kind::Start if mode == "refuses" => {
                 fail(request, StageErrorKind::Document, "settings of `chaos`: no such thing");
             }
-            Kind::Start => answer(Kind::Result, request, &[]),
+            Kind::Start => {
+                answer(Kind::Result, request, &[]);
+                if mode == "hasty" {
+                    // As soon as the document has begun to come, of which nothing is read.
+                    let begun = PollFd::from_borrowed_fd(stdin(), PollFlags::IN);
+                    poll(&mut [begun], None).unwrap();
+                    answer(Kind::Result, request + 1, &[]);
+                }
+            }
             Kind::Document if mode == "json" => simple(request, &payload),
             Kind::Document => match behave(request, &payload, &mut input) {
                 Some(Ok(reply)) => answer(Kind::Result, request, &reply),

@@ -180,6 +180,15 @@ fn a_process_that_goes_wrong_costs_one_document_and_is_started_again() {
 }
 
 #[test]
+fn one_that_answers_before_it_was_given_all_is_ended() {
+    let stage = start(program("chaos-process", "hasty"), quick()).unwrap();
+    // More than a pipe holds: the rest would stand where the next request is expected.
+    let mut document = testing::tokenised(&"a".repeat(4 << 20));
+    let error = testing::process(&stage, &mut document).unwrap_err();
+    assert_eq!(error.message(), "its process answered before it had read its request");
+}
+
+#[test]
 fn one_that_ends_while_nobody_looks_costs_no_document() {
     let stage = chaos();
     let process = said(&stage, "fine.").as_u64().unwrap();

@@ -86,6 +86,8 @@ pub(super) enum Fault {
     TooLong(u32),
     /// It answers what nobody asked.
     Unasked(Kind, u32),
+    /// It answers what it was not wholly given yet: the rest would be taken for what comes next.
+    Early,
     Io(io::Error),
     /// It did not give up what was cancelled.
     Hangs,
@@ -283,6 +285,9 @@ impl Link {
                 Kind::Hello | Kind::Result | Kind::Error | Kind::BatchResult
                     if self.pending == Some(request) =>
                 {
+                    if self.sent < self.request.len() {
+                        return Err(Fault::Early);
+                    }
                     self.pending = None;
                     return Ok(Some((kind, payload)));
                 }
@@ -337,6 +342,7 @@ impl Link {
             Fault::Unasked(kind, request) => {
                 format!("its process sent {kind:?} for request {request}, which nobody made")
             }
+            Fault::Early => "its process answered before it had read its request".into(),
             Fault::Io(error) => format!("its process cannot be talked to: {error}"),
             Fault::Hangs => "its process did not stop when it was told to, and was killed".into(),
         };

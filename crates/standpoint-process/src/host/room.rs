@@ -15,9 +15,10 @@ const LEAST_LENT: usize = 16 << 10;
 
 /// A request in memory of its own.
 ///
-/// What a pipe was lent stays as it is until the process answers. One that answers before it has
-/// read all of it reads parts of its next request, and never anything else of this program: the
-/// memory is not the allocator's, and is gone for it once the room is given up.
+/// What a pipe was lent stays as it is until the process answers, which it may only once all was
+/// sent. One that answers before it has read what the pipe still holds reads parts of its next
+/// request there, and never anything else of this program: the memory is not the allocator's, and
+/// is gone for it once the room is given up.
 #[derive(Debug)]
 pub(super) struct Room {
     pages: MmapMut,
