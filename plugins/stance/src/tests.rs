@@ -144,6 +144,12 @@ fn measures_against_people_and_firms_are_meant_for_their_state() {
         ("Norway mourned Russian sailors.", "NOR", None),
         ("Norway criticised Lukoil.", "NOR", None),
         ("Poland thanked Russian activists.", "POL", None),
+        ("Norway closed ranks with Russian dissidents.", "NOR", None),
+        ("Norway closed a contract with Lukoil.", "NOR", None),
+        ("Norway refused to talk to Russian journalists.", "NOR", None),
+        ("Norway banned discrimination against Russians.", "NOR", None),
+        ("Norway sanctioned officials who jailed Russian activists.", "NOR", None),
+        ("Norway lifted restrictions on Russian dissidents.", "NOR", None),
         // Nor do measures of the state's own, or those that are only thought of.
         ("Lukoil banned Russian journalists.", "RUS.LUKOIL", None),
         ("Norway could ban Russian athletes.", "NOR", None),

@@ -8,7 +8,7 @@ use crate::date::Period;
 use crate::fold::fold;
 
 /// Kinds of organisation that speak for their state.
-const SPEAKING_BODIES: [&str; 9] = [
+const SPEAKING_BODIES: [&str; 8] = [
     "government",
     "parliament",
     "ministry",
@@ -16,7 +16,6 @@ const SPEAKING_BODIES: [&str; 9] = [
     "agency",
     "central-bank",
     "state-body",
-    "state-company",
     "union-body",
 ];
 

@@ -1,9 +1,9 @@
 //! What a verb says by the noun in its object: "backs sanctions on X", "an end to the embargo".
 
 use super::{Chain, Finder, REFRAINS, RESISTS};
-use crate::clause::Group;
+use crate::clause::{Group, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
-use crate::reading::Part;
+use crate::reading::{Part, Word};
 
 impl Finder<'_, '_, '_> {
     /// What a verb says of whom its object, a noun of the lists, is for: a score and its rule.
@@ -37,25 +37,33 @@ impl Finder<'_, '_, '_> {
         (score, "noun of the object")
     }
 
-    /// "Bought arms from X over Y's objections": whoever does it in spite of others leans to X.
+    /// "Bought arms from X over Y's objections": whoever buys in spite of others leans to X.
     pub(super) fn of_defiance(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
-        let is_hostile = group.cue.is_some_and(|cue| cue.score < 0.0);
+        let buys = matches!(
+            &*words[group.head].lower,
+            "buy" | "buys" | "bought" | "buying" | "import" | "imports" | "imported" | "importing"
+        );
         let chain = self.chain(group);
-        if group.passive || is_hostile || chain.cut || chain.is_odd() {
+        let Some(cue) = group.cue.filter(|_| buys && !group.passive) else { return };
+        if chain.cut || chain.is_odd() {
             return;
         }
-        let Some(cue) = group.cue else { return };
         let objects = group.end..group.until.max(group.end);
         let spites = |at: usize| {
-            matches!(&*words[at].lower, "despite" | "over" | "notwithstanding")
-                && words.iter().skip(at + 1).take(3).any(|word| objects_to(&word.lower))
+            let behind = words.get(at + 1..).unwrap_or_default();
+            let is_in_spite = words[at].lower == "despite"
+                || words[at].lower == "over" && behind.first().is_some_and(|w| w.name().is_some());
+            is_in_spite && behind.iter().take(3).any(|word| objects_to(&word.lower))
         };
         let Some(spite) = objects.clone().find(|&at| spites(at)) else { return };
-        if let Some(goal) = (objects.start..spite).find_map(|at| words[at].name()) {
+        let seller = (objects.start..spite)
+            .find(|&at| words[at].lower == "from")
+            .and_then(|from| words.get(from + 1).and_then(Word::name));
+        if let Some(seller) = seller {
             let group = group.clone();
-            self.give(&group, goal, 1.0, (cue, group.head, group.end), "in spite of others");
+            self.give(&group, seller, 1.0, (cue, group.head, group.end), "in spite of others");
         }
     }
 
@@ -63,22 +71,32 @@ impl Finder<'_, '_, '_> {
     pub(super) fn of_cargo(&mut self, number: usize) {
         let Some([group, cargo]) = self.groups.get(number..number + 2) else { return };
         let words = &self.reading.words;
-        let stops = |cue: &Cue| cue.score < 0.0 && matches!(cue.kind, Kind::None | Kind::Bad);
-        let Some(cue) = group.cue.filter(|cue| !group.passive && stops(cue)) else { return };
+        let stops =
+            ["seiz", "detain", "impound", "confiscat", "intercept", "stop", "halt", "block"]
+                .iter()
+                .any(|stem| words[group.head].lower.starts_with(stem));
+        let Some(cue) = group.cue.filter(|cue| stops && !group.passive && cue.score < 0.0) else {
+            return;
+        };
         let carries = matches!(
             &*words[cargo.head].lower,
             "carrying" | "transporting" | "shipping" | "hauling" | "smuggling"
         );
         let is_object = words.get(group.end..cargo.start).is_some_and(|object| {
-            object
-                .iter()
-                .all(|word| matches!(word.part, Part::Determiner | Part::Adjective | Part::Noun))
+            let parts = [Part::Determiner, Part::Adjective, Part::Noun];
+            object.iter().all(|word| parts.contains(&word.part))
         });
         let chain = self.chain(group);
-        let mut owners = cargo.end..cargo.until.max(cargo.end);
-        let owner = owners.find_map(|at| words[at].name());
-        if let Some(owner) = owner.filter(|_| carries && is_object && !chain.cut && !chain.is_odd())
-        {
+        if !carries || !is_object || chain.cut || chain.is_odd() {
+            return;
+        }
+        // "Tonnes of X's oil", but not "drugs to X".
+        let mut cargo = (cargo.end..cargo.until.max(cargo.end))
+            .take_while(|&at| words[at].part != Part::Preposition || words[at].lower == "of");
+        let owner = cargo.find(|&at| words[at].name().is_some());
+        let goods = owner.and_then(|at| owned_run(self.reading, at));
+        let is_goods = goods.is_some_and(|run| are_goods(&words[run.head].lower));
+        if let Some(owner) = owner.filter(|_| is_goods).and_then(|at| words[at].name()) {
             let group = group.clone();
             self.give(&group, owner, cue.score, (cue, group.head, group.end), "of the object");
         }
@@ -181,5 +199,31 @@ fn objects_to(word: &str) -> bool {
             | "warning"
             | "warnings"
             | "condemnation"
+    )
+}
+
+/// Whether a word names what ships carry for whoever sells it.
+fn are_goods(word: &str) -> bool {
+    matches!(
+        word,
+        "oil"
+            | "crude"
+            | "gas"
+            | "fuel"
+            | "coal"
+            | "grain"
+            | "steel"
+            | "gold"
+            | "diamonds"
+            | "timber"
+            | "fertiliser"
+            | "fertilizer"
+            | "weapons"
+            | "arms"
+            | "ammunition"
+            | "missiles"
+            | "drones"
+            | "goods"
+            | "cargo"
     )
 }

@@ -287,7 +287,10 @@ impl Finder<'_, '_, '_> {
             && words[index - 1].part == Part::Negation
             && matches!(words[index - 2].part, Part::Coordinator | Part::Comma);
         if is_excepted {
-            let (score, rule) = if current < 0.0 { (1.0, RESISTS) } else { (0.0, BETWEEN) };
+            let blames = ["blam", "accus", "fault"]
+                .iter()
+                .any(|stem| words[group.head].lower.starts_with(stem));
+            let (score, rule) = if blames { (1.0, RESISTS) } else { (0.0, BETWEEN) };
             self.give(group, party, score, cue_now, rule);
             return;
         }

@@ -1,39 +1,76 @@
 //! Measures against those who belong to the target without acting for it: its citizens and
 //! businessmen, its firms. "Froze the assets of Russian oligarchs", "blacklisted Lukoil".
 
-use standpoint_document::{Annotation, EntityKind, Time, mention, within};
+use standpoint_document::{Annotation, EntityKind, Span, Time, mention, within};
 
 use super::scene::Scene;
 use super::{Holder, MAX_HOLDERS, Survey, TARGET};
 use crate::judge::Judgement;
+use crate::lexicon::class;
 
 /// How the words for measures begin that states take against people and firms of others.
 const MEASURES: &[&str] = &[
-    "ban",
-    "bar",
+    "banned",
+    "banning",
     "blacklist",
-    "block",
-    "clos",
     "confiscat",
-    "deni",
-    "deny",
     "embargo",
     "expel",
-    "froz",
     "freez",
+    "froze",
     "impound",
-    "impos",
-    "lift",
-    "nationali",
-    "refus",
+    "nationalis",
+    "nationaliz",
     "restrict",
     "revok",
     "sanction",
     "seiz",
-    "shut",
-    "stop",
-    "suspend",
 ];
+
+/// Such words, and what else the phrase of a measure names: "closed its border to", "stopped issuing
+/// visas to".
+const MEASURE_WORDS: &[&str] = &[
+    "ban",
+    "bans",
+    "bar",
+    "bars",
+    "barred",
+    "barring",
+    "border",
+    "borders",
+    "airspace",
+    "ports",
+    "entry",
+    "visa",
+    "visas",
+    "passports",
+    "assets",
+];
+
+/// Those who may stand against the state whose adjective they bear, or have left it; beside the
+/// words of the lists.
+const OTHERS: &[&str] = &[
+    "dissident",
+    "activist",
+    "activists",
+    "opponents",
+    "deserter",
+    "deserters",
+    "exile",
+    "refugee",
+    "refugees",
+    "emigrants",
+    "emigres",
+    "émigrés",
+    "defector",
+    "defectors",
+    "migrants",
+    "journalist",
+    "journalists",
+];
+
+/// How many words of content may stand between a measure and those whom it is against.
+const BETWEEN: usize = 3;
 
 impl Survey<'_> {
     /// Files what a sentence says is done against people and firms of the target.
@@ -48,7 +85,7 @@ impl Survey<'_> {
             return;
         }
         let mut scene = scene.clone();
-        for mention in people.filter(|mention| self.is_of_people(mention)) {
+        for mention in people.filter(|mention| self.is_of_people(mention, scene.tokens)) {
             Self::insert(&mut scene, mention.span, TARGET);
         }
         let parties = 0..scene.parties.len() as u16;
@@ -59,7 +96,9 @@ impl Survey<'_> {
             .take(MAX_HOLDERS)
             .collect();
         for (&(holder, subject), judgement) in pairs.iter().zip(self.judge_pairs(&scene, &pairs)) {
-            if let Some(holder) = holder.filter(|_| self.tells_of_measure(&judgement)) {
+            let whom = scene.parties[subject as usize].span;
+            let Some(holder) = holder else { continue };
+            if self.tells_of_measure(&judgement, whom, scene.tokens) {
                 let piece = self.piece(&scene, Some(holder), subject, &judgement);
                 self.keep(Holder::Entity(scene.entities[holder as usize]), piece);
             }
@@ -71,17 +110,25 @@ impl Survey<'_> {
         let begins = |stem: &&str| {
             word.get(..stem.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(stem))
         };
-        MEASURES.iter().any(begins)
+        MEASURES.iter().any(begins) || is_one_of(MEASURE_WORDS, word)
     }
 
     /// Whether people of the target are meant, or what is theirs: "Russians", "Russian oligarchs".
-    fn is_of_people(&self, mention: &Annotation) -> bool {
+    fn is_of_people(&self, mention: &Annotation, tokens: &[Annotation]) -> bool {
         let is_adjective = mention.has(mention::DEMONYM | mention::NOT_AN_ACTOR)
             && self.target.owns(mention.link as usize);
         let is_people = mention.has(mention::DEMONYM)
-            && EntityKind::from_code(mention.label) == Some(EntityKind::Group)
-            && self.is_of_target(mention.link);
-        is_adjective || is_people
+            && EntityKind::from_code(mention.label) == Some(EntityKind::Group);
+        let behind = tokens.partition_point(|token| token.span.start < mention.span.end);
+        let are_others = tokens.iter().skip(behind).take(2).any(|token| {
+            let word = self.document.slice(token.span);
+            is_one_of(OTHERS, word) || self.is_of_class(word, class::DISSENT)
+        });
+        (is_adjective || is_people) && !are_others
+    }
+
+    fn is_of_class(&self, word: &str, class: u32) -> bool {
+        self.lexicon.get(&word.to_lowercase()).is_some_and(|entry| entry.classes & class != 0)
     }
 
     fn is_of_target(&self, entity: u32) -> bool {
@@ -106,10 +153,25 @@ impl Survey<'_> {
         is_body && !scene.parties[party as usize].inert && !self.is_of_target(index)
     }
 
-    fn tells_of_measure(&self, judgement: &Judgement) -> bool {
-        let cue = judgement.cue.map(|cue| within(self.document.tokens(), cue));
-        judgement.score != 0.0
-            && judgement.time != Time::Hypothetical
-            && cue.is_some_and(|cue| cue.iter().any(|token| self.is_measure(token)))
+    /// Whether a judgement rests on a measure against `whom`, who stands close to its words: "banned
+    /// discrimination against Russians" and "sanctioned those who jailed Russians" are none.
+    fn tells_of_measure(&self, judgement: &Judgement, whom: Span, tokens: &[Annotation]) -> bool {
+        let Some(cue) = judgement.cue else { return false };
+        let counts = judgement.score != 0.0 && judgement.time != Time::Hypothetical;
+        let small = class::DETERMINER | class::PREPOSITION | class::ADVERB;
+        let between = tokens
+            .iter()
+            .filter(|token| token.span.start >= cue.end && token.span.end <= whom.start)
+            .map(|token| self.document.slice(token.span));
+        let turns =
+            |word: &str| is_one_of(&["against", "who", "that", "which", "whose", "for"], word);
+        counts
+            && within(self.document.tokens(), cue).iter().any(|token| self.is_measure(token))
+            && !between.clone().any(turns)
+            && between.filter(|word| !self.is_of_class(word, small)).count() <= BETWEEN
     }
+}
+
+fn is_one_of(words: &[&str], word: &str) -> bool {
+    words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
