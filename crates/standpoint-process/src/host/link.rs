@@ -289,6 +289,7 @@ impl Link {
                         return Err(Fault::Early);
                     }
                     self.pending = None;
+                    self.request.clear();
                     return Ok(Some((kind, payload)));
                 }
                 _ => return Err(Fault::Unasked(kind, request)),
@@ -473,5 +474,36 @@ fn describe(status: ExitStatus) -> String {
             format!("was ended by signal {signal}{name}")
         }
         (None, None) => "ended".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A process that answers with what it is asked.
+    fn echo() -> Link {
+        let mut cat = Command::new("cat");
+        cat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Link::new(cat.spawn().unwrap(), &Arc::from("here")).unwrap()
+    }
+
+    fn answer(link: &mut Link) -> (Kind, Vec<u8>) {
+        match link.drive(Duration::from_secs(20), None) {
+            Ok(Progress::Answered(kind, answer)) => (kind, answer),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_is_kept_until_it_is_answered_and_no_longer() {
+        let mut link = echo();
+        let payload = vec![7; 5 << 20];
+        link.begin_with(Kind::Result, &payload).unwrap();
+        assert!(answer(&mut link) == (Kind::Result, payload));
+        assert_eq!(link.request.len(), 0);
+        link.dismiss(Duration::ZERO);
     }
 }

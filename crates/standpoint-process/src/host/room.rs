@@ -7,7 +7,8 @@ use memmap2::MmapMut;
 
 use crate::protocol::{HEADER_BYTES, Kind, header};
 
-/// How much is kept for the next request, in bytes: one that was very large is not the rule.
+/// How much is kept for the next request, in bytes: one that was very large is not the rule, and
+/// a stage may be idle for long.
 const MOST_KEPT: usize = 4 << 20;
 
 /// From how many bytes on a pipe is lent memory: a copy of less takes no longer.
@@ -37,8 +38,14 @@ impl Room {
         Ok(Self { pages, end: Self::START, lends: true })
     }
 
+    /// Gives up the request, and its memory if that is more than is kept.
     pub(super) fn clear(&mut self) {
         self.end = Self::START;
+        if self.pages.len() > MOST_KEPT
+            && let Ok(pages) = MmapMut::map_anon(LEAST_LENT)
+        {
+            self.pages = pages;
+        }
     }
 
     /// Puts a request in place of what was there.
@@ -52,8 +59,8 @@ impl Room {
         write: impl FnOnce(&mut [u8]),
     ) -> io::Result<()> {
         let end = Self::START + HEADER_BYTES + size;
-        let most = MOST_KEPT.max(end);
-        if !(end..=most).contains(&self.pages.len()) {
+        if self.pages.len() < end {
+            let most = MOST_KEPT.max(end);
             self.pages = MmapMut::map_anon(end.next_power_of_two().min(most))?;
         }
         self.end = end;
@@ -144,7 +151,8 @@ mod tests {
                 }
                 assert!(found == expected, "request {request} of {size} bytes");
                 assert_eq!(room.lends, lends);
-                assert!(room.pages.len() <= MOST_KEPT.max(room.end));
+                room.clear();
+                assert!(room.pages.len() <= MOST_KEPT && room.len() == 0);
             }
         }
     }
