@@ -179,9 +179,11 @@ impl Queue {
         Ok(stream.cached_info().created.unix_timestamp_nanos() as i64)
     }
 
-    /// Whether the stream, or something that belongs to it, is not there any more: a server lost its
-    /// store, or somebody deleted it.
-    pub(crate) async fn is_gone(&self) -> bool {
+    /// Which of the stream, and of what belongs to it, is not there any more: a server lost its store, or
+    /// somebody deleted it.
+    ///
+    /// - `with_rest`: whether what belongs to the stream is looked for, too.
+    pub(crate) async fn missing(&self, with_rest: bool) -> Vec<String> {
         let name = &self.name;
         let whole = [
             name.clone(),
@@ -189,9 +191,13 @@ impl Queue {
             format!("KV_{name}_cluster"),
             format!("OBJ_{name}_large"),
         ];
-        let looks = whole.iter().map(|stream| self.context.get_stream(stream));
-        let found = join_all(looks).await;
-        found.iter().any(|look| look.as_ref().is_err_and(|error| is_missing(&error.kind())))
+        let count = if with_rest { whole.len() } else { 1 };
+        let asked = whole.into_iter().take(count);
+        let looks = asked.map(async |stream| match self.context.get_stream(&stream).await {
+            Err(error) if is_missing(&error.kind()) => Some(stream),
+            _ => None,
+        });
+        join_all(looks).await.into_iter().flatten().collect()
     }
 
     /// When the bucket was made, in nanoseconds since 1970: one that was made anew counts its revisions

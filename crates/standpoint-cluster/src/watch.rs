@@ -25,9 +25,8 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How many looks in a row must show the same before something is done about it.
 const PATIENCE: u32 = 3;
 
-/// How many looks in a row must find no stream, or not all that belongs to it, before it is made anew:
-/// servers that come back may not know of it at once, and what is in it would be lost.
-const GONE_AFTER: u32 = 2;
+/// Every how many looks what belongs to the stream is looked for, too, which is three questions more.
+const REST_EVERY: u32 = 10;
 
 /// How many forgotten messages are put in again at a look.
 const MOST_AT_ONCE: u64 = 500;
@@ -47,8 +46,10 @@ const MOST_COUNTED: u64 = 5_000;
 /// What was seen before.
 #[derive(Default)]
 struct Memory {
-    /// For how many looks the stream, or something that belongs to it, was not there.
-    gone: u32,
+    /// How many looks there were since what belongs to the stream was looked for.
+    looks: u32,
+    /// What of it all was not there at the last look.
+    gone: Vec<String>,
     /// The first message, which stands below the floor, and for how many looks.
     forgotten: Option<(u64, u32)>,
     /// The floor while messages wait for their acknowledgement, and for how many looks.
@@ -64,16 +65,17 @@ pub(crate) async fn watch(desk: Arc<Desk>) {
     let mut memory = Memory::default();
     let trouble = Trouble::none();
     while desk.pause(EVERY).await {
-        if memory.is_gone_for_good(desk.queue.is_gone().await) {
+        let missing = desk.queue.missing(memory.asks_for_rest()).await;
+        if memory.is_gone_for_good(missing) {
             trouble.tell(make_anew(&desk).await);
         }
         let (Ok(stream), Ok(first)) =
             (desk.queue.stream.get_info().await, desk.queue.first(EVERYTHING).await)
         else {
-            memory = Memory { gone: memory.gone, ..Memory::default() };
+            memory = Memory { looks: memory.looks, gone: memory.gone, ..Memory::default() };
             continue;
         };
-        if memory.gone == 0 {
+        if memory.gone.is_empty() {
             trouble.tell(None);
         }
         show(stream.state.messages, first.as_ref());
@@ -137,9 +139,20 @@ fn is_enough(seen: &mut Option<(u64, u32)>, now: u64, enough: u32) -> bool {
 }
 
 impl Memory {
-    fn is_gone_for_good(&mut self, is_gone: bool) -> bool {
-        self.gone = if is_gone { self.gone.saturating_add(1) } else { 0 };
-        self.gone >= GONE_AFTER
+    /// Whether what belongs to the stream is to be looked for now: now and then, and where something was
+    /// missing.
+    fn asks_for_rest(&mut self) -> bool {
+        let asks = self.looks == 0 || !self.gone.is_empty();
+        self.looks = (self.looks + 1) % REST_EVERY;
+        asks
+    }
+
+    /// What two looks in a row do not find is made anew: servers that come back may not know of a stream at
+    /// once, and what is in it would be lost.
+    fn is_gone_for_good(&mut self, missing: Vec<String>) -> bool {
+        let is_gone = missing.iter().any(|stream| self.gone.contains(stream));
+        self.gone = missing;
+        is_gone
     }
 
     /// After a server was killed, the stream may hold messages whose acknowledgement the consumer
@@ -317,11 +330,24 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_gone_when_two_looks_in_a_row_find_none() {
+    fn a_stream_is_gone_when_two_looks_in_a_row_do_not_find_it() {
         let mut memory = Memory::default();
-        let looks = [true, false, true, true, true, false, true];
-        let found = looks.map(|is_gone| memory.is_gone_for_good(is_gone));
-        assert_eq!(found, [false, false, false, true, true, false, false]);
+        let looks = ["DOCS", "", "DOCS", "DOCS", "DOCS", "", "DOCS", "DOCS_DEAD", "DOCS DOCS_DEAD"];
+        let found = looks.map(|missing| {
+            memory.is_gone_for_good(missing.split_whitespace().map(str::to_owned).collect())
+        });
+        assert_eq!(found, [false, false, false, true, true, false, false, false, true]);
+    }
+
+    #[test]
+    fn what_belongs_to_a_stream_is_looked_for_now_and_then_and_again_where_something_is_missing() {
+        let mut memory = Memory::default();
+        let asked: Vec<u32> = (0..25).filter(|_| memory.asks_for_rest()).collect();
+        assert_eq!(asked, [0, 10, 20]);
+        memory.is_gone_for_good(vec!["DOCS_DEAD".to_owned()]);
+        assert!(memory.asks_for_rest());
+        memory.is_gone_for_good(Vec::new());
+        assert!(!memory.asks_for_rest());
     }
 
     #[test]
