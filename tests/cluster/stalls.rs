@@ -207,6 +207,28 @@ fn a_message_that_the_server_overlooks_is_done() {
 }
 
 #[test]
+fn a_consumer_of_a_lease_that_only_seems_to_be_later_is_in_nobodys_way() {
+    if !is_installed() {
+        return;
+    }
+    let mut field = Field::new(&json!({ "ordering": "per_source", "partitions": 1 }));
+    let texts: Vec<String> = (0..5).map(|number| format!("Document {number}.")).collect();
+    field.publish_texts(texts.iter());
+    // As of a worker whose bucket was made by a server with a clock that was ahead.
+    let name = format!("workers-0-{}", u64::MAX);
+    let config = json!({
+        "durable_name": name, "filter_subject": "docs.0", "ack_policy": "explicit",
+        "deliver_policy": "all",
+    });
+    let request = json!({ "stream_name": "DOCS", "config": config });
+    let mut wire = field.server.wire().unwrap();
+    let made = wire.ask(&format!("CONSUMER.DURABLE.CREATE.DOCS.{name}"), &request).unwrap();
+    assert_eq!(made["name"], name, "{made}");
+    field.start();
+    comes_out(&field, &texts);
+}
+
+#[test]
 fn a_consumer_waits_as_long_as_the_workers_say_now() {
     if !is_installed() {
         return;

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::desk::{Desk, Place, Taking, Unavailable};
+use crate::leases::is_held_by;
 use crate::meters::{self, Trouble};
 use crate::queue::{EVERYTHING, QueueError};
 use crate::watch::put_again;
@@ -53,6 +54,8 @@ pub(crate) enum Lane {
     /// That of a partition.
     Partition {
         partition: u32,
+        /// Who has the lease.
+        holder: String,
         /// Grows with each lease of the partition, also where the bucket of leases was made anew.
         epoch: u64,
         /// Whether the first documents go one at a time, because workers ended while they had them.
@@ -151,7 +154,7 @@ impl Reading {
             max_waiting: 8192,
             ..Config::default()
         };
-        match self.lane {
+        match &self.lane {
             Lane::Shared => {
                 let config = Config {
                     durable_name: Some(SHARED.to_owned()),
@@ -175,8 +178,9 @@ impl Reading {
                     QueueError::server("set `ack_wait` of the shared consumer", error)
                 })
             }
-            Lane::Partition { partition, epoch, .. } => {
-                self.clear(partition, epoch).await?;
+            Lane::Partition { partition, holder, epoch, .. } => {
+                let (partition, epoch) = (*partition, *epoch);
+                self.clear(partition, holder, epoch).await?;
                 let config = Config {
                     durable_name: Some(name(partition, epoch)),
                     filter_subject: queue.subject(partition),
@@ -192,15 +196,18 @@ impl Reading {
     }
 
     /// Deletes the consumers of leases up to this one's: what they had not acknowledged is
-    /// delivered again, in order. Those of later leases are somebody else's.
-    async fn clear(&self, partition: u32, epoch: u64) -> Result<(), QueueError> {
+    /// delivered again, in order. Those of later leases are somebody else's, unless the lease is
+    /// still this worker's: then they only seem to be later, by the clock of a server that made the
+    /// bucket before, and the server refuses a second consumer beside one.
+    async fn clear(&self, partition: u32, holder: &str, epoch: u64) -> Result<(), QueueError> {
         let queue = &self.desk.queue;
         let fail = |error| QueueError::server("list the consumers of the stream", error);
         let names: Vec<String> = queue.stream.consumer_names().try_collect().await.map_err(fail)?;
         let of_partition = format!("{SHARED}-{partition}-");
         for name in names {
             let Some(of) = name.strip_prefix(&of_partition) else { continue };
-            if of.parse::<u64>().is_ok_and(|of| of <= epoch) {
+            let Ok(of) = of.parse::<u64>() else { continue };
+            if of <= epoch || is_held_by(&queue.bucket, partition, holder).await {
                 let deleted = queue.stream.delete_consumer(&name).await;
                 if let Err(error) = deleted {
                     debug!(name, %error, "a consumer of an earlier lease stays for now");

@@ -309,6 +309,7 @@ impl Leases {
         let most = u64::from(self.desk.settings.max_attempts.get()) + CAREFUL_AFTER;
         let lane = Lane::Partition {
             partition,
+            holder: self.instance.clone(),
             epoch: made.saturating_add(revision),
             is_careful: deaths >= CAREFUL_AFTER,
             condemned: (deaths >= most).then_some(floor),
@@ -368,6 +369,12 @@ async fn written_again(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the lease of a partition is this worker's, as far as the server can say.
+pub(crate) async fn is_held_by(bucket: &Store, partition: u32, holder: &str) -> bool {
+    let entry = bucket.entry(key(partition)).await.ok().flatten();
+    entry.is_some_and(|entry| lease(&entry).holder == holder)
 }
 
 fn key(partition: u32) -> String {
