@@ -259,6 +259,37 @@ fn memory_and_files_are_limited_and_the_rest_is_cleared() {
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
 }
 
+/// Runs as another process, whose memory is limited for as long as a call takes.
+#[test]
+fn a_document_that_the_host_has_no_memory_for_costs_no_process() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    const ASKED: &str = "STANDPOINT_TEST_MEMORY";
+    if std::env::var_os(ASKED).is_none() {
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_document_that_the_host_has_no_memory_for_costs_no_process"])
+            .env(ASKED, "1")
+            .status();
+        assert!(status.unwrap().success());
+        return;
+    }
+    let stage = chaos();
+    let process = said(&stage, "fine.");
+    let mut document = testing::tokenised(&"a".repeat(16 << 20));
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let before = getrlimit(Resource::As);
+    let most = pages * rustix::param::page_size() as u64 + (8 << 20);
+    setrlimit(Resource::As, Rlimit { current: Some(most), ..before }).unwrap();
+    let result = testing::process(&stage, &mut document);
+    setrlimit(Resource::As, before).unwrap();
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), StageErrorKind::Transient);
+    let expected = "there is no memory for what to ask its process: ";
+    assert!(error.message().starts_with(expected), "{error}");
+    assert_eq!(said(&stage, "fine."), process);
+}
+
 #[test]
 fn nobody_is_left_behind() {
     let family = {

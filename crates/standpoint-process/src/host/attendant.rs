@@ -79,8 +79,15 @@ pub(super) struct Job {
 pub(super) enum CallError {
     /// The process ended or broke the protocol in the middle of it.
     Lost(StageError),
-    /// There is no process to call.
+    /// There is no process to call, or no memory for what to ask it.
     Resting(StageError),
+}
+
+impl CallError {
+    fn no_memory(error: &io::Error) -> Self {
+        let told = format!("there is no memory for what to ask its process: {error}");
+        Self::Resting(StageError::transient(told))
+    }
 }
 
 impl From<CallError> for StageError {
@@ -167,6 +174,7 @@ impl Seat {
             Inline::Answered(kind, answer) => return Ok((kind, answer)),
             Inline::Begun => (None, None),
             Inline::Faulty(fault) => (None, Some(fault)),
+            Inline::Unasked(error) => return Err(CallError::no_memory(&error)),
             Inline::Down => {
                 let mut payload = vec![0; request.size];
                 (request.write)(&mut payload);
@@ -194,7 +202,10 @@ impl Seat {
         let Some(link) = seated.link.as_mut().filter(|link| link.is_alive()) else {
             return Inline::Down;
         };
-        match link.begin(request).and_then(|()| link.drive(patience, None)) {
+        if let Err(error) = link.begin(request) {
+            return Inline::Unasked(error);
+        }
+        match link.drive(patience, None) {
             Ok(Progress::Answered(kind, answer)) => Inline::Answered(kind, answer),
             Ok(Progress::Waiting | Progress::Woken) => {
                 seated.is_slow = true;
@@ -229,6 +240,8 @@ enum Inline {
     Faulty(Fault),
     /// There is no process, and nothing was asked.
     Down,
+    /// Nothing was asked, and the process is as it was.
+    Unasked(io::Error),
 }
 
 /// What the thread of a seat knows.
@@ -266,7 +279,7 @@ impl Attendant {
 
     /// Brings a call to its end, and gets a new process if that one is lost.
     fn work(&mut self, job: Job) {
-        let Job { request, mut fault, answer, cancelled, lease } = job;
+        let Job { request, fault, answer, cancelled, lease } = job;
         let started = Instant::now();
         let mut link = self.place.seated().link.take();
         if let Some(request) = request {
@@ -282,8 +295,14 @@ impl Attendant {
             };
             match ready {
                 Ok(mut ready) => {
-                    fault = ready.begin_with(request.0, &request.1).err();
+                    let begun = ready.begin_with(request.0, &request.1);
                     link = Some(ready);
+                    if let Err(error) = begun {
+                        self.place.seated().link = link;
+                        drop(lease);
+                        let _ = answer.send(Err(CallError::no_memory(&error)));
+                        return;
+                    }
                 }
                 Err(error) => {
                     let _ = answer.send(Err(error));
@@ -433,7 +452,8 @@ pub(super) fn bring_up(crew: &Crew) -> Result<(Link, StageHello), ProcessError> 
     if let Some(start) = &crew.start {
         let payload = serde_json::to_vec(start).unwrap_or_default();
         let begun = link.begin_with(Kind::Start, &payload);
-        match begun.and_then(|()| link.drive(crew.settings.start_timeout, None)) {
+        match begun.map_err(Fault::Io).and_then(|()| link.drive(crew.settings.start_timeout, None))
+        {
             Ok(Progress::Answered(Kind::Result, _)) => {}
             Ok(Progress::Answered(Kind::Error, failure)) => {
                 link.dismiss(FAREWELL);
@@ -460,16 +480,18 @@ fn greet(crew: &Crew) -> Result<(Link, StageHello), ProcessError> {
     };
     let payload = serde_json::to_vec(&hello).unwrap_or_default();
     let begun = link.begin_with(Kind::Hello, &payload);
-    let hello = match begun.and_then(|()| link.drive(crew.settings.start_timeout, None)) {
-        Ok(Progress::Answered(Kind::Hello, hello)) => hello,
-        Ok(Progress::Answered(Kind::Error, failure)) => {
-            link.dismiss(FAREWELL);
-            let failure: Result<Failure, _> = serde_json::from_slice(&failure);
-            let message = failure.map_or_else(|error| error.to_string(), |f| f.message);
-            return Err(ProcessError::Hello { program, problem: format!("says: {message}") });
-        }
-        other => return Err(explain(crew, link, other, "the hello")),
-    };
+    let hello =
+        match begun.map_err(Fault::Io).and_then(|()| link.drive(crew.settings.start_timeout, None))
+        {
+            Ok(Progress::Answered(Kind::Hello, hello)) => hello,
+            Ok(Progress::Answered(Kind::Error, failure)) => {
+                link.dismiss(FAREWELL);
+                let failure: Result<Failure, _> = serde_json::from_slice(&failure);
+                let message = failure.map_or_else(|error| error.to_string(), |f| f.message);
+                return Err(ProcessError::Hello { program, problem: format!("says: {message}") });
+            }
+            other => return Err(explain(crew, link, other, "the hello")),
+        };
     let checked = serde_json::from_slice::<StageHello>(&hello)
         .map_err(|error| format!("does not introduce itself as it should: {error}"))
         .and_then(|hello| match hello.protocol {

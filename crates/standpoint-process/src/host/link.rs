@@ -147,17 +147,26 @@ impl Link {
     }
 
     /// Puts a request on its way.
-    pub(super) fn begin(&mut self, request: &Request<'_>) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it: nothing was asked then.
+    pub(super) fn begin(&mut self, request: &Request<'_>) -> io::Result<()> {
         self.last_request = self.last_request.wrapping_add(1);
+        let Request { kind, size, write } = *request;
+        self.request.fill(kind, self.last_request, size, write)?;
         self.pending = Some(self.last_request);
         self.trailer.clear();
         self.sent = 0;
-        let Request { kind, size, write } = *request;
-        self.request.fill(kind, self.last_request, size, write).map_err(Fault::Io)
+        Ok(())
     }
 
     /// Puts a request with this payload on its way.
-    pub(super) fn begin_with(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Link::begin`].
+    pub(super) fn begin_with(&mut self, kind: Kind, payload: &[u8]) -> io::Result<()> {
         let write = |room: &mut [u8]| room.copy_from_slice(payload);
         self.begin(&Request { kind, size: payload.len(), write: &write })
     }
@@ -504,6 +513,17 @@ mod tests {
         link.begin_with(Kind::Result, &payload).unwrap();
         assert!(answer(&mut link) == (Kind::Result, payload));
         assert_eq!(link.request.len(), 0);
+        link.dismiss(Duration::ZERO);
+    }
+
+    #[test]
+    fn a_request_that_there_is_no_memory_for_is_not_asked() {
+        let mut link = echo();
+        let endless = Request { kind: Kind::Result, size: 1 << 60, write: &|_| {} };
+        link.begin(&endless).unwrap_err();
+        assert!(link.is_alive() && link.pending.is_none() && !link.has_unsent());
+        link.begin_with(Kind::Result, b"small").unwrap();
+        assert_eq!(answer(&mut link), (Kind::Result, b"small".to_vec()));
         link.dismiss(Duration::ZERO);
     }
 }
