@@ -243,9 +243,10 @@ impl Claims {
         }
     }
 
-    /// Makes the folder for claims again, in an inbox that was removed and made anew.
+    /// Opens the folder for claims again, and makes it in an inbox that was removed and made anew.
     pub(super) fn renew(&self) -> io::Result<()> {
-        let home = Home::open(&self.path, &self.own)?;
+        let home = lock(&self.home).clone();
+        let home = home.again(&self.path, &self.own)?;
         *lock(&self.home) = home;
         Ok(())
     }

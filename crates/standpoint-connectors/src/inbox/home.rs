@@ -27,15 +27,29 @@ pub(super) struct Home {
     pub(super) inbox: Arc<Below>,
     pub(super) claimed: Arc<Held>,
     /// Held while this instance lives, however it ends: others leave its claims alone.
-    _lock: Arc<File>,
+    lock: Arc<File>,
 }
 
 impl Home {
     pub(super) fn open(inbox: &Path, own: &Path) -> io::Result<Self> {
+        Self::open_after(None, inbox, own)
+    }
+
+    /// Opens it again. Where it is the same folder as before, such as one that was renamed and back, its
+    /// lock is ours already: it would be refused to us as to any other.
+    pub(super) fn again(&self, inbox: &Path, own: &Path) -> io::Result<Self> {
+        Self::open_after(Some(&self.lock), inbox, own)
+    }
+
+    fn open_after(held: Option<&Arc<File>>, inbox: &Path, own: &Path) -> io::Result<Self> {
         let inbox = Below::open(inbox)?;
         let claimed = inbox.own(own)?;
-        let lock = locked(claimed.path())?;
-        Ok(Self { inbox: Arc::new(inbox), claimed: Arc::new(claimed), _lock: Arc::new(lock) })
+        let file = lock_file(claimed.path())?;
+        let lock = match held {
+            Some(held) if is_same_file(held, &file)? => Arc::clone(held),
+            _ => Arc::new(locked(file)?),
+        };
+        Ok(Self { inbox: Arc::new(inbox), claimed: Arc::new(claimed), lock })
     }
 }
 
@@ -93,10 +107,14 @@ pub(super) fn subfolders(inbox: &Below, folder: &Path) -> io::Result<Vec<PathBuf
     Ok(found)
 }
 
+fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (Like::of_file(one)?, Like::of_file(other)?);
+    Ok((one.device, one.inode) == (other.device, other.inode))
+}
+
 /// Takes the lock of the claims in a folder. An instance that takes over what an earlier run left has
 /// it for a moment; whoever has it for longer has it for good.
-fn locked(claimed: &Path) -> io::Result<File> {
-    let lock = lock_file(claimed)?;
+fn locked(lock: File) -> io::Result<File> {
     let start = Instant::now();
     while let Err(refused) = lock.try_lock() {
         match refused {

@@ -336,3 +336,61 @@ fn identity_of(folder: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::metadata(folder)?;
     Ok((metadata.dev(), metadata.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use serde_json::json;
+
+    use super::super::claims::{Fate, Taken};
+    use super::super::home::lock_file;
+    use super::super::{Places, Recognise};
+    use super::*;
+    use crate::ledger::Ledger;
+    use crate::ledger::memory::Window;
+
+    #[test]
+    fn a_folder_that_goes_and_comes_back_is_read_on_and_stays_locked() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("in")).unwrap();
+        let settings = json!({
+            "path": at("in"), "watch": "poll", "settle": "0s", "on_success": { "archive": at("done") },
+        });
+        let settings: InboxSettings = serde_json::from_value(settings).unwrap();
+        let places = Places {
+            instance: "0123456789abcdef".to_owned(),
+            quarantine: at("quarantine"),
+            max_attempts: NonZeroU32::MIN,
+            sync: false,
+            ledger: Ledger::new(&at("state"), Window::default()),
+            recognise: Recognise::Id,
+        };
+        let claims = Arc::new(Claims::open("news", &settings, &places, None).unwrap());
+        let mut scanner = Scanner::new(&settings, Arc::clone(&claims)).unwrap();
+        let hints = Hints::watch(&settings.path, settings.watch);
+        let lock = lock_file(&at("in/.standpoint/claimed/0123456789abcdef/news")).unwrap();
+        let mut claim = |name: &str| {
+            fs::write(at("in").join(name), "Text.").unwrap();
+            assert_eq!(scanner.scan(&hints, true).unwrap().ready, [Path::new(name)]);
+            let Taken::Claimed(claim) = claims.claim(Path::new(name)).unwrap() else {
+                panic!("{name} is not claimed");
+            };
+            fs::rename(at("in"), at("away")).unwrap();
+            assert!(scanner.scan(&hints, true).unwrap().ready.is_empty());
+            assert!(lock.try_lock().is_err(), "another could rob what is in work");
+            fs::rename(at("away"), at("in")).unwrap();
+            claim
+        };
+        // Both were in work while the folder was away, the second after it had been away before.
+        for claim in ["a.txt", "b.txt"].map(&mut claim) {
+            claims.settle(&claim, Fate::Done).unwrap();
+        }
+        assert!(at("done/a.txt").exists() && at("done/b.txt").exists());
+        assert!(scanner.scan(&hints, true).unwrap().ready.is_empty());
+        assert!(lock.try_lock().is_err(), "another could rob what is in work");
+        drop((claims, scanner));
+        lock.try_lock().unwrap();
+    }
+}
