@@ -176,11 +176,12 @@ fn find(base: &Base, key: i64, sketch: &Sketch) -> base::Result<Option<i64>> {
     // Near the story's first document, too: else a text that is printed every week has no end.
     let own = hashes.len() + 1;
     let sql = format!(
-        "SELECT d.story, d.day, first.day, own.day, s.hashes FROM ({latest}) AS candidate
+        "SELECT d.story, d.day, first.day, own.day, s.hashes
+         FROM (SELECT document FROM ({latest}) AS found WHERE document <> ?{own}
+               ORDER BY document DESC LIMIT {CANDIDATES}) AS candidate
          JOIN document AS d ON d.key = candidate.document
          JOIN document_sketch AS s ON s.document = d.key JOIN document AS own ON own.key = ?{own}
-         JOIN document AS first ON first.key = d.story
-         WHERE d.key <> own.key ORDER BY d.key DESC LIMIT {CANDIDATES}"
+         JOIN document AS first ON first.key = d.story ORDER BY d.key DESC"
     );
     hashes.push(key.into());
     let mut story = None;
