@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use standpoint_store::{Store, figures, is_same_name, names, state_names};
 
 use crate::address::Query;
+use crate::correct::MOST_NAME;
 use crate::site::{Site, SiteError};
 use crate::text::line;
 
@@ -147,14 +148,36 @@ impl Stranger {
     }
 }
 
-/// The names most like another.
+/// The names most like another; no one's name is as long as an address may be.
 fn nearest(called: &str, known: Vec<(String, String)>) -> Vec<(String, String)> {
+    if MOST_NAME < called.len() {
+        return Vec::new();
+    }
     let called = called.to_lowercase();
     let likeness = |(_, name): &(String, String)| {
         strsim::normalized_damerau_levenshtein(&called, &name.to_lowercase())
     };
-    let mut near: Vec<_> = known.into_iter().map(|one| (likeness(&one), one)).collect();
+    let mut near: Vec<_> =
+        known.into_iter().take(MOST_NAMES).map(|one| (likeness(&one), one)).collect();
     near.retain(|(likeness, _)| ALIKE <= *likeness);
     near.sort_by(|one, other| other.0.total_cmp(&one.0));
     near.into_iter().take(MOST_NEAR).map(|(_, one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_compared_with_so_many_and_not_at_any_length() {
+        let known =
+            |names: &[&str]| names.iter().map(|name| ((*name).into(), (*name).into())).collect();
+        let (long, longer) = ("x".repeat(MOST_NAME), "x".repeat(MOST_NAME + 1));
+        assert_eq!(nearest(&long, known(&[&longer])).len(), 1);
+        assert!(nearest(&longer, known(&[&long])).is_empty());
+        let mut names = vec!["else"; MOST_NAMES];
+        names.push("wire");
+        assert!(nearest("wyre", known(&names)).is_empty());
+        assert_eq!(nearest("wyre", known(&names[1..])).len(), 1);
+    }
 }
