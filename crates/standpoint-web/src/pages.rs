@@ -82,28 +82,29 @@ impl Site {
         let stranger = Stranger::in_address(self, address)?
             .filter(|stranger| stranger.key != "target" && view != View::Health);
         let asked = self.reading(|store| self.asked(store, view, address))?;
+        let title = format!("{} \u{2013} Standpoint", view.heading(&asked.target));
         if view != View::All || stranger.is_some() {
             let health = if stranger.is_none() { self.health(view) } else { None };
             let page = self.reading(|store| {
                 let (shown, overview) = self.first_view(store, &asked, stranger.as_ref())?;
                 let rest = match stranger {
                     Some(_) => foot(store)?,
-                    None => self.rest(store, &asked, overview.as_ref(), health, forms)?,
+                    None => self.rest(store, &asked, overview.as_ref(), health.as_ref(), forms)?,
                 };
                 Ok(html! { (shown) (rest) })
             })?;
             let status = stranger.map_or(StatusCode::OK, |_| StatusCode::NOT_FOUND);
-            return Ok(Reply::page(status, &asked.title, &page));
+            return Ok(Reply::page(status, &title, &page));
         }
         // The browser fetches the style while the first view is made, and shows that while the rest is.
         let (site, mark, back) = (Arc::clone(self), forms.mark.to_owned(), forms.back.to_owned());
-        Ok(Reply::begun(&asked.title.clone(), move |send| {
+        Ok(Reply::begun(&title, move |send| {
             let forms = Forms { mark: &mark, back: &back, ..Forms::default() };
             let first_view = site.reading(|store| site.first_view(store, &asked, None));
             let rest = first_view.and_then(|(shown, overview)| {
                 send(shown);
-                let health = site.health(view);
-                site.reading(|store| site.rest(store, &asked, overview.as_ref(), health, forms))
+                let (overview, health) = (overview.as_ref(), site.health(view));
+                site.reading(|store| site.rest(store, &asked, overview, health.as_ref(), forms))
             });
             send(rest.unwrap_or_else(|error| {
                 html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) }
@@ -128,8 +129,7 @@ impl Site {
         let first = || Ok(targets.first().map(|target| target.id.clone()));
         let query = self.query_toward(store, address, first)?;
         let target = target_name(store, &query.filter.target)?;
-        let title = format!("{} \u{2013} Standpoint", view.heading(&target));
-        Ok(Asked { view, address: address.to_owned(), title, targets, target, query })
+        Ok(Asked { view, address: address.to_owned(), targets, target, query })
     }
 
     /// The body of a page up to where its first view ends, which leaves `main` open; and the numbers, where
@@ -154,7 +154,9 @@ impl Site {
             (navigation(here, Some(query)))
             (MAIN_BEGINS)
             h1 #heading { (view.heading(target)) }
-            @if *view != View::Health { (crate::filters::form(store, query, address, targets, view.path(), self.usual_window())?) }
+            @if *view != View::Health {
+                (crate::filters::form(store, query, address, targets, view.path(), self.usual_window())?)
+            }
             p #live role="status" aria-live="polite" {}
             @if let Some(stranger) = stranger { (stranger.shown(store, query, view.path())?) }
             @if let (View::All, Some(overview)) = (view, &overview) {
@@ -173,7 +175,7 @@ impl Site {
         store: &Store,
         asked: &Asked,
         overview: Option<&Overview>,
-        health: Option<Markup>,
+        health: Option<&Markup>,
         forms: Forms<'_>,
     ) -> Result<Markup, standpoint_store::Error> {
         let Asked { view, query, .. } = asked;
@@ -198,18 +200,20 @@ impl Site {
             }
             @if view.shows(View::Evidence) {
                 @let passages = feed::passages(store, filter, after, rows)?;
+                @let last = passages.last().filter(|_| passages.len() == rows);
                 (placed(View::Evidence, "evidence", "What shows it", &html! {
                     (feed(&passages, &links, forms))
-                    (more("/evidence", query, passages.last().filter(|_| passages.len() == rows).map(|last| last.cursor.as_str())))
+                    (more("/evidence", query, last.map(|last| last.cursor.as_str())))
                     (exports("/api/v1/evidence", query, Some(self.most_rows())))
                 }))
             }
             @if view.shows(View::Documents) {
                 @let listed = documents::documents(store, filter, after, rows)?;
+                @let last = listed.last().filter(|_| listed.len() == rows);
                 (placed(View::Documents, "documents", "What was read", &html! {
                     p.faint { (many(documents::count(store, filter)?, "document")) " let through." }
                     (parts::documents(&listed, &links))
-                    (more("/documents", query, listed.last().filter(|_| listed.len() == rows).map(|last| last.cursor.as_str())))
+                    (more("/documents", query, last.map(|last| last.cursor.as_str())))
                     (exports("/api/v1/documents", query, Some(self.most_rows())))
                 }))
             }
@@ -221,7 +225,7 @@ impl Site {
                     &links,
                 )))
             }
-            @if let Some(health) = &health {
+            @if let Some(health) = health {
                 (placed(View::Health, "health", "How the pipeline is", health))
             }
             (foot(store)?)
@@ -314,14 +318,21 @@ impl Site {
                                         td.passage-cell dir="auto" {
                                             @match place_of(correction) {
                                                 Some(place) => a href=(place) { (line(&correction.passage)) },
-                                                None => { (line(&correction.passage)) " " span.faint { "(not in the store any more)" } }
+                                                None => {
+                                                    (line(&correction.passage)) " "
+                                                    span.faint { "(not in the store any more)" }
+                                                }
                                             }
                                         }
                                         td {
+                                            @let target = &correction.target_id;
                                             bdi { (line(&name(&correction.who))) } " toward "
-                                            bdi { (line(targets.get(&correction.target_id).unwrap_or(&correction.target_id))) }
+                                            bdi { (line(targets.get(target).unwrap_or(target))) }
                                         }
-                                        td { (correct::told(correction, name)) @if let Some(note) = &correction.note { ": " span.faint { (line(note)) } } }
+                                        td {
+                                            (correct::told(correction, name))
+                                            @if let Some(note) = &correction.note { ": " span.faint { (line(note)) } }
+                                        }
                                         td { (line(correction.person.as_deref().unwrap_or("\u{2013}"))) }
                                         td.day { (moment(&correction.made_at)) }
                                         td { (correct::undoing(correction, mark)) }
@@ -352,7 +363,6 @@ struct Asked {
     targets: Vec<TargetCount>,
     /// The name of the one that is looked at.
     target: String,
-    title: String,
 }
 
 const MAIN_BEGINS: PreEscaped<&str> = PreEscaped("<main id=\"main\">");
