@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use standpoint_store::Store;
-use standpoint_web::reply;
+use standpoint_web::reply::{self, Rest};
 use standpoint_web::site::Site;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -48,14 +48,7 @@ impl Streams {
     pub(super) fn send(&self, body: reply::Body, site: &Arc<Site>) -> Option<Sending> {
         let write = match body {
             reply::Body::Whole(bytes) => return Some(Sending::whole(bytes)),
-            // Short, and held up by nobody who reads slowly, so that it takes no place.
-            reply::Body::Begun(beginning, rest) => {
-                let (sender, parts) = mpsc::channel(PARTS);
-                let _ = sender.try_send(beginning.into());
-                let mut send = move |part: Vec<u8>| drop(sender.blocking_send(part.into()));
-                drop(spawn_blocking(move || rest(&mut send)));
-                return Some(Sending::Begun(parts));
-            }
+            reply::Body::Begun(beginning, rest) => return Some(Sending::begun(beginning, rest)),
             reply::Body::Written(write) => Some(write),
             reply::Body::Events => None,
         };
@@ -73,19 +66,19 @@ impl Streams {
             })),
             None => drop(tasks.spawn(tell_changes(Arc::clone(site), sender))),
         }
-        Some(Sending::Pieces { receiver, _tasks: tasks, _place: place })
+        Some(Sending::Pieces { receiver, tasks, place: Some(place) })
     }
 }
 
 /// What is sent.
 pub(super) enum Sending {
     Whole(Option<Bytes>),
-    Begun(mpsc::Receiver<Bytes>),
     Pieces {
         receiver: mpsc::Receiver<io::Result<Bytes>>,
-        /// Ended when nobody reads any more.
-        _tasks: JoinSet<()>,
-        _place: OwnedSemaphorePermit,
+        /// Who makes them; ended when nobody reads any more.
+        tasks: JoinSet<()>,
+        /// Of what lasts as long as there is something to send.
+        place: Option<OwnedSemaphorePermit>,
     },
 }
 
@@ -94,9 +87,19 @@ impl Sending {
         Self::Whole(Some(bytes.into()))
     }
 
+    /// Short, and held up by nobody who reads slowly, so that it takes no place.
+    fn begun(beginning: Vec<u8>, rest: Rest) -> Self {
+        let (sender, receiver) = mpsc::channel(PARTS);
+        let _ = sender.try_send(Ok(beginning.into()));
+        let mut tasks = JoinSet::new();
+        let mut send = move |part: Vec<u8>| drop(sender.blocking_send(Ok(part.into())));
+        drop(tasks.spawn_blocking(move || rest(&mut send)));
+        Self::Pieces { receiver, tasks, place: None }
+    }
+
     /// Whether it takes as long as there is something to send.
     pub(super) const fn is_stream(&self) -> bool {
-        matches!(self, Self::Pieces { .. })
+        matches!(self, Self::Pieces { place: Some(_), .. })
     }
 }
 
@@ -110,12 +113,14 @@ impl Body for Sending {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Begun(parts) => {
-                parts.poll_recv(context).map(|part| part.map(|part| Ok(Frame::data(part))))
-            }
-            Self::Pieces { receiver, .. } => {
-                receiver.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
+            Self::Pieces { receiver, tasks, .. } => match ready!(receiver.poll_recv(context)) {
+                Some(piece) => Poll::Ready(Some(piece.map(Frame::data))),
+                // Of what a panic cut short nothing more comes either, and it must not look whole.
+                None => tasks.poll_join_next(context).map(|ended| match ended {
+                    Some(Err(error)) => Some(Err(io::Error::other(error))),
+                    _ => None,
+                }),
+            },
         }
     }
 
@@ -126,7 +131,7 @@ impl Body for Sending {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Begun(_) | Self::Pieces { .. } => SizeHint::default(),
+            Self::Pieces { .. } => SizeHint::default(),
         }
     }
 }
@@ -190,5 +195,72 @@ async fn tell_changes(site: Arc<Site>, sender: mpsc::Sender<io::Result<Bytes>>) 
         if sender.send(Ok(Bytes::from(text))).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::convert::Infallible;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream as StdUnixStream;
+    use std::sync::mpsc;
+
+    use hyper::Response;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    /// All that a reader gets of a page; its time is up once what it waits for has come.
+    fn got(rest: Rest, time_is_up: impl Future<Output = ()>) -> String {
+        let (mut reader, server) = StdUnixStream::pair().unwrap();
+        reader.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        server.set_nonblocking(true).unwrap();
+        let rest = Cell::new(Some(rest));
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let service = service_fn(|_| {
+                let page = Sending::begun(b"head".into(), rest.take().unwrap());
+                async { Ok::<_, Infallible>(Response::new(page)) }
+            });
+            let stream = TokioIo::new(UnixStream::from_std(server).unwrap());
+            tokio::select! {
+                _ = http1::Builder::new().keep_alive(false).serve_connection(stream, service) => {}
+                () = time_is_up => {}
+            }
+        });
+        let mut page = String::new();
+        reader.read_to_string(&mut page).unwrap();
+        page
+    }
+
+    #[test]
+    fn a_page_that_breaks_off_has_no_end() {
+        let never = std::future::pending;
+        let last = "\r\n0\r\n\r\n";
+        let page = got(Box::new(|send| send(b"rest".into())), never());
+        assert!(page.contains("head") && page.contains("rest") && page.ends_with(last), "{page}");
+        let failing: Rest = Box::new(|send| {
+            send(b"rest".into());
+            panic!("a part that cannot be made");
+        });
+        let page = got(failing, never());
+        assert!(page.contains("head") && !page.ends_with(last), "{page}");
+        // As a page that takes longer than a connection may.
+        let (goes_on, waits) = mpsc::sync_channel::<()>(1);
+        let (tell, mut told) = tokio::sync::mpsc::channel(1);
+        let slow: Rest = Box::new(move |send| {
+            send(b"rest".into());
+            tell.blocking_send(()).unwrap();
+            waits.recv().unwrap_err();
+            send(b"end".into());
+        });
+        let page = got(slow, async move {
+            told.recv().await;
+            drop(goes_on);
+        });
+        assert!(page.contains("head") && !page.contains("end") && !page.ends_with(last), "{page}");
     }
 }
