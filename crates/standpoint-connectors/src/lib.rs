@@ -6,7 +6,7 @@
 //! fetched or followed, and every limit that it breaks is named.
 //!
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
-//! [`encoding`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
+//! [`encoding`], [`guard`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
 //! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
 //! `records`; [`jsonl`] has the sink
 //! that writes result lines, with `hold` and [`rotation`], [`stream`] those that print, [`sqlite`] and
@@ -20,6 +20,7 @@ pub mod failpoint;
 pub mod files;
 pub mod forget;
 pub mod formats;
+pub mod guard;
 mod hold;
 pub mod identity;
 pub mod inbox;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::ops::RangeInclusive;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +15,7 @@ use crate::encoding;
 use crate::formats::{
     Compression, Content, Format, Raw, csv, date, feed, html, json, mail, markdown, text,
 };
+use crate::guard::guarded;
 use crate::identity::{self, RecordIds};
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
@@ -65,7 +65,7 @@ pub(crate) fn documents_in(
         (Format::Jsonl | Format::Csv | Format::Mbox, _) | (_, Some(_)) => {
             documents(Cursor::new(bytes), origin, limits)
         }
-        (format, None) => guarded(|| whole_in(bytes, format, origin, limits)),
+        (format, None) => guarded(&origin.path, || whole_in(bytes, format, origin, limits)),
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn documents_as(
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
     let (format, compression) = Format::of_path(name)?;
-    guarded(|| {
+    guarded(&origin.path, || {
         let plain = plain(bytes, compression, limits);
         match format {
             Format::Jsonl => Ok(Box::new(JsonLines::new(plain, origin, limits))),
@@ -86,28 +86,6 @@ pub(crate) fn documents_as(
             _ => whole(plain, format, origin, limits),
         }
     })
-}
-
-/// Documents behind a reader that may panic: whatever a file holds, it stops no other and is not taken for
-/// one that was read.
-struct Guarded(Option<Documents>);
-
-impl Iterator for Guarded {
-    type Item = Result<Document<'static>, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let documents = self.0.as_mut()?;
-        catch_unwind(AssertUnwindSafe(|| documents.next())).unwrap_or_else(|_| {
-            // Half read, it is asked no more.
-            self.0 = None;
-            Some(Err(ReadError::Panicked))
-        })
-    }
-}
-
-fn guarded(open: impl FnOnce() -> Result<Documents, ReadError>) -> Result<Documents, ReadError> {
-    let documents = catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(ReadError::Panicked))?;
-    Ok(Box::new(Guarded(Some(documents))))
 }
 
 /// Opens the records of a file that holds one on each line, whatever its name says of its format.
@@ -122,7 +100,7 @@ pub fn lines(
     origin: &Origin,
     limits: &ReadLimits,
 ) -> Result<Documents, ReadError> {
-    guarded(|| {
+    guarded(&origin.path, || {
         let plain = plain(bytes, Compression::of_name(&origin.path).1, limits);
         Ok(Box::new(JsonLines::new(plain, origin, limits)))
     })
