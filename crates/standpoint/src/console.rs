@@ -13,6 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use standpoint_connectors::guard;
 use tracing::warn;
 
 /// How long the last lines of a daemon may take to come out.
@@ -53,22 +54,31 @@ pub(crate) fn finish(patience: Duration) {
 pub(crate) fn start_thread() -> io::Result<()> {
     let lines = LINES.get_or_init(Lines::default);
     thread::Builder::new().name("log".to_owned()).spawn(|| lines.write_to(&mut io::stderr()))?;
-    panic::set_hook(Box::new(tell_panic));
     Ok(())
 }
 
-/// Says what the standard library would write by itself, waiting for whoever reads.
-fn tell_panic(panic: &PanicHookInfo<'_>) {
+/// Has panics told here from now on: the standard library would wait for whoever reads, and quote
+/// what a file holds.
+pub(crate) fn tell_panics() {
+    panic::set_hook(Box::new(|panic| say(&panic_line(panic))));
+}
+
+/// What the standard library would write by itself; of a reader's panic no more than where it was,
+/// because what it says may quote the file.
+fn panic_line(panic: &PanicHookInfo<'_>) -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
     let place = panic.location().map_or_else(|| "?".to_owned(), ToString::to_string);
-    let what = panic.payload_as_str().unwrap_or("it does not say why");
+    let what = match guard::reading() {
+        Some(path) => format!("while it read {path:?}"),
+        None => panic.payload_as_str().unwrap_or("it does not say why").to_owned(),
+    };
     let backtrace = Backtrace::capture();
     let mut line = format!("thread '{name}' panicked at {place}:\n{what}");
     if backtrace.status() == BacktraceStatus::Captured {
         line = format!("{line}\n{backtrace}");
     }
-    say(&line);
+    line
 }
 
 fn write(bytes: &[u8]) {
@@ -159,5 +169,39 @@ impl Lines {
         state.bytes -= line.len() + LINE_BYTES;
         state.is_writing = true;
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use standpoint_connectors::limits::ReadLimits;
+    use standpoint_connectors::read::{Origin, documents};
+
+    use super::*;
+
+    struct Breaks;
+
+    impl Read for Breaks {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("what the file holds");
+        }
+    }
+
+    #[test]
+    fn of_a_readers_panic_place_and_file_are_told() {
+        static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            TOLD.lock().unwrap().push(panic_line(panic));
+            before(panic);
+        }));
+        let origin = Origin { source: "files".to_owned(), path: "sub/a.txt".to_owned() };
+        assert!(documents(Breaks, &origin, &ReadLimits::default()).is_err());
+        panic::catch_unwind(|| panic!("what the program says")).unwrap_err();
+        let told = TOLD.lock().unwrap().join("\n");
+        assert!(told.contains("console.rs:") && told.contains("while it read \"sub/a.txt\""));
+        assert!(told.contains("what the program says") && !told.contains("what the file holds"));
     }
 }

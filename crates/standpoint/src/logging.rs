@@ -36,6 +36,7 @@ pub(crate) fn start(cli: &Cli, style: Style) -> Result<()> {
     let usual = if is_daemon { OF_A_DAEMON } else { OF_A_COMMAND };
     let filter = EnvFilter::try_new(cli.log.as_deref().unwrap_or(usual))
         .context("`--log` is not a filter such as `debug` or `standpoint_engine=trace`")?;
+    console::tell_panics();
     let registry = tracing_subscriber::registry().with(filter);
     if is_daemon {
         console::start_thread().context("cannot start the thread of the log")?;
