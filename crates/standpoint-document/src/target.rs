@@ -20,7 +20,10 @@ impl Target {
     /// A target that the document does not name gets an id made of its name, and nothing is its.
     #[must_use]
     pub fn resolve(wanted: &str, entities: &[Entity]) -> Self {
-        let Some(found) = find_entity(wanted, entities) else {
+        // A code of a state is no name of a stranger, even where a text calls it so ("condemned RUS").
+        let is_code = is_state_id(wanted.trim()) && state_called(wanted.trim()).is_some();
+        let may_be = |found: &&Entity| !(is_code && found.id.starts_with("name:"));
+        let Some(found) = find_entity(wanted, entities).filter(may_be) else {
             // A state may be meant by its leaders and bodies alone.
             let shown = StanceTarget { id: id_of(wanted), name: name_of(wanted) };
             let is_state = is_state_id(&shown.id);
@@ -28,8 +31,9 @@ impl Target {
                 .iter()
                 .map(|entity| {
                     is_state
-                        && entity.speaks_for_country
-                        && entity.country.as_deref() == Some(&*shown.id)
+                        && (entity.name == wanted.trim()
+                            || entity.speaks_for_country
+                                && entity.country.as_deref() == Some(&*shown.id))
                 })
                 .collect();
             return Self { shown, own };
@@ -166,5 +170,18 @@ mod tests {
                 "{wanted}"
             );
         }
+    }
+
+    #[test]
+    fn a_code_of_a_state_is_the_state_where_the_text_itself_has_it() {
+        let stranger = entity("name:rus", "RUS", EntityKind::Other, None, false);
+        let putin = entity("RUS.PUTIN", "Vladimir Putin", EntityKind::Person, Some("RUS"), true);
+        let target = Target::resolve("RUS", &[stranger.clone(), putin]);
+        assert_eq!(
+            (&*target.shown.id, &*target.shown.name, target.own),
+            ("RUS", "Russia", vec![true; 2])
+        );
+        let russia = entity("RUS", "Russia", EntityKind::Country, Some("RUS"), true);
+        assert_eq!(Target::resolve("RUS", &[stranger, russia]).own, [false, true]);
     }
 }

@@ -18,6 +18,7 @@ const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
     ("Ukraine", "UKR", EntityKind::Country, true),
     ("Poland", "POL", EntityKind::Country, true),
     ("Belarus", "BLR", EntityKind::Country, true),
+    ("Duda", "POL.DUDA", EntityKind::Person, true),
     ("Norway", "NOR", EntityKind::Country, true),
     ("China", "CHN", EntityKind::Country, true),
     ("Larina", "name:vera-larina", EntityKind::Person, false),
@@ -230,6 +231,13 @@ fn a_repeated_sentence_counts_once() {
     let stance = |document: &Document<'_>| document.stance()[0].actors[0].stance.clone();
     assert_eq!(stance(&once).score, stance(&thrice).score);
     assert_eq!(stance(&thrice).evidence.len(), 1);
+}
+
+#[test]
+fn a_state_that_only_its_people_stand_for_has_its_name() {
+    let document = judged("Duda condemned Russia on Monday.");
+    let poland = document.stance()[0].actors.iter().find(|actor| actor.id == "POL").unwrap();
+    assert_eq!(poland.name, "Poland");
 }
 
 #[test]

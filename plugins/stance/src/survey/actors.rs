@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use standpoint_document::{
-    ActorStance, Entity, EntityKind, StanceTarget, TargetStance, is_state_id,
+    ActorStance, Entity, EntityKind, StanceTarget, TargetStance, is_state_id, state_called,
 };
 
 use super::{Holder, Survey};
@@ -156,9 +156,10 @@ impl Survey<'_> {
                         entity.speaks_for_country && entity.country.as_ref() == Some(&country);
                     if speaks { mentions.get(&(at as u32)).copied().unwrap_or(0) } else { 0 }
                 };
+                let name = state_called(&country).map_or(&*country, |(_, name)| name);
                 Some(ActorStance {
                     id: country.clone(),
-                    name: country.clone(),
+                    name: name.to_owned(),
                     kind: EntityKind::Country,
                     mentions: table.iter().enumerate().map(count).sum(),
                     country: Some(country),
