@@ -110,6 +110,9 @@ impl Finder<'_, '_, '_> {
             &*words[noun].lower,
             "aggression"
                 | "aggressions"
+                | "attack"
+                | "attacks"
+                | "strikes"
                 | "threat"
                 | "threats"
                 | "crimes"
@@ -159,11 +162,14 @@ impl Finder<'_, '_, '_> {
         chain: Chain,
         score: f32,
     ) -> (f32, &'static str) {
+        let judges = group.cue.is_some_and(|cue| matches!(cue.kind, Kind::None | Kind::Judge));
         match carry {
             Carry::Keep if odd => (chain.lean(), REFRAINS),
             // "Abstained in the vote against X": as where the text of the vote has a verb.
             Carry::Turn if self.abstains(group) => (0.0, REFRAINS),
             Carry::Turn if !odd && score > 0.0 && kind == Kind::Attitude => (score, RESISTS),
+            // "Condemned the attack on the consulate of X" is no more than sympathy.
+            Carry::Turn if !odd && score > 0.0 && judges => (score.min(1.0), RESISTS),
             _ => (score, "noun of the object"),
         }
     }

@@ -121,7 +121,7 @@ impl Finder<'_, '_, '_> {
         self.rule(group, (group.start, at + 1), target, score, rule);
     }
 
-    /// "Blamed X for provoking Y", "jailed a writer who had insulted Y": whoever punishes or praises
+    /// "Blamed X for provoking Y", "accused X of arming Y", "jailed a writer who had insulted Y": whoever punishes or praises
     /// somebody for a deed toward another takes a side in it.
     fn of_rewarded_deed(&mut self, number: usize) {
         let Some([group, deed]) = self.groups.get(number..number + 2) else { return };
@@ -136,8 +136,11 @@ impl Finder<'_, '_, '_> {
         let Some((last, object)) = words.get(from..deed.start).and_then(<[_]>::split_last) else {
             return;
         };
+        let accuses = words[group.head].lower.starts_with("accus");
         let is_link = last.part == Part::Relative && deed.finite
-            || last.lower == "for" && !deed.finite && words[deed.head].lower.ends_with("ing");
+            || (last.lower == "for" || last.lower == "of" && accuses)
+                && !deed.finite
+                && words[deed.head].lower.ends_with("ing");
         let is_object = |word: &Word<'_, '_>| {
             matches!(
                 word.part,

@@ -168,12 +168,8 @@ impl Finder<'_, '_, '_> {
             if let Some(turned) = self.arms_go(group, cue, cue_now, index) {
                 current = turned;
             }
-            if let Some(party) = self.antecedent(group, index) {
-                if current != 0.0 {
-                    self.give(group, party, current, cue_now, "pronoun");
-                }
-                index += 1;
-                continue;
+            if let Some(party) = self.antecedent(group, index).filter(|_| current != 0.0) {
+                self.give(group, party, current, cue_now, "pronoun");
             }
             if let Some(party) = word.name() {
                 if let Some((aid, at, end)) = self.gift_behind(group, cue, index) {
@@ -204,6 +200,9 @@ impl Finder<'_, '_, '_> {
                     continue;
                 }
                 self.of_plain_object(group, party, index, chain, (current, cue_now, rule));
+                if own < 0.0 && self.is_war_of(group, cue_now) {
+                    (current, rule) = (1.0, RESISTS);
+                }
                 index += 1;
                 continue;
             }
@@ -212,7 +211,7 @@ impl Finder<'_, '_, '_> {
                     if current == 0.0 || !self.is_of_doer(index) {
                         let verb = (cue, own);
                         (current, rule) = self.of_object_noun(group, verb, noun, index, chain);
-                    } else if rule != REFRAINS {
+                    } else if !matches!(rule, REFRAINS | RESISTS) {
                         rule = "owner of the object";
                     }
                     cue_now = (noun, index, end);
@@ -227,6 +226,11 @@ impl Finder<'_, '_, '_> {
         if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
         }
+    }
+
+    /// "The war of X against Y": whoever condemns it is not against Y.
+    fn is_war_of(&self, group: &Group, (noun, at, _): (Cue, usize, usize)) -> bool {
+        noun.kind == Kind::War && at != group.head && self.is_of_doer(at)
     }
 
     /// Whether what may be the goal of a noun follows at once.
@@ -376,7 +380,7 @@ impl Finder<'_, '_, '_> {
             }
         }
         // An embargo on Russian gas is meant for Russia.
-        let rule = if rule == REFRAINS { REFRAINS } else { "owner of the object" };
+        let rule = if matches!(rule, REFRAINS | RESISTS) { rule } else { "owner of the object" };
         self.give(group, party, current, cue_now, rule);
     }
 

@@ -95,10 +95,16 @@ impl Reading<'_, '_> {
             );
             return if is_only { Part::Determiner } else { Part::Negation };
         }
-        // "Will no longer trust".
-        if word.lower == "longer"
-            && self.before(index).is_some_and(|at| self.words[at].lower == "no")
-        {
+        // "Will no longer trust", "has so far declined".
+        let next_is = |lower: &str| self.words.get(index + 1).is_some_and(|n| n.lower == lower);
+        let previous_is = |lower: &str| index > 0 && self.words[index - 1].lower == lower;
+        let is_of_pair = match &*word.lower {
+            "longer" => previous_is("no"),
+            "so" => next_is("far"),
+            "far" => previous_is("so"),
+            _ => false,
+        };
+        if is_of_pair {
             return Part::Adverb;
         }
         if word.is(class::AUXILIARY) {
