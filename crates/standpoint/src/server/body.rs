@@ -204,7 +204,7 @@ mod tests {
     use std::convert::Infallible;
     use std::io::Read;
     use std::os::unix::net::UnixStream as StdUnixStream;
-    use std::sync::mpsc;
+    use std::sync::mpsc::sync_channel;
 
     use hyper::Response;
     use hyper::server::conn::http1;
@@ -249,7 +249,7 @@ mod tests {
         let page = got(failing, never());
         assert!(page.contains("head") && !page.ends_with(last), "{page}");
         // As a page that takes longer than a connection may.
-        let (goes_on, waits) = mpsc::sync_channel::<()>(1);
+        let (goes_on, waits) = sync_channel::<()>(1);
         let (tell, mut told) = tokio::sync::mpsc::channel(1);
         let slow: Rest = Box::new(move |send| {
             send(b"rest".into());
