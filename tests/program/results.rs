@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Folder, repository, run, run_with_input};
 
@@ -303,6 +303,32 @@ fn standard_input_may_be_compressed() {
     packed.write_all(b"{\"text\": \"Minsk praised Russia.\"}\n").unwrap();
     let ran = run_with_input(&["run", "-"], &packed.finish().unwrap()).expect(0);
     assert_eq!(ran.results()[0]["text"], "Minsk praised Russia.");
+}
+
+#[test]
+fn a_state_is_a_target_once_under_whatever_name_and_by_its_capital_or_seat() {
+    let folder = Folder::new();
+    let text = folder.write("a.txt", "Poland condemned Moscow on Monday.");
+    let toward = |targets: &[&str]| {
+        let mut words = vec!["run", &text];
+        words.extend(targets.iter().flat_map(|target| ["--target", target]));
+        let ran = run(&words).expect(0);
+        assert_eq!(ran.stderr.matches("names the target").count(), 0, "{}", ran.stderr);
+        let stance = ran.results()[0]["stance"].clone();
+        let about = stance
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|about| (about["target"]["id"].clone(), about["actors"][0]["id"].clone()));
+        about.collect::<Vec<_>>()
+    };
+    let several =
+        ["Russia", "russia", "RUS", "Russian Federation", "Moscow", "Belarus", "the Kremlin"];
+    let russia = (json!("RUS"), json!("POL"));
+    assert_eq!(toward(&several), [russia.clone(), (json!("BLR"), Value::Null)]);
+    for one in ["Moscow", "the Kremlin", "Russian Federation"] {
+        assert_eq!(toward(&[one]), std::slice::from_ref(&russia), "{one}");
+    }
 }
 
 #[test]

@@ -175,6 +175,7 @@ impl Assembly {
         if !targets.is_empty() && has_targets(&plugin) {
             set_targets(&mut settings, targets);
         }
+        targets::settle(&plugin, &mut settings);
         let context = StartContext { stage: stage.id.clone(), pipeline_dir: folder.clone() };
         let policy =
             LoadPolicy { sha256: stage.sha256.clone(), cache_dir: self.plugin_cache.clone() };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use standpoint_config::{Diagnostic, PipelineFile, Severity, StageSettings, nearest};
-use standpoint_document::{Target, is_same_name, state_names};
+use standpoint_document::{Target, is_same_name, state_called, state_names};
 
 use crate::plugins::{Installed, Plugin, Wanted};
 use crate::watch::Watch;
@@ -158,8 +158,62 @@ fn targets_of(settings: &Value) -> Vec<String> {
 
 /// Whether two names mean the same target, as far as that can be told without a document.
 fn is_same(one: &str, other: &str) -> bool {
-    let id = |name: &str| Target::resolve(name, &[]).shown.id;
+    let id = |name: &str| {
+        let known = || called(name).map(|(id, _)| id);
+        let state = || state_of(name).map(str::to_owned);
+        state().or_else(known).unwrap_or_else(|| Target::resolve(name, &[]).shown.id)
+    };
     is_same_name(one, other) || id(one) == id(other)
+}
+
+/// Puts the state in the place of each target of a stage that is another name, the capital or the seat of one, and
+/// leaves out what is the same target again.
+pub(crate) fn settle(plugin: &Plugin, settings: &mut Value) {
+    if !WITH_TARGETS.contains(&plugin.name()) {
+        return;
+    }
+    let settled = |name: &str| state_of(name).unwrap_or(name).to_owned();
+    if let Some(Value::String(name)) = settings.get_mut("target") {
+        *name = settled(name);
+    }
+    if let Some(Value::Array(names)) = settings.get_mut("targets") {
+        let mut once: Vec<String> = Vec::new();
+        for name in names.iter().filter_map(Value::as_str) {
+            if !once.iter().any(|first| is_same(first, name)) {
+                once.push(settled(name));
+            }
+        }
+        *names = once.into_iter().map(Value::String).collect();
+    }
+}
+
+/// The id of the state for which a name stands that is not its own: another name of it, its capital or the seat
+/// of its government.
+fn state_of(name: &str) -> Option<&'static str> {
+    if state_called(name.trim()).is_some() {
+        return None;
+    }
+    let mut ids = standing_for(name, false);
+    ids.next().filter(|_| ids.next().is_none())
+}
+
+/// The ids of the states for which a name stands.
+///
+/// - `with_marked`: also where the tables have a mark before it, because it is as often the name of something else.
+fn standing_for(name: &str, with_marked: bool) -> impl Iterator<Item = &'static str> {
+    let name = name.trim();
+    let bare = name.split_once(' ').filter(|(first, _)| first.eq_ignore_ascii_case("the"));
+    let names = [name, bare.map_or(name, |(_, rest)| rest)].map(str::to_owned);
+    let [states, ..] = TABLES;
+    let stands_for = move |row: &&str| {
+        let cells = [2, 5, 6].into_iter().filter_map(|column| row.split('\t').nth(column));
+        let mut known = cells
+            .flat_map(|cell| cell.split(';'))
+            .filter(|known| !known.is_empty() && (with_marked || !known.starts_with('?')));
+        known.any(|known| names.iter().any(|name| is_same_name(known, name)))
+    };
+    let rows = states.lines().filter(|line| !line.starts_with('#')).filter(stands_for);
+    rows.filter_map(|row| row.split('\t').next())
 }
 
 fn listed(names: &[String]) -> String {
@@ -186,7 +240,9 @@ fn meant<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a st
     if name.chars().filter(|c| c.is_alphabetic()).count() < FEWEST_LETTERS {
         return None;
     }
-    let is_known = !Target::resolve(name, &[]).shown.id.starts_with("name:") || is_in_tables(name);
+    let is_known = !Target::resolve(name, &[]).shown.id.starts_with("name:")
+        || is_in_tables(name)
+        || standing_for(name, true).next().is_some();
     if is_known {
         return None;
     }
@@ -265,6 +321,9 @@ mod tests {
             ("russia", None),
             ("KAZ", None),
             ("Macao", None),
+            ("Moscow", None),
+            ("the Kremlin", None),
+            ("Brussels", None),
             ("Taliban", None),
             ("Stalin", None),
             ("Ilse Brandvold", None),
@@ -306,6 +365,14 @@ mod tests {
             ("China", "Chad", false),
             ("Ilse Brandvold", "ilse brandvold", true),
             ("Erdoğan", "Erdogan", true),
+            ("Russia", "Russian Federation", true),
+            ("the Kremlin", "moscow", true),
+            ("RUS", "Moscow", true),
+            ("NATO", "North Atlantic Treaty Organization", true),
+            // As often a place of another state, and as often the institutions there.
+            ("Brussels", "Belgium", false),
+            ("Georgetown", "Guyana", false),
+            ("Ilse Brandvold", "Russia", false),
         ];
         for (one, other, same) in cases {
             assert_eq!(is_same(one, other), same, "{one} {other}");
