@@ -115,6 +115,9 @@ tests:
       absent: [KAZ]
       entities: [FRA]
       holds: [\"length > 1000\"]
+  - name: a file that is not there
+    path: none.txt
+    expect: {}
   - text: Rain fell.
     expect: { absent: [KAZ] }
 ",
@@ -128,15 +131,18 @@ tests:
       absent: expected no stance of KAZ, found opposed
       entities: expected FRA, found KAZ, RUS
       holds: expected length > 1000, found false
+FAIL  a file that is not there
+      expected a document, found none: NONE: there is no such file or folder
 ok    Rain fell.
-2 tests, 1 failed
+3 tests, 2 failed
 "
+        .replace("NONE", &folder.at("none.txt"))
     );
     let told = run(&["test", "--format", "json", &file]).expect(1).stdout;
     let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["failed"], 1);
+    assert_eq!(told["failed"], 2);
     assert_eq!(told["tests"][0]["differences"][1]["key"], "actors.KAZ.label");
-    assert_eq!(told["tests"][1]["passed"], true);
+    assert_eq!(told["tests"][2]["passed"], true);
 }
 
 #[test]
@@ -145,7 +151,6 @@ fn a_test_that_cannot_be_run_is_wrong_usage() {
     let start = "version: 1\nstages: [tokenise]\n";
     let cases = [
         ("no tests", String::new(), "there are no `tests`"),
-        ("no file", "tests: [{ path: none.txt, expect: {} }]\n".to_owned(), "none.txt"),
         (
             "bad condition",
             "tests: [{ text: a, expect: { holds: [lenght] } }]\n".to_owned(),

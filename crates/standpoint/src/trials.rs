@@ -39,7 +39,7 @@ struct Difference {
 ///
 /// # Errors
 ///
-/// When the file has mistakes or no tests, or a document of a test cannot be read.
+/// When the file has mistakes or no tests.
 pub(crate) fn run(arguments: &Test, style: Style) -> Result<(String, Exit)> {
     let choice =
         PipelineChoice { config: Some(arguments.file.clone()), set: arguments.set.clone() };
@@ -55,12 +55,14 @@ pub(crate) fn run(arguments: &Test, style: Style) -> Result<(String, Exit)> {
             stages_toward.insert(test.target.clone(), stages);
         }
         let name = name_of(test);
-        let document = document_of(test, &assembly).map_err(|error| named_error(&name, &error))?;
         let stages = stages_toward.get(&test.target).cloned().unwrap_or_default();
-        let results = run::annotate(vec![document], stages, &assembly)?;
-        let differences = match results.first() {
-            Some(document) => differences(document, &test.expect),
-            None => vec![Difference::failed()],
+        let differences = match document_of(test, &assembly) {
+            // The other tests have their results all the same.
+            Err(error) => vec![Difference::unread(&error)],
+            Ok(document) => match run::annotate(vec![document], stages, &assembly)?.first() {
+                Some(document) => differences(document, &test.expect),
+                None => vec![Difference::failed()],
+            },
         };
         trials.push(Trial { name, passed: differences.is_empty(), differences });
     }
@@ -72,12 +74,6 @@ pub(crate) fn run(arguments: &Test, style: Style) -> Result<(String, Exit)> {
     Ok((told, if failed == 0 { Exit::Done } else { Exit::Failed }))
 }
 
-/// An error with the name of its test; it ends the program with the code that it would have.
-fn named_error(name: &str, error: &Error) -> Error {
-    let told = format!("test `{name}`: {error:#}");
-    if exit::of(error) == Exit::Usage { exit::usage(told) } else { anyhow!(told) }
-}
-
 impl Difference {
     /// The difference of a document that has no result.
     fn failed() -> Self {
@@ -85,6 +81,15 @@ impl Difference {
             key: String::new(),
             expected: "a result".to_owned(),
             found: "a document that failed; the log says why".to_owned(),
+        }
+    }
+
+    /// The difference of a document that cannot be read.
+    fn unread(error: &Error) -> Self {
+        Self {
+            key: String::new(),
+            expected: "a document".to_owned(),
+            found: format!("none: {error:#}"),
         }
     }
 }
