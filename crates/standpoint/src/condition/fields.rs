@@ -231,7 +231,10 @@ impl Reader<'_> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("it has {}", known.join(", ")),
                 };
-                format!("{owner} has no field `{field}`; {meant}")
+                // Unlike in a result, where a target has a list of actors.
+                let is_nested = field == "actors" && known.contains(&"actor");
+                let flat = if is_nested { " In `stance` each actor is an entry" } else { "" };
+                format!("{owner} has no field `{field}`; {meant}{flat}")
             }
             Kind::List(_) => format!(
                 "{owner} is a list; ask its entries, as in `{}.exists(x, x.{field} == ...)`",
@@ -452,6 +455,11 @@ fn written(expression: &IdedExpr) -> String {
         match &expression.expr {
             Expr::Ident(name) => Some(name.clone()),
             Expr::Select(select) => Some(format!("{}.{}", path(&select.operand)?, select.field)),
+            Expr::Call(call) if call.func_name == operators::INDEX => {
+                let [list, index] = call.args.as_slice() else { return None };
+                let Expr::Literal(LiteralValue::Int(index)) = &index.expr else { return None };
+                Some(format!("{}[{}]", path(list)?, index.inner()))
+            }
             _ => None,
         }
     }

@@ -20,6 +20,11 @@ fn what_no_document_answers_is_a_mistake() {
         ("sentiment['scor'] > 0.5", 11, "`sentiment` has no field `scor`"),
         ("sentiment.valence > 0", 10, "no field `valence`; it has label, score, confidence"),
         ("entities.filter(e, true).size() > 0 && entities[0].kind == 'x'", 51, "field `kind`"),
+        (
+            "stance[0].actors.size() > 0",
+            10,
+            "`stance[0]` has no field `actors`; did you mean `actor`? In `stance` each actor is an entry",
+        ),
         ("stance.label == 'opposed'", 7, "`stance` is a list; ask its entries, as in `stance."),
         ("title.size > 3", 6, "`title` is a word and has no fields"),
         ("length > 'a'", 9, "`length` is a number; it cannot be compared with a word"),
