@@ -273,12 +273,32 @@ impl Site {
             read.filter.target = target;
         }
         if let Some(who) = &read.filter.who
-            && let Some(found) = names::holder_called(store, who)?
+            && let Some(found) = self.holder_called(store, who)?
         {
             read.filter.who = Some(found);
         }
         read.filter = read.filter.looked_up(store)?.into_owned();
         Ok(read)
+    }
+
+    /// The actor of the store whom an id or a name means, his own or another one that the tables of names
+    /// have; behind `author:` an author.
+    pub(crate) fn holder_called(
+        &self,
+        store: &Store,
+        called: &str,
+    ) -> Result<Option<String>, standpoint_store::Error> {
+        if let Some(who) = names::holder_called(store, called)? {
+            return Ok(Some(who));
+        }
+        let (author, name) = match called.strip_prefix("author:") {
+            Some(name) => ("author:", name),
+            None => ("", called),
+        };
+        match self.daemon.called(name) {
+            Some((id, _)) => names::holder_called(store, &format!("{author}{id}")),
+            None => Ok(None),
+        }
     }
 
     /// Logs in and out, for scripts.

@@ -36,10 +36,12 @@ impl Stranger {
             let value = value.trim();
             let name = value.strip_prefix("author:").filter(|_| key == "who").unwrap_or(value);
             let is_id = name.starts_with("name:") || !name.contains(char::is_lowercase);
-            let may_come = || {
-                is_id
-                    || state_names().any(|state| is_same_name(state, name))
-                    || site.daemon().knows(name)
+            let is_state = || state_names().any(|state| is_same_name(state, name));
+            let may_come = || is_id || is_state() || site.daemon().knows(name);
+            // Another name of whom the tables know is no id.
+            let may_stand = || {
+                let known = site.daemon().called(name);
+                is_state() || known.map_or(is_id, |(id, _)| is_same_name(&id, name))
             };
             let found = |key, known| Ok(Some(Self { key, value: value.to_owned(), known }));
             match key.as_ref() {
@@ -53,9 +55,9 @@ impl Stranger {
                         return found("target", known);
                     }
                 }
-                "who" if !may_come() => {
+                "who" if !may_stand() => {
                     let is_strange = site.reading(|store| {
-                        let is_known = names::holder_called(store, value)?.is_some();
+                        let is_known = site.holder_called(store, value)?.is_some();
                         Ok(!is_known && !names::actors(store, "", 1)?.is_empty())
                     })?;
                     if is_strange {

@@ -23,9 +23,13 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
         ("who=bor", None),
         ("who=Nobody", Some("found `who=Nobody`, expected an actor's id or name; `/api/v1/actors")),
         ("who=author:Nobody", Some("found `who=author:Nobody`, expected an actor's id or name")),
-        ("who=European Union", None),
+        ("who=EU", None),
         ("who=author:UKR", None),
-        ("who=author:European Union", None),
+        // Other names, of somebody who is there and of somebody who is not.
+        ("who=Bord", None),
+        ("who=BRD", None),
+        ("who=European Union", Some("found `who=European Union`, expected an actor's id or name")),
+        ("who=author:the Union", Some("found `who=author:the Union`, expected an actor's id")),
         ("source=wire", None),
         // Configured, and without a document yet.
         ("source=press", None),
@@ -45,6 +49,11 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
             assert_eq!(code, if expected.is_some() { 400 } else { 200 }, "{query}: {told}");
             assert!(expected.is_none_or(|expected| told.contains(expected)), "{query}: {told}");
         }
+    }
+    let rows = |who: &str| served.json(&format!("/api/v1/evidence?who={who}"))["rows"].take();
+    assert_eq!(rows("BOR").as_array().unwrap().len(), 1);
+    for name in ["Bord", "BRD"] {
+        assert_eq!(rows(name), rows("BOR"), "{name}");
     }
     let (code, page) = served.get("/evidence?from=2025&to=2024");
     assert_eq!(code, 200);
@@ -151,6 +160,13 @@ fn a_page_says_who_is_not_there_and_who_may_have_been_meant() {
         // Of whom none may have come yet, and who is there.
         ("/?who=kazakhstan", 200, "Nobody takes a stance in what is looked at."),
         ("/?who=ALD", 200, "Only <b>"),
+        // By another name.
+        ("/evidence?who=BRD", 200, "Only <b><bdi>BOR &lt;script"),
+        (
+            "/evidence?who=the+Union",
+            404,
+            "Nobody here is called \u{201c}<bdi>the Union</bdi>\u{201d}.",
+        ),
         ("/health?who=Nobody", 200, "Quarantine</h2>"),
     ];
     for (path, expected, told) in cases {
