@@ -175,7 +175,7 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         "/actors" => {
             let pairs = form_urlencoded::parse(query.as_bytes());
             let named = pairs.last().map(|(_, name)| name.into_owned()).unwrap_or_default();
-            let actors = site.reading(|store| names::actors(store, &named, ONE_MORE))?.into_iter();
+            let actors = site.reading(|store| actors(site, store, &named))?.into_iter();
             list(actors.map(|(id, name)| Named { id, name }).collect(), false)
         }
         "/extent" => Reply::json(StatusCode::OK, &site.reading(figures::extent)?),
@@ -213,13 +213,30 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     Ok(reply)
 }
 
+/// Actors to choose from: first whom the words mean by an id or a name, then those whose names have them in
+/// them.
+fn actors(
+    site: &Site,
+    store: &Store,
+    named: &str,
+) -> Result<Vec<(String, String)>, standpoint_store::Error> {
+    let mut actors = names::actors(store, named, ONE_MORE)?;
+    let meant = if named.is_empty() { None } else { site.holder_called(store, named)? };
+    if let Some(who) = meant.filter(|who| !who.starts_with("author:")) {
+        actors.retain(|(id, _)| *id != who);
+        let name = figures::name_of(store, &who)?;
+        actors.insert(0, (who, name));
+    }
+    Ok(actors)
+}
+
 /// The parameters that a path takes, with an example of each.
 pub(crate) fn known_at(path: &str) -> Vec<Known> {
     let name = path.split_once('.').map_or(path, |(name, _)| name);
     if path == "/actors" {
         return vec![(
             "name",
-            "What the actors' names have in them, with accents or without.",
+            "An id or a name, whose actor comes first, or what names have in them, with accents or without.",
             "erdogan",
         )];
     }

@@ -410,7 +410,9 @@ fn a_name_is_found_with_its_accents_and_without() {
     let mut given =
         record("d", "2024-07-02", "Erdo\u{11f}an said no to that.", "TUR.ERDOGAN", -0.7);
     given.stance[0].actors[0].name = "Recep Tayyip Erdo\u{11f}an".to_owned();
-    let served = Served::with(&[given], export::MOST_ROWS);
+    let mut other = record("e", "2024-07-03", "Abby said no to that.", "ABB", -0.7);
+    other.stance[0].actors[0].name = "Abbrdia".to_owned();
+    let served = Served::with(&[given, other], export::MOST_ROWS);
     let rows = |path: &str, key: &str, value: &str| {
         let query =
             form_urlencoded::Serializer::new(String::new()).append_pair(key, value).finish();
@@ -423,13 +425,25 @@ fn a_name_is_found_with_its_accents_and_without() {
     let half = served.get("/api/v1/evidence?who=Erdogan").0;
     assert_eq!(half, 400, "half a name may be anybody's");
     for target in ["RUS", "Russia", "r\u{fa}ssia"] {
-        assert_eq!(rows("/evidence", "target", target).len(), 4, "{target}");
+        assert_eq!(rows("/evidence", "target", target).len(), 5, "{target}");
     }
     for name in ["erdogan", "ERDO\u{11e}AN", "tayyip erdo"] {
         let found = rows("/actors", "name", name);
         assert_eq!((found.len(), &found[0]["id"]), (1, &json!("TUR.ERDOGAN")), "{name}");
     }
     assert!(rows("/actors", "name", "orban").is_empty());
+    // By an id, or by another name that the tables have; whoever is meant comes before the rest, and once.
+    for (name, expected) in [
+        ("TUR.ERDOGAN", vec!["TUR.ERDOGAN"]),
+        ("BRD", vec!["BOR", "ABB"]),
+        ("BOR", vec!["BOR"]),
+        ("the Union", vec![]),
+        ("author:ALD", vec![]),
+    ] {
+        let found = rows("/actors", "name", name);
+        let found: Vec<_> = found.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(found, expected, "{name}");
+    }
     let (_, page) = served.get("/?who=recep+tayyip+erdogan&target=russia");
     assert!(page.contains("value=\"TUR.ERDOGAN\"") && !page.contains("Nothing here is toward"));
 }
