@@ -379,15 +379,15 @@ pub fn name_of(store: &Store, who: &str) -> base::Result<String> {
     Ok(name.unwrap_or_else(|| who.strip_prefix("author:").unwrap_or(who).to_owned()))
 }
 
-/// Who is named in a document: each an id and the name to show.
+/// Who is named in a document: each an id, the name to show, and what he is.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
-pub fn named_in(store: &Store, document_id: &str) -> base::Result<Vec<(String, String)>> {
-    let sql = "SELECT e.entity_id, e.name FROM document AS d JOIN entity AS e ON e.document = d.key
+pub fn named_in(store: &Store, document_id: &str) -> base::Result<Vec<(String, String, String)>> {
+    let sql = "SELECT e.entity_id, e.name, e.kind FROM document AS d JOIN entity AS e ON e.document = d.key
         WHERE d.id = ? ORDER BY e.entity_id";
-    store.base.rows(sql, &values![document_id], |row| Ok((row.get(0)?, row.get(1)?)))
+    store.base.rows(sql, &values![document_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
 /// How somebody is called whom documents name by this id; `None` where none does.

@@ -344,10 +344,16 @@ fn holder(
         return Ok(Ok(Holder { id, name }));
     }
     // Who is named in the text may stand nowhere yet.
-    let mut known = figures::named_in(store, &passage.document_id)?;
-    if let Some((id, name)) =
-        known.iter().find(|(id, name)| id == called || is_same_name(name, called))
-    {
+    let named = figures::named_in(store, &passage.document_id)?;
+    let in_text = named.iter().find(|(id, name, _)| id == called || is_same_name(name, called));
+    // A capital that is a place in the text stands for its state.
+    let is_capital = |(id, _, kind): &&(String, String, String)| {
+        kind == "place"
+            && id.starts_with("name:")
+            && id != called
+            && daemon.called(called).is_some()
+    };
+    if let Some((id, name, _)) = in_text.filter(|found| !is_capital(found)) {
         return Ok(Ok(Holder { id: id.clone(), name: Some(name.clone()) }));
     }
     if let Some(name) = figures::named_by(store, called)? {
@@ -364,6 +370,7 @@ fn holder(
     if called.contains(':') && !called.contains(char::is_whitespace) {
         return Ok(Ok(Holder { id: called.to_owned(), name: given.name }));
     }
+    let mut known: Vec<_> = named.into_iter().map(|(id, name, _)| (id, name)).collect();
     known.extend(names::actors(store, "", MOST_NAMES)?);
     // As the stage that finds names makes it; a name without a letter stands for itself.
     let id = slug(called);

@@ -274,8 +274,8 @@ pub(crate) fn id_of(name: &str) -> Option<String> {
     rows().find(is_called).map(|row| id(row).to_owned())
 }
 
-/// The id and the name of whom the tables know by this id, name or alias. Places take no stance, and an alias
-/// that needs a context is nobody's without one.
+/// The id and the name of whom the tables know by this id, name or alias; a capital or a seat is its state. Other
+/// places take no stance, and a name that needs a context is nobody's without one.
 pub(crate) fn called(name: &str) -> Option<(String, String)> {
     let [holders @ .., _] = TABLES;
     let rows = holders.into_iter().flat_map(str::lines).filter(|line| !line.starts_with('#'));
@@ -288,8 +288,11 @@ pub(crate) fn called(name: &str) -> Option<(String, String)> {
         let mut names = names.filter(|name| !name.is_empty() && !name.starts_with('?'));
         names.any(|known| is_same_name(known, name))
     };
-    let (id, name, _) =
-        rows.clone().find(|row| row.0 == name).or_else(|| rows.clone().find(is_called))?;
+    let (id, name, _) = rows
+        .clone()
+        .find(|row| row.0 == name)
+        .or_else(|| rows.clone().find(is_called))
+        .or_else(|| state_of(name).and_then(|state| rows.clone().find(|row| row.0 == state)))?;
     Some((id.to_owned(), name.to_owned()))
 }
 
@@ -347,6 +350,9 @@ mod tests {
             ("NATO", Some(("NATO", "NATO"))),
             ("North Atlantic Treaty Organization", Some(("NATO", "NATO"))),
             ("KAZ", Some(("KAZ", "Kazakhstan"))),
+            ("Kyiv", Some(("UKR", "Ukraine"))),
+            ("the Kremlin", Some(("RUS", "Russia"))),
+            ("Brussels", None),
             ("the Twenty-Seven", None),
             ("Ilse Brandvold", None),
             ("", None),

@@ -134,7 +134,12 @@ fn a_program_and_a_form_mean_the_same_people() {
     let mut named = record("d", "2024-07-02", "Dord said perhaps, and that was that.", "DOR", 0.3);
     let mut other = named.entities[0].clone();
     (other.id, other.name) = (Some("KAZ".to_owned()), Some("Kazakhstan".to_owned()));
-    named.entities.push(other);
+    named.entities.push(other.clone());
+    for name in ["the Union", "Ghent"] {
+        (other.id, other.name) = (Some(format!("name:{name}")), Some(name.to_owned()));
+        other.label = "place".to_owned();
+        named.entities.push(other.clone());
+    }
     let served = Served::with(&[named], export::MOST_ROWS);
     let passage = served.json("/api/v1/evidence?who=DOR")["rows"][0].take();
     let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
@@ -157,6 +162,10 @@ fn a_program_and_a_form_mean_the_same_people() {
         ("MNG.KHURAL", None, Ok(("MNG.KHURAL", "MNG.KHURAL"))),
         ("EU", None, Ok(("EU", "European Union"))),
         ("European Union", None, Ok(("EU", "European Union"))),
+        // A place in the text, which the tables know as somebody; and one that they do not.
+        ("the Union", None, Ok(("EU", "European Union"))),
+        ("name:the Union", None, Ok(("name:the Union", "the Union"))),
+        ("ghent", None, Ok(("name:Ghent", "Ghent"))),
         ("russia", None, Err("`RUS` is whom the passage is about")),
     ];
     for (id, name, expected) in cases {
