@@ -1,6 +1,8 @@
 //! Brokers of a test's own, and what stands in their topics.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -11,6 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +25,9 @@ pub(crate) const PARTITIONS: i32 = 4;
 pub(crate) struct Brokers {
     cluster: MockCluster<'static, DefaultProducerContext>,
     asking: BaseConsumer,
+    /// The brokers' ports while they are away. Nobody listens there, and no connection of another
+    /// program can begin there, which would end the process when the brokers come back.
+    kept: Mutex<Vec<TcpSocket>>,
 }
 
 /// A message, without what nobody asks for.
@@ -45,7 +51,7 @@ impl Brokers {
             .set("enable.auto.commit", "false")
             .create()
             .unwrap();
-        Self { cluster, asking }
+        Self { cluster, asking, kept: Mutex::default() }
     }
 
     pub(crate) fn addresses(&self) -> String {
@@ -54,9 +60,19 @@ impl Brokers {
 
     /// All brokers are away, or there again.
     pub(crate) fn be_away(&self, are_away: bool) {
+        let mut kept = self.kept.lock().unwrap();
         if are_away {
             self.cluster.broker_down(-1).unwrap();
+            let addresses = self.addresses();
+            let addresses = addresses.split(',').map(|one| one.parse::<SocketAddr>().unwrap());
+            // One whose port is still being closed stays unkept.
+            kept.extend(addresses.filter_map(|address| {
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.set_reuseaddr(true).unwrap();
+                socket.bind(address).ok().map(|()| socket)
+            }));
         } else {
+            kept.clear();
             self.cluster.broker_up(-1).unwrap();
         }
     }
