@@ -462,8 +462,11 @@ fn a_new_build_of_a_plugin_is_taken_over_and_the_old_ones_stay_mapped() {
             build_swap(&station, build + 1);
             run(&["reload", "-c", &station.pipeline, "--wait"]).expect(0);
             assert_eq!(mapped(), build + 1, "the old build is left where it is");
-            // After the eighth reload, and not before.
-            assert_eq!(station.log().contains(warning), build + 1 == BUILDS, "{}", station.log());
+            // After the eighth reload, and not before; the log is written beside what is done.
+            let is_told = || station.log().contains(warning);
+            let is_as_expected =
+                if build + 1 == BUILDS { becomes_true(is_told) } else { !is_told() };
+            assert!(is_as_expected, "{}", station.log());
         }
     }
     let all_archived = || station.folder.files("archive", false).len() == names.len();
