@@ -212,23 +212,27 @@ mod tests {
         lines.chain([ends]).collect::<Vec<_>>().join("\n")
     }
 
-    #[test]
-    fn where_nothing_was_said_there_is_a_gap_and_no_zero() {
-        let point = |period: &str, score| Point { period: period.to_owned(), mean: mean(score) };
-        let actor = ActorFigure {
+    fn kazakhstan(over_time: Vec<Point>) -> ActorFigure {
+        ActorFigure {
             who: "KAZ".into(),
             name: "Kazakhstan".into(),
             kind: "country".into(),
             country: None,
             all: mean(0.1),
-            over_time: vec![
-                point("2014", 0.5),
-                point("2015", 0.3),
-                point("2018", -0.4),
-                point("2020", -0.8),
-                point("2021", -0.9),
-            ],
-        };
+            over_time,
+        }
+    }
+
+    #[test]
+    fn where_nothing_was_said_there_is_a_gap_and_no_zero() {
+        let point = |period: &str, score| Point { period: period.to_owned(), mean: mean(score) };
+        let actor = kazakhstan(vec![
+            point("2014", 0.5),
+            point("2015", 0.3),
+            point("2018", -0.4),
+            point("2020", -0.8),
+            point("2021", -0.9),
+        ]);
         let periods: Vec<String> = (2014..=2021).map(|year| year.to_string()).collect();
         insta::assert_snapshot!(picture(&actor, &periods), @r"
         +1
@@ -264,14 +268,7 @@ mod tests {
             mean: mean(if index.is_multiple_of(3) { -0.5 } else { 0.5 }),
         };
         let over_time = periods.iter().enumerate().map(|(index, one)| point(index, one)).collect();
-        let actor = ActorFigure {
-            who: "KAZ".into(),
-            name: "Kazakhstan".into(),
-            kind: "country".into(),
-            country: None,
-            all: mean(0.1),
-            over_time,
-        };
+        let actor = kazakhstan(over_time);
         let drawn = super::over_time(&actor, &periods).into_string();
         assert!(!drawn.contains("<circle"), "{drawn}");
         let dots = |side: &str| {
