@@ -62,8 +62,7 @@ impl Finder<'_, '_, '_> {
             .find(|&at| words[at].lower == "from")
             .and_then(|from| words.get(from + 1).and_then(Word::name));
         if let Some(seller) = seller {
-            let group = group.clone();
-            self.give(&group, seller, 1.0, (cue, group.head, group.end), "in spite of others");
+            self.give(group, seller, 1.0, (cue, group.head, group.end), "in spite of others");
         }
     }
 
@@ -97,8 +96,7 @@ impl Finder<'_, '_, '_> {
         let goods = owner.and_then(|at| owned_run(self.reading, at));
         let is_goods = goods.is_some_and(|run| are_goods(&words[run.head].lower));
         if let Some(owner) = owner.filter(|_| is_goods).and_then(|at| words[at].name()) {
-            let group = group.clone();
-            self.give(&group, owner, cue.score, (cue, group.head, group.end), "of the object");
+            self.give(group, owner, cue.score, (cue, group.head, group.end), "of the object");
         }
     }
 

@@ -175,8 +175,7 @@ impl Finder<'_, '_, '_> {
         let side = if cue.score > 0.0 { Side::For } else { Side::Against };
         let (score, rule) = toward(side, content, false);
         let span = (group.start, deed.until);
-        let group = group.clone();
-        self.rule(&group, span, content.target, score, rule);
+        self.rule(group, span, content.target, score, rule);
     }
 
     /// How the subject of a verb stands toward the text or call that is its object.
@@ -455,7 +454,7 @@ impl Finder<'_, '_, '_> {
                 && noun_cue(self.reading, at)
                     .is_some_and(|(cue, _)| cue.score < 0.0 && cue.kind == Kind::Attitude)
         });
-        let aims = ["hit", "target", "affect", "restrict", "limit", "punish", "cap", "cover"]
+        let aims = ["hit", "affect", "restrict", "limit", "punish", "cap", "cover"]
             .iter()
             .any(|stem| words[aim.head].lower.starts_with(stem));
         let goal = (aim.end..aim.until.max(aim.end)).find_map(|at| words[at].name());
@@ -465,8 +464,7 @@ impl Finder<'_, '_, '_> {
         if let (Some(side), Some(target)) = (self.side_of(group), goal) {
             let content = Content { target, score: -1.0, undoes: false };
             let (score, rule) = toward(side, content, false);
-            let group = group.clone();
-            self.rule(&group, (group.start, aim.until), target, score, rule);
+            self.rule(group, (group.start, aim.until), target, score, rule);
         }
     }
 
