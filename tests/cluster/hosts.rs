@@ -2,6 +2,7 @@
 //! workers and the server die. Nothing is lost, every document has one row and stands once among
 //! the results, in order where one is asked for, and whoever was cut off writes no more than it had.
 
+use std::ops::Range;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ struct Hosts<'n> {
     store: Cluster,
     network: &'n Network,
     workers: usize,
+    /// What a document takes, in milliseconds.
+    wait: u32,
     texts: Vec<String>,
 }
 
@@ -44,15 +47,7 @@ fn on_hosts(workers: usize, test: impl FnOnce(&Network) + Send) {
 }
 
 impl<'n> Hosts<'n> {
-    /// - `each`: documents of each feed;
-    /// - `wait`: what a document takes, in milliseconds.
-    fn start(
-        network: &'n Network,
-        workers: usize,
-        ordering: &str,
-        each: usize,
-        wait: u32,
-    ) -> Option<Self> {
+    fn start(network: &'n Network, workers: usize, ordering: &str, wait: u32) -> Option<Self> {
         let store = Cluster::start_at(SERVERS)?;
         let cluster = json!({
             "ordering": ordering, "partition_by": "folder", "partitions": PARTITIONS,
@@ -62,20 +57,25 @@ impl<'n> Hosts<'n> {
         let sinks = json!({ "sinks": { "store": sink } });
         let start = |folder: &Path, _: &str| Server::start_at(SERVERS, folder);
         let field = Field::on(start, &cluster, &sinks);
-        let mut hosts = Self { field, store, network, workers, texts: Vec::new() };
+        let mut hosts = Self { field, store, network, workers, wait, texts: Vec::new() };
         for worker in 0..workers {
             network.on_worker(worker, || hosts.field.start());
         }
-        let first = "First.".to_owned();
-        hosts.field.publish_texts([&first].into_iter());
+        hosts.texts.push("First.".to_owned());
+        hosts.field.publish_texts(hosts.texts.iter());
         hosts.field.drained(Duration::from_mins(1));
         hosts.note_writers();
-        let text = |feed: usize, number: usize| format!("Wait {wait} feed {feed} number {number}");
-        let files = feeds(FEEDS, each, text);
-        hosts.field.publish(&files).expect(0);
-        let texts = (0..FEEDS).flat_map(|feed| (0..each).map(move |number| text(feed, number)));
-        hosts.texts = [first].into_iter().chain(texts).collect();
         Some(hosts)
+    }
+
+    /// Publishes the documents of these numbers of every feed.
+    fn publish(&mut self, numbers: Range<usize>) {
+        let wait = self.wait;
+        let text = |feed, number| format!("Wait {wait} feed {feed} number {number}");
+        let files = feeds(FEEDS, numbers.len(), |feed, at| text(feed, numbers.start + at));
+        self.field.publish(&files).expect(0);
+        let texts = (0..FEEDS).flat_map(|feed| numbers.clone().map(move |at| text(feed, at)));
+        self.texts.extend(texts);
     }
 
     /// From here on the store notes which host writes a document.
@@ -148,13 +148,12 @@ impl<'n> Hosts<'n> {
 fn a_host_that_is_cut_off_writes_no_more_than_it_had_and_order_holds() {
     const WORKERS: usize = 3;
     on_hosts(WORKERS, |network| {
-        let Some(mut hosts) = Hosts::start(network, WORKERS, "per_source", 100, 60) else {
-            return;
-        };
+        let Some(mut hosts) = Hosts::start(network, WORKERS, "per_source", 60) else { return };
         let is_shared = |hosts: &Hosts<'_>| {
             (0..WORKERS).all(|worker| hosts.partitions(worker) == Some(PARTITIONS / WORKERS))
         };
         hosts.until("shared out", is_shared);
+        hosts.publish(0..100);
         hosts.until("at work", |hosts| hosts.written(0).0 > 5);
         let start = Instant::now();
         network.cut(Some(0), Cut::Dead);
@@ -176,8 +175,9 @@ fn a_host_that_is_cut_off_writes_no_more_than_it_had_and_order_holds() {
         let (before, late) = hosts.written(0);
         assert_eq!(late, 0, "it was cut off");
         let left = hosts.field.server.messages("DOCS").unwrap();
-        // With nothing left to do the cut would show nothing.
+        // With nothing left to do the cut would show nothing, and who comes back would do nothing.
         assert!(left > 50, "{left} documents are left after {aware:?}");
+        hosts.publish(100..150);
         network.mend(Some(0), Cut::Dead);
         hosts.until("back at work", |hosts| {
             hosts.written(0).0 > before + WINDOW * PARTITIONS / WORKERS
@@ -185,7 +185,7 @@ fn a_host_that_is_cut_off_writes_no_more_than_it_had_and_order_holds() {
         let (_, late) = hosts.written(0);
         assert!(late <= WINDOW * PARTITIONS / WORKERS, "{late} written after others had");
         println!(
-            "partitions taken over after {taken:.1?} and given up after {given_up:.1?}, the connection \
+            "{left} documents left, partitions taken over after {taken:.1?} and given up after {given_up:.1?}, the connection \
              after {aware:.1?}; {late} documents written late"
         );
         // The others' turn.
@@ -208,9 +208,8 @@ fn storm(workers: usize, ordering: &str, seed: u64) {
     const MISHAPS: usize = 60;
     on_hosts(workers, |network| {
         let started = Instant::now();
-        let Some(mut hosts) = Hosts::start(network, workers, ordering, 2500, 3) else {
-            return;
-        };
+        let Some(mut hosts) = Hosts::start(network, workers, ordering, 3) else { return };
+        hosts.publish(0..2500);
         let mut dice = Dice(seed);
         let mut counts = [0; 5];
         let mut stopped: Vec<usize> = Vec::new();
