@@ -175,11 +175,10 @@ impl Seat {
             Inline::Begun => (None, None),
             Inline::Faulty(fault) => (None, Some(fault)),
             Inline::Unasked(error) => return Err(CallError::no_memory(&error)),
-            Inline::Down => {
-                let mut payload = vec![0; request.size];
-                (request.write)(&mut payload);
-                (Some((request.kind, payload)), None)
-            }
+            Inline::Down => match request.to_payload() {
+                Ok(payload) => (Some((request.kind, payload)), None),
+                Err(error) => return Err(CallError::no_memory(&error)),
+            },
         };
         let (answer, answered) = oneshot::channel();
         let cancelled = Arc::new(AtomicBool::new(false));

@@ -66,6 +66,21 @@ pub(super) struct Request<'r> {
     pub(super) write: &'r (dyn Fn(&mut [u8]) + Sync),
 }
 
+impl Request<'_> {
+    /// The payload by itself.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it.
+    pub(super) fn to_payload(self) -> io::Result<Vec<u8>> {
+        let mut payload = Vec::new();
+        payload.try_reserve_exact(self.size).map_err(|_| ErrorKind::OutOfMemory)?;
+        payload.resize(self.size, 0);
+        (self.write)(&mut payload);
+        Ok(payload)
+    }
+}
+
 /// How a request stands.
 #[derive(Debug)]
 pub(super) enum Progress {
@@ -521,6 +536,7 @@ mod tests {
         let mut link = echo();
         let endless = Request { kind: Kind::Result, size: 1 << 60, write: &|_| {} };
         link.begin(&endless).unwrap_err();
+        assert_eq!(endless.to_payload().unwrap_err().kind(), ErrorKind::OutOfMemory);
         assert!(link.is_alive() && link.pending.is_none() && !link.has_unsent());
         link.begin_with(Kind::Result, b"small").unwrap();
         assert_eq!(answer(&mut link), (Kind::Result, b"small".to_vec()));
