@@ -233,7 +233,7 @@ fn kills_leave_nothing_behind() {
 #[test]
 #[ignore = "long form"]
 fn kills_leave_nothing_behind_over_many_documents() {
-    soak_with_kills(100, 200);
+    soak_with_kills(100, 500);
 }
 
 /// The daemon lists no folder into memory: what it takes does not depend on how many files wait.
