@@ -76,7 +76,7 @@ fn hostile(dice: &mut Dice) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)
         ("open-quotes.csv", deep("text,\"", 100_000), None),
         ("unclosed.html", b"<script>x()".to_vec(), Some("holds no text")),
         ("wrong.json", b"{\"text\": 7}".to_vec(), Some("expected a string")),
-        ("no-text.json", b"{\"body\": \"x\"}".to_vec(), Some("missing field `text`")),
+        ("no-text.json", b"{\"says\": \"x\"}".to_vec(), Some("missing field `text`")),
         ("no-column.csv", b"a,b\n1,2\n".to_vec(), Some("no column is called")),
         ("open-quote.csv", [b"text\n\"".to_vec(), vec![b'x'; 17 << 20]].concat(), Some("")),
         ("program.exe", b"MZ\x90".to_vec(), Some("the format `exe` is not read")),

@@ -73,18 +73,22 @@ fn odd_encodings_are_read() {
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
         units.flat_map(u16::to_le_bytes).collect()
     };
-    let cases: [(&str, Vec<u8>); 4] = [
-        ("byte order mark", [b"\xef\xbb\xbf", GOOD.as_bytes()].concat()),
-        ("UTF-16", utf16(GOOD)),
-        ("NUL bytes", [b"\0", GOOD.repeat(4).as_bytes(), b"\0"].concat()),
-        ("invalid UTF-8", [GOOD.as_bytes(), b" Caf\xe9 \xff."].concat()),
+    let note = "read as UTF-16LE, though it has no byte order mark: every other byte is zero";
+    let cases: [(&str, Vec<u8>, Option<&str>); 6] = [
+        ("byte order mark", [b"\xef\xbb\xbf", GOOD.as_bytes()].concat(), None),
+        ("UTF-16", utf16(GOOD), None),
+        ("NUL bytes", [b"\0", GOOD.repeat(4).as_bytes(), b"\0"].concat(), None),
+        ("invalid UTF-8", [GOOD.as_bytes(), b" Caf\xe9 \xff."].concat(), None),
+        ("no UTF-16", [b"\xff\xfe is no mark. ", GOOD.as_bytes()].concat(), None),
+        ("UTF-16 without a mark", utf16(GOOD)[2..].to_vec(), Some(note)),
     ];
     let folder = Folder::new();
-    for (case, bytes) in cases {
+    for (case, bytes, note) in cases {
         let path = folder.write("a.txt", bytes);
         let result = &run(&["run", &path]).expect(0).results()[0];
         let text = result["text"].as_str().unwrap();
         assert!(text.contains(GOOD) && !text.contains('\u{feff}'), "{case}: {text:?}");
+        assert_eq!(result["notes"][0].as_str(), note, "{case}");
     }
 }
 

@@ -136,7 +136,7 @@ fn records_that_fail_again_keep_their_numbers_and_reasons() {
         run(&["daemon", "-c", &pipeline, "--once"]).expect(3);
         let now = listed();
         assert!(now.contains("a.record-2.jsonl") && now.contains("a.record-4.jsonl"), "{now}");
-        assert!(now.contains("expected value") && now.contains("the field `text`"), "{now}");
+        assert!(now.contains("expected a value") && now.contains("the field `text`"), "{now}");
     }
 }
 

@@ -13,6 +13,25 @@ pub struct Decoded {
     pub encoding: &'static str,
     /// Whether bytes that mean nothing in the encoding became U+FFFD.
     pub replaced: bool,
+    /// Whether it was taken for UTF-16 without a byte order mark.
+    pub without_mark: bool,
+}
+
+impl Decoded {
+    /// What a reader of the text should know, where it may not be what was meant.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let Self { encoding, .. } = self;
+        match (self.without_mark, self.replaced) {
+            (_, true) => Some(format!(
+                "read as {encoding}, in which some of its bytes mean nothing: they became U+FFFD"
+            )),
+            (true, false) => Some(format!(
+                "read as {encoding}, though it has no byte order mark: every other byte is zero"
+            )),
+            (false, false) => None,
+        }
+    }
 }
 
 /// Bytes that no text holds.
@@ -39,11 +58,13 @@ const MOST_CONTROL_PERCENT: usize = 5;
 /// [`Binary`] when the bytes hold more control characters than any text does.
 pub fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<Decoded, Binary> {
     let bytes = bytes.into();
-    if let Some((encoding, mark)) = Encoding::for_bom(&bytes) {
+    if let Some((encoding, mark)) = Encoding::for_bom(&bytes)
+        && !is_letters_that_look_like_a_mark(&bytes)
+    {
         return Ok(decode_as(encoding, &bytes[mark..]));
     }
     if let Some(encoding) = utf16_by_zeros(&bytes) {
-        return Ok(decode_as(encoding, &bytes));
+        return Ok(Decoded { without_mark: true, ..decode_as(encoding, &bytes) });
     }
     refuse_binary(&bytes)?;
     let bytes = match String::from_utf8(bytes.into_owned()) {
@@ -65,7 +86,18 @@ fn decoded(mut text: String, encoding: &'static Encoding, replaced: bool) -> Dec
     if memchr::memchr(0, text.as_bytes()).is_some() {
         text = text.replace('\0', "\u{FFFD}");
     }
-    Decoded { text, encoding: encoding.name(), replaced }
+    Decoded { text, encoding: encoding.name(), replaced, without_mark: false }
+}
+
+/// Whether what begins like UTF-16 is `ÿþ` or `þÿ` in a legacy encoding: half of the bytes of most scripts in
+/// UTF-16 are no printable ASCII, and nearly all of those of such a text are.
+fn is_letters_that_look_like_a_mark(bytes: &[u8]) -> bool {
+    let Some(sample) = bytes.get(2..bytes.len().min(LOOK_AT)) else { return false };
+    let is_utf16 = matches!(bytes[..2], [0xFF, 0xFE] | [0xFE, 0xFF]);
+    let is_ascii = |byte: &&u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
+    is_utf16
+        && sample.len() >= 16
+        && sample.iter().filter(is_ascii).count() * 10 >= sample.len() * 9
 }
 
 /// Which UTF-16 it is when one of the two bytes of most units is zero, as in Latin script.
@@ -114,7 +146,7 @@ mod tests {
         };
         let with_mark = |mark: &[u8], rest: Vec<u8>| [mark, &rest].concat();
         let cyrillic = "Москва заявила, что переговоры прошли успешно и будут продолжены.";
-        let cases: [(&str, Vec<u8>, &str, &str); 8] = [
+        let cases: [(&str, Vec<u8>, &str, &str); 10] = [
             ("empty", vec![], "", "UTF-8"),
             ("UTF-8", "café".into(), "café", "UTF-8"),
             ("UTF-8 with mark", with_mark(b"\xEF\xBB\xBF", "café".into()), "café", "UTF-8"),
@@ -127,6 +159,18 @@ mod tests {
             ("UTF-16BE with mark", with_mark(b"\xFE\xFF", utf16("café", true)), "café", "UTF-16BE"),
             ("UTF-16LE", utf16("no mark here", false), "no mark here", "UTF-16LE"),
             ("UTF-16BE", utf16("no mark here", true), "no mark here", "UTF-16BE"),
+            (
+                "UTF-16BE with mark, no letter of ASCII",
+                with_mark(b"\xFE\xFF", utf16("哈萨克斯坦谴责了这次袭击", true)),
+                "哈萨克斯坦谴责了这次袭击",
+                "UTF-16BE",
+            ),
+            (
+                "what a mark would be, in Icelandic",
+                encoding_rs::WINDOWS_1252.encode("þÿ is no word, but this is text.").0.into_owned(),
+                "þÿ is no word, but this is text.",
+                "windows-1252",
+            ),
             (
                 "windows-1251",
                 encoding_rs::WINDOWS_1251.encode(cyrillic).0.into_owned(),

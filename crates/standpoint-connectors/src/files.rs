@@ -546,7 +546,7 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @r"
         read feed.log
         read feed.log
-        failed feed.log: line 2, column 1: expected value
+        failed feed.log: line 2, column 1: expected a value, such as a text in quotes or an object
         failed missing.jsonl: No such file or directory (os error 2)
         ");
     }

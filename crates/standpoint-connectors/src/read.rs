@@ -11,7 +11,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use standpoint_document::{Document, Metadata, SourceRef};
 use standpoint_store::record::OUTLET;
 
-use crate::encoding;
+use crate::encoding::{self, Decoded};
 use crate::formats::{
     Compression, Content, Format, Raw, csv, date, feed, html, json, mail, markdown, text,
 };
@@ -209,28 +209,36 @@ fn whole_in(
         });
     }
     if format == Format::Json {
-        return json_file(decode(bytes)?, origin, limits);
+        return json_file(decode(bytes)?.text, origin, limits);
     }
     if format == Format::Feed {
-        let entries = feed::read(decode(bytes)?, limits.max_records_per_file)?;
+        let entries = feed::read(decode(bytes)?.text, limits.max_records_per_file)?;
         return Ok(records(entries, origin, limits));
     }
     let id = identity::of_file(&origin.source, &origin.path, &bytes);
+    let mut note = None;
+    let mut decoded = |bytes| {
+        let decoded = decode(bytes)?;
+        note = decoded.note();
+        Ok::<_, ReadError>(decoded.text)
+    };
     let content = match format {
         // The parts of a mail are encoded each in its own way.
         Format::Mail => mail::read(&bytes, limits)?,
-        Format::Markdown => markdown::read(&decode(bytes)?),
-        Format::Html => html::read(&decode(bytes)?),
-        _ => text::read(decode(bytes)?),
+        Format::Markdown => markdown::read(&decoded(bytes)?),
+        Format::Html => html::read(&decoded(bytes)?),
+        _ => text::read(decoded(bytes)?),
     };
-    let document = short_document(id, content, origin, limits)?;
+    let mut document = short_document(id, content, origin, limits)?;
+    if let Some(note) = note {
+        document.add_note(note);
+    }
     Ok(Box::new(std::iter::once(Ok(document))))
 }
 
-fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<String, ReadError> {
-    let decoded = encoding::decode(bytes)
-        .map_err(|binary| ReadError::Binary { control_percent: binary.control_percent })?;
-    Ok(decoded.text)
+fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<Decoded, ReadError> {
+    encoding::decode(bytes)
+        .map_err(|binary| ReadError::Binary { control_percent: binary.control_percent })
 }
 
 fn json_file(text: String, origin: &Origin, limits: &ReadLimits) -> Result<Documents, ReadError> {
@@ -402,9 +410,9 @@ impl JsonLines {
     }
 
     fn record(&mut self, line: &[u8]) -> Result<Document<'static>, ReadError> {
-        let text = decode(line)?;
+        let decoded = decode(line)?;
         let max_depth = self.records.limits.max_json_depth;
-        let content = json::read_record(text.trim(), self.line, max_depth)?;
+        let content = json::read_record(decoded.text.trim(), self.line, max_depth)?;
         self.records.document(self.count + self.too_long, content, line.trim_ascii())
     }
 }

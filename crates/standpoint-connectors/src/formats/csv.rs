@@ -15,8 +15,9 @@ use crate::refusal::ReadError;
 /// What separates columns: of these the one that is most frequent in the header.
 const DELIMITERS: [u8; 3] = *b",;\t";
 
-/// What a row can say, with the names that its column may have.
-const COLUMNS: [(&str, &[&str]); 7] = [
+/// What a row can say, with the names that its column may have, the usual one first. Fields of JSON have
+/// the same.
+pub(super) const COLUMNS: [(&str, &[&str]); 7] = [
     ("text", &["text", "body", "content"]),
     ("id", &["id"]),
     ("title", &["title", "headline"]),
@@ -66,7 +67,8 @@ impl Rows {
         }
         let names: Vec<String> =
             header.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
-        let place = |aliases: &[&str]| names.iter().position(|name| aliases.contains(&&**name));
+        let position = |alias: &&str| names.iter().position(|name| name == alias);
+        let place = |aliases: &[&str]| aliases.iter().find_map(position);
         let places = COLUMNS.map(|(_, aliases)| place(aliases));
         if places[0].is_none() {
             return Err(ReadError::Columns { found: names.join(", ") });

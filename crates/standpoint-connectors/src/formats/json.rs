@@ -14,11 +14,14 @@ use super::{Content, Each};
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
 
-/// The fields of a document in JSON. Other fields are passed over.
+/// The fields of a document in JSON, under the names that columns of tables have, too. Other fields are
+/// passed over.
 #[derive(Debug, Deserialize)]
 pub struct Record {
     id: Option<Id>,
     title: Option<String>,
+    #[serde(default)]
+    headline: Spare,
     /// Who speaks: a name, or an actor id such as `KAZ`; or several of them.
     #[serde(alias = "speaker")]
     author: Option<Author>,
@@ -28,7 +31,27 @@ pub struct Record {
     language: Option<String>,
     /// The outlet.
     source: Option<Outlet>,
-    text: String,
+    text: Option<String>,
+    #[serde(default)]
+    body: Spare,
+    #[serde(default)]
+    content: Spare,
+}
+
+/// A field that stands in for another where that is missing, if it is a text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Spare {
+    Text(String),
+    Other(IgnoredAny),
+    #[default]
+    Missing,
+}
+
+impl Spare {
+    fn text(self) -> Option<String> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
 }
 
 /// An outlet is a name in some collections and an object with a name in others.
@@ -59,16 +82,19 @@ enum Id {
     Number(i64),
 }
 
-impl From<Record> for Content {
-    fn from(record: Record) -> Self {
+impl Record {
+    /// What it says; `None` where it has no text.
+    fn content(self) -> Option<Content> {
+        let record = self;
+        let text = record.text.or_else(|| record.body.text()).or_else(|| record.content.text())?;
         // A field that holds an empty string says as much as one that is missing.
         let some = |field: Option<String>| field.filter(|value| !value.trim().is_empty());
-        Self {
+        Some(Content {
             id: some(record.id.map(|id| match id {
                 Id::Word(word) => word,
                 Id::Number(number) => number.to_string(),
             })),
-            title: some(record.title),
+            title: some(record.title).or_else(|| some(record.headline.text())),
             author: some(record.author.map(|author| match author {
                 Author::One(name) => name,
                 Author::Several(mut names) => {
@@ -82,8 +108,8 @@ impl From<Record> for Content {
                 Outlet::Name(name) | Outlet::Named { name } => Some(name),
                 Outlet::Other(_) => None,
             })),
-            text: record.text,
-        }
+            text,
+        })
     }
 }
 
@@ -102,15 +128,32 @@ pub fn read_record(json: &str, line: u64, max_depth: u32) -> Result<Content, Rea
         return Err(ReadError::Json { line, column: 1, problem });
     }
     check_depth(json, line, max_depth)?;
-    serde_json::from_str::<Record>(json).map(Content::from).map_err(|error| {
-        let found = at(line, &error);
-        match (found, misfit(json).filter(|_| error.is_data())) {
-            (ReadError::Json { line, column, .. }, Some(problem)) => {
-                ReadError::Json { line, column, problem }
-            }
-            (found, _) => found,
+    let error = match serde_json::from_str::<Record>(json) {
+        Ok(record) => match record.content() {
+            Some(content) => return Ok(content),
+            None => without_text(json, line),
+        },
+        Err(error) if !error.is_data() => return Err(at(line, &error)),
+        Err(error) => at(line, &error),
+    };
+    Err(match (error, misfit(json)) {
+        (ReadError::Json { line, column, .. }, Some(problem)) => {
+            ReadError::Json { line, column, problem }
         }
+        (error, _) => error,
     })
+}
+
+/// What is said of a record without a text, where it ends.
+fn without_text(json: &str, line: u64) -> ReadError {
+    let json = json.trim_end();
+    let last = json.rsplit('\n').next().unwrap_or_default();
+    let line = line + memchr::memchr_iter(b'\n', json.as_bytes()).count() as u64;
+    ReadError::Json {
+        line,
+        column: last.len(),
+        problem: "missing field `text`, `body` or `content`".to_owned(),
+    }
 }
 
 /// The first field whose value is of another kind than it must be: serde names the kinds alone.
@@ -310,8 +353,23 @@ fn at(line: u64, error: &serde_json::Error) -> ReadError {
     ReadError::Json {
         line: line + error.line().saturating_sub(1) as u64,
         column: error.column(),
-        problem: problem.to_owned(),
+        problem: in_words(problem),
     }
+}
+
+/// What is wrong with JSON, where the parser says it in words of its own trade.
+fn in_words(problem: &str) -> String {
+    if let Some(what) = problem.strip_prefix("EOF while parsing ") {
+        return format!("the JSON ends inside {what}");
+    }
+    match problem {
+        "expected value" => "expected a value, such as a text in quotes or an object",
+        "expected ident" => "expected `true`, `false` or `null`, or a text in quotes",
+        "key must be a string" => "expected the name of a field in quotes",
+        "trailing characters" => "expected the end of the JSON",
+        other => other,
+    }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -331,7 +389,8 @@ mod tests {
             (r#"{"author": ["a", 1], "text": "b"}"#, "the field `author` holds a list, expected a"),
             (r#"{"id": 1.5, "text": "b"}"#, "`id` holds a number, expected a string or a whole"),
             (r#"{"title": "a"}"#, "missing field `text`"),
-            (r#"{"text": "a""#, "EOF while parsing an object"),
+            (r#"{"text": "a""#, "the JSON ends inside an object"),
+            (r#"{"text": tru}"#, "expected `true`, `false` or `null`, or a text in quotes"),
         ];
         for (json, expected) in cases {
             let told = read_record(json, 7, 64).unwrap_err().to_string();
@@ -358,6 +417,25 @@ mod tests {
             text: "We.".into(),
         };
         assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn a_field_has_the_names_that_a_column_of_a_table_has() {
+        for (field, names) in super::super::csv::COLUMNS {
+            for name in names {
+                let text = if field == "text" { "" } else { r#", "text": "We.""# };
+                let content = read_record(&format!(r#"{{"{name}": "EST"{text}}}"#), 1, 64).unwrap();
+                let Content { text, id, title, author, published, language, outlet } = content;
+                let fields = [Some(text), id, title, author, published, language, outlet];
+                assert!(fields.contains(&Some("EST".to_owned())), "{field} as {name}");
+            }
+        }
+        let both = r#"{"content": {}, "body": "B.", "text": "T.", "headline": 7}"#;
+        let content = read_record(both, 1, 64).unwrap();
+        assert_eq!((content.text.as_str(), content.title), ("T.", None), "the usual name first");
+        let none = "{\"content\": {},\n\"body\": 7}";
+        let told = read_record(none, 3, 64).unwrap_err().to_string();
+        assert_eq!(told, "line 4, column 10: missing field `text`, `body` or `content`");
     }
 
     #[test]
@@ -407,7 +485,7 @@ mod tests {
             told,
             [
                 "a",
-                "line 1, column 12: missing field `text` (counted from the start of record 2)",
+                "line 1, column 12: missing field `text`, `body` or `content` (counted from the start of record 2)",
                 "c"
             ]
         );
@@ -422,11 +500,11 @@ mod tests {
             refusal("[{},{},{},{} and no JSON"),
             "max_records_per_file is 3 and this has more than 3"
         );
-        assert_eq!(refusal("\n[{},{},\n"), "line 3, column 0: EOF while parsing a value");
-        assert_eq!(refusal("[{}] x"), "line 1, column 6: trailing characters");
+        assert_eq!(refusal("\n[{},{},\n"), "line 3, column 0: the JSON ends inside a value");
+        assert_eq!(refusal("[{}] x"), "line 1, column 6: expected the end of the JSON");
         assert_eq!(read_file("[{},{},{}]".into(), &limits).unwrap().count(), 3);
         let deep = format!("[{{\"a\":{}", "[".repeat(1 << 20));
-        assert_eq!(refusal(&deep), "line 1, column 1048582: EOF while parsing a list");
+        assert_eq!(refusal(&deep), "line 1, column 1048582: the JSON ends inside a list");
     }
 
     #[test]

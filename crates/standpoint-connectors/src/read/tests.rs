@@ -78,7 +78,11 @@ fn bad_files_are_named_with_what_is_wrong() {
             deep.as_bytes(),
             "error: line 1, column 1: expected an object with the field `text`, found an array",
         ),
-        ("a.json", b"{\"body\": \"x\"}", "error: line 1, column 13: missing field `text`"),
+        (
+            "a.json",
+            b"{\"says\": \"x\"}",
+            "error: line 1, column 13: missing field `text`, `body` or `content`",
+        ),
         ("a.txt.gz", b"not gzip at all", "error: cannot read it: invalid gzip header"),
     ];
     for (path, bytes, expected) in cases {
@@ -92,7 +96,7 @@ fn a_bad_line_is_named_and_the_next_one_follows() {
     let lines = format!("{{\"text\": \"one\"}}\n\nrubbish\n{long}\n{{\"text\": \"two\"}}");
     insta::assert_snapshot!(read("a.jsonl", lines.as_bytes(), &small()).join("\n"), @r#"
     None: "one"
-    error: line 3, column 1: expected value
+    error: line 3, column 1: expected a value, such as a text in quotes or an object
     error: max_line_bytes is 200 and this has 312 (line 4)
     None: "two"
     "#);

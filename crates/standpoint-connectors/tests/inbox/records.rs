@@ -20,7 +20,10 @@ async fn a_bad_record_is_quarantined_alone_and_its_file_archived() {
     assert_eq!(house.files(), ["archive/sub/a.jsonl", record]);
     assert_eq!(fs::read_to_string(house.at(record)).unwrap(), "rubbish\n");
     let reason = house.reason("sub/a.record-2.jsonl");
-    assert_eq!(reason["reason"], "news: line 3, column 1: expected value");
+    assert_eq!(
+        reason["reason"],
+        "news: line 3, column 1: expected a value, such as a text in quotes or an object"
+    );
     assert_eq!((&reason["path"], &reason["record"]), (&json!("sub/a.jsonl"), &json!(2)));
     assert_eq!(reason["failed"], 1);
 }
@@ -133,7 +136,10 @@ async fn a_file_whose_records_all_fail_is_quarantined_whole() {
     assert_eq!(house.files(), ["quarantine/a.jsonl"]);
     let reason = house.reason("a.jsonl");
     assert_eq!(reason["reason"], "all of its 2 documents failed");
-    assert_eq!(reason["failures"][0], "news: line 1, column 1: expected value");
+    assert_eq!(
+        reason["failures"][0],
+        "news: line 1, column 1: expected a value, such as a text in quotes or an object"
+    );
 }
 
 #[tokio::test]
