@@ -112,6 +112,8 @@ fn sigterm_drains_and_a_second_instance_is_refused() {
     assert!(becomes_true(|| station.folder.files("archive", false) == ["a.txt"]), "not archived");
     let second = run(&["daemon", "-c", &station.pipeline, "--once"]).expect(4);
     assert!(second.stderr.contains(&child.id().to_string()), "{}", second.stderr);
+    let told = run(&["forget", "-c", &station.pipeline, "0123"]).expect(4).stderr;
+    assert!(told.contains("stop it first: a document is forgotten while no daemon runs"), "{told}");
 
     signal(&child, rustix::process::Signal::TERM);
     finish(child).expect(0);

@@ -380,6 +380,55 @@ fn whose_an_id_is_in_tables_of_ones_own_is_not_doubted() {
 }
 
 #[test]
+fn ids_in_tests_that_nobody_has_are_warnings_with_their_places() {
+    let folder = Folder::new();
+    let tests = "tests:
+  - text: Kazakhstan condemned Russia.
+    target: Rusia
+    expect: { actors: { KZA: { label: opposed } }, absent: [BLR, Belarus], entities: ['name:x', RUS.PUTN] }
+";
+    let write = |entity: &str| {
+        let stages = format!("version: 1\nstages: [tokenise, {entity}, stance]\n");
+        folder.write("p.yaml", format!("{stages}{tests}"))
+    };
+    let told = run(&["validate", &write("entity")]).expect(0).stdout;
+    for (place, expected) in [
+        ("5:13", "no table knows the target \"Rusia\"; did you mean \"Russia\"?"),
+        ("6:25", "no table has the id \"KZA\""),
+        ("6:66", "no table has the id \"Belarus\"; did you mean \"BLR\"?"),
+        ("6:97", "no table has the id \"RUS.PUTN\"; did you mean \"RUS.PUTIN\"?"),
+    ] {
+        assert!(
+            told.contains(&format!("p.yaml:{place}: warning: {expected}")),
+            "{expected}: {told}"
+        );
+    }
+    assert_eq!(told.matches("warning").count(), 4, "{told}");
+    // A pipeline's own tables may have others.
+    folder.write("own.tsv", "");
+    let own = write("{ use: entity, with: { gazetteer: [own.tsv] } }");
+    assert!(!run(&["validate", &own]).expect(0).stdout.contains("no table has"));
+}
+
+#[test]
+fn a_judge_without_vectors_is_a_warning_with_its_place() {
+    let folder = Folder::new();
+    let judge = |encode: &str| {
+        let stages = format!(
+            "version: 1\nstages:\n  - tokenise\n  - entity\n  {encode}\n  - use: stance\n    with: {{ judge: neural }}\n"
+        );
+        run(&["validate", &folder.write("p.yaml", stages)]).expect(0).stdout
+    };
+    let told = judge("# - encode");
+    assert!(
+        told.contains("p.yaml:7:20: warning: no stage before this one writes vectors"),
+        "{told}"
+    );
+    assert!(told.contains("put `encode` before it"), "{told}");
+    assert!(!judge("- encode").contains("warning"));
+}
+
+#[test]
 fn a_target_that_is_perhaps_misspelt_is_a_warning_with_its_place() {
     let folder = Folder::new();
     let file = folder.write(

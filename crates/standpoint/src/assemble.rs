@@ -37,7 +37,7 @@ use crate::cli::PipelineChoice;
 use crate::cluster;
 use crate::condition::Condition;
 use crate::exit;
-use crate::kinds::{catalogue, check_conditions, check_plugins};
+use crate::kinds::{blind_judges, catalogue, check_conditions, check_plugins};
 use crate::objects;
 use crate::pipeline_file::{
     GROWTH, cluster_mistakes, cluster_settings, inboxes_of, ledger_of, object_mistakes, overrides,
@@ -118,6 +118,11 @@ impl Assembly {
             draft.extend(places::mistakes(&file));
             draft.extend(places::warnings(&file));
             draft.extend(targets::warnings(&file, &installed));
+            draft.extend(blind_judges(&file, &installed));
+            // Whom a pipeline's own tables of names know is not looked up.
+            if !draft.has_own_names() {
+                draft.extend(targets::warnings_of_tests(&file));
+            }
         }
         draft.check_settings(&catalogue(wanted, &installed));
         check_plugins(&mut draft, &stages, &installed);

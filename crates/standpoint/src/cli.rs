@@ -419,6 +419,10 @@ pub(crate) enum ReportFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Graph {
+    /// The pipeline file, as with `--config`.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "config")]
+    pub(crate) file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) pipeline: PipelineChoice,
 

@@ -203,7 +203,9 @@ fn schema_of_everything() -> Result<Exit> {
 }
 
 fn graph(arguments: &Graph) -> Result<Exit> {
-    let file = Assembly::of(&arguments.pipeline)?.file;
+    let mut choice = arguments.pipeline.clone();
+    choice.config = choice.config.or_else(|| arguments.file.clone());
+    let file = Assembly::of(&choice)?.file;
     let mut graph = Drawing::default();
     let stages: Vec<String> = (0..file.stages.len()).map(|index| format!("stage{index}")).collect();
     for (node, stage) in stages.iter().zip(&file.stages) {

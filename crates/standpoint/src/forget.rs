@@ -27,7 +27,9 @@ use crate::style::{harmless, many};
 pub(crate) fn answer(arguments: &cli::Forget) -> Result<(String, Exit)> {
     let file = pipeline_file(&arguments.config)?;
     let _instance = Instance::take(&file.data_dir).map_err(|error| match error {
-        InstanceError::Held { .. } => exit::locked(error.to_string()),
+        InstanceError::Held { .. } => exit::locked(format!(
+            "{error}: a document is forgotten while no daemon runs, which may start again afterwards"
+        )),
         other => other.into(),
     })?;
     let mut told = Told::default();

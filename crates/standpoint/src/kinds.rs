@@ -1,9 +1,12 @@
 //! What a pipeline file can name in this build, and whether what it names fits together.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
-use standpoint_config::{Catalogue, Draft, DraftStage, PluginReference, Severity, nearest};
+use standpoint_config::{
+    Catalogue, Diagnostic, Draft, DraftStage, PipelineFile, PluginReference, Severity, nearest,
+};
 use standpoint_connectors::files::{FilesSettings, LinesSettings, StdinSettings};
 use standpoint_connectors::inbox::InboxSettings;
 use standpoint_connectors::jsonl::{JsonlSettings, StdoutSettings};
@@ -136,6 +139,34 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
             }
         }
     }
+}
+
+/// Stages that are told to judge by the vectors of `encode`, which no stage before them writes: they judge
+/// without, and each result says so.
+pub(crate) fn blind_judges(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
+    const VECTORS: &str = "standpoint.vectors";
+    let folder = file.resolve(Path::new(""));
+    let mut found = Vec::new();
+    for stage in &file.stages {
+        let wanted = Wanted { plugin: &stage.plugin, runtime: &stage.runtime, folder: &folder };
+        // What an unknown plugin writes is unknown.
+        let Ok(plugin) = installed.find(wanted) else { break };
+        if plugin.manifest.writes.iter().any(|layer| layer == VECTORS) {
+            break;
+        }
+        let settings = stage.settings.so_far(plugin.settings_schema());
+        let is_neural = settings.get("judge").and_then(Value::as_str) == Some("neural");
+        if is_neural && plugin.manifest.reads.iter().any(|layer| layer == VECTORS) {
+            let message = "no stage before this one writes vectors to judge by, so that it judges \
+                           without the model"
+                .to_owned();
+            let help = "put `encode` before it, with the same target, or leave `judge` out";
+            let mut warning = stage.settings.diagnostic("judge", message, Some(help.to_owned()));
+            warning.severity = Severity::Warning;
+            found.push(warning);
+        }
+    }
+    found
 }
 
 /// Checks that every condition can be read, and can be so. Who is called how in a pipeline's own

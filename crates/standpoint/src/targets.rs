@@ -93,6 +93,54 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     warnings
 }
 
+/// Targets and ids in the tests of a pipeline file that are perhaps misspelt: a test that waits for nobody fails, and
+/// one whose `absent` names nobody passes.
+pub(crate) fn warnings_of_tests(file: &PipelineFile) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    let mut warn = |key: String, problem: String| {
+        let mut warning = file.diagnostic(&key, problem, None);
+        warning.severity = Severity::Warning;
+        warnings.push(warning);
+    };
+    for (index, test) in file.tests.iter().enumerate() {
+        if let Some(name) = &test.target
+            && let Some(meant) = meant(name, std::iter::empty())
+        {
+            let problem = format!("no table knows the target {name:?}; did you mean {meant:?}?");
+            warn(format!("tests[{index}].target"), problem);
+        }
+        let expect = &test.expect;
+        let actors = expect.actors.keys().map(|id| (format!("actors.{id}"), id));
+        let numbered = |list: &'static str| move |(item, id)| (format!("{list}[{item}]"), id);
+        let absent = expect.absent.iter().enumerate().map(numbered("absent"));
+        let entities = expect.entities.iter().enumerate().map(numbered("entities"));
+        for (key, id) in actors.chain(absent).chain(entities) {
+            if let Some(problem) = wrong_with_id(id) {
+                warn(format!("tests[{index}].expect.{key}"), problem);
+            }
+        }
+    }
+    warnings
+}
+
+/// Why nobody in a document will have an id; whom no table knows has one with a colon.
+fn wrong_with_id(id: &str) -> Option<String> {
+    if id.contains(':') || ids().any(|known| known == id) {
+        return None;
+    }
+    // Codes of three letters are close to many others.
+    let near = || nearest(id, ids()).filter(|_| id.len() > 4).map(str::to_owned);
+    let meant = id_of(id).or_else(near);
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
+    Some(format!("no table has the id {id:?}{meant}"))
+}
+
+/// The ids of the tables.
+fn ids() -> impl Iterator<Item = &'static str> {
+    let lines = TABLES.iter().flat_map(|table| table.lines());
+    lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next())
+}
+
 /// The standard stages that have targets. What the key means in another's stage is its author's to say.
 const WITH_TARGETS: [&str; 2] = ["encode", "stance"];
 

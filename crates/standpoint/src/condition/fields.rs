@@ -314,6 +314,18 @@ impl Reader<'_> {
                     _ => Kind::Unknown,
                 }
             }
+            // A list may contain anything.
+            ("contains", [(_, Kind::Unknown | Kind::Record(_) | Kind::List(_)), ..]) => Kind::Truth,
+            ("startsWith" | "endsWith" | "contains", _) => {
+                for (part, kind) in &parts {
+                    self.want_kind(part, *kind, &["a word"], &call.func_name);
+                }
+                Kind::Truth
+            }
+            ("size", [(part, kind)]) => {
+                self.want_kind(part, *kind, &["a word", "a list", "a map"], "size");
+                Kind::Number
+            }
             ("size", _) | (operators::NEGATE, [(_, Kind::Number)]) => Kind::Number,
             _ => Kind::Unknown,
         }
@@ -346,6 +358,16 @@ impl Reader<'_> {
         if let Some(name) = kind.name().filter(|_| kind != Kind::Truth) {
             let message =
                 format!("{} is {name}, where true or false is needed", written(expression));
+            let at = self.place_of(expression);
+            self.findings.mistakes.push(Mistake { message, at });
+        }
+    }
+
+    /// Refuses what a function cannot take.
+    fn want_kind(&mut self, expression: &IdedExpr, kind: Kind, taken: &[&str], function: &str) {
+        if let Some(name) = kind.name().filter(|name| !taken.contains(name)) {
+            let (value, taken) = (written(expression), taken.join(" or "));
+            let message = format!("{value} is {name}; `{function}` takes {taken}");
             let at = self.place_of(expression);
             self.findings.mistakes.push(Mistake { message, at });
         }

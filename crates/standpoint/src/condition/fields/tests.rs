@@ -31,6 +31,11 @@ fn what_no_document_answers_is_a_mistake() {
         ("0.5 < title", 6, "it is a number; it cannot be compared with a word"),
         ("stance.exists(s, s.score < 'low')", 27, "`s.score` is a number; it cannot"),
         ("length", 0, "`length` is a number, where true or false is needed"),
+        ("title.startsWith(3)", 17, "it is a number; `startsWith` takes a word"),
+        ("id.endsWith(length)", 12, "`length` is a number; `endsWith` takes a word"),
+        ("length.startsWith('a')", 0, "`length` is a number; `startsWith` takes a word"),
+        ("title.contains(true)", 15, "it is true or false; `contains` takes a word"),
+        ("size(length) > 1", 5, "`length` is a number; `size` takes a word or a list or a map"),
         ("title || true", 0, "`title` is a word, where true or false is needed"),
     ];
     for (source, at, expected) in cases {
@@ -86,6 +91,8 @@ fn what_may_be_so_is_none() {
         "stance.exists_one(s, s.target == 'RUS' && s.degree in ['leaning', 'neutral'])",
         "stance.all(s, s.actor == 'name:ilse-brandvold' || s.target == 'EU' || s.actor == '')",
         "[1, 2].exists(x, x == 'a' || x > 1) && {'a': length}.a > 1",
+        "title.contains(author) || attributes.words.contains(3) || ['a', 'b'].contains(title)",
+        "attributes.x.startsWith(attributes.y) && size(title) > size(attributes.z) && size('a') > 0",
         "true ? title.startsWith('A') : !(length > 3)",
         "language == 'en' || language in ['en-GB', 'yue'] || language == ''",
         "sentiment.score >= -0.5 && sentiment.score <= 0.99 && sentiment.score != -1",
