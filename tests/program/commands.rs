@@ -51,8 +51,9 @@ fn the_graph_is_drawn_in_two_languages() {
     let file = repository("config/fast.yaml");
     let mermaid = run(&["graph", "-c", &file]).expect(0).stdout;
     assert!(mermaid.contains("tokenise") && mermaid.contains("-->"), "{mermaid}");
-    let dot = run(&["graph", "-c", &file, "--format", "dot"]).expect(0).stdout;
+    let dot = run(&["graph", &file, "--format", "dot"]).expect(0).stdout;
     assert!(dot.starts_with("digraph") && dot.contains("->"), "{dot}");
+    run(&["graph", &file, "-c", &file]).expect(2);
 }
 
 #[test]
