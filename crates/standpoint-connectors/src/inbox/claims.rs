@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{CWD, Mode, RenameFlags, mkdirat, renameat, renameat_with};
+use rustix::fs::{AtFlags, CWD, Mode, RenameFlags, mkdirat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 use tracing::{debug, warn};
 
@@ -357,7 +357,7 @@ impl Claims {
                 OnSuccess::Archive(archive) => {
                     self.move_to(claim, archive, &claim.relative).map(drop)?;
                 }
-                OnSuccess::Delete => fs::remove_file(claim.path())?,
+                OnSuccess::Delete => unlinkat(claim.home(), claim.below(), AtFlags::empty())?,
                 OnSuccess::Keep => self.keep(claim)?,
             },
             Fate::Returned => self.give_back(claim)?,
