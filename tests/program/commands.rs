@@ -65,7 +65,7 @@ fn the_resolved_file_hides_secrets_and_shows_every_layer() {
         "version: 1\nname: ${NAME:-unnamed}\nstages: [tokenise]\nsinks:\n  \
          out: { type: jsonl, path: \"${file:secret}\" }\n",
     );
-    let shown = command(&["config", "show", "-c", &file, "--set", "shutdown_timeout=7s"])
+    let shown = command(&["config", "show", &file, "--set", "shutdown_timeout=7s"])
         .env("STANDPOINT__DEFAULTS__TIMEOUT", "5s")
         .env("NAME", "from-environment")
         .spawn()

@@ -379,7 +379,11 @@ fn name_of(path: &Path) -> Cow<'_, str> {
 fn open_regular(path: &Path) -> io::Result<File> {
     let refuse = |kind: &str| io::Error::other(format!("it is {kind}, not a regular file"));
     // Looked at before it is opened, because opening a pipe waits for a writer.
-    let kind = fs::metadata(path)?.file_type();
+    let kind = fs::metadata(path).map_err(|error| {
+        let leads_nowhere = error.kind() == io::ErrorKind::NotFound && path.is_symlink();
+        if leads_nowhere { io::Error::other("it is a link that leads nowhere") } else { error }
+    })?;
+    let kind = kind.file_type();
     if kind.is_dir() {
         return Err(refuse("a folder"));
     }
@@ -489,7 +493,7 @@ mod tests {
         read a.md
         read b.txt
         read sub/c.jsonl
-        failed broken.txt: No such file or directory (os error 2)
+        failed broken.txt: it is a link that leads nowhere
         failed empty.txt: it holds no text
         failed pipe.txt: it is a pipe, socket or device, not a regular file
         passed over LICENCE.txt: it is about the folder, not a document

@@ -122,6 +122,25 @@ pub(crate) struct PipelineChoice {
     pub(crate) set: Vec<String>,
 }
 
+/// Which pipeline, by its file alone or as elsewhere.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineToShow {
+    /// The pipeline file, as with `--config`.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "config")]
+    file: Option<PathBuf>,
+
+    #[command(flatten)]
+    choice: PipelineChoice,
+}
+
+impl PipelineToShow {
+    /// The pipeline that is meant.
+    pub(crate) fn choice(&self) -> PipelineChoice {
+        let PipelineChoice { config, set } = self.choice.clone();
+        PipelineChoice { config: config.or_else(|| self.file.clone()), set }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     standpoint run article.txt\n  \
@@ -419,12 +438,8 @@ pub(crate) enum ReportFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Graph {
-    /// The pipeline file, as with `--config`.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "config")]
-    pub(crate) file: Option<PathBuf>,
-
     #[command(flatten)]
-    pub(crate) pipeline: PipelineChoice,
+    pub(crate) pipeline: PipelineToShow,
 
     /// The language of the graph.
     #[arg(long, default_value = "mermaid", value_name = "FORMAT")]
@@ -443,7 +458,7 @@ pub(crate) enum GraphFormat {
 pub(crate) enum ConfigCommand {
     /// Print the resolved pipeline file: defaults, environment and flags filled in, secrets
     /// hidden.
-    Show(PipelineChoice),
+    Show(PipelineToShow),
 }
 
 #[derive(Debug, Args)]

@@ -67,8 +67,8 @@ pub(crate) fn answer(cli: Cli) -> Result<Exit> {
         Command::Plugin(command) => plugin(command, cli.color),
         Command::Schema => schema_of_everything(),
         Command::Graph(arguments) => graph(&arguments),
-        Command::Config(ConfigCommand::Show(choice)) => {
-            print(&Assembly::of(&choice)?.file.resolved_yaml())
+        Command::Config(ConfigCommand::Show(pipeline)) => {
+            print(&Assembly::of(&pipeline.choice())?.file.resolved_yaml())
         }
         Command::Man { folder } => {
             let write = || format!("cannot write to {}", folder.display());
@@ -203,9 +203,7 @@ fn schema_of_everything() -> Result<Exit> {
 }
 
 fn graph(arguments: &Graph) -> Result<Exit> {
-    let mut choice = arguments.pipeline.clone();
-    choice.config = choice.config.or_else(|| arguments.file.clone());
-    let file = Assembly::of(&choice)?.file;
+    let file = Assembly::of(&arguments.pipeline.choice())?.file;
     let mut graph = Drawing::default();
     let stages: Vec<String> = (0..file.stages.len()).map(|index| format!("stage{index}")).collect();
     for (node, stage) in stages.iter().zip(&file.stages) {
