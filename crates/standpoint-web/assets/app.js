@@ -5,7 +5,6 @@
 const HEADERS = { "X-Standpoint": "1" };
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-document.documentElement.classList.add("scripted");
 
 const say = (text) => {
   const live = one("#live");
@@ -286,7 +285,6 @@ document.addEventListener("visibilitychange", listen);
 if (location.pathname === "/health") setInterval(() => document.hidden || refresh(["#health"]), 10_000);
 addEventListener("pagehide", () => events?.close());
 
-one("#help-button")?.removeAttribute("hidden");
 login();
 addEventListener("hashchange", login);
 listen();

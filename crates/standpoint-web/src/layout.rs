@@ -30,7 +30,7 @@ pub(crate) fn navigation(here: &str, query: Option<&Query>) -> Markup {
                     a href=(format!("{path}{address}")) aria-current=[current] { (name) }
                 }
             }
-            button #help-button type="button" hidden aria-haspopup="dialog" { "Keys" kbd { "?" } }
+            button #help-button.scripted type="button" aria-haspopup="dialog" { "Keys" kbd { "?" } }
         }
     }
 }

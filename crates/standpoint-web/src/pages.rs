@@ -25,12 +25,9 @@ use crate::site::{Site, SiteError};
 use crate::stranger::Stranger;
 use crate::text::{line, many, moment};
 
-/// Rows of a list on the page of everything, and on a page of its own.
+/// Rows of a list on the page of everything, and on a page of its own, where more would hold up a browser.
 const FEW: usize = 20;
-const MANY: usize = 50;
-
-/// Passages on a page of their own: the fields to correct each cost a browser a millisecond or two.
-const PASSAGES: usize = 30;
+const MANY: usize = 30;
 
 /// How many corrections a page shows.
 const MOST_CORRECTIONS: usize = 500;
@@ -78,37 +75,36 @@ impl Site {
         address: &str,
         forms: Forms<'_>,
     ) -> Result<Reply, SiteError> {
-        // A target that is none is told beside the targets to choose from.
-        let stranger = Stranger::in_address(self, address)?
-            .filter(|stranger| stranger.key != "target" && view != View::Health);
+        let stranger = Stranger::in_address(self, address)?.filter(|_| view != View::Health);
         let asked = self.reading(|store| self.asked(store, view, address))?;
         let title = format!("{} \u{2013} Standpoint", view.heading(&asked.target));
-        if view != View::All || stranger.is_some() {
-            let health = if stranger.is_none() { self.health(view) } else { None };
+        if let Some(stranger) = stranger {
             let page = self.reading(|store| {
-                let (shown, overview) = self.first_view(store, &asked, stranger.as_ref())?;
-                let rest = match stranger {
-                    Some(_) => foot(store)?,
-                    None => self.rest(store, &asked, overview.as_ref(), health.as_ref(), forms)?,
-                };
-                Ok(html! { (shown) (rest) })
+                let (shown, _) = self.first_view(store, &asked, Some(&stranger))?;
+                Ok(html! { (shown) (foot(store)?) })
             })?;
-            let status = stranger.map_or(StatusCode::OK, |_| StatusCode::NOT_FOUND);
-            return Ok(Reply::page(status, &title, &page));
+            return Ok(Reply::page(StatusCode::NOT_FOUND, &title, &page));
         }
-        // The browser fetches the style while the first view is made, and shows that while the rest is.
+        // The browser fetches the style while the body is made: one that comes after the body finds it
+        // laid out without a style. The page of everything shows its first view while the rest is made.
         let (site, mark, back) = (Arc::clone(self), forms.mark.to_owned(), forms.back.to_owned());
         Ok(Reply::begun(&title, move |send| {
             let forms = Forms { mark: &mark, back: &back, ..Forms::default() };
+            let mut shown = Markup::default();
             let first_view = site.reading(|store| site.first_view(store, &asked, None));
-            let rest = first_view.and_then(|(shown, overview)| {
-                send(shown);
+            let rest = first_view.and_then(|(first, overview)| {
+                shown = first;
+                // Nothing more is made for a reader that is gone.
+                if view == View::All && !send(std::mem::take(&mut shown)) {
+                    return Ok(Markup::default());
+                }
                 let (overview, health) = (overview.as_ref(), site.health(view));
                 site.reading(|store| site.rest(store, &asked, overview, health.as_ref(), forms))
             });
-            send(rest.unwrap_or_else(|error| {
+            let rest = rest.unwrap_or_else(|error| {
                 html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) }
-            }));
+            });
+            send(html! { (shown) (rest) });
         }))
     }
 
@@ -181,11 +177,7 @@ impl Site {
         let Asked { view, query, .. } = asked;
         let (view, filter) = (*view, &query.filter);
         let links = view.links(query);
-        let usual = match view {
-            View::All => FEW,
-            View::Evidence => PASSAGES,
-            _ => MANY,
-        };
+        let usual = if view == View::All { FEW } else { MANY };
         let rows = query.limit.unwrap_or(usual).clamp(1, 200);
         let after = query.after.as_deref();
         let placed = |part: View, id: &str, heading: &str, content: &Markup| {

@@ -36,8 +36,8 @@ pub struct Reply {
 /// What writes itself into a reply, piece by piece.
 pub type Writing = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
-/// What makes the rest of a page, and gives it part by part.
-pub type Rest = Box<dyn FnOnce(&mut dyn FnMut(Vec<u8>)) + Send>;
+/// What makes the rest of a page, and gives it part by part to what says whether more is wanted.
+pub type Rest = Box<dyn FnOnce(&mut dyn FnMut(Vec<u8>) -> bool) + Send>;
 
 /// What follows the headers.
 pub enum Body {
@@ -73,13 +73,13 @@ impl Reply {
 
     /// A page whose head is sent while its body is made.
     ///
-    /// - `rest`: gives the body, part by part.
+    /// - `rest`: gives the body, part by part, to what says whether somebody still reads.
     pub(crate) fn begun(
         title: &str,
-        rest: impl FnOnce(&mut dyn FnMut(Markup)) + Send + 'static,
+        rest: impl FnOnce(&mut dyn FnMut(Markup) -> bool) + Send + 'static,
     ) -> Self {
         let (head, end) = frame::begun(title);
-        let rest = move |send: &mut dyn FnMut(Vec<u8>)| {
+        let rest = move |send: &mut dyn FnMut(Vec<u8>) -> bool| {
             rest(&mut |part| send(part.into_string().into_bytes()));
             send(end.into());
         };
@@ -92,7 +92,10 @@ impl Reply {
     pub fn whole(self) -> Self {
         let body = match self.body {
             Body::Begun(mut page, rest) => {
-                rest(&mut |part| page.extend(part));
+                rest(&mut |part| {
+                    page.extend(part);
+                    true
+                });
                 Body::Whole(page)
             }
             body => body,
