@@ -338,8 +338,11 @@ fn holder(
         // The store says what it expects.
         return Ok(Ok(given));
     }
+    // Whom the tables know gives way to no name without an id, as a correction may have made of a capital.
+    let is_nobody = |id: &str| id.starts_with("name:") && id != called;
+    let is_known = |id: &str| is_nobody(id) && daemon.called(called).is_some();
     let actor = names::holder_called(store, called)?;
-    if let Some(id) = actor.filter(|who| !who.starts_with("author:")) {
+    if let Some(id) = actor.filter(|who| !who.starts_with("author:") && !is_known(who)) {
         let name = Some(figures::name_of(store, &id)?);
         return Ok(Ok(Holder { id, name }));
     }
@@ -347,12 +350,7 @@ fn holder(
     let named = figures::named_in(store, &passage.document_id)?;
     let in_text = named.iter().find(|(id, name, _)| id == called || is_same_name(name, called));
     // A capital that is a place in the text stands for its state.
-    let is_capital = |(id, _, kind): &&(String, String, String)| {
-        kind == "place"
-            && id.starts_with("name:")
-            && id != called
-            && daemon.called(called).is_some()
-    };
+    let is_capital = |(id, _, kind): &&(String, String, String)| kind == "place" && is_known(id);
     if let Some((id, name, _)) = in_text.filter(|found| !is_capital(found)) {
         return Ok(Ok(Holder { id: id.clone(), name: Some(name.clone()) }));
     }

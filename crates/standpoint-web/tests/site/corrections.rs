@@ -129,6 +129,26 @@ fn a_slip_of_the_pen_makes_nobody_new() {
 }
 
 #[test]
+fn whom_the_tables_know_is_meant_before_a_name_that_an_old_correction_made() {
+    let served = Served::new();
+    let corrected = |who: &str, value: Value| {
+        let passage = served.json(&format!("/api/v1/evidence?who={who}"))["rows"][0].take();
+        let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+        let said =
+            json!({ "field": "holder", "value": value, "fingerprint": passage["fingerprint"] });
+        let (code, answer) = served.post(&path, &said);
+        assert_eq!(code, 200, "{answer}");
+        answer["who"].as_str().unwrap().to_owned()
+    };
+    let old = json!({ "id": "name:union", "name": "the Union" });
+    assert_eq!(corrected("COR", old), "name:union");
+    assert_eq!(corrected("ALD", json!({ "id": "the Union" })), "EU");
+    // The old one can be meant by its id, and be put right.
+    assert_eq!(corrected("BOR", json!({ "id": "name:union" })), "name:union");
+    assert_eq!(corrected("name:union", json!({ "id": "the Union" })), "EU");
+}
+
+#[test]
 fn a_program_and_a_form_mean_the_same_people() {
     // Somebody who is named and stands nowhere.
     let mut named = record("d", "2024-07-02", "Dord said perhaps, and that was that.", "DOR", 0.3);
