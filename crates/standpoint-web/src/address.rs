@@ -3,6 +3,8 @@
 use standpoint_store::Filter;
 use standpoint_store::filter::Holders;
 
+use crate::near::{did_you_mean, nearest};
+
 /// A page's query, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
@@ -67,7 +69,7 @@ pub const KNOWN: [Known; 14] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// A key that nothing here knows.
-    #[error("found the parameter `{found}`, expected {}", among(known))]
+    #[error("found the parameter `{found}`, expected {}{}", among(known), hint(found, known))]
     Unknown {
         /// Which.
         found: String,
@@ -81,7 +83,7 @@ pub enum QueryError {
         key: &'static str,
     },
     /// A value that cannot be.
-    #[error("found `{key}={found}`, expected {expected}")]
+    #[error("found `{key}={found}`, expected {expected}{}", hint(found, choices(key)))]
     Value {
         /// Of which key.
         key: &'static str,
@@ -97,6 +99,12 @@ fn among(known: &[&str]) -> String {
         [] => "no parameter at all here".to_owned(),
         known => format!("one of `{}`", known.join("`, `")),
     }
+}
+
+/// What may have been meant, where something is near.
+fn hint(found: &str, known: &[&str]) -> String {
+    let known = known.iter().map(|known| ((*known).to_owned(), (*known).to_owned())).collect();
+    did_you_mean(nearest(found, known).into_iter().next().map(|(known, _)| known))
 }
 
 /// Looks for what [`Query::read`] would pass over. A person's address that somebody mangled still
@@ -155,14 +163,13 @@ pub(crate) fn check_days(query: &str) -> Result<(), QueryError> {
 /// What a key's value should be, where this one cannot be it.
 fn expected(key: &str, value: &str, example: &str) -> Option<&'static str> {
     let number = |most: usize| value.parse().is_ok_and(|number| (1..=most).contains(&number));
+    let is_choice = choices(key).contains(&value);
     let (is_right, expected) = match key {
-        "from" | "to" => (day(value, "01").is_some(), "a day, month or year such as 2024-05-01"),
-        "holders" => {
-            (["actors", "authors", "all"].contains(&value), "`actors`, `authors` or `all`")
-        }
-        "voice" => (VOICES.contains(&value), "`author`, `quoted` or `reported`"),
-        "time" => (TIMES.contains(&value), "`past`, `present`, `future` or `hypothetical`"),
-        "verdict" => (VERDICTS.contains(&value), "`accepted`, `rejected` or `none`"),
+        "from" | "to" => return expected_day(value),
+        "holders" => (is_choice, "`actors`, `authors` or `all`"),
+        "voice" => (is_choice, "`author`, `quoted` or `reported`"),
+        "time" => (is_choice, "`past`, `present`, `future` or `hypothetical`"),
+        "verdict" => (is_choice, "`accepted`, `rejected` or `none`"),
         "window" => (number(MOST_DAYS as usize), "days, 1 to 36500"),
         "actors" => (number(MOST_ACTORS), "a number of 1 to 500"),
         "after" => (is_cursor(value, example), "the `next` of the rows before"),
@@ -172,17 +179,43 @@ fn expected(key: &str, value: &str, example: &str) -> Option<&'static str> {
     (!is_right).then_some(expected)
 }
 
+/// What a date should be, where this is none.
+#[must_use]
+pub fn expected_day(value: &str) -> Option<&'static str> {
+    if day(value, End::First).is_some() {
+        return None;
+    }
+    let is_day = |value: &str| day(value, End::First).is_some();
+    // It is one in a month that has as many days as any.
+    let is_form = value.rsplit_once('-').is_some_and(|(month, day)| {
+        month.len() == 7 && is_day(month) && is_day(&format!("2024-01-{day}"))
+    });
+    Some(if is_form {
+        "a day that exists: its month is shorter"
+    } else {
+        "a day, month or year such as 2024-05-01"
+    })
+}
+
 /// Whether a value has the form of a cursor: a day or nothing, and as many numbers as the example has.
 fn is_cursor(value: &str, example: &str) -> bool {
     let mut numbers = value.split('~');
-    let begins = numbers.next().is_some_and(|part| part.is_empty() || day(part, "01").is_some());
+    let begins =
+        numbers.next().is_some_and(|part| part.is_empty() || day(part, End::First).is_some());
     let is_long_enough = value.matches('~').count() == example.matches('~').count();
     begins && is_long_enough && numbers.all(|part| part.parse::<i64>().is_ok())
 }
 
-const VOICES: [&str; 3] = ["author", "quoted", "reported"];
-const TIMES: [&str; 4] = ["past", "present", "future", "hypothetical"];
-const VERDICTS: [&str; 3] = ["accepted", "rejected", "none"];
+/// The words that may stand behind a key; none where others may, too.
+fn choices(key: &str) -> &'static [&'static str] {
+    match key {
+        "holders" => &["actors", "authors", "all"],
+        "voice" => &["author", "quoted", "reported"],
+        "time" => &["past", "present", "future", "hypothetical"],
+        "verdict" => &["accepted", "rejected", "none"],
+        _ => &[],
+    }
+}
 
 /// The longest window, in days: a century.
 pub(crate) const MOST_DAYS: u32 = 36_500;
@@ -208,11 +241,11 @@ impl Query {
             if value.is_empty() || value.len() > MOST_BYTES {
                 continue;
             }
-            let one_of = |known: &[&str]| known.contains(&value.as_str()).then(|| value.clone());
+            let chosen = || choices(&key).contains(&value.as_str()).then(|| value.clone());
             match key.as_ref() {
                 "target" => filter.target = value,
-                "from" => filter.from = day(&value, "01").or(filter.from),
-                "to" => filter.to = day(&value, "31").or(filter.to),
+                "from" => filter.from = day(&value, End::First).or(filter.from),
+                "to" => filter.to = day(&value, End::Last).or(filter.to),
                 "source" if filter.sources.len() < MOST_SOURCES => filter.sources.push(value),
                 "who" => filter.who = Some(value),
                 "words" => filter.words = Some(value),
@@ -223,9 +256,9 @@ impl Query {
                         _ => Holders::Actors,
                     };
                 }
-                "voice" => filter.voice = one_of(&VOICES),
-                "time" => filter.time = one_of(&TIMES),
-                "verdict" => filter.verdict = one_of(&VERDICTS),
+                "voice" => filter.voice = chosen(),
+                "time" => filter.time = chosen(),
+                "verdict" => filter.verdict = chosen(),
                 "after" => read.after = Some(value),
                 "limit" => read.limit = value.parse().ok(),
                 "window" => {
@@ -281,28 +314,32 @@ impl Query {
     }
 }
 
+/// Which day a month or a year stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
+}
+
 /// A day as the store has it; a month or a year stands for its first or last day.
-fn day(value: &str, end: &str) -> Option<String> {
+fn day(value: &str, end: End) -> Option<String> {
     let number = |part: &str, length, most: u32| {
         let is_number = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
-        part.parse().is_ok_and(|number| is_number && (1..=most).contains(&number))
-    };
-    let (year, month) = (|part: &str| number(part, 4, 9999), |part: &str| number(part, 2, 12));
-    let is_day = |one: &str, two: &str, three: &str| {
-        let (year, month) = (one.parse().unwrap_or(0), two.parse().unwrap_or(0));
-        number(three, 2, days_in(year, month))
+        part.parse().ok().filter(|number| is_number && (1..=most).contains(number))
     };
     let parts: Vec<&str> = value.split('-').collect();
-    match parts.as_slice() {
-        [one] if year(one) => {
-            Some(format!("{one}-{}-{end}", if end == "01" { "01" } else { "12" }))
-        }
-        [one, two] if year(one) && month(two) => Some(format!("{one}-{two}-{end}")),
-        [one, two, three] if year(one) && month(two) && is_day(one, two, three) => {
-            Some(value.to_owned())
-        }
-        _ => None,
-    }
+    let year = number(parts[0], 4, 9999)?;
+    let month = match (parts.get(1), end) {
+        (Some(month), _) => number(month, 2, 12)?,
+        (None, End::First) => 1,
+        (None, End::Last) => 12,
+    };
+    let day = match (parts.get(2), end) {
+        (Some(day), _) => number(day, 2, days_in(year, month))?,
+        (None, End::First) => 1,
+        (None, End::Last) => days_in(year, month),
+    };
+    (parts.len() <= 3).then(|| format!("{year:04}-{month:02}-{day:02}"))
 }
 
 /// How many days a month has.
@@ -353,7 +390,22 @@ mod tests {
         let filter = &query.filter;
         assert_eq!((filter.from.as_deref(), filter.to.as_deref()), (None, Some("2024-12-31")));
         assert_eq!((&filter.voice, query.limit, &query.after), (&None, None, &None));
-        assert_eq!(Query::read("from=2024-05", "RUS").filter.from.as_deref(), Some("2024-05-01"));
+        let days = |given: &str| {
+            let filter = Query::read(&format!("from={given}&to={given}"), "RUS").filter;
+            filter.from.zip(filter.to).map(|(from, to)| format!("{from} {to}"))
+        };
+        for (given, expected) in [
+            ("2024", Some("2024-01-01 2024-12-31")),
+            // A day that is none would be passed over where the address is read again.
+            ("2024-06", Some("2024-06-01 2024-06-30")),
+            ("2024-02", Some("2024-02-01 2024-02-29")),
+            ("2024-06-30", Some("2024-06-30 2024-06-30")),
+            ("2024-06-31", None),
+            ("2024-06-30-1", None),
+            ("0000-06", None),
+        ] {
+            assert_eq!(days(given).as_deref(), expected, "{given}");
+        }
     }
 
     #[test]
@@ -372,6 +424,9 @@ mod tests {
                 &known[8..10],
                 "found the parameter `vioce`, expected one of `time`, `verdict`",
             ),
+            ("vioce=quoted", &known, "`after`, `limit`; did you mean `voice`?"),
+            ("voice=quotd", &known, "or `reported`; did you mean `quoted`?"),
+            ("zzz=1", &known, "`after`, `limit`"),
             ("target=RUS", &[], "found the parameter `target`, expected no parameter at all here"),
             ("target=RUS&target=UKR", &known, "found `target` more than once, expected one"),
             (
@@ -379,7 +434,9 @@ mod tests {
                 &known,
                 "found `from=yesterday`, expected a day, month or year such as",
             ),
-            ("to=2023-02-29", &known, "expected a day, month or year such as 2024-05-01"),
+            ("to=2023-02-29", &known, "expected a day that exists: its month is shorter"),
+            ("to=2024-06-32", &known, "expected a day, month or year such as 2024-05-01"),
+            ("to=2024-13-30", &known, "expected a day, month or year such as 2024-05-01"),
             ("voice=loud", &known, "found `voice=loud`, expected `author`, `quoted` or"),
             ("limit=1001", &known, "found `limit=1001`, expected a number of 1 to 1000"),
             ("after=rubbish", &known, "expected the `next` of the rows before"),

@@ -143,7 +143,8 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
         return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string()));
     }
     if let Some(stranger) = Stranger::in_address(site, query)? {
-        return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &stranger.told()));
+        let told = site.reading(|store| stranger.told(store))?;
+        return Ok(Reply::refusal(StatusCode::BAD_REQUEST, &told));
     }
     if let Some(id) = path.strip_prefix("/documents/").and_then(decoded) {
         let found = site.reading(|store| {

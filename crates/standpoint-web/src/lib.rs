@@ -11,7 +11,8 @@
 //! [`language`] why
 //! it may lack stances; [`report`] and `pages` put pages
 //! together, with [`frame`], [`filters`], [`correction_form`] and [`health`]; [`correct`] keeps what
-//! people say; `stranger` tells names that nobody has; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
+//! people say; `stranger` tells names that nobody has,
+//! and `near` those that may have been meant; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
 //! [`openapi`] are for programs.
 
 pub mod address;
@@ -27,6 +28,7 @@ pub mod health;
 pub mod language;
 mod layout;
 pub mod login;
+mod near;
 pub mod openapi;
 pub mod overview;
 mod pages;

@@ -4,18 +4,9 @@ use maud::{Markup, html};
 use standpoint_store::{Store, figures, is_same_name, names, state_names};
 
 use crate::address::Query;
-use crate::correct::MOST_NAME;
+use crate::near::{MOST_NAMES, MOST_NEAR, did_you_mean, nearest};
 use crate::site::{Site, SiteError};
 use crate::text::line;
-
-/// The most names that may have been meant.
-const MOST_NEAR: usize = 5;
-
-/// How alike a name must be to another, 0 to 1, to be shown as one that may have been meant.
-const ALIKE: f64 = 0.6;
-
-/// The most names that one is compared with.
-const MOST_NAMES: usize = 1000;
 
 /// A target, an actor or a source that neither the store nor the daemon knows.
 pub(crate) struct Stranger {
@@ -86,7 +77,11 @@ impl Stranger {
     }
 
     /// What was found and what was expected, for programs.
-    pub(crate) fn told(&self) -> String {
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) fn told(&self, store: &Store) -> Result<String, standpoint_store::Error> {
         let shown: String = self.value.chars().take(60).collect();
         let expected = if self.key == "who" {
             "an actor's id or name; `/api/v1/actors?name=` finds them".to_owned()
@@ -94,7 +89,8 @@ impl Stranger {
             let known: Vec<&str> = self.known.iter().take(20).map(String::as_str).collect();
             format!("one of `{}`", known.join("`, `"))
         };
-        format!("found `{}={shown}`, expected {expected}", self.key)
+        let near = did_you_mean(self.near(store)?.into_iter().next().map(|(_, name)| name));
+        Ok(format!("found `{}={shown}`, expected {expected}{near}", self.key))
     }
 
     /// The same for people, with links to whom they may have meant.
@@ -116,10 +112,12 @@ impl Stranger {
         let shown = line(shown.strip_prefix("author:").unwrap_or(&shown));
         let (nobody, all) = match self.key {
             "who" => ("Nobody here is called", "Everybody"),
+            "target" => ("", "The target with the most stances"),
             _ => ("No document here is of the source", "All sources"),
         };
         Ok(html! {
-            p.complaint { (nobody) " \u{201c}" bdi { (shown) } "\u{201d}." }
+            // Of a target the form of what is looked at says it.
+            @if self.key != "target" { p.complaint { (nobody) " \u{201c}" bdi { (shown) } "\u{201d}." } }
             @if !near.is_empty() {
                 p {
                     "Did you mean "
@@ -147,39 +145,5 @@ impl Stranger {
         near.extend(alike.into_iter().filter(|one| !near.contains(one)).collect::<Vec<_>>());
         near.truncate(MOST_NEAR);
         Ok(near)
-    }
-}
-
-/// The names most like another; no one's name is as long as an address may be.
-fn nearest(called: &str, known: Vec<(String, String)>) -> Vec<(String, String)> {
-    if MOST_NAME < called.len() {
-        return Vec::new();
-    }
-    let called = called.to_lowercase();
-    let likeness = |(_, name): &(String, String)| {
-        strsim::normalized_damerau_levenshtein(&called, &name.to_lowercase())
-    };
-    let mut near: Vec<_> =
-        known.into_iter().take(MOST_NAMES).map(|one| (likeness(&one), one)).collect();
-    near.retain(|(likeness, _)| ALIKE <= *likeness);
-    near.sort_by(|one, other| other.0.total_cmp(&one.0));
-    near.into_iter().take(MOST_NEAR).map(|(_, one)| one).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_compared_with_so_many_and_not_at_any_length() {
-        let known =
-            |names: &[&str]| names.iter().map(|name| ((*name).into(), (*name).into())).collect();
-        let (long, longer) = ("x".repeat(MOST_NAME), "x".repeat(MOST_NAME + 1));
-        assert_eq!(nearest(&long, known(&[&longer])).len(), 1);
-        assert!(nearest(&longer, known(&[&long])).is_empty());
-        let mut names = vec!["else"; MOST_NAMES];
-        names.push("wire");
-        assert!(nearest("wyre", known(&names)).is_empty());
-        assert_eq!(nearest("wyre", known(&names[1..])).len(), 1);
     }
 }

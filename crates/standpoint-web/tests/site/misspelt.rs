@@ -15,6 +15,7 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
         assert_eq!(found, code, "{query}: {told}");
         let names = format!("found `target={query}`, expected one of `");
         assert_eq!(told.contains(&names), code == 400, "{told}");
+        assert_eq!(told.contains("; did you mean `Russia`?"), code == 400, "{told}");
     }
     // Nor has anything been said by somebody in Kazakhstan.
     for (query, expected) in [
@@ -157,6 +158,16 @@ fn a_page_says_who_is_not_there_and_who_may_have_been_meant() {
             "<a href=\"/documents?target=RUS&amp;source=wire\"><bdi>wire",
         ),
         ("/documents?source=else", 404, ">All sources</a>"),
+        (
+            "/?target=Rusia&words=no",
+            404,
+            "<a href=\"/?words=no&amp;target=Russia\"><bdi>Russia</bdi></a>?",
+        ),
+        (
+            "/evidence?target=Zzz",
+            404,
+            "Nothing here is toward \u{201c}Zzz\u{201d}: choose a target.",
+        ),
         // Of whom none may have come yet, and who is there.
         ("/?who=kazakhstan", 200, "Nobody takes a stance in what is looked at."),
         ("/?who=ALD", 200, "Only <b>"),
@@ -177,4 +188,6 @@ fn a_page_says_who_is_not_there_and_who_may_have_been_meant() {
         assert!(code == 200 || !is_empty, "{path}: nothing found is no answer");
         assert!(page.ends_with("</body></html>"), "{path}");
     }
+    let (code, told) = served.get("/api/v1/evidence?who=Grece");
+    assert!(code == 400 && told.contains("finds them; did you mean `Greece`?"), "{told}");
 }
