@@ -84,17 +84,44 @@ fn what_is_no_result_is_named_with_its_place() {
     let (_, store) = kept(&folder, "Kazakhstan condemned Russia.");
     let broken = folder.write("broken.jsonl", "\n{\"version\":1}\n");
     let empty = folder.write("empty.jsonl", "");
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&[&broken], "broken.jsonl:2: not a result line"),
         (&[&empty], "hold no stance toward anybody"),
         (&[&store, &store], "a store is reported on by itself"),
         (&["missing.jsonl"], "cannot be read"),
         (&[&store, "--target", "Atlantis"], "they do toward Russia (RUS)"),
         (&[&store, "--from", "yesterday"], "such as 2024-05-01"),
+        (
+            &[&store, "--to", "2024-06-31"],
+            "`--to 2024-06-31` is no date; expected a day that exists",
+        ),
     ];
     for (arguments, expected) in cases {
         let ran = run(&[&["report"], arguments].concat()).expect(2);
         assert!(ran.stderr.contains(expected), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_report_of_nothing_says_so_and_what_there_is() {
+    let folder = Folder::new();
+    let text = r#"{"title":"A","published":"2024-05-02","text":"Kazakhstan condemned Russia."}"#;
+    let results = folder.at("results.jsonl");
+    run(&["run", &folder.write("wire.jsonl", text), "-o", &results]).expect(0);
+    for (arguments, expected) in [
+        (["--from", "2030"], "None matches among 1 document of 2024-05-02 to 2024-05-02 from "),
+        (["--words", "zebra"], "None matches among 1 document of 2024-05-02 to 2024-05-02 from "),
+        (
+            ["--holders", "authors"],
+            "Nobody takes a stance toward Russia among 1 document let through",
+        ),
+        (["--from", "2024"], ""),
+    ] {
+        let ran = run(&[&["report", &results], &arguments[..]].concat()).expect(0);
+        assert_eq!(ran.stderr.is_empty(), expected.is_empty(), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with(expected), "{arguments:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout.contains("class=\"complaint\""), !expected.is_empty());
+        assert!(ran.stdout.contains(expected), "{arguments:?}: {}", ran.stdout);
     }
 }
 

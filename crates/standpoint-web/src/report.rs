@@ -15,7 +15,7 @@ use crate::document::{self, Anchor, PassedOver};
 use crate::frame;
 use crate::overview::{ActorFigure, Overview};
 use crate::parts::{self, Links};
-use crate::text::{counted, line, side, signed};
+use crate::text::{counted, line, many, side, signed};
 
 /// What a report holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Links for Inside<'_> {
     }
 }
 
-/// Writes the report of what the filter lets through.
+/// Writes the report of what the filter lets through. Returns what the page says where it can show nothing.
 ///
 /// # Errors
 ///
@@ -86,7 +86,7 @@ pub fn write(
     filter: &Filter,
     contents: &Contents,
     out: &mut impl Write,
-) -> Result<(), ReportError> {
+) -> Result<Option<String>, ReportError> {
     let overview = Overview::of(figures::ranking(store, filter)?, contents.actors);
     let extent = figures::extent(store)?;
     let mut passages = Vec::new();
@@ -99,12 +99,14 @@ pub fn write(
     let target = target_name(store, &filter.target)?;
     let title =
         contents.title.clone().unwrap_or_else(|| format!("Who stands where toward {target}"));
+    let nothing = nothing_found(&extent, in_all, &overview, &target);
     let links = Inside { actors: &overview.actors, documents: &kept };
     let body = html! {
         a.skip href="#ranking" { "Skip to the figures" }
         header.title {
             h1 { (title) }
             (lede(&extent, in_all, filter, &overview))
+            @if let Some(nothing) = &nothing { p.complaint { (nothing) "." } }
         }
         main {
             section #ranking {
@@ -146,7 +148,29 @@ pub fn write(
         }
     };
     out.write_all(frame::alone(&title, &body).into_string().as_bytes())?;
-    Ok(())
+    Ok(nothing)
+}
+
+/// What there is, where nothing of it is let through or nobody in it takes a stance.
+fn nothing_found(
+    extent: &Extent,
+    in_all: i64,
+    overview: &Overview,
+    target: &str,
+) -> Option<String> {
+    if in_all == 0 {
+        let days = match (&extent.first, &extent.last) {
+            (Some(first), Some(last)) => format!(" of {first} to {last}"),
+            _ => String::new(),
+        };
+        let sources = extent.sources.iter().take(20).map(|(name, _)| line(name));
+        let sources = sources.collect::<Vec<_>>().join(", ");
+        let documents = many(extent.documents, "document");
+        return Some(format!("None matches among {documents}{days} from {sources}"));
+    }
+    let documents = many(in_all, "document");
+    let nobody = || format!("Nobody takes a stance toward {target} among {documents} let through");
+    overview.actors.is_empty().then(nobody)
 }
 
 /// The name of a target.
@@ -172,7 +196,7 @@ fn lede(extent: &Extent, in_all: i64, filter: &Filter, overview: &Overview) -> M
             } @else {
                 " from " (line(&filter.sources.join(", ")))
             }
-            @if let (Some(from), Some(to)) = (from, to) {
+            @if let (Some(from), Some(to)) = (from, to) && from <= to {
                 @if from == to { ", of " (from) } @else { ", " (from) " to " (to) }
             }
             "; " (counted(extent.stories)) " different stories in all"

@@ -12,11 +12,12 @@ use standpoint_connectors::jsonl::Maker;
 use standpoint_document::{Document, Span, is_same_name, sentence};
 use standpoint_store::record::Stretch;
 use standpoint_store::{Place, Record, Server, Store, figures};
-use standpoint_web::address::Query;
+use standpoint_web::address::{self, Query};
 use standpoint_web::document::PassedOver;
 use standpoint_web::report::{self, Contents};
 
 use crate::cli;
+use crate::console;
 use crate::exit::{self, Exit};
 use crate::style::harmless;
 
@@ -50,16 +51,13 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
         ("words", arguments.words.as_deref()),
         ("holders", Some(arguments.holders.name())),
     ];
-    let address = Query::read("", &target).address_with(&pairs);
-    let mut filter = Query::read(address.trim_start_matches('?'), &target).filter;
-    for (name, given, read) in
-        [("from", &arguments.from, &filter.from), ("to", &arguments.to, &filter.to)]
-    {
-        if let Some(given) = given.as_ref().filter(|_| read.is_none()) {
-            return Err(exit::usage(format!(
-                "`--{name} {given}` is no date; expected a day, month or year such as 2024-05-01, \
-                 2024-05 or 2024"
-            )));
+    let query = Query::read("", &target).address_with(&pairs);
+    let mut filter = Query::read(query.trim_start_matches('?'), &target).filter;
+    for (name, given) in [("from", &arguments.from), ("to", &arguments.to)] {
+        if let Some(given) = given
+            && let Some(expected) = address::expected_day(given.trim())
+        {
+            return Err(exit::usage(format!("`--{name} {given}` is no date; expected {expected}")));
         }
     }
     if let (Some(from), Some(to)) = (&filter.from, &filter.to)
@@ -77,18 +75,24 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
         passages: arguments.passages,
         documents: arguments.documents,
     };
-    if let Some(path) = &arguments.output {
+    let nothing = if let Some(path) = &arguments.output {
         let fail = || format!("cannot write to {}", path.display());
         let mut out = BufWriter::new(File::create(path).with_context(fail)?);
-        report::write(&store, &filter, &contents, &mut out)?;
+        let nothing = report::write(&store, &filter, &contents, &mut out)?;
         out.flush().with_context(fail)?;
+        nothing
     } else {
         let mut page = Vec::new();
-        report::write(&store, &filter, &contents, &mut page)?;
+        let nothing = report::write(&store, &filter, &contents, &mut page)?;
         match io::stdout().write_all(&page) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
             _ => {}
         }
+        nothing
+    };
+    // The page alone would look like an answer.
+    if let Some(nothing) = nothing {
+        console::say(&harmless(&nothing));
     }
     Ok(Exit::Done)
 }
