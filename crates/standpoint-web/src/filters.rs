@@ -6,6 +6,7 @@ use standpoint_store::filter::{Filter, MOST_MATCHES};
 use standpoint_store::{Store, documents, figures};
 
 use crate::address::{self, KNOWN, Query};
+use crate::near::nearest;
 use crate::text::{counted, line};
 
 /// The most sources to choose from by ticking them; a longer list is asked for by the address.
@@ -67,7 +68,8 @@ pub fn form(
     let of = |value: &Option<String>| value.clone().unwrap_or_default();
     let is_known = targets.is_empty() || targets.iter().any(|target| target.id == filter.target);
     Ok(html! {
-        (complaints(address, (!is_known).then_some(&filter.target)))
+        (complaints(address))
+        @if !is_known { (no_such_target(query, targets, path)) }
         form.filters method="get" action=(path) role="search" aria-label="What is looked at" {
             div.field {
                 label for="f-target" { "Toward" }
@@ -130,15 +132,44 @@ pub fn form(
 }
 
 /// What in the address is not answered as it stands there.
-///
-/// - `stranger`: a target that nothing is toward.
-fn complaints(address: &str, stranger: Option<&String>) -> Markup {
+fn complaints(address: &str) -> Markup {
     html! {
         @if let Err(wrong) = address::check(address, &KNOWN) {
-            p.complaint { "A part of this address is passed over: " (line(&wrong.to_string())) "." }
+            @let wrong = wrong.to_string();
+            p.complaint {
+                "A part of this address is passed over: " (line(&wrong))
+                @if !wrong.ends_with('?') { "." }
+            }
         }
-        @if let Some(target) = stranger {
-            p.complaint { "Nothing here is toward \u{201c}" (line(target)) "\u{201d}: choose a target." }
+    }
+}
+
+/// That nothing is toward a target, and which may have been meant.
+fn no_such_target(query: &Query, targets: &[TargetCount], path: &str) -> Markup {
+    let known = targets.iter().map(|target| (target.id.clone(), target.name.clone()));
+    let near = nearest(&query.filter.target, known.collect());
+    let with = |id: &str| format!("{path}{}", query.address_with(&[("target", Some(id))]));
+    html! {
+        p.complaint { "Nothing here is toward \u{201c}" (line(&query.filter.target)) "\u{201d}: choose a target." }
+        (did_you_mean(near.iter().map(|(id, name)| (with(id), name.as_str()))))
+    }
+}
+
+/// Links to what may have been meant.
+///
+/// - `near`: where each leads, and its name.
+pub(crate) fn did_you_mean<'n>(near: impl Iterator<Item = (String, &'n str)>) -> Markup {
+    let near: Vec<_> = near.collect();
+    html! {
+        @if !near.is_empty() {
+            p {
+                "Did you mean "
+                @for (index, (address, name)) in near.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    a href=(address) { bdi { (line(name)) } }
+                }
+                "?"
+            }
         }
     }
 }

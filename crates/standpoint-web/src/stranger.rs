@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use standpoint_store::{Store, figures, is_same_name, names, state_names};
 
 use crate::address::Query;
+use crate::filters;
 use crate::near::{MOST_NAMES, MOST_NEAR, did_you_mean, nearest};
 use crate::site::{Site, SiteError};
 use crate::text::line;
@@ -106,28 +107,24 @@ impl Stranger {
         query: &Query,
         path: &str,
     ) -> Result<Markup, standpoint_store::Error> {
-        let near = self.near(store)?;
         let with = |value| format!("{path}{}", query.address_with(&[(self.key, value)]));
         let shown: String = self.value.chars().take(60).collect();
         let shown = line(shown.strip_prefix("author:").unwrap_or(&shown));
         let (nobody, all) = match self.key {
             "who" => ("Nobody here is called", "Everybody"),
-            "target" => ("", "The target with the most stances"),
+            // The form of what is looked at says that there is none, and which may have been meant.
+            "target" => {
+                return Ok(
+                    html! { p { a href=(with(None)) { "The target with the most stances" } } },
+                );
+            }
             _ => ("No document here is of the source", "All sources"),
         };
+        let near = self.near(store)?;
+        let near = near.iter().map(|(value, name)| (with(Some(value)), name.as_str()));
         Ok(html! {
-            // Of a target the form of what is looked at says it.
-            @if self.key != "target" { p.complaint { (nobody) " \u{201c}" bdi { (shown) } "\u{201d}." } }
-            @if !near.is_empty() {
-                p {
-                    "Did you mean "
-                    @for (index, (value, name)) in near.iter().enumerate() {
-                        @if index > 0 { ", " }
-                        a href=(with(Some(value.as_str()))) { bdi { (line(name)) } }
-                    }
-                    "?"
-                }
-            }
+            p.complaint { (nobody) " \u{201c}" bdi { (shown) } "\u{201d}." }
+            (filters::did_you_mean(near))
             p { a href=(with(None)) { (all) } }
         })
     }

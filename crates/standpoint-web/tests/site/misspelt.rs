@@ -161,7 +161,7 @@ fn a_page_says_who_is_not_there_and_who_may_have_been_meant() {
         (
             "/?target=Rusia&words=no",
             404,
-            "<a href=\"/?words=no&amp;target=Russia\"><bdi>Russia</bdi></a>?",
+            "<a href=\"/?words=no&amp;target=RUS\"><bdi>Russia</bdi></a>?",
         ),
         (
             "/evidence?target=Zzz",
