@@ -130,7 +130,7 @@ fn what_cannot_be_meant_is_wrong_usage_and_what_is_not_there_is_told() {
     let cases = [
         (vec!["evaluate", "stance", &missing], 2, "cannot open"),
         (vec!["corrections", &missing], 2, "none.jsonl: there is no such store"),
-        (vec!["report", &results, "--from", "2024-02", "--to", "2024"], 0, ""),
+        (vec!["report", &results, "--from", "2024-02", "--to", "2024"], 0, "None matches among"),
         (vec!["report", &results, "--from", "2025", "--to", "2024-12"], 2, "nothing lies between"),
         (vec!["run", &empty], 0, "nothing was read"),
         (vec!["run", &article, "-o", &deep], 2, "there is no folder"),
