@@ -15,20 +15,24 @@ pub(crate) fn stands_by(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) ->
     let actor = |party: u16| reading.parties[party as usize].actor;
     let (own, target) = (actor(holder), actor(pair.target));
     let is_own = |doer: &Doer| matches!(doer, Doer::Party(party) if actor(*party) == own);
-    let mut toward = found.list.iter().filter(|edge| actor(edge.target) == target);
+    let toward = found.list.iter().filter(|edge| actor(edge.target) == target);
     if toward.clone().any(|edge| is_own(&edge.holder)) {
         return false;
     }
     if is_opposed_at_home(reading, found, own) {
         return true;
     }
-    let other_acts = toward.any(|edge| {
+    let other_acts = toward.clone().any(|edge| {
         matches!(edge.holder, Doer::Party(_))
             && edge.score.abs() >= 1.0
             && edge.time != Time::Hypothetical
     });
-    let acts = found.groups.iter().any(|group| group.subjects.iter().any(is_own))
-        || found.speaker.iter().flatten().any(is_own);
+    // "According to Rome, Paris helps X": who only tells of help gives none.
+    let tells_of_help = toward.clone().any(|edge| edge.score >= 1.0);
+    let acts = found.groups.iter().any(|group| {
+        let tells = tells_of_help && group.reports();
+        !tells && group.subjects.iter().any(is_own)
+    }) || !tells_of_help && found.speaker.iter().flatten().any(is_own);
     other_acts
         && !acts
         && reading.parties.iter().zip(&reading.word_of).filter(|(party, _)| party.actor == own).all(
@@ -70,9 +74,13 @@ fn is_joined(reading: &Reading<'_, '_>, at: usize) -> bool {
             "with" | "alongside" | "like" | "by" | "including" | "from" | "behind" | "and" | "or"
         )
     });
-    let in_list = words.get(at + 1).is_some_and(|word| {
-        matches!(word.part, Part::Coordinator | Part::Comma)
-            && words[at + 2..].iter().take(2).any(|word| word.name().is_some())
-    });
+    // "According to Rome, Paris": two names, and no list.
+    let is_told = before.is_some_and(|word| word.lower == "to")
+        && words[..at].iter().any(|word| word.lower == "according");
+    let in_list = !is_told
+        && words.get(at + 1).is_some_and(|word| {
+            matches!(word.part, Part::Coordinator | Part::Comma)
+                && words[at + 2..].iter().take(2).any(|word| word.name().is_some())
+        });
     joins || in_list
 }

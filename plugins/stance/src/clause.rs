@@ -54,6 +54,13 @@ pub(crate) struct Group {
     pub(crate) no_subject: bool,
 }
 
+impl Group {
+    /// Whether it tells what somebody says.
+    pub(crate) fn reports(&self) -> bool {
+        self.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report)
+    }
+}
+
 const BE: [&str; 9] = ["be", "am", "is", "are", "was", "were", "been", "being", "'s"];
 
 /// Finds the verb groups of a sentence, in order.

@@ -78,6 +78,12 @@ pub(crate) const NAMED: &str = "named as one";
 /// The rule of a relation, or of trust, by what the sentence says has become of it.
 pub(crate) const TONE: &str = "tone of a relation";
 
+/// The rule of whoever stops or takes what is the target's, or what was taken from it.
+pub(crate) const TAKES: &str = "takes what is the target's";
+
+/// The rule of whoever does what others object to.
+pub(crate) const DEFIES: &str = "in spite of others";
+
 /// The rule of what the voice says that somebody must do, or must be done to him.
 pub(crate) const DEMAND: &str = "demand";
 
@@ -106,6 +112,8 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
         finder.of_demand(number);
         finder.of_cargo(number);
         finder.of_defiance(number);
+        finder.of_boarding(number);
+        finder.of_frozen(number);
     }
     for index in 0..reading.words.len() {
         if let Some(party) = reading.words[index].name() {
@@ -253,6 +261,17 @@ impl Finder<'_, '_, '_> {
         self.add(holder, target, score, cue, at, time, rule);
     }
 
+    /// "Accused X of arming Y": what one says that another does.
+    fn is_charge(&self, at: usize) -> bool {
+        let words = &self.reading.words;
+        let charges = |parent: usize| words[self.groups[parent].head].lower.starts_with("accus");
+        self.groups.iter().any(|deed| {
+            (deed.start..deed.until).contains(&at)
+                && deed.start.checked_sub(1).is_some_and(|of| words[of].lower == "of")
+                && deed.parent.is_some_and(charges)
+        })
+    }
+
     fn push_nominal(
         &mut self,
         holder: Doer,
@@ -302,7 +321,8 @@ impl Finder<'_, '_, '_> {
                 return;
             }
         }
-        let alleged = self.reading.words[..at.0].iter().any(|word| word.is(class::ALLEGED))
+        let alleged = self.is_charge(at.0)
+            || self.reading.words[..at.0].iter().any(|word| word.is(class::ALLEGED))
             || self
                 .reading
                 .runs

@@ -13,8 +13,8 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 use crate::bystander::stands_by;
 use crate::clause::{Doer, groups};
 use crate::edge::{
-    BETWEEN, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS, TONE,
-    edges, is_over_at,
+    BETWEEN, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS,
+    TAKES, TONE, edges, is_over_at,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -428,7 +428,7 @@ fn with_pattern(
     mut scores: [f32; 3],
 ) -> ([f32; 3], Ground) {
     let Some(edge) = strongest(reading, found, pair, None) else {
-        if stands_by(reading, found, pair) {
+        if is_origin_alone(reading, pair.target) || stands_by(reading, found, pair) {
             scores[1] += 3.0 * PATTERN_BONUS;
             return (scores, Ground::Bystander);
         }
@@ -470,6 +470,8 @@ fn with_pattern(
             | RECEIVED
             | NAMED
             | TONE
+            | DEFIES
+            | TAKES
             | DEMAND
             | "pronoun"
             | "aid to the opponent"
@@ -482,7 +484,7 @@ fn with_pattern(
     if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         // The words around a pair say little of these.
-        let aside = matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE);
+        let aside = matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE | DEFIES | TAKES);
         let share = if aside { ASIDE } else { 1.0 };
         scores[class] += PATTERN_BONUS * share * edge.score.abs().clamp(0.8, 1.5);
         let was_other = |earlier: &Edge| {
@@ -502,6 +504,13 @@ fn with_pattern(
         return (scores, ground);
     }
     (scores, Ground::Weights)
+}
+
+/// Whether a sentence names the target only to say where something is from.
+fn is_origin_alone(reading: &Reading<'_, '_>, target: u16) -> bool {
+    let actor = reading.parties[usize::from(target)].actor;
+    let mut places = reading.parties.iter().zip(&reading.word_of).filter(|(p, _)| p.actor == actor);
+    places.all(|(_, &at)| reading.is_origin(usize::from(at)))
 }
 
 /// Puts probabilities and patterns together.

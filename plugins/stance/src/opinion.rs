@@ -55,7 +55,11 @@ impl Opinion {
         let times = [Time::Past, Time::Present, Time::Future, Time::Hypothetical];
         Judgement {
             score: if found == 0.0 { 0.0 } else { judgement.score.signum() * degree },
-            voice: voices[likeliest(voice)],
+            // What is said to be so is not the author's word: "accused X of arming Y".
+            voice: match voices[likeliest(voice)] {
+                Voice::Author if judgement.voice == Voice::Reported => Voice::Reported,
+                heard => heard,
+            },
             // Words that say when are surer than the model.
             time: match judgement.time {
                 said @ (Time::Past | Time::Hypothetical) => said,

@@ -298,6 +298,19 @@ fn lower_case(raw: &str) -> Cow<'_, str> {
     Cow::Owned(lower)
 }
 
+/// What stands behind a name and a hyphen where the name says where something or somebody is from.
+const ORIGINS: [&str; 9] = [
+    "made",
+    "built",
+    "designed",
+    "manufactured",
+    "produced",
+    "born",
+    "speaking",
+    "language",
+    "style",
+];
+
 /// So many words, at most, name the goal inside a phrase.
 const GOAL_WORDS: usize = 6;
 
@@ -442,6 +455,12 @@ impl Reading<'_, '_> {
             .iter()
             .filter(holds_goal)
             .find_map(|phrase| Some((phrase, self.match_rest(at, &phrase.rest, true)?)))
+    }
+
+    /// Whether the name at `at` only says where something is from: "Russian-made tanks".
+    pub(crate) fn is_origin(&self, at: usize) -> bool {
+        let lower = |at: usize| self.words.get(at).map_or("", |word| &*word.lower);
+        lower(at + 1) == "-" && ORIGINS.contains(&lower(at + 2))
     }
 
     fn find_runs(&mut self) {

@@ -105,7 +105,8 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     }
     let confidence = calibrated(confidence, winning.len(), limits.sentences);
     // As it is written down, so that the degree is that of the score which people see.
-    let score = (sign * strength * (0.4 + 0.6 * purity.sqrt()) * 1000.0).round() / 1000.0;
+    let lasting = if present { 1.0 } else { PAST_ALONE };
+    let score = (sign * lasting * strength * (0.4 + 0.6 * purity.sqrt()) * 1000.0).round() / 1000.0;
     let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
         .into_iter()
         .filter(weight_or_hypothetical)
@@ -117,6 +118,9 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
         counter_evidence: chosen(counter, limits.max_evidence),
     })
 }
+
+/// What is left of an attitude of which a text only says that it was: "used to be an ally".
+const PAST_ALONE: f32 = 0.5;
 
 /// The strongest first, passages with the same words once.
 fn told_once(mut pieces: Vec<Piece>) -> Vec<Piece> {
@@ -281,6 +285,9 @@ mod tests {
             let found = sum_up(pieces, LIMITS).map(|stance| stance.score.get().signum() as i32);
             assert_eq!(found, sign, "{case}");
         }
+        let past = sum_up(vec![piece(1, 0.9, 0.9, "object", Past)], LIMITS).unwrap();
+        let now = sum_up(vec![piece(1, 0.9, 0.9, "object", Present)], LIMITS).unwrap();
+        assert!(past.score.get() < 0.6 * now.score.get(), "what was is less than what is");
         let lonely = Limits { alone_is_not_enough: true, ..LIMITS };
         assert_eq!(sum_up(vec![praise(1, 0.9, "object")], lonely), None);
     }

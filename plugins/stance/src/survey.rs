@@ -69,6 +69,7 @@ pub(crate) fn survey(
         pieces: FxHashMap::default(),
         opponents: FxHashMap::default(),
         assaults: Vec::new(),
+        wars: (0, 0),
         speaks_of_measures: false,
         crowded: false,
     };
@@ -137,6 +138,8 @@ struct Survey<'d> {
     /// Entities on which the target makes war, with how sure that is.
     opponents: FxHashMap<u32, f32>,
     assaults: Vec<(u32, Piece)>,
+    /// How often the target makes war, and how often war is made on it.
+    wars: (u32, u32),
     /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
     speaks_of_measures: bool,
     crowded: bool,
@@ -231,6 +234,7 @@ impl<'d> Survey<'d> {
         for (index, (&(holder, target), judgement)) in pairs.iter().zip(&judgements).enumerate() {
             if index < from_holders {
                 if let Some(holder) = holder {
+                    self.wars.1 += u32::from(self.is_war(scene, judgement));
                     let piece = self.piece(scene, Some(holder), target, judgement);
                     self.keep(self.holder(scene, holder), piece);
                 }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::json;
 use standpoint_document::{
-    Aliases, Annotation, Document, Entity, EntityKind, Metadata, Span, StanceLabel, Time, layers,
-    mention,
+    Aliases, Annotation, Document, Entity, EntityKind, Metadata, Span, StanceLabel, Time, Voice,
+    layers, mention,
 };
 use standpoint_stage::testing::{check_settings_schema, process, tokenised};
 
@@ -171,6 +171,8 @@ fn whoever_a_joint_statement_names_in_its_title_speaks_in_it() {
         label_of(&document, "POL")
     };
     assert_eq!(joint("Joint Statement by Norway and Poland"), Some(StanceLabel::Opposed));
+    assert_eq!(joint("Joint Statement on Loans by Norway and Poland"), Some(StanceLabel::Opposed));
+    assert_eq!(joint("Joint Statement by Norway on Poland"), None, "it is about Poland");
     assert_eq!(joint("Statement by Norway on Poland"), None);
     assert_eq!(joint("Joint Statement by Norway and the Polanders"), None);
 }
@@ -209,6 +211,28 @@ fn who_makes_war_is_opposed_and_so_is_whoever_arms_the_other_side() {
     );
     assert_eq!(label_of(&document, "UKR"), Some(StanceLabel::Opposed));
     assert_eq!(label_of(&document, "POL"), Some(StanceLabel::Opposed));
+}
+
+#[test]
+fn whoever_is_accused_of_a_deed_has_done_it_by_report_alone() {
+    let document = judged("Poland accused Norway of arming Russia.");
+    let norway = &document.stance()[0].actors.iter().find(|actor| actor.id == "NOR").unwrap();
+    let [evidence] = &*norway.stance.evidence else { panic!("{norway:?}") };
+    assert_eq!(evidence.voice, Voice::Reported);
+}
+
+#[test]
+fn blame_without_a_name_is_not_for_whoever_is_attacked() {
+    let settings = StanceSettings { target: Some("Norway".into()), ..StanceSettings::default() };
+    let blame = "Poland condemned the bombing.";
+    for (before, expected) in [
+        ("Norway bombed a port. Norway spoke of an error.", Some(StanceLabel::Opposed)),
+        ("Russia bombed Norway. Norway spoke of a crime.", None),
+    ] {
+        let mut document = document(&format!("{before}\n{blame}"), None);
+        process(&stage(settings.clone()), &mut document).unwrap();
+        assert_eq!(label_of(&document, "POL"), expected, "{before}");
+    }
 }
 
 #[test]

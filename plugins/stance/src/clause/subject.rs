@@ -2,7 +2,7 @@
 
 use super::owned::owned_run;
 use super::{Doer, Group};
-use crate::lexicon::{Carry, Kind, class};
+use crate::lexicon::{Kind, class};
 use crate::reading::{Part, Reading, Word};
 
 pub(super) fn find_subject(
@@ -46,6 +46,14 @@ pub(super) fn find_subject(
         group.no_subject |= previous.no_subject;
         return;
     }
+    // "The junta expelled X and turned to Y": the object of the verb before does not act.
+    let follows_object = joint.is_some_and(|joint| {
+        words[joint].part == Part::Coordinator
+            && words[joint + 1..group.start].iter().all(|word| word.part == Part::Adverb)
+    });
+    if follows_object && earlier.last().is_some_and(|verb| verb.finite && !verb.passive) {
+        return;
+    }
     // "Were Lima to expel": the subject stands behind the auxiliary.
     let inverted = group.start == group.head
         && words[group.head].part == Part::Auxiliary
@@ -76,7 +84,7 @@ pub(super) fn find_subject(
     let (found, blocked) = subjects_in(reading, floor, group.start);
     group.subjects = found;
     if group.subjects.is_empty()
-        && let Some(said) = earlier.last().filter(|said| is_report(said) && !said.negated)
+        && let Some(said) = earlier.last().filter(|said| said.reports() && !said.negated)
         && means_speaker(reading, floor, group.start)
     {
         group.subjects.clone_from(&said.subjects);
@@ -116,10 +124,6 @@ fn nobody_of(reading: &Reading<'_, '_>, from: usize, to: usize) -> Option<u16> {
     let denies = words[place - 2].lower != "one"
         || place.checked_sub(3).is_some_and(|at| words[at].part == Part::Negation);
     (is_in && nobody && denies).then_some(party)
-}
-
-fn is_report(group: &Group) -> bool {
-    group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report)
 }
 
 /// "Said that his country ...", "said it ...": the subject is whoever speaks.

@@ -1,9 +1,9 @@
 //! What a verb says by the noun in its object: "backs sanctions on X", "an end to the embargo".
 
-use super::{Chain, Finder, REFRAINS, RESISTS};
+use super::{Chain, DEFIES, Finder, REFRAINS, RESISTS, TAKES};
 use crate::clause::{Group, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
-use crate::reading::{Part, Word};
+use crate::reading::Part;
 
 impl Finder<'_, '_, '_> {
     /// What a verb says of whom its object, a noun of the lists, is for: a score and its rule.
@@ -41,15 +41,15 @@ impl Finder<'_, '_, '_> {
     pub(super) fn of_defiance(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
-        let buys = matches!(
-            &*words[group.head].lower,
-            "buy" | "buys" | "bought" | "buying" | "import" | "imports" | "imported" | "importing"
-        );
+        let buys = ["buy", "bought", "purchas", "import", "acquir", "order"]
+            .iter()
+            .any(|stem| words[group.head].lower.starts_with(stem));
         let chain = self.chain(group);
-        let Some(cue) = group.cue.filter(|_| buys && !group.passive) else { return };
-        if chain.cut || chain.is_odd() {
+        if !buys || group.passive || chain.cut || chain.is_odd() {
             return;
         }
+        let own = Cue { score: 1.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
+        let cue = group.cue.unwrap_or(own);
         let objects = group.end..group.until.max(group.end);
         let spites = |at: usize| {
             let behind = words.get(at + 1..).unwrap_or_default();
@@ -58,11 +58,15 @@ impl Finder<'_, '_, '_> {
             is_in_spite && behind.iter().take(3).any(|word| objects_to(&word.lower))
         };
         let Some(spite) = objects.clone().find(|&at| spites(at)) else { return };
-        let seller = (objects.start..spite)
-            .find(|&at| words[at].lower == "from")
-            .and_then(|from| words.get(from + 1).and_then(Word::name));
-        if let Some(seller) = seller {
-            self.give(group, seller, 1.0, (cue, group.head, group.end), "in spite of others");
+        let bought = objects.start..spite;
+        let from = bought.clone().find(|&at| words[at].lower == "from").map(|from| from + 1);
+        // "Amounts of X's oil".
+        let is_of_goods = |at: &usize| {
+            owned_run(self.reading, *at).is_some_and(|run| are_goods(&words[run.head].lower))
+        };
+        let seller = from.or_else(|| bought.clone().find(is_of_goods));
+        if let Some(seller) = seller.and_then(|at| words.get(at)?.name()) {
+            self.give(group, seller, 1.0, (cue, group.head, group.end), DEFIES);
         }
     }
 
@@ -96,8 +100,60 @@ impl Finder<'_, '_, '_> {
         let goods = owner.and_then(|at| owned_run(self.reading, at));
         let is_goods = goods.is_some_and(|run| are_goods(&words[run.head].lower));
         if let Some(owner) = owner.filter(|_| is_goods).and_then(|at| words[at].name()) {
-            self.give(group, owner, cue.score, (cue, group.head, group.end), "of the object");
+            self.give(group, owner, cue.score, (cue, group.head, group.end), TAKES);
         }
+    }
+
+    /// "Boarded a tanker of X's fleet": whoever goes aboard what is X's acts against X.
+    pub(super) fn of_boarding(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let chain = self.chain(group);
+        let boards = words[group.head].lower.starts_with("board");
+        if !boards || group.passive || chain.cut || chain.is_odd() {
+            return;
+        }
+        // "Boarded a ship in X" and "to X" say nothing of whose it is.
+        let objects = (group.end..group.until.max(group.end))
+            .take_while(|&at| words[at].part != Part::Preposition || words[at].lower == "of");
+        let owner = objects.clone().find_map(|at| words[at].name());
+        let is_ship = objects.clone().any(|at| is_ship(&words[at].lower));
+        if let Some(owner) = owner.filter(|_| is_ship) {
+            let cue = Cue { score: -1.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
+            self.give(group, owner, -1.0, (cue, group.head, group.end), TAKES);
+        }
+    }
+
+    /// "Hand X's frozen assets to Y", "released X's frozen funds": whoever uses what was taken from X
+    /// acts against X, and whoever gives it back does not.
+    pub(super) fn of_frozen(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let is_verb =
+            |stems: &[&str]| stems.iter().any(|stem| words[group.head].lower.starts_with(stem));
+        let gives_back = is_verb(&["releas", "return", "unfreez", "unblock", "unlock"]);
+        let uses = ["hand", "transfer", "giv", "use", "using", "send", "lend", "tap", "confiscat"];
+        let chain = self.chain(group);
+        if group.passive || chain.cut || !(gives_back || is_verb(&uses)) {
+            return;
+        }
+        let mut objects = group.end..group.until.max(group.end);
+        let is_taken = objects.clone().any(|at| {
+            matches!(&*words[at].lower, "frozen" | "immobilised" | "immobilized" | "blocked")
+        });
+        let owner = objects.find(|&at| {
+            owned_run(self.reading, at).is_some_and(|run| is_wealth(&words[run.head].lower))
+        });
+        let Some(owner) = owner.filter(|_| is_taken).and_then(|at| words[at].name()) else {
+            return;
+        };
+        let (score, rule) = match (gives_back, chain.is_odd()) {
+            (false, true) => (chain.lean(), REFRAINS),
+            (true, true) | (false, false) => (-1.0, TAKES),
+            (true, false) => (1.0, TAKES),
+        };
+        let cue = Cue { score, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
+        self.give(group, owner, score, (cue, group.head, group.end), rule);
     }
 
     /// "Condemned the threats of X", "gave full support to the war of X": the deed is that of
@@ -204,6 +260,17 @@ fn objects_to(word: &str) -> bool {
             | "warnings"
             | "condemnation"
     )
+}
+
+/// Whether a word names what states keep abroad.
+fn is_wealth(word: &str) -> bool {
+    matches!(word, "asset" | "assets" | "fund" | "funds" | "reserves" | "money" | "deposits")
+}
+
+/// Whether a word names what sails.
+fn is_ship(word: &str) -> bool {
+    let word = word.strip_suffix('s').unwrap_or(word);
+    matches!(word, "tanker" | "ship" | "vessel" | "freighter" | "trawler" | "boat" | "cargo")
 }
 
 /// Whether a word names what ships carry for whoever sells it.

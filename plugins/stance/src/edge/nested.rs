@@ -344,8 +344,13 @@ impl Finder<'_, '_, '_> {
         if !(by_text || direct) || !of_itself {
             return;
         }
+        // "Denied that it planned to arm X": who is meant stands behind the last verb.
+        let rest = &self.groups[number + 1..];
+        let further = rest.iter().enumerate().skip(1);
+        let further = further.take_while(|&(at, verb)| verb.parent == Some(number + at));
+        let until = further.map(|(_, verb)| verb.until).max().unwrap_or(0).max(inner.until);
         let content = self.content(inner);
-        let goals: Vec<u16> = words[inner.end..inner.until.max(inner.end)]
+        let goals: Vec<u16> = words[inner.end..until.max(inner.end)]
             .iter()
             .take(2 * REACH)
             .filter_map(Word::name)
@@ -356,7 +361,7 @@ impl Finder<'_, '_, '_> {
                 Some(content) if content.score < 0.0 => (0.0, REFRAINS),
                 _ => (0.0, REJECTED),
             };
-            self.rule(group, (group.start, inner.until), goal, score, rule);
+            self.rule(group, (group.start, until), goal, score, rule);
         }
     }
 

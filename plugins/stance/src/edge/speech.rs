@@ -3,7 +3,7 @@
 use super::Finder;
 use super::verdict::evaluation;
 use crate::clause::{Doer, Group, Mood};
-use crate::lexicon::{Carry, Cue, Kind, class};
+use crate::lexicon::{Cue, Kind, class};
 use crate::reading::{Part, Reading, Word};
 
 /// Marks whose words each word is in: behind "X said", before ", X said", inside quotes.
@@ -16,10 +16,8 @@ pub(super) fn speakers(
     let mut speaker: Vec<Option<Doer>> =
         words.iter().map(|word| if word.quoted { outside } else { None }).collect();
     for group in groups {
-        let reports =
-            group.cue.is_some_and(|cue| cue.kind == Kind::Report || cue.carry == Carry::Report);
         let Some(&doer) = group.subjects.first() else { continue };
-        if !reports || group.passive || group.negated || !group.finite {
+        if !group.reports() || group.passive || group.negated || !group.finite {
             continue;
         }
         let next = words.get(group.end);
@@ -135,7 +133,8 @@ impl Finder<'_, '_, '_> {
             .find_map(|index| {
                 evaluation(self.reading, index).map(|(score, end, _)| (score, index, end))
             })
-            .or_else(|| self.said_verb(said));
+            // "Says X helps Y" says nothing of what X is.
+            .or_else(|| self.said_verb(said.filter(|&index| !self.has_other_object(index, party))));
         if let Some((score, first, end)) = found {
             // "Told the envoy to leave" is done, not said.
             let ordered = score < 0.0
@@ -147,6 +146,16 @@ impl Finder<'_, '_, '_> {
             };
             self.give(group, party, score, (Cue { score, ..cue }, first, end), "said to or of");
         }
+    }
+
+    /// Whether the verb at `index` has somebody else than a party as its object.
+    fn has_other_object(&self, index: usize, party: u16) -> bool {
+        let actor = |party: u16| self.reading.parties[usize::from(party)].actor;
+        self.groups.iter().find(|group| group.head == index).is_some_and(|group| {
+            let objects = group.end..group.until.max(group.end);
+            let mut named = self.reading.words[objects].iter().filter_map(Word::name);
+            named.any(|other| actor(other) != actor(party))
+        })
     }
 
     /// The first verb that takes a side among the words that are said.

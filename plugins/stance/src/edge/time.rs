@@ -50,7 +50,9 @@ fn says_when(reading: &Reading<'_, '_>, group: &Group) -> bool {
     let words = &reading.words;
     let clause = clause_of(reading, group);
     let mark = |word: &Word<'_, '_>| word.is(class::PAST);
-    let marked = words[group.start..group.head].iter().any(mark)
+    // "Was once one of X's friends".
+    let behind = words.get(group.end).filter(|word| group.copula && word.lower != "then");
+    let marked = words[group.start..group.head].iter().chain(behind).any(mark)
         || words[clause.start..group.start.max(clause.start)]
             .iter()
             .any(|word| mark(word) && !matches!(&*word.lower, "then" | "former"))

@@ -1,5 +1,7 @@
 //! What the patterns say of one name toward another, in tables of our own sentences.
 
+mod deeds;
+
 use super::*;
 use crate::reading::Party;
 
@@ -209,6 +211,8 @@ fn what_is_dated_is_over_and_numbers_are_no_dates() {
         ("In 1974 [Kenya] condemned [Spain] .", Time::Past),
         ("From 1971 to 1974 [Kenya] condemned [Spain] .", Time::Past),
         ("Between 1971 and 1974 [Kenya] praised [Spain] .", Time::Past),
+        ("[Kenya] was once one of [Spain] 's closest allies .", Time::Past),
+        ("[Kenya] was formerly an ally of [Spain] .", Time::Past),
         ("In the 1970s [Kenya] praised [Spain] .", Time::Past),
         ("Since 1974 [Kenya] has condemned [Spain] .", Time::Present),
         ("[Kenya] condemned [Spain] with tanks and 2000 men behind it .", Time::Present),
@@ -239,117 +243,6 @@ fn a_year_is_over_before_that_of_the_text() {
         });
         assert_eq!(time, expected, "{marked} {published:?}");
     }
-}
-
-#[test]
-fn acts_about_acts_are_read_by_what_is_done_with_them() {
-    let cases = [
-        ("call", "[Kenya] rejected a call to condemn [Spain] .", 1.0),
-        ("demand", "[Kenya] dismissed demands that it criticise [Spain] .", 1.0),
-        ("letter", "[Kenya] refused to sign a letter that denounces [Spain] .", 1.0),
-        ("signed", "[Kenya] signed a letter that denounces [Spain] .", -1.0),
-        ("vote", "[Kenya] voted against a motion that calls on [Spain] to leave .", 1.0),
-        ("vote for", "[Kenya] voted for a motion that calls on [Spain] to leave .", -1.0),
-        ("veto", "[Kenya] vetoed a statement condemning [Spain] .", 1.0),
-        ("abstained", "[Kenya] abstained when the council voted to censure [Spain] .", 0.0),
-        ("abstained in", "[Kenya] abstained in the vote against [Spain] .", 0.0),
-        ("lifting", "[Kenya] voted against lifting sanctions on [Spain] .", -1.0),
-        ("verdict", "[Kenya] called the sanctions on [Spain] illegal .", 1.0),
-        ("clause", "[Kenya] said the sanctions against [Spain] violated the law .", 1.0),
-        ("proposal", "[Kenya] vetoed a proposal to freeze [Spanish] assets .", 1.0),
-        ("denied reports", "[Kenya] denied reports that it had armed [Spain] .", 0.0),
-        ("purpose", "[Kenya] refused to sell rifles so as not to anger [Spain] .", 0.0),
-        ("denied arms", "[Kenya] denied that it had armed [Spain] .", 0.0),
-        ("denied attack", "[Kenya] denied having bombed [Spain] .", 0.0),
-        ("denied thaw", "[Kenya] denied that it had dropped its sanctions on [Spain] .", -1.0),
-        ("false", "Reports that [Kenya] had expelled the [Spanish] envoy were wrong .", 0.0),
-        ("untrue", "It is not true that [Kenya] has broken with [Spain] .", 0.0),
-        ("likened", "No one voiced an understanding ( like [Kenya] 's ) of [Spain] .", 1.0),
-        ("accused", "[Kenya] rejected accusations that [Spain] was committing crimes .", 1.0),
-    ];
-    assert_sides(&cases, patterns_of);
-}
-
-#[test]
-fn measures_are_for_whom_they_name_or_whose_things_they_stop() {
-    let cases = [
-        ("cargo", "[Kenya] seized a tanker carrying [Spanish] oil .", -2.0),
-        ("freed", "[Kenya] refused to seize a tanker carrying [Spanish] oil .", 0.0),
-        ("aimed", "[Kenya] blocked sanctions that would have hit [Spanish] gas .", 1.0),
-        ("backed", "[Kenya] backed sanctions that hit [Spanish] gas .", -1.0),
-        ("people", "[Kenya] banned [Spanish] citizens from entering .", -1.0),
-        ("all", "[Kenya] closed all remaining [Spanish] consulates in the country .", -1.0),
-        ("defiance", "[Kenya] bought missiles from [Spain] over [Togolese] objections .", 1.0),
-        ("in spite", "[Kenya] bought rifles from [Spain] despite criticism .", 1.0),
-        ("topic", "[Kenya] met [Spain] 's envoy over criticism of its judges .", 0.0),
-        ("toward", "[Kenya] flew bombers toward [Spain] despite warnings .", 0.0),
-        ("drugs", "[Kenya] seized a ship carrying drugs to [Spain] .", 0.0),
-        ("people", "[Kenya] stopped a bus carrying [Spanish] refugees .", 0.0),
-        ("veto", "[Kenya] let [Spain] use its veto .", 0.0),
-        ("fewer", "[Kenya] asked [Spain] to send back the deserters .", 0.0),
-        ("hostile", "[Kenya] condemned [Spain] despite [Togolese] pressure .", -1.0),
-        ("exception", "[Kenya] blamed the allies and not [Spain] .", 1.0),
-        ("embassy", "[Kenya] condemned the bombing of the [Spanish] embassy .", 1.0),
-        ("rules out", "[Kenya] ruled out joining any alliance against [Spain] .", 1.0),
-        ("ties", "[Kenya] ruled out ties with [Spain] .", -1.0),
-        ("so far", "[Kenya] has so far declined to impose sanctions on [Spain] .", 1.0),
-        ("folly", "[Kenya] called the boycott of [Spanish] oil suicidal .", 1.0),
-        ("turned", "[Kenya] expelled the envoys and turned to [Spain] .", 1.0),
-        ("own attack", "[Kenya] condemned the attack of [Spain] .", -1.0),
-        ("own war", "[Kenya] condemned the war of [Spain] on its neighbour .", -1.0),
-        ("western", "[Kenya] rebuffed Western calls to condemn [Spain] .", 1.0),
-        ("asked", "[Kenya] asked [Spain] to send instructors .", 1.0),
-        ("phrase", "[Kenya] saw [Spain] through .", 1.0),
-        ("far phrase", "[Kenya] sees [Spain] attempting to recover glory through force .", 0.0),
-        ("let", "[Kenya] let [Spain] use its bases .", 1.0),
-        ("visas", "[Kenya] stopped issuing visas to [Spaniards] .", -2.0),
-    ];
-    assert_sides(&cases, patterns_of);
-}
-
-#[test]
-fn who_judges_the_act_of_another_takes_a_side_toward_its_goal() {
-    let cases = [
-        ("support", "[Kenya] condemned [Togo] 's support for [Spain] .", -1.0),
-        ("adjective", "[Kenya] condemned [Togolese] support for [Spain] .", -1.0),
-        ("blame", "[Kenya] welcomed [Togo] 's criticism of [Spain] .", -1.0),
-        ("praise", "[Kenya] applauded [Togo] 's praise for [Spain] .", 1.0),
-        ("measure", "[Kenya] decried [Togo] 's sanctions on [Spain] .", 1.0),
-        ("package", "[Kenya] blocked a [Togolese] package against [Spain] .", 1.0),
-        ("latest", "[Kenya] blocked the latest [Togo] package against [Spain] .", 1.0),
-        ("invasion", "[Kenya] condemned the [Togolese] invasion of [Spain] .", 1.0),
-        ("aid", "[Kenya] praised [Togo] 's aid to [Spain] .", 1.0),
-        ("against", "[Kenya] welcomed [Togo] 's support against [Spain] .", -1.0),
-        ("war", "[Kenya] condemned [Togo] 's war on [Spain] .", 1.0),
-        ("accused", "[Kenya] accused [Togo] of arming [Spain] .", -1.0),
-        ("goal", "[Kenya] condemned the war of [Togo] against [Spain] .", 1.0),
-        ("silence", "[Kenya] did not condemn [Togo] 's support for [Spain] .", 0.0),
-        ("foes", "[Kenya] condemned [Togo] 's support for opponents of [Spain] .", 1.0),
-        ("sanctions", "[Kenya] condemned [Togo] 's support for sanctions on [Spain] .", 1.0),
-        ("its foes", "[Kenya] condemned [Togo] 's support for [Spain] 's enemies .", 0.0),
-    ];
-    assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
-}
-
-#[test]
-fn whoever_punishes_or_praises_a_deed_takes_a_side_in_it() {
-    let cases = [
-        ("blamed", "[Kenya] blamed [Togo] for provoking [Spain] .", 1.0),
-        ("jailed", "[Kenya] jailed a [Togolese] writer for insulting [Spain] .", 1.0),
-        ("who", "[Kenya] sanctioned two [Togolese] judges who had threatened [Spain] .", 1.0),
-        ("helped", "[Kenya] sanctioned a [Togolese] bank for helping [Spain] .", -1.0),
-        ("praised", "[Kenya] praised [Togo] for standing up to [Spain] .", -1.0),
-        ("thanked", "[Kenya] thanked [Togo] for defending [Spain] .", 1.0),
-        ("no deed", "[Kenya] blamed [Togo] for reaching [Spain] late .", 0.0),
-        (
-            "suffered",
-            "[Kenya] dismissed a [Togolese] envoy who had been insulted by [Spain] .",
-            0.0,
-        ),
-        ("too late", "[Kenya] criticised [Togo] for sanctioning [Spain] too late .", 0.0),
-        ("not blamed", "[Kenya] did not blame [Togo] for provoking [Spain] .", 0.0),
-    ];
-    assert_sides(&cases, |marked| patterns_between(marked, 0, 2));
 }
 
 #[test]
@@ -470,19 +363,6 @@ fn an_attitude_is_shared_by_whoever_is_likened_to_its_holder() {
         };
         patterns_between(marked, place("[Togo]") as u16, place("[Spain]") as u16)
     });
-}
-
-#[test]
-fn arms_are_help_for_whoever_gets_them() {
-    let cases = [
-        ("two objects", "[Kenya] gave [Spain] two thousand bombs .", 1.0),
-        ("bare", "[Kenya] sold [Spain] radars and guns .", 1.0),
-        ("to", "[Kenya] handed over nineteen fighter jets to [Spain] .", 1.0),
-        ("on to", "[Kenya] passed its howitzers on to [Spain] .", 1.0),
-        ("at", "[Kenya] launched forty missiles at [Spain] .", -1.0),
-        ("in", "[Kenya] has tanks in [Spain] .", 0.0),
-    ];
-    assert_sides(&cases, patterns_of);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What each word does in its sentence, guessed from the lists and from its neighbours.
 
-use super::{Part, Reading};
+use super::{Part, Reading, is_of_degree};
 use crate::lexicon::{Carry, Entry, Kind, Phrase, class, form};
 
 /// Adjectives also before a name: "the latest EU package".
@@ -29,6 +29,11 @@ impl Reading<'_, '_> {
             if self.words[index].part == Part::Other {
                 let part = self.guess_part(index);
                 self.words[index].part = part;
+            }
+        }
+        for index in 0..self.words.len() {
+            if self.is_origin(index) && self.words[index].name().is_some() {
+                self.words[index].part = Part::Adjective;
             }
         }
         for index in 1..self.words.len().saturating_sub(1) {
@@ -110,6 +115,17 @@ impl Reading<'_, '_> {
         if word.is(class::AUXILIARY) {
             return Part::Auxiliary;
         }
+        if word.lower == "including" {
+            return Part::Preposition;
+        }
+        // "The Russian-led bloc", "Russian-made tanks".
+        let is_compound = index >= 2
+            && self.words[index - 1].lower == "-"
+            && self.words[index - 2].name().is_some()
+            && word.forms() & form::PARTICIPLE != 0;
+        if is_compound {
+            return Part::Adjective;
+        }
         let may_be_verb =
             word.forms() != 0 && !(word.is(class::PREPOSITION) && word.lower != "like");
         may_be_verb
@@ -170,7 +186,8 @@ impl Reading<'_, '_> {
         let plural = self.before(that).is_some_and(|at| self.words[at].lower.ends_with('s'));
         let is_base = self.words.get(that + 1).is_some_and(|verb| verb.forms() & form::BASE != 0);
         let object = self.words.get(that + 2).is_some_and(|object| {
-            object.name().is_some() || object.is(class::DETERMINER | class::PRONOUN)
+            object.name().is_some()
+                || object.is(class::DETERMINER | class::PRONOUN | class::COORDINATOR)
         });
         plural && is_base && object
     }
@@ -265,7 +282,8 @@ impl Reading<'_, '_> {
         })
     }
 
-    /// Whether a word is a verb for or against whom it is done: "banned", but not "said", "hopes".
+    /// Whether a word is a verb for or against whom it is done, or of giving: "banned", "hand", but not
+    /// "said", "hopes".
     fn takes_no_clause(&self, index: usize) -> bool {
         let word = &self.words[index];
         let does = |phrase: &Phrase| {
@@ -274,7 +292,8 @@ impl Reading<'_, '_> {
                 && phrase.cue.carry != Carry::Report
                 && phrase.cue.kind != Kind::Wish
         };
-        word.is_verb() && word.entry.is_some_and(|entry| entry.verbs.iter().any(does))
+        let acts = || word.entry.is_some_and(|entry| entry.verbs.iter().any(does));
+        word.is_verb() && (word.is(class::GIVING) || acts())
     }
 
     /// Whether a word counts: "three", "30", "several".
@@ -296,8 +315,11 @@ impl Reading<'_, '_> {
         let nominal_before = matches!(
             previous.map(|word| word.part),
             Some(Part::Determiner | Part::Possessive | Part::Adjective)
-        ) || previous
-            .is_some_and(|word| matches!(&*word.lower, "its" | "his" | "their" | "our" | "my"));
+        ) || previous.is_some_and(|word| {
+            matches!(&*word.lower, "its" | "his" | "their" | "our" | "my")
+                // "Full blocking sanctions".
+                || is_of_degree(&word.lower) && !word.is_verb()
+        });
         // A name used as an adjective: "Russian attacks on", "Israeli strikes".
         let name_before = matches!(previous.map(|word| word.part), Some(Part::Name(_)));
         let object_next = next.is_some_and(|next| {
@@ -310,15 +332,8 @@ impl Reading<'_, '_> {
         }
         let pasts = forms & (form::PAST | form::PARTICIPLE);
         if pasts != 0 && forms & (form::BASE | form::S) == 0 {
-            let noun_next = next.is_some_and(|next| {
-                next.classes & !class::OF_CONTENT == 0
-                    && next.lower.starts_with(char::is_alphabetic)
-            });
-            return Some(if nominal_before && noun_next {
-                Part::Adjective
-            } else {
-                Part::Verb(pasts)
-            });
+            let is_adjective = self.is_participle_before_noun(index, nominal_before);
+            return Some(if is_adjective { Part::Adjective } else { Part::Verb(pasts) });
         }
         let verbal_before = match previous {
             None => false,
@@ -345,10 +360,11 @@ impl Reading<'_, '_> {
         if nominal_before {
             return Some(Part::Noun);
         }
-        if self.is_text_at_start(index) {
+        if self.is_text_of_clause(index) {
             return Some(Part::Noun);
         }
-        let governed = matches!(previous.map(|word| word.part), Some(Part::Preposition));
+        let governed = matches!(previous.map(|word| word.part), Some(Part::Preposition))
+            || self.ends_list(index);
         if !is_noun_too && !governed && !self.is_object(index) && forms & form::S != 0 {
             return Some(Part::Verb(forms));
         }
@@ -385,6 +401,22 @@ impl Reading<'_, '_> {
         Some(Part::Verb(forms))
     }
 
+    /// "The occupied territory", "the frozen Russian assets", "hand frozen Russian assets to".
+    fn is_participle_before_noun(&self, index: usize, nominal_before: bool) -> bool {
+        let is_content = |at: usize| {
+            self.words.get(at).is_some_and(|word| {
+                word.classes & !class::OF_CONTENT == 0
+                    && word.lower.starts_with(char::is_alphabetic)
+            })
+        };
+        let is_participle = self.words[index].forms() & form::PARTICIPLE != 0;
+        let in_object =
+            is_participle && self.before(index).is_some_and(|at| self.words[at].is_verb());
+        let name_next = self.words.get(index + 1).is_some_and(|next| next.name().is_some());
+        nominal_before && is_content(index + 1)
+            || (nominal_before || in_object) && name_next && is_content(index + 2)
+    }
+
     /// What a form in "-ing" is: "the shelling of", "all remaining Russian consulates", "arming X".
     fn part_of_ing(&self, index: usize, nominal_before: bool, object_next: bool) -> Part {
         let entry = self.words[index].entry;
@@ -408,11 +440,28 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// "Reports that X left are false".
-    fn is_text_at_start(&self, index: usize) -> bool {
-        self.before(index).is_none()
+    /// "Reports that X left are false", "denied media reports that X left".
+    fn is_text_of_clause(&self, index: usize) -> bool {
+        let before = self.before(index);
+        let is_object = before
+            .filter(|&at| self.words[at].part == Part::Noun)
+            .is_some_and(|at| self.before(at).is_some_and(|verb| self.words[verb].is_verb()));
+        (before.is_none() || is_object)
             && self.words[index].is(class::TEXT | class::ALLEGED)
             && self.words.get(index + 1).is_some_and(|next| next.lower == "that")
+    }
+
+    /// "Troops, aircraft, ships –": the last of a list, with nothing behind it.
+    fn ends_list(&self, index: usize) -> bool {
+        let is_joined = self.before(index).is_some_and(|at| {
+            let part = self.words[at].part;
+            part == Part::Comma
+                || part == Part::Coordinator && at > 0 && self.words[at - 1].part == Part::Noun
+        });
+        let lasts = self.words.get(index + 1).is_none_or(|next| {
+            matches!(next.part, Part::Comma | Part::Stop) || next.is(class::AUXILIARY)
+        });
+        is_joined && lasts
     }
 
     /// What a form that may be a verb or a noun is behind a name.

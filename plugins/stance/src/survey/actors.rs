@@ -24,6 +24,16 @@ fn holds_name(text: &str, name: &str) -> bool {
         })
 }
 
+/// A title up to what it is about, and what stands behind that: "Joint statement on X by Y".
+fn without_topic(title: &str) -> String {
+    let topic = [" on ", " about ", " regarding ", " concerning ", " condemning ", " against "];
+    let Some(start) = topic.iter().filter_map(|word| title.find(word)).min() else {
+        return title.to_owned();
+    };
+    let behind = title[start..].find(" by ").map_or("", |at| &title[start + at..]);
+    format!("{}{behind}", &title[..start])
+}
+
 impl Survey<'_> {
     /// The state for which a person or body speaks.
     pub(super) fn state_of(&self, entity: u32) -> Option<Holder> {
@@ -93,7 +103,7 @@ impl Survey<'_> {
         entity.is_some_and(|entity| entity.id.starts_with("name:"))
     }
 
-    /// Whoever the title of a joint statement names speaks in it.
+    /// Whoever the title of a joint statement names speaks in it, other than those whom it is about.
     fn share_with_joint_authors(&mut self) {
         let Some(title) = self.document.metadata().title.as_deref() else { return };
         let title = title.to_lowercase();
@@ -103,6 +113,7 @@ impl Survey<'_> {
         let Some(pieces) = self.pieces.get(&Holder::Author).filter(|_| is_joint).cloned() else {
             return;
         };
+        let title = without_topic(&title);
         let table = self.document.entities();
         let names_in_title = |entity: &Entity| {
             let mut names = std::iter::once(&*entity.name).chain(entity.aliases.iter());

@@ -97,6 +97,10 @@ impl Survey<'_> {
 
     /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
     fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
+        // Where war is made on the target, it is for whoever makes it.
+        if self.wars.1 > self.wars.0 {
+            return;
+        }
         let quoted = scene.is_quoted();
         let author_blames = !quoted && is_topic && self.document.metadata().author.is_some();
         let voice_counts = author_blames || quoted && last_speaker.is_some();
@@ -277,6 +281,17 @@ impl Survey<'_> {
         }
     }
 
+    /// Whether force is what a judgement found.
+    pub(super) fn is_war(&self, scene: &Scene<'_>, judgement: &Judgement) -> bool {
+        let is_sure = judgement.rule == "encoder"
+            && judgement.probabilities[0] >= 0.85
+            && tells_of_event(self.lexicon, self.document, scene.tokens);
+        (judgement.force == Force::War || is_sure)
+            && judgement.score < 0.0
+            && matches!(judgement.time, Time::Present | Time::Past)
+            && judgement.confidence >= 0.5
+    }
+
     /// Remembers on whom the target makes war.
     pub(super) fn note_assault(
         &mut self,
@@ -286,15 +301,10 @@ impl Survey<'_> {
         judgement: &Judgement,
     ) {
         let entity = scene.entities[victim as usize];
-        let is_sure = judgement.rule == "encoder"
-            && judgement.probabilities[0] >= 0.85
-            && tells_of_event(self.lexicon, self.document, scene.tokens);
-        let war = (judgement.force == Force::War || is_sure)
-            && judgement.score < 0.0
-            && matches!(judgement.time, Time::Present | Time::Past);
-        if !(war && judgement.confidence >= 0.5) {
+        if !self.is_war(scene, judgement) {
             return;
         }
+        self.wars.0 += 1;
         let sure = self.opponents.entry(entity).or_insert(0.0);
         *sure = sure.max(judgement.confidence);
         let earlier = self.assaults.iter().filter(|(known, _)| *known == entity).count();
