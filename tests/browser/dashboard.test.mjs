@@ -119,6 +119,8 @@ test("who moved is told, in the page and for programs", async () => {
   const rows = await page.locator("#shifts tbody tr").allTextContents();
   assert.equal(rows.length, 1, rows.join("; "));
   assert.match(rows[0], /^Kazakhstan.*away/);
+  const before = await page.locator("#shifts .degree").evaluate((degree) => getComputedStyle(degree, "::before").content);
+  assert.equal(before, "none", "its arrow is in its words");
   const told = await page.evaluate(async () => (await fetch("/api/v1/shifts?window=60")).json());
   assert.deepEqual(told.rows.map(({ who }) => who), ["KAZ"]);
   await page.close();
