@@ -82,10 +82,48 @@ impl<'a> Document<'a> {
     /// The text is not too long, because the other document was checked.
     #[must_use]
     pub fn lent(id: &'a str, text: &'a str, lender: &'a dyn Lender) -> Self {
-        let (id, text) = (Cow::Borrowed(id), Cow::Borrowed(text));
-        let metadata = Held::lent(lender, |lender| lender.to_metadata());
-        let entities = Held::lent(lender, |lender| lender.to_entities());
-        Self { id, text, is_lent: true, metadata, entities, ..Self::default() }
+        let mut view = Self::default();
+        view.lend(id, text, lender);
+        view
+    }
+
+    /// The same in a document that was [cleared](Document::clear), whose room is used again.
+    #[inline]
+    pub fn lend(&mut self, id: &'a str, text: &'a str, lender: &'a dyn Lender) {
+        (self.id, self.text) = (Cow::Borrowed(id), Cow::Borrowed(text));
+        self.is_lent = true;
+        self.metadata = Held::lent(lender, |lender| lender.to_metadata());
+        self.entities = Held::lent(lender, |lender| lender.to_entities());
+    }
+
+    /// Takes everything out of the document and keeps the room of its lists.
+    pub fn clear(&mut self) {
+        // All by name, so that nothing that is borrowed can be forgotten.
+        let Self {
+            id,
+            text,
+            is_lent,
+            metadata,
+            layers,
+            entities,
+            entities_json,
+            sentiment,
+            stance,
+            attributes,
+            notes,
+            stages,
+            pipeline,
+            written,
+        } = self;
+        (*id, *text, *is_lent) = (Cow::default(), Cow::default(), false);
+        (*metadata, *entities) = (Held::default(), Held::default());
+        (*entities_json, *sentiment, *pipeline) = (None, None, None);
+        layers.clear();
+        stance.clear();
+        attributes.clear();
+        notes.clear();
+        stages.clear();
+        written.clear();
     }
 
     /// The id that recognises the document when it comes again.
@@ -167,8 +205,9 @@ impl<'a> Document<'a> {
 
     /// The layer of this name.
     #[must_use]
+    #[inline]
     pub fn layer(&self, name: &str) -> Option<&Layer<'a>> {
-        self.layers.iter().find(|(known, _)| known == name).map(|(_, layer)| layer)
+        self.layers.iter().find(|(known, _)| is_same(known, name)).map(|(_, layer)| layer)
     }
 
     /// All layers, in the order in which they were first written.
@@ -210,8 +249,18 @@ impl<'a> Document<'a> {
         self.put_layer(name.into(), layer);
     }
 
+    /// The same of several layers, of different names that are not there yet.
+    #[inline]
+    pub fn lend_layers(
+        &mut self,
+        layers: impl ExactSizeIterator<Item = (Cow<'static, str>, Layer<'a>)>,
+    ) {
+        self.layers.extend(layers);
+    }
+
+    #[inline]
     fn put_layer(&mut self, name: Cow<'static, str>, layer: Layer<'a>) {
-        match self.layers.iter_mut().find(|(known, _)| *known == name) {
+        match self.layers.iter_mut().find(|(known, _)| is_same(known, &name)) {
             Some((_, slot)) => *slot = layer,
             None => self.layers.push((name, layer)),
         }
@@ -430,6 +479,12 @@ impl<'a> Document<'a> {
     }
 }
 
+/// Whether two names are the same. They are short, so that a loop beats a call.
+#[inline]
+fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().eq(other.bytes())
+}
+
 /// A text that is too long to annotate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextError {
@@ -529,6 +584,20 @@ mod tests {
         };
         document.set_entities(vec![mention.with_link(0)], vec![kazakhstan]).unwrap();
         assert_eq!(document.entity_of(&document.mentions()[0]).unwrap().id, "KAZ");
+    }
+
+    #[test]
+    fn a_cleared_document_is_like_a_new_one() {
+        let mut document = document().with_metadata(Metadata::default());
+        document.set_layer(layers::TOKENS, vec![Annotation::new(Span::new(0, 6))]).unwrap();
+        document.lend_entities_of_json(Vec::new(), "[]".into());
+        document.lend_sentiment(Some(SentimentRecord::default()));
+        document.set_attribute("hedges", Value::from(2));
+        document.set_language("en");
+        document.add_note("left out");
+        document.set_pipeline("p".into());
+        document.clear();
+        assert_eq!(format!("{document:?}"), format!("{:?}", Document::default()));
     }
 
     #[test]

@@ -162,8 +162,23 @@ impl Writes {
         Ok(())
     }
 
+    /// Forgets all, and keeps the room for it.
+    pub fn clear(&mut self) {
+        let Self { layers, entities, sentiment, stance, attributes, language, notes } = self;
+        layers.clear();
+        attributes.clear();
+        notes.clear();
+        (*entities, *sentiment, *stance, *language) = (None, None, None, None);
+    }
+
     fn check(&self, document: &Document<'_>) -> Result<(), LayerError> {
         let written = |name: &str| self.layers.iter().find(|(known, _)| *known == name);
+        if self.entities.is_none()
+            && self.sentiment.is_none()
+            && written(layers::ENTITIES).is_none()
+        {
+            return Ok(());
+        }
         let mentions = match written(layers::ENTITIES) {
             Some((_, layer)) => &*layer.annotations,
             None => document.mentions(),

@@ -1,6 +1,5 @@
 //! A document as a plugin sees it: pointers into the host's own, and JSON for what has no layout.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::AtomicBool;
@@ -13,29 +12,97 @@ use crate::layout::{
     RawContext, RawDocument, RawDocumentV1_1, RawEntity, RawJson, RawLayer, Str, v1_0,
 };
 
-/// A document lent to a plugin.
-#[derive(Debug)]
-pub(super) struct View<'d> {
-    raw: RawDocumentV1_1,
-    /// What `raw` points to besides the document; unchanged since, so that the pointers hold.
+/// Room for what is lent to a plugin besides the document itself.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    raw: Option<RawDocumentV1_1>,
     layers: Vec<RawLayer>,
     labels: Vec<Vec<Str>>,
     entities: Vec<RawEntity>,
     parts: Vec<RawJson>,
-    json: Vec<Cow<'d, str>>,
+    json: Vec<String>,
+}
+
+// SAFETY: pointers that are used through a `View` only, while what they point to is borrowed.
+unsafe impl Send for Lists {}
+
+impl Lists {
+    /// Forgets what was lent, and keeps the room.
+    pub(super) fn clear(&mut self) {
+        let Self { raw, layers, labels, entities, parts, json } = self;
+        *raw = None;
+        layers.clear();
+        labels.clear();
+        entities.clear();
+        entities.shrink_to(MOST_KEPT);
+        parts.clear();
+        json.clear();
+    }
+
+    fn lend_json(&mut self, name: &str, json: String) {
+        self.parts.push(RawJson { name: Str::new(name), json: Str::new(&json) });
+        // A text stays where it is when its list grows.
+        self.json.push(json);
+    }
+}
+
+/// For how many entities room is kept: a document with very many is not the rule.
+const MOST_KEPT: usize = 1024;
+
+/// A document lent to a plugin.
+// Invariant: what the lists point to in the document is borrowed for 'd, and the lists are as
+// `new` left them, so that pointers into them hold.
+#[derive(Debug)]
+pub(super) struct View<'d> {
+    lists: &'d mut Lists,
     _document: PhantomData<&'d Document<'d>>,
 }
 
-// SAFETY: a view is read only, and all that it points to is borrowed for 'd or its own.
-unsafe impl Send for View<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for View<'_> {}
-
 impl<'d> View<'d> {
-    /// Lends `document`, without its annotation yet. Apart from [`View::annotate`], so that a view
-    /// is made where it stays.
-    pub(super) fn new(document: &'d Document<'_>) -> Self {
+    /// Lends `document`: of its layers, records and attributes those that `reads` names, and nothing
+    /// else. What is not declared cannot be relied on by mistake, and costs nothing.
+    ///
+    /// - `lists`: empty.
+    /// - `reads_tables`: whether the plugin reads entities without JSON.
+    pub(super) fn new(
+        document: &'d Document<'_>,
+        reads: &[&str],
+        reads_tables: bool,
+        lists: &'d mut Lists,
+    ) -> Result<Self, StageError> {
+        lists.layers.reserve_exact(reads.len());
+        for name in reads {
+            if let Some(layer) = document.layer(name) {
+                lists.layers.push(lend_layer(name, layer, &mut lists.labels));
+            }
+        }
+        for &name in reads {
+            let json = match name {
+                layers::ENTITIES if reads_tables => {
+                    lists.entities.extend(document.entities().iter().map(RawEntity::new));
+                    continue;
+                }
+                layers::ENTITIES => match document.entities_json() {
+                    Some(json) => {
+                        lists.parts.push(RawJson { name: Str::new(name), json: Str::new(json) });
+                        continue;
+                    }
+                    None => to_json(name, document.entities())?,
+                },
+                layers::SENTIMENT => to_json(name, &document.sentiment())?,
+                layers::STANCE => to_json(name, document.stance())?,
+                _ => continue,
+            };
+            lists.lend_json(name, json);
+        }
+        let record_count = lists.parts.len();
+        for &name in reads {
+            if let Some(value) = document.attribute(name) {
+                lists.lend_json(name, to_json(name, value)?);
+            }
+        }
         let metadata = document.metadata();
+        let (records, attributes) = lists.parts.split_at(record_count);
         let base = RawDocument {
             size: size_of::<RawDocumentV1_1>() as u32,
             reserved: 0,
@@ -48,83 +115,21 @@ impl<'d> View<'d> {
             source_name: Str::new(&metadata.source.name),
             source_path: Str::optional(metadata.source.path.as_deref()),
             source_id: Str::optional(metadata.source.id.as_deref()),
-            layers: ptr::null(),
-            layer_count: 0,
-            records: ptr::null(),
-            record_count: 0,
-            attributes: ptr::null(),
-            attribute_count: 0,
+            layers: lists.layers.as_ptr(),
+            layer_count: lists.layers.len(),
+            records: records.as_ptr(),
+            record_count: records.len(),
+            attributes: attributes.as_ptr(),
+            attribute_count: attributes.len(),
         };
-        Self {
-            raw: RawDocumentV1_1 { base, entities: ptr::null(), entity_count: 0 },
-            layers: Vec::new(),
-            labels: Vec::new(),
-            entities: Vec::new(),
-            parts: Vec::new(),
-            json: Vec::new(),
-            _document: PhantomData,
-        }
+        let (entities, entity_count) = (lists.entities.as_ptr(), lists.entities.len());
+        lists.raw = Some(RawDocumentV1_1 { base, entities, entity_count });
+        Ok(Self { lists, _document: PhantomData })
     }
 
-    /// Lends the layers, records and attributes of the same document that `reads` names, and
-    /// nothing else: what is not declared cannot be relied on by mistake, and costs nothing.
-    ///
-    /// - `reads_tables`: whether the plugin reads entities without JSON.
-    pub(super) fn annotate(
-        &mut self,
-        document: &'d Document<'_>,
-        reads: &[&str],
-        reads_tables: bool,
-    ) -> Result<(), StageError> {
-        self.layers.reserve_exact(reads.len());
-        for name in reads {
-            if let Some(layer) = document.layer(name) {
-                self.layers.push(lend_layer(name, layer, &mut self.labels));
-            }
-        }
-        let mut names: Vec<&str> = Vec::new();
-        for &name in reads {
-            self.json.push(match name {
-                layers::ENTITIES if reads_tables => {
-                    self.entities.extend(document.entities().iter().map(RawEntity::new));
-                    continue;
-                }
-                layers::ENTITIES => match document.entities_json() {
-                    Some(json) => Cow::Borrowed(json),
-                    None => to_json(name, document.entities())?,
-                },
-                layers::SENTIMENT => to_json(name, &document.sentiment())?,
-                layers::STANCE => to_json(name, document.stance())?,
-                _ => continue,
-            });
-            names.push(name);
-        }
-        let record_count = names.len();
-        for &name in reads {
-            if let Some(value) = document.attribute(name) {
-                names.push(name);
-                self.json.push(to_json(name, value)?);
-            }
-        }
-        let part = |(name, json): (&&str, &Cow<'_, str>)| RawJson {
-            name: Str::new(name),
-            json: Str::new(json),
-        };
-        self.parts = names.iter().zip(&self.json).map(part).collect();
-
-        let (records, attributes) = self.parts.split_at(record_count);
-        let raw = &mut self.raw;
-        (raw.entities, raw.entity_count) = (self.entities.as_ptr(), self.entities.len());
-        let raw = &mut raw.base;
-        (raw.layers, raw.layer_count) = (self.layers.as_ptr(), self.layers.len());
-        (raw.records, raw.record_count) = (records.as_ptr(), records.len());
-        (raw.attributes, raw.attribute_count) = (attributes.as_ptr(), attributes.len());
-        Ok(())
-    }
-
-    /// The pointer to lend; it lasts as long as the view stays where it is.
+    /// The pointer to lend; it lasts as long as the view.
     pub(super) fn raw(&self) -> *const RawDocument {
-        (&raw const self.raw).cast()
+        self.lists.raw.as_ref().map_or(ptr::null(), |raw| ptr::from_ref(raw).cast())
     }
 }
 
@@ -147,9 +152,8 @@ fn lend_layer(name: &str, layer: &Layer<'_>, labels: &mut Vec<Vec<Str>>) -> RawL
     raw
 }
 
-fn to_json<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Cow<'static, str>, StageError> {
+fn to_json<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<String, StageError> {
     serde_json::to_string(value)
-        .map(Cow::Owned)
         .map_err(|error| StageError::document(format!("`{name}` cannot be lent: {error}")))
 }
 

@@ -10,6 +10,7 @@ mod load;
 mod log;
 mod manifest;
 mod policy;
+mod room;
 mod run;
 mod seat;
 mod stage;

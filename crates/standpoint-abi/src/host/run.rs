@@ -11,8 +11,9 @@ use standpoint_stage::{StageContext, StageError, StartContext};
 use standpoint_wire::Writes;
 
 use super::call::Call;
-use super::lend::{LentContext, View};
+use super::lend::{LentContext, Lists, View};
 use super::load::Loaded;
+use super::room::{Parts, Room};
 use super::table::lend_waker;
 use crate::layout::{
     ERROR, OK, PANIC, PENDING, RawCall, RawDocument, RawFuture, RawInstance, RawStart, RawWaker,
@@ -77,12 +78,12 @@ impl Instance {
         document: &mut Document<'_>,
         context: &StageContext<'_>,
     ) -> Result<(), StageError> {
-        let mut writes = Writes::default();
+        let mut room = Room::take();
         {
-            let mut view = View::new(document);
-            view.annotate(document, self.plugin.reads, self.plugin.reads_tables)?;
+            let Parts { lists, writes } = room.parts();
+            let view = View::new(document, self.plugin.reads, self.plugin.reads_tables, lists)?;
             let context = LentContext::new(context);
-            let mut call = Call::new(document.text(), self.plugin.writes, &mut writes);
+            let mut call = Call::new(document.text(), self.plugin.writes, writes);
             let lent = Lent { call: call.lend(), document: view.raw() };
             let mut running = Running::new(self);
             let status = poll_fn(|task| {
@@ -106,7 +107,7 @@ impl Instance {
             drop(running);
             finish(status, call)?;
         }
-        writes.commit(document)
+        room.parts().writes.commit(document)
     }
 }
 
@@ -118,15 +119,14 @@ impl Instance {
         context: &StageContext<'_>,
     ) -> Option<Vec<Result<(), StageError>>> {
         let process_batch = self.plugin.functions.process_batch?;
+        let mut lists: Vec<Lists> = documents.iter().map(|_| Lists::default()).collect();
         let mut writes: Vec<Writes> = documents.iter().map(|_| Writes::default()).collect();
         let mut outcomes = {
+            let Loaded { reads, reads_tables, .. } = *self.plugin;
             let views: Result<Vec<_>, _> = documents
                 .iter()
-                .map(|document| {
-                    let mut view = View::new(document);
-                    let Loaded { reads, reads_tables, .. } = *self.plugin;
-                    view.annotate(document, reads, reads_tables).map(|()| view)
-                })
+                .zip(&mut lists)
+                .map(|(document, lists)| View::new(document, reads, reads_tables, lists))
                 .collect();
             let views = match views {
                 Ok(views) => views,

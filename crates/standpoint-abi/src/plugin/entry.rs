@@ -117,13 +117,11 @@ pub(super) unsafe extern "C" fn process<S: StageDefinition>(
         let work = async move {
             // SAFETY: the host lends document and context until the call is over, and drops the
             // future, which alone keeps them, before that.
-            let lent =
-                unsafe { lent.document().and_then(|document| Ok((document, lent.context()?))) };
-            let (lent, context) = match lent {
-                Ok(lent) => lent,
-                Err(error) => return settle(call, None, Err(error)),
+            let (lent, context) = match unsafe { (lent.document(), lent.context()) } {
+                (Ok(lent), Ok(context)) => (lent, context),
+                (Err(error), _) | (_, Err(error)) => return settle(call, None, Err(error)),
             };
-            let mut document = lent.view();
+            let mut document = view::View::new(&lent);
             if let Err(error) = lent.annotate(&mut document, S::CONTRACT.reads) {
                 return settle(call, None, Err(error));
             }
@@ -149,6 +147,7 @@ impl Lent {
     /// # Safety
     ///
     /// As for [`view::lent`].
+    #[inline]
     unsafe fn document<'a>(self) -> Result<view::LentDocument<'a>, StageError> {
         // SAFETY: this function's own condition.
         unsafe { view::lent(self.document) }
@@ -157,6 +156,7 @@ impl Lent {
     /// # Safety
     ///
     /// As for [`view::context`].
+    #[inline]
     unsafe fn context<'a>(self) -> Result<StageContext<'a>, StageError> {
         // SAFETY: this function's own condition.
         unsafe { view::context(self.context) }
@@ -248,6 +248,7 @@ impl Results {
 }
 
 /// Tells the host how a stage did on a document, and what it wrote.
+#[inline]
 fn settle(call: Call, document: Option<&Document<'_>>, result: Result<(), StageError>) -> i32 {
     match result {
         Ok(()) if document.is_none_or(|document| call.hand_over(document).is_ok()) => OK,
@@ -264,6 +265,7 @@ fn settle(call: Call, document: Option<&Document<'_>>, result: Result<(), StageE
 /// # Safety
 ///
 /// `waker` is the host's for this function, and `place` its place for the future.
+#[inline]
 unsafe fn begin<'a>(
     mut future: Pin<Box<dyn Future<Output = i32> + Send + 'a>>,
     first: Call,

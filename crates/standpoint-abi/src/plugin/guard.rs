@@ -13,9 +13,12 @@ thread_local! {
 /// Runs `entry`; a panic in it becomes `Err` with its message and place.
 pub(super) fn catch<T>(entry: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
-    let outer = INSIDE.replace(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(entry));
-    INSIDE.set(outer);
+    let result = INSIDE.with(|inside| {
+        let outer = inside.replace(true);
+        let result = panic::catch_unwind(AssertUnwindSafe(entry));
+        inside.set(outer);
+        result
+    });
     result.map_err(|payload| {
         discard(payload);
         LAST.take().unwrap_or_else(|| "panicked".to_owned())

@@ -1,10 +1,14 @@
 //! The document that the host lends, as the stage's own type: borrowed, not copied.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::mem::{ManuallyDrop, transmute};
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicBool;
 
 use standpoint_document::{
-    Aliases, Document, Entity, EntityKind, Layer, Lender, Metadata, SourceRef, Vectors, layers,
+    Aliases, Annotation, Document, Entity, EntityKind, Layer, Lender, Metadata, SourceRef, Vectors,
+    layers,
 };
 use standpoint_stage::{StageContext, StageError};
 
@@ -22,6 +26,7 @@ use crate::layout::{
 /// # Safety
 ///
 /// `raw` and all that it points to stay readable and unchanged for `'a`, and its texts are UTF-8.
+#[inline]
 pub(super) unsafe fn lent<'a>(raw: *const RawDocument) -> Result<LentDocument<'a>, StageError> {
     // SAFETY: `size` comes first in every version, and the caller lends the struct.
     let size = unsafe { (&raw const (*raw).size).read() };
@@ -52,9 +57,16 @@ impl LentDocument<'_> {
     /// A view of it, without annotation yet. Apart from [`LentDocument::annotate`], so that the view is
     /// made where it stays: moving one costs more than filling it.
     pub(super) fn view(&self) -> Document<'_> {
+        let (id, text) = self.texts();
+        Document::lent(id, text, self)
+    }
+
+    /// The document's id and its text.
+    #[inline]
+    fn texts(&self) -> (&str, &str) {
         // SAFETY: the invariant.
         let text = |raw: Str| unsafe { optional(raw) }.unwrap_or_default();
-        Document::lent(text(self.0.id), text(self.0.text), self)
+        (text(self.0.id), text(self.0.text))
     }
 
     /// Puts all that the host lends into the view.
@@ -64,6 +76,7 @@ impl LentDocument<'_> {
     /// # Errors
     ///
     /// [`StageError`] when the host lends what cannot be: a fault of the host.
+    #[inline]
     pub(super) fn annotate<'a>(
         &'a self,
         document: &mut Document<'a>,
@@ -80,14 +93,18 @@ impl LentDocument<'_> {
                 slice(raw.attributes, raw.attribute_count),
             )
         };
-        for raw in layers.ok_or_else(|| broken("layers"))? {
-            // SAFETY: as above.
-            let (name, layer) = unsafe { layer(raw) }?;
-            match names.iter().find(|known| **known == name) {
-                Some(known) => document.lend_layer(*known, layer),
-                None => document.lend_layer(name.to_owned(), layer),
-            }
+        let layers = layers.ok_or_else(|| broken("layers"))?;
+        // SAFETY: as above.
+        if let Some(raw) = layers.iter().find(|raw| unsafe { !is_readable(raw) }) {
+            return Err(broken(text(raw.name)));
         }
+        // SAFETY: as above.
+        document.lend_layers(layers.iter().map(|raw| unsafe {
+            let name = text(raw.name);
+            let known = names.iter().find(|known| **known == name).copied();
+            let name = known.map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed);
+            (name, layer(raw))
+        }));
         for RawJson { name, json } in records.ok_or_else(|| broken("records"))? {
             let (name, json) = (text(*name), text(*json));
             lend_record(document, name, json)?;
@@ -98,6 +115,54 @@ impl LentDocument<'_> {
             document.lend_attribute(name, value);
         }
         Ok(())
+    }
+}
+
+thread_local! {
+    /// An empty document that no call on this thread uses.
+    static SPARE: Cell<Option<Box<Document<'static>>>> = const { Cell::new(None) };
+}
+
+/// A view of a lent document, in room that is kept from call to call. A small handle, because a
+/// future is copied to the heap with all that it holds.
+#[derive(Debug)]
+pub(super) struct View<'a>(ManuallyDrop<Box<Document<'a>>>);
+
+impl<'a> View<'a> {
+    #[inline]
+    pub(super) fn new(lent: &'a LentDocument<'_>) -> Self {
+        let spare = SPARE.try_with(Cell::take).unwrap_or_default();
+        let mut document: Box<Document<'a>> = spare.unwrap_or_default();
+        let (id, text) = lent.texts();
+        document.lend(id, text, lent);
+        Self(ManuallyDrop::new(document))
+    }
+}
+
+impl<'a> Deref for View<'a> {
+    type Target = Document<'a>;
+
+    fn deref(&self) -> &Document<'a> {
+        &self.0
+    }
+}
+
+impl<'a> DerefMut for View<'a> {
+    fn deref_mut(&mut self) -> &mut Document<'a> {
+        &mut self.0
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        // SAFETY: taken out once, here.
+        let mut document = unsafe { ManuallyDrop::take(&mut self.0) };
+        document.clear();
+        // SAFETY: the types differ only in how long what they borrow lives, and a cleared document
+        // borrows nothing.
+        let document = unsafe { transmute::<Box<Document<'_>>, Box<Document<'static>>>(document) };
+        // A thread that ends keeps nothing.
+        let _ = SPARE.try_with(|spare| spare.set(Some(document)));
     }
 }
 
@@ -153,30 +218,38 @@ unsafe fn entity(raw: &RawEntity) -> Entity {
 /// # Safety
 ///
 /// As for [`lent`].
-unsafe fn layer<'a>(raw: &RawLayer) -> Result<(&'a str, Layer<'a>), StageError> {
+unsafe fn is_readable(raw: &RawLayer) -> bool {
+    let numbers = raw.annotation_count.saturating_mul(raw.vector_width as usize);
     // SAFETY: this function's own condition.
-    let (name, annotations, labels) = unsafe {
+    unsafe {
+        slice(raw.annotations, raw.annotation_count).is_some()
+            && slice(raw.labels, raw.label_count).is_some()
+            && slice(raw.vectors, numbers).is_some()
+    }
+}
+
+/// # Safety
+///
+/// As for [`lent`].
+#[inline]
+unsafe fn layer<'a>(raw: &RawLayer) -> Layer<'a> {
+    // SAFETY: this function's own condition.
+    let (annotations, labels): (&[Annotation], &[Str]) = unsafe {
         (
-            optional(raw.name),
-            slice(raw.annotations, raw.annotation_count),
-            slice(raw.labels, raw.label_count),
+            slice(raw.annotations, raw.annotation_count).unwrap_or_default(),
+            slice(raw.labels, raw.label_count).unwrap_or_default(),
         )
     };
-    let name = name.unwrap_or_default();
-    let annotations = annotations.ok_or_else(|| broken(name))?;
-    let labels = labels.ok_or_else(|| broken(name))?;
-    let vectors = if raw.vector_width == 0 {
-        None
-    } else {
+    let vectors = (raw.vector_width > 0).then(|| {
         let count = annotations.len().saturating_mul(raw.vector_width as usize);
         // SAFETY: this function's own condition.
-        let values = unsafe { slice(raw.vectors, count) }.ok_or_else(|| broken(name))?;
-        Some(Vectors { width: raw.vector_width, values: Cow::Borrowed(values) })
-    };
+        let values = unsafe { slice(raw.vectors, count) }.unwrap_or_default();
+        Vectors { width: raw.vector_width, values: Cow::Borrowed(values) }
+    });
     // SAFETY: this function's own condition.
     let label = |raw: &Str| Cow::Borrowed(unsafe { optional(*raw) }.unwrap_or_default());
     let labels = labels.iter().map(label).collect();
-    Ok((name, Layer { annotations: Cow::Borrowed(annotations), labels, vectors }))
+    Layer { annotations: Cow::Borrowed(annotations), labels, vectors }
 }
 
 fn lend_record(document: &mut Document<'_>, name: &str, json: &str) -> Result<(), StageError> {
@@ -203,6 +276,7 @@ fn lend_record(document: &mut Document<'_>, name: &str, json: &str) -> Result<()
 /// # Safety
 ///
 /// As for [`lent`]; `cancelled` is only ever changed atomically, to 0 or 1.
+#[inline]
 pub(super) unsafe fn context<'a>(raw: *const RawContext) -> Result<StageContext<'a>, StageError> {
     // SAFETY: `size` comes first in every version, and the caller lends the struct.
     if unsafe { (&raw const (*raw).size).read() } < v1_0::CONTEXT_SIZE {
