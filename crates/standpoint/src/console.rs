@@ -145,18 +145,19 @@ impl Lines {
             let line = self.next();
             let is_written = out.write_all(&line).and_then(|()| out.flush()).is_ok();
             let mut state = self.lock();
-            state.is_writing = false;
             if !is_written {
                 state.lost += 1;
             }
             let (lost, is_idle) = (state.lost, state.waiting.is_empty());
             drop(state);
-            self.changed.notify_all();
-            // Told once all that waited is out: this line then finds room, and its place.
+            // Told once all that waited is out: this line then finds room, and its place. Until it waits, too,
+            // the one before counts as under way, or the process could end in between.
             if is_written && is_idle && lost > told {
                 warn!(lines = lost - told, "lines of the log are lost: nobody read them");
                 told = lost;
             }
+            self.lock().is_writing = false;
+            self.changed.notify_all();
         }
     }
 
@@ -187,6 +188,25 @@ mod tests {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             panic!("what the file holds");
         }
+    }
+
+    #[test]
+    fn nobody_takes_the_log_for_written_before_it_says_what_it_lost() {
+        static LOG: OnceLock<Lines> = OnceLock::new();
+        let lines = LOG.get_or_init(Lines::default);
+        lines.lock().lost = 3;
+        lines.push(b"the last line\n");
+        let (sender, is_busy) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let asked = move || {
+                sender.send(lines.lock().is_writing).unwrap();
+                io::sink()
+            };
+            let subscriber = tracing_subscriber::fmt().with_writer(asked).finish();
+            let _guard = tracing::subscriber::set_default(subscriber);
+            lines.write_to(&mut io::sink());
+        });
+        assert!(is_busy.recv().unwrap(), "the process could end before the line about them waits");
     }
 
     #[test]
