@@ -318,7 +318,7 @@ pub fn document(
     if let Some(Err(date)) = published {
         let date: String = date.chars().take(60).collect();
         document.add_note(format!(
-            "the date `{date}` is not read: expected one such as 2024-05-01 or 1 May 2024"
+            "the date `{date}` is not read: expected one that exists, such as 2024-05-01 or 1 May 2024"
         ));
     }
     if let Some(outlet) = content.outlet {

@@ -10,7 +10,8 @@ const MONTHS: [&str; 12] =
 ///
 /// Taken as they are: `2024`, `2024-05`, `2024-05-01` and what begins so. Read: the dates of mail and
 /// feeds (`Wed, 01 May 2024 08:00:00 GMT`), English ones (`May 1, 2024`, `1st May 2024`), and with full
-/// stops (`1.5.2024`, the day first). Not read is `1/5/2024`, which means two days.
+/// stops (`1.5.2024`, the day first). Not read are `1/5/2024`, which means two days, and a day that does not
+/// exist.
 pub(crate) fn iso(text: &str) -> Option<String> {
     let text = text.trim();
     if is_iso(text) {
@@ -20,22 +21,37 @@ pub(crate) fn iso(text: &str) -> Option<String> {
         return Some(date.to_rfc3339());
     }
     let (year, month, day) = english(text).or_else(|| dotted(text))?;
-    let is_day = (1000..=9999).contains(&year) && (1..=12).contains(&month);
-    (is_day && (1..=31).contains(&day)).then(|| format!("{year:04}-{month:02}-{day:02}"))
+    let is_day = (1000..=9999).contains(&year) && (1..=days_in(year, month)).contains(&day);
+    is_day.then(|| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+/// How many days a month has; none where there is no such month.
+const fn days_in(year: u32, month: u32) -> u32 {
+    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    }
 }
 
 fn is_iso(text: &str) -> bool {
-    let is_digits = |part: Option<&str>| {
-        part.is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+    let number = |place: std::ops::Range<usize>| {
+        let part = text.get(place)?;
+        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse::<u32>().ok()).flatten()
     };
     let follows = |at: usize| text.as_bytes().get(at).is_none_or(|byte| *byte == b'-');
     let day_ends = text.as_bytes().get(10).is_none_or(|byte| !byte.is_ascii_digit());
+    let Some(year) = number(0..4) else { return false };
+    let days = || number(5..7).map_or(0, |month| days_in(year, month));
     match text.len() {
-        4 => is_digits(text.get(..4)),
-        7 => is_digits(text.get(..4)) && follows(4) && is_digits(text.get(5..7)),
+        4 => true,
+        7 => follows(4) && days() > 0,
         10.. => {
-            let parts = [text.get(..4), text.get(5..7), text.get(8..10)];
-            parts.into_iter().all(is_digits) && follows(4) && follows(7) && day_ends
+            let is_day = number(8..10).is_some_and(|day| (1..=days()).contains(&day));
+            is_day && follows(4) && follows(7) && day_ends
         }
         _ => false,
     }
@@ -90,6 +106,11 @@ mod tests {
             ("26 Sept. 2022", Some("2022-09-26")),
             ("05.06.2026", Some("2026-06-05")),
             ("31.13.2026", None),
+            ("2024-06-31", None),
+            ("2023-02-29T08:00:00Z", None),
+            ("2024-02-29", Some("2024-02-29")),
+            ("2024-13", None),
+            ("31 June 2024", None),
             ("5/6/2026", None),
             ("20240501", None),
             ("yesterday", None),
