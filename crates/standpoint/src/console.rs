@@ -196,7 +196,7 @@ mod tests {
         let lines = LOG.get_or_init(Lines::default);
         lines.lock().lost = 3;
         lines.push(b"the last line\n");
-        let (sender, is_busy) = std::sync::mpsc::channel();
+        let (sender, is_busy) = std::sync::mpsc::sync_channel(1);
         thread::spawn(move || {
             let asked = move || {
                 sender.send(lines.lock().is_writing).unwrap();
