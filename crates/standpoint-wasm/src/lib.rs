@@ -2,7 +2,7 @@
 //!
 //! A module reads a document that is copied into its memory and leaves its answer there. It has no
 //! files, no network, no clock and no environment; its memory and its time are limited; what traps
-//! is replaced. It costs about five times a direct call (`BENCHMARKS.md`).
+//! is replaced. It costs about four times a direct call (`BENCHMARKS.md`).
 //!
 //! # What a module exports
 //!
