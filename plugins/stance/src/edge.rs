@@ -355,6 +355,11 @@ impl Finder<'_, '_, '_> {
     }
 }
 
+/// What an attitude to a hostile measure says of whom it is for.
+fn of_measure(score: f32) -> (f32, &'static str) {
+    if score < 0.0 { (1.0, RESISTS) } else { (-1.0, "noun of the object") }
+}
+
 /// Whether an act of force was tried in vain: "failed to capture".
 fn is_attempt(group: &Group, verb: &str) -> bool {
     group.cue.is_some_and(|cue| cue.kind == Kind::War)

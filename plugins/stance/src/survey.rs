@@ -69,7 +69,7 @@ pub(crate) fn survey(
         pieces: FxHashMap::default(),
         opponents: FxHashMap::default(),
         assaults: Vec::new(),
-        wars: (0, 0),
+        blames: 0,
         speaks_of_measures: false,
         crowded: false,
     };
@@ -138,8 +138,9 @@ struct Survey<'d> {
     /// Entities on which the target makes war, with how sure that is.
     opponents: FxHashMap<u32, f32>,
     assaults: Vec<(u32, Piece)>,
-    /// How often the target makes war, and how often war is made on it.
-    wars: (u32, u32),
+    /// In how many passages the author is against the target or it makes war, less those where he is
+    /// for it or war is made on it.
+    blames: i32,
     /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
     speaks_of_measures: bool,
     crowded: bool,
@@ -233,12 +234,13 @@ impl<'d> Survey<'d> {
         let judgements = self.judge_pairs(scene, &pairs);
         for (index, (&(holder, target), judgement)) in pairs.iter().zip(&judgements).enumerate() {
             if index < from_holders {
+                self.blames -= i32::from(self.is_war(scene, judgement));
                 if let Some(holder) = holder {
-                    self.wars.1 += u32::from(self.is_war(scene, judgement));
                     let piece = self.piece(scene, Some(holder), target, judgement);
                     self.keep(self.holder(scene, holder), piece);
                 }
             } else if holder.is_none() {
+                self.blames += i32::from(judgement.score < 0.0) - i32::from(judgement.score > 0.0);
                 self.keep_voice(scene, target, judgement, last_speaker);
             } else {
                 self.note_assault(scene, holder.unwrap_or(target), target, judgement);

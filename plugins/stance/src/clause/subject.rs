@@ -34,6 +34,17 @@ pub(super) fn find_subject(
     // before it is the object of the verb before.
     let elided = joint.is_some_and(|joint| words[joint].part == Part::Coordinator)
         || matches!(&*words[group.start].lower, "nor" | "neither");
+    // "The junta expelled X and turned to Y", "acts that block or cut": who does the one does the other,
+    // also where no name is his; the object of the verb before does not act.
+    let follows_at_once = joint.is_some_and(|joint| {
+        words[joint].part == Part::Coordinator
+            && words[joint - joint.min(1)].part != Part::Comma
+            && words[joint + 1..group.start].iter().all(|word| word.part == Part::Adverb)
+    });
+    let is_unnamed = |verb: &Group| verb.finite && !verb.passive && verb.subjects.is_empty();
+    if follows_at_once && earlier.last().is_some_and(is_unnamed) {
+        return;
+    }
     if elided
         && let Some(previous) = earlier.iter().rev().find(|previous| {
             // ", which is at war with Z, and flies": a comma closes the relative clause.
@@ -44,14 +55,6 @@ pub(super) fn find_subject(
     {
         group.subjects.clone_from(&previous.subjects);
         group.no_subject |= previous.no_subject;
-        return;
-    }
-    // "The junta expelled X and turned to Y": the object of the verb before does not act.
-    let follows_object = joint.is_some_and(|joint| {
-        words[joint].part == Part::Coordinator
-            && words[joint + 1..group.start].iter().all(|word| word.part == Part::Adverb)
-    });
-    if follows_object && earlier.last().is_some_and(|verb| verb.finite && !verb.passive) {
         return;
     }
     // "Were Lima to expel": the subject stands behind the auxiliary.

@@ -158,7 +158,7 @@ impl Finder<'_, '_, '_> {
 
     /// "Condemned the threats of X", "gave full support to the war of X": the deed is that of
     /// whoever is named behind it.
-    pub(super) fn is_of_doer(&self, noun: usize) -> bool {
+    pub(super) fn is_of_doer(&self, noun: usize, end: usize) -> bool {
         let words = &self.reading.words;
         let is_deed = matches!(
             &*words[noun].lower,
@@ -177,7 +177,7 @@ impl Finder<'_, '_, '_> {
                 | "offensive"
                 | "campaign"
         );
-        is_deed && words.get(noun + 1).is_some_and(|next| next.lower == "of")
+        is_deed && words.get(end).is_some_and(|next| next.lower == "of")
     }
 
     /// "An end to the embargo", "the lifting of sanctions".

@@ -5,7 +5,7 @@
 //! is found here stands in place of what the words alone say of the same holder and target.
 
 use super::verdict::verdict;
-use super::{Edge, Finder, MAX_EDGES, REFRAINS, REJECTED, RESISTS};
+use super::{Edge, Finder, MAX_EDGES, REFRAINS, REJECTED, RESISTS, of_measure};
 use crate::clause::{Doer, Group, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Word};
@@ -413,7 +413,7 @@ impl Finder<'_, '_, '_> {
         let Some((target, at)) = self.measure_in(group.end, end) else { return };
         let found = (at + 1..end).find_map(|at| verdict(self.reading, at));
         if let (Some((score, _)), false) = (found, self.chain(group).is_odd()) {
-            let (score, rule) = of_verdict(score);
+            let (score, rule) = of_measure(score);
             self.rule(group, (group.start, end), target, score, rule);
         }
     }
@@ -443,7 +443,7 @@ impl Finder<'_, '_, '_> {
         };
         let (Some(score), true, false) = (score, beside, group.negated) else { return };
         let holder = self.speaker.get(group.head).copied().flatten().unwrap_or(Doer::First);
-        let (score, rule) = of_verdict(score);
+        let (score, rule) = of_measure(score);
         let voiced = Group { subjects: vec![holder], ..group.clone() };
         self.rule(&voiced, (floor, end), target, score, rule);
     }
@@ -454,10 +454,14 @@ impl Finder<'_, '_, '_> {
         let Some([group, aim]) = self.groups.get(number..number + 2) else { return };
         let words = &self.reading.words;
         let opens = aim.start.checked_sub(1).filter(|&at| words[at].part == Part::Relative);
+        let harms = aim.cue.is_some_and(|cue| cue.score < 0.0);
         let measure = opens.and_then(|opens| opens.checked_sub(1)).filter(|&at| {
+            // "Measures that limit X's access".
+            let is_plain = matches!(&*words[at].lower, "measures" | "steps" | "rules" | "laws");
             at >= group.end
-                && noun_cue(self.reading, at)
-                    .is_some_and(|(cue, _)| cue.score < 0.0 && cue.kind == Kind::Attitude)
+                && (harms && is_plain
+                    || noun_cue(self.reading, at)
+                        .is_some_and(|(cue, _)| cue.score < 0.0 && cue.kind == Kind::Attitude))
         });
         let aims = ["hit", "affect", "restrict", "limit", "punish", "cap", "cover"]
             .iter()
@@ -542,9 +546,4 @@ fn toward(side: Side, content: Content, is_call: bool) -> (f32, &'static str) {
         Side::Refuses => (1.0, REFRAINS),
         Side::Aside => (0.0, REFRAINS),
     }
-}
-
-/// What a verdict on a measure says of its goal.
-fn of_verdict(score: f32) -> (f32, &'static str) {
-    if score < 0.0 { (1.0, RESISTS) } else { (-1.0, "noun of the object") }
 }

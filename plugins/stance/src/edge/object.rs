@@ -2,7 +2,9 @@
 
 use standpoint_document::Voice;
 
-use super::{BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS, time_of};
+use super::{
+    BETWEEN, Chain, Edge, Finder, MAX_EDGES, NAMELESS, REFRAINS, RESISTS, of_measure, time_of,
+};
 use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Word};
@@ -158,6 +160,10 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
+            // "Rejects the threats to Y, including X's order": one more of what the verb has.
+            if word.lower == "including" && own != 0.0 {
+                (current, cue_now, rule) = (own, (cue, group.head, group.end), "object");
+            }
             // "Stands by X until Y leaves": what follows is another matter.
             if matches!(&*word.lower, "until" | "till") && index > group.end {
                 break;
@@ -169,7 +175,12 @@ impl Finder<'_, '_, '_> {
                 current = turned;
             }
             if let Some(party) = self.antecedent(group, index).filter(|_| current != 0.0) {
-                self.give(group, party, current, cue_now, "pronoun");
+                if self.ends_measure(group.start, party) {
+                    let (score, rule) = of_measure(current);
+                    self.give(group, party, score, cue_now, rule);
+                } else {
+                    self.give(group, party, current, cue_now, "pronoun");
+                }
             }
             if let Some(party) = word.name() {
                 if let Some((aid, at, end)) = self.gift_behind(group, cue, index) {
@@ -207,8 +218,12 @@ impl Finder<'_, '_, '_> {
                 continue;
             }
             if let Some((noun, end)) = noun_cue(reading, index) {
-                if noun.kind != Kind::Thing && self.has_goal(end) && group.until > end {
-                    if current == 0.0 || !self.is_of_doer(index) {
+                // "The war against its neighbour X": the noun only says who X is.
+                let is_title = noun.kind == Kind::Relation
+                    && words.get(end).is_some_and(|next| next.name().is_some());
+                let acts = noun.kind != Kind::Thing && !is_title;
+                if acts && self.has_goal(end) && group.until > end {
+                    if current == 0.0 || !self.is_of_doer(index, end) {
                         let verb = (cue, own);
                         (current, rule) = self.of_object_noun(group, verb, noun, index, chain);
                     } else if !matches!(rule, REFRAINS | RESISTS) {
@@ -228,9 +243,29 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// Whether a party before `from` is the goal of a hostile measure or act: "the blockade imposed on
+    /// X". A word for it behind that, "it" or "which", means the measure.
+    pub(super) fn ends_measure(&self, from: usize, party: u16) -> bool {
+        const REACH: usize = 12;
+        let words = &self.reading.words;
+        let Some(goal) = (0..from).rev().find(|&at| words[at].name() == Some(party)) else {
+            return false;
+        };
+        let start = goal.saturating_sub(REACH);
+        let is_measure = |at: usize| {
+            noun_cue(self.reading, at).is_some_and(|(cue, _)| {
+                cue.score < 0.0 && matches!(cue.kind, Kind::Attitude | Kind::War)
+            })
+        };
+        goal > 0
+            && matches!(&*words[goal - 1].lower, "on" | "of" | "against" | "upon")
+            && (start..goal).any(is_measure)
+            && !words[start..goal].iter().any(|word| word.part == Part::Stop)
+    }
+
     /// "The war of X against Y": whoever condemns it is not against Y.
-    fn is_war_of(&self, group: &Group, (noun, at, _): (Cue, usize, usize)) -> bool {
-        noun.kind == Kind::War && at != group.head && self.is_of_doer(at)
+    fn is_war_of(&self, group: &Group, (noun, at, end): (Cue, usize, usize)) -> bool {
+        noun.kind == Kind::War && at != group.head && self.is_of_doer(at, end)
     }
 
     /// Whether what may be the goal of a noun follows at once.
@@ -254,6 +289,8 @@ impl Finder<'_, '_, '_> {
         let of_noun = words[by - 1].part == Part::Preposition;
         match words.iter().skip(by + 1).take(2).find_map(Word::name) {
             Some(party) if of_noun => self.of_plain_object(group, party, by, chain, said),
+            // "Stands with Y against the attempts by X".
+            _ if said.2 == "against" => self.of_agent(group, cue, said.0, by),
             _ => self.of_agent(group, cue, own, by),
         }
     }

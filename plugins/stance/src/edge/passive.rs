@@ -1,7 +1,7 @@
 //! What a passive says of its subject, in whoever stands behind "by".
 
 use super::verdict::verdict;
-use super::{Chain, Finder, REFRAINS};
+use super::{Chain, Finder, REFRAINS, of_measure};
 use crate::clause::{Doer, Group, noun_cue};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::Word;
@@ -42,6 +42,10 @@ impl Finder<'_, '_, '_> {
         let own = if refrains { chain.lean() } else { Self::turned(score, chain) };
         let rule = if refrains { REFRAINS } else { "passive" };
         for goal in goals {
+            // "The blockade of X, which has been condemned by Y".
+            let is_of_measure =
+                group.relative && own != 0.0 && self.ends_measure(group.start, goal);
+            let (own, rule) = if is_of_measure { of_measure(own) } else { (own, rule) };
             self.push(Doer::Party(agent), goal, own, cue, (group.head, group.end), group, rule);
         }
     }

@@ -107,6 +107,10 @@ impl Reading<'_, '_> {
             "longer" => previous_is("no"),
             "so" => next_is("far"),
             "far" => previous_is("so"),
+            // "Will further limit".
+            "further" => {
+                self.words.get(index + 1).is_some_and(|next| next.forms() & form::BASE != 0)
+            }
             _ => false,
         };
         if is_of_pair {
@@ -388,7 +392,10 @@ impl Reading<'_, '_> {
             let last = self.words[..index].iter().rev().find(|word| word.is_verb());
             let like =
                 last.is_some_and(|last| matches!(last.part, Part::Verb(bits) if bits & forms != 0));
-            return Some(if like && object_next { Part::Verb(forms) } else { Part::Noun });
+            // "To develop and implement measures".
+            let is_base = forms & form::BASE != 0 && !is_noun_too;
+            let verb = like && (object_next || is_base);
+            return Some(if verb { Part::Verb(forms) } else { Part::Noun });
         }
         if is_noun_too
             || matches!(previous.map(|word| word.part), Some(Part::Preposition | Part::Verb(_)))

@@ -163,7 +163,7 @@ fn what_is_said_of_a_deed_is_not_the_deed() {
         ("a plan", "[Kenya] denied that it planned to send rifles to [Spain] .", 0.0),
         ("reports", "[Kenya] denied media reports that it had sold rifles to [Spain] .", 0.0),
         ("who tells of help", "[Kenya] says [Togo] has been helping [Spain] .", 0.0),
-        ("what others do", "[Kenya] condemned acts that block or cut access to [Spain] .", 1.0),
+        ("what others do", "[Kenya] condemned acts that block or cut access to [Spain] .", 0.0),
     ];
     assert_sides(&cases, patterns_of);
     let helper = [("the help", "[Kenya] says [Togo] has been helping [Spain] .", 1.0)];
@@ -192,4 +192,32 @@ fn the_object_of_one_verb_is_not_the_subject_of_the_next() {
     let lexicon = Lexicon::standard().unwrap();
     let ask = |sentence: &Sentence<'_>| rules_of(&lexicon, sentence, &[(None, 0)])[0];
     assert_sides(&[("an aside", aside, 0.0)], |marked| about(marked, ask));
+}
+
+#[test]
+fn what_is_done_with_a_measure_is_for_its_goal() {
+    let condemned = "the [Togolese] blockade of [Spain] , which has been condemned by [Kenya] .";
+    let rejected = "The blockade imposed by [Togo] on [Spain] is old , and [Kenya] rejected it .";
+    let praised = "the [Togolese] war against [Spain] , which has been praised by [Kenya] .";
+    for (case, marked, expected) in
+        [("passive", condemned, 1.0), ("pronoun", rejected, 1.0), ("praise", praised, -1.0)]
+    {
+        assert_sides(&[(case, marked, expected)], |marked| patterns_between(marked, 2, 1));
+    }
+    let cases = [
+        (
+            "limits",
+            "[Kenya] will develop measures that will further limit [Spain] 's access .",
+            -1.0,
+        ),
+        ("to account", "[Kenya] promotes accountability for [Spain] .", -1.0),
+        (
+            "among them",
+            "[Kenya] condemned all force , including [Spain] 's attack on [Togo] .",
+            -1.0,
+        ),
+        ("its title", "[Kenya] stood up against the war against its neighbour [Spain] .", 1.0),
+        ("by whom", "[Kenya] defended trade against the attempts by [Spain] to end it .", -1.0),
+    ];
+    assert_sides(&cases, patterns_of);
 }
