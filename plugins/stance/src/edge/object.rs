@@ -9,6 +9,9 @@ use crate::clause::{Doer, Group, OwnedRun, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Word};
 
+/// What a party at a place among the objects would get, by which cue and rule.
+type Said = (f32, (Cue, usize, usize), &'static str);
+
 impl Finder<'_, '_, '_> {
     pub(super) fn of_group(&mut self, number: usize) {
         let group = &self.groups[number];
@@ -174,14 +177,7 @@ impl Finder<'_, '_, '_> {
             if let Some(turned) = self.arms_go(group, cue, cue_now, index) {
                 current = turned;
             }
-            if let Some(party) = self.antecedent(group, index).filter(|_| current != 0.0) {
-                if self.ends_measure(group.start, party) {
-                    let (score, rule) = of_measure(current);
-                    self.give(group, party, score, cue_now, rule);
-                } else {
-                    self.give(group, party, current, cue_now, "pronoun");
-                }
-            }
+            self.of_pronoun(group, index, current, cue_now);
             if let Some(party) = word.name() {
                 if let Some((aid, at, end)) = self.gift_behind(group, cue, index) {
                     let score = Self::turned(aid.score, chain);
@@ -217,20 +213,10 @@ impl Finder<'_, '_, '_> {
                 index += 1;
                 continue;
             }
-            if let Some((noun, end)) = noun_cue(reading, index) {
-                // "The war against its neighbour X": the noun only says who X is.
-                let is_title = noun.kind == Kind::Relation
-                    && words.get(end).is_some_and(|next| next.name().is_some());
-                let acts = noun.kind != Kind::Thing && !is_title;
-                if acts && self.has_goal(end) && group.until > end {
-                    if current == 0.0 || !self.is_of_doer(index, end) {
-                        let verb = (cue, own);
-                        (current, rule) = self.of_object_noun(group, verb, noun, index, chain);
-                    } else if !matches!(rule, REFRAINS | RESISTS) {
-                        rule = "owner of the object";
-                    }
-                    cue_now = (noun, index, end);
-                }
+            if let Some((behind, end)) =
+                self.of_noun(group, (cue, own), index, chain, (current, cue_now, rule))
+            {
+                (current, cue_now, rule) = behind;
                 index = end.max(index + 1);
                 continue;
             }
@@ -241,6 +227,49 @@ impl Finder<'_, '_, '_> {
         if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
         }
+    }
+
+    /// "It", where the sentence has said who or what that is.
+    fn of_pronoun(
+        &mut self,
+        group: &Group,
+        index: usize,
+        current: f32,
+        cue_now: (Cue, usize, usize),
+    ) {
+        let Some(party) = self.antecedent(group, index).filter(|_| current != 0.0) else { return };
+        let (score, rule) = if self.ends_measure(group.start, party) {
+            of_measure(current)
+        } else {
+            (current, "pronoun")
+        };
+        self.give(group, party, score, cue_now, rule);
+    }
+
+    /// What a party behind a noun of the lists would get, by which cue and rule, and where the noun
+    /// ends.
+    fn of_noun(
+        &self,
+        group: &Group,
+        (cue, own): (Cue, f32),
+        index: usize,
+        chain: Chain,
+        (mut current, mut cue_now, mut rule): Said,
+    ) -> Option<(Said, usize)> {
+        let (noun, end) = noun_cue(self.reading, index)?;
+        // "The war against its neighbour X": the noun only says who X is.
+        let is_title = noun.kind == Kind::Relation
+            && self.reading.words.get(end).is_some_and(|next| next.name().is_some());
+        let acts = noun.kind != Kind::Thing && !is_title;
+        if acts && self.has_goal(end) && group.until > end {
+            if current == 0.0 || !self.is_of_doer(index, end) {
+                (current, rule) = self.of_object_noun(group, (cue, own), noun, index, chain);
+            } else if !matches!(rule, REFRAINS | RESISTS) {
+                rule = "owner of the object";
+            }
+            cue_now = (noun, index, end);
+        }
+        Some(((current, cue_now, rule), end))
     }
 
     /// Whether a party before `from` is the goal of a hostile measure or act: "the blockade imposed on
@@ -283,7 +312,7 @@ impl Finder<'_, '_, '_> {
         (cue, own): (Cue, f32),
         by: usize,
         chain: Chain,
-        said: (f32, (Cue, usize, usize), &'static str),
+        said: Said,
     ) {
         let words = &self.reading.words;
         let of_noun = words[by - 1].part == Part::Preposition;
@@ -319,7 +348,7 @@ impl Finder<'_, '_, '_> {
         party: u16,
         index: usize,
         chain: Chain,
-        (current, cue_now, rule): (f32, (Cue, usize, usize), &'static str),
+        (current, cue_now, rule): Said,
     ) {
         let says_nothing = group.cue.is_some_and(|cue| cue.score == 0.0);
         // "Blamed A and not B".
@@ -491,58 +520,6 @@ impl Finder<'_, '_, '_> {
                 time: time_of(self.reading, self.groups, group),
                 rule: "implied target",
             });
-        }
-    }
-
-    /// "A and B are at odds": the phrase "be at odds with", whose goal is among its subjects.
-    fn phrase_without_with(&self, group: &Group) -> Option<(Cue, usize, usize)> {
-        let words = &self.reading.words;
-        let entry = words[group.head].entry.filter(|_| group.copula)?;
-        entry.verbs.iter().find_map(|phrase| {
-            let (last, rest) = phrase.rest.split_last()?;
-            let end = group.head + 1 + rest.len();
-            let said = words.get(group.head + 1..end)?;
-            let is_said = said.iter().zip(rest).all(|(word, rest)| *word.lower == **rest);
-            let is_alone = words.get(end).is_none_or(|word| word.lower != **last);
-            (&**last == "with" && !rest.is_empty() && is_said && is_alone)
-                .then_some((phrase.cue, group.head, end))
-        })
-    }
-
-    /// "Iran and Russia sealed a pact": each of the subjects toward each other.
-    pub(super) fn of_joint_act(&mut self, group: &Group, chain: Chain) {
-        if group.subjects.len() < 2 || group.subjects.len() > 6 {
-            return;
-        }
-        let objects = group.end..group.until.max(group.end);
-        let relation = objects.clone().find_map(|index| {
-            noun_cue(self.reading, index)
-                .filter(|(cue, _)| cue.kind == Kind::Relation)
-                .map(|(cue, end)| (cue, index, end))
-        });
-        let each_other = self.reading.words[objects.clone()]
-            .iter()
-            .any(|word| matches!(&*word.lower, "other" | "mutual" | "jointly" | "mutually"));
-        let verb = group.cue.filter(|cue| cue.score != 0.0 && each_other);
-        let no_goal = !self.reading.words[objects].iter().any(|word| word.name().is_some());
-        let found = relation
-            .filter(|_| no_goal)
-            .or_else(|| verb.map(|cue| (cue, group.head, group.end)))
-            .or_else(|| self.phrase_without_with(group));
-        let Some((cue, at, end)) = found else { return };
-        let carry = group.cue.map_or(Carry::Keep, |cue| cue.carry);
-        let score = match carry {
-            Carry::Turn => -Self::turned(cue.score, chain),
-            _ => Self::turned(cue.score, chain),
-        };
-        for &holder in &group.subjects {
-            for &other in &group.subjects {
-                if let Doer::Party(target) = other
-                    && holder != other
-                {
-                    self.push(holder, target, score, cue, (at, end), group, "joint act");
-                }
-            }
         }
     }
 }

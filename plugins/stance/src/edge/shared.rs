@@ -3,8 +3,9 @@
 //!
 //! The words of the act stand beside A alone, so whoever looks around B finds nothing.
 
-use super::{BETWEEN, Edge, Finder, LIKENED, MAX_EDGES, REFRAINS, REJECTED, RESISTS};
-use crate::clause::{Doer, Group};
+use super::{BETWEEN, Chain, Edge, Finder, LIKENED, MAX_EDGES, REFRAINS, REJECTED, RESISTS};
+use crate::clause::{Doer, Group, noun_cue};
+use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Word};
 
 /// Whose attitudes are whose, too.
@@ -225,6 +226,58 @@ impl Finder<'_, '_, '_> {
             let rule = if keeps { edge.rule } else { LIKENED };
             if self.list.len() < MAX_EDGES {
                 self.list.push(Edge { holder: Doer::Party(with), rule, ..edge });
+            }
+        }
+    }
+
+    /// "A and B are at odds": the phrase "be at odds with", whose goal is among its subjects.
+    fn phrase_without_with(&self, group: &Group) -> Option<(Cue, usize, usize)> {
+        let words = &self.reading.words;
+        let entry = words[group.head].entry.filter(|_| group.copula)?;
+        entry.verbs.iter().find_map(|phrase| {
+            let (last, rest) = phrase.rest.split_last()?;
+            let end = group.head + 1 + rest.len();
+            let said = words.get(group.head + 1..end)?;
+            let is_said = said.iter().zip(rest).all(|(word, rest)| *word.lower == **rest);
+            let is_alone = words.get(end).is_none_or(|word| word.lower != **last);
+            (&**last == "with" && !rest.is_empty() && is_said && is_alone)
+                .then_some((phrase.cue, group.head, end))
+        })
+    }
+
+    /// "Iran and Russia sealed a pact": each of the subjects toward each other.
+    pub(super) fn of_joint_act(&mut self, group: &Group, chain: Chain) {
+        if group.subjects.len() < 2 || group.subjects.len() > 6 {
+            return;
+        }
+        let objects = group.end..group.until.max(group.end);
+        let relation = objects.clone().find_map(|index| {
+            noun_cue(self.reading, index)
+                .filter(|(cue, _)| cue.kind == Kind::Relation)
+                .map(|(cue, end)| (cue, index, end))
+        });
+        let each_other = self.reading.words[objects.clone()]
+            .iter()
+            .any(|word| matches!(&*word.lower, "other" | "mutual" | "jointly" | "mutually"));
+        let verb = group.cue.filter(|cue| cue.score != 0.0 && each_other);
+        let no_goal = !self.reading.words[objects].iter().any(|word| word.name().is_some());
+        let found = relation
+            .filter(|_| no_goal)
+            .or_else(|| verb.map(|cue| (cue, group.head, group.end)))
+            .or_else(|| self.phrase_without_with(group));
+        let Some((cue, at, end)) = found else { return };
+        let carry = group.cue.map_or(Carry::Keep, |cue| cue.carry);
+        let score = match carry {
+            Carry::Turn => -Self::turned(cue.score, chain),
+            _ => Self::turned(cue.score, chain),
+        };
+        for &holder in &group.subjects {
+            for &other in &group.subjects {
+                if let Doer::Party(target) = other
+                    && holder != other
+                {
+                    self.push(holder, target, score, cue, (at, end), group, "joint act");
+                }
             }
         }
     }

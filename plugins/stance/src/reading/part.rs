@@ -278,7 +278,7 @@ impl Reading<'_, '_> {
     /// preposition or a verb that takes no clause stands before the name before a word, which is then
     /// no subject.
     fn is_object_name(&self, index: usize) -> bool {
-        let skips = [Part::Adverb, Part::Negation, Part::Adjective];
+        let skips = [Part::Adverb, Part::Negation, Part::Adjective, Part::Noun];
         let name = self.before(index).unwrap_or(0);
         let before = (0..name).rev().find(|&at| !skips.contains(&self.words[at].part));
         before.is_some_and(|at| {
@@ -369,7 +369,8 @@ impl Reading<'_, '_> {
         }
         let governed = matches!(previous.map(|word| word.part), Some(Part::Preposition))
             || self.ends_list(index);
-        if !is_noun_too && !governed && !self.is_object(index) && forms & form::S != 0 {
+        let is_object = self.is_object(index) || name_before && self.is_object_name(index);
+        if !is_noun_too && !governed && !is_object && forms & form::S != 0 {
             return Some(Part::Verb(forms));
         }
         // "Stands with", "backs away from": the words of the phrase leave no doubt.
