@@ -139,7 +139,7 @@ struct Survey<'d> {
     opponents: FxHashMap<u32, f32>,
     assaults: Vec<(u32, Piece)>,
     /// In how many passages the author is against the target or it makes war, less those where he is
-    /// for it or war is made on it.
+    /// for it or war is made on it; wars count twice.
     blames: i32,
     /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
     speaks_of_measures: bool,
@@ -234,7 +234,7 @@ impl<'d> Survey<'d> {
         let judgements = self.judge_pairs(scene, &pairs);
         for (index, (&(holder, target), judgement)) in pairs.iter().zip(&judgements).enumerate() {
             if index < from_holders {
-                self.blames -= i32::from(self.is_war(scene, judgement));
+                self.blames -= 2 * i32::from(self.is_war(scene, judgement));
                 if let Some(holder) = holder {
                     let piece = self.piece(scene, Some(holder), target, judgement);
                     self.keep(self.holder(scene, holder), piece);

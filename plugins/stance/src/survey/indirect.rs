@@ -98,7 +98,7 @@ impl Survey<'_> {
     /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
     fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
         // Where the author is for the target, or tells of wars on it, others are blamed.
-        if self.blames < 0 {
+        if self.blames < -1 {
             return;
         }
         let quoted = scene.is_quoted();
@@ -304,7 +304,7 @@ impl Survey<'_> {
         if !self.is_war(scene, judgement) {
             return;
         }
-        self.blames += 1;
+        self.blames += 2;
         let sure = self.opponents.entry(entity).or_insert(0.0);
         *sure = sure.max(judgement.confidence);
         let earlier = self.assaults.iter().filter(|(known, _)| *known == entity).count();
