@@ -228,7 +228,7 @@ fn blame_without_a_name_is_not_for_whoever_is_attacked() {
     for (before, expected) in [
         ("Norway bombed a port. Norway spoke of an error.", Some(StanceLabel::Opposed)),
         ("Russia bombed Norway. Norway spoke of a crime.", None),
-        ("We stand by Norway. We praise Norway.", None),
+        ("We stand by Norway.\nWe praise Norway.", None),
     ] {
         let mut document = document(&format!("{before}\n{blame}"), None);
         process(&stage(settings.clone()), &mut document).unwrap();
