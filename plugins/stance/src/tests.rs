@@ -225,14 +225,19 @@ fn whoever_is_accused_of_a_deed_has_done_it_by_report_alone() {
 fn blame_without_a_name_is_not_for_whoever_is_attacked() {
     let settings = StanceSettings { target: Some("Norway".into()), ..StanceSettings::default() };
     let blame = "Poland condemned the bombing.";
-    for (before, expected) in [
-        ("Norway bombed a port. Norway spoke of an error.", Some(StanceLabel::Opposed)),
-        ("Russia bombed Norway. Norway spoke of a crime.", None),
-        ("We stand by Norway.\nWe praise Norway.", None),
+    let bombs = "Norway bombed a port. Norway spoke of an error.";
+    for (before, blame, expected) in [
+        (bombs, blame, Some(StanceLabel::Opposed)),
+        (bombs, "Poland expelled the consul.", Some(StanceLabel::Opposed)),
+        // Of these nobody knows whom they mean.
+        (bombs, "Poland left at least three men dead.", None),
+        (bombs, "Poland will reduce its budget.", None),
+        ("Russia bombed Norway. Norway spoke of a crime.", blame, None),
+        ("We stand by Norway.\nWe praise Norway.", blame, None),
     ] {
         let mut document = document(&format!("{before}\n{blame}"), None);
         process(&stage(settings.clone()), &mut document).unwrap();
-        assert_eq!(label_of(&document, "POL"), expected, "{before}");
+        assert_eq!(label_of(&document, "POL"), expected, "{before} {blame}");
     }
 }
 

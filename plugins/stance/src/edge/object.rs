@@ -224,7 +224,8 @@ impl Finder<'_, '_, '_> {
         }
         self.of_clause(group, cue, own);
         let rest = &words[group.end..group.until.max(group.end)];
-        if own <= -1.0 && rest.iter().all(|word| word.name().is_none()) {
+        let blames = own <= -1.0 && is_against_somebody(&words[group.head].lower);
+        if blames && rest.iter().all(|word| word.name().is_none()) {
             self.of_nameless(group, own, (cue, group.head, group.end));
         }
     }
@@ -522,4 +523,40 @@ impl Finder<'_, '_, '_> {
             });
         }
     }
+}
+
+/// Whether a verb is an act of speech or of state against somebody who need not be named: "condemned the
+/// verdict", "expelled the consul". Of others, such as "left" or "reduce", nobody knows whom they mean.
+fn is_against_somebody(verb: &str) -> bool {
+    const STEMS: [&str; 28] = [
+        "accus",
+        "admonish",
+        "ban",
+        "berat",
+        "blacklist",
+        "blam",
+        "blast",
+        "castigat",
+        "censur",
+        "condemn",
+        "critici",
+        "decri",
+        "decry",
+        "denounc",
+        "deplor",
+        "expel",
+        "freez",
+        "froze",
+        "lambast",
+        "oppos",
+        "protest",
+        "rebuk",
+        "reject",
+        "reprimand",
+        "reproach",
+        "sanction",
+        "slam",
+        "summon",
+    ];
+    STEMS.iter().any(|stem| verb.starts_with(stem))
 }
