@@ -15,8 +15,8 @@ use crate::refusal::ReadError;
 /// What separates columns: of these the one that is most frequent in the header.
 const DELIMITERS: [u8; 3] = *b",;\t";
 
-/// What a row can say, with the names that its column may have, the usual one first. Fields of JSON have
-/// the same.
+/// What a row can say, with the names that its column may have, the usual one first. Fields of JSON
+/// have the same.
 pub(super) const COLUMNS: [(&str, &[&str]); 7] = [
     ("text", &["text", "body", "content"]),
     ("id", &["id"]),
@@ -32,8 +32,8 @@ pub(crate) struct Rows {
     reader: Reader<Bounded>,
     delimiter: u8,
     header: ByteRecord,
-    /// The place of each of [`COLUMNS`].
-    places: [Option<usize>; COLUMNS.len()],
+    /// The places of each of [`COLUMNS`], one for each of its names that is there.
+    places: [Vec<usize>; COLUMNS.len()],
     left: Arc<AtomicU64>,
     max_row_bytes: u64,
     ended: bool,
@@ -44,8 +44,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Columns`] where no column holds a text, [`ReadError::Quote`] where the header has
-    /// no end.
+    /// [`ReadError::Columns`] where no column holds a text, [`ReadError::Quote`] where the header
+    /// has no end.
     pub(crate) fn open(
         mut plain: Box<dyn BufRead + Send>,
         limits: &ReadLimits,
@@ -68,9 +68,9 @@ impl Rows {
         let names: Vec<String> =
             header.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
         let position = |alias: &&str| names.iter().position(|name| name == alias);
-        let place = |aliases: &[&str]| aliases.iter().find_map(position);
-        let places = COLUMNS.map(|(_, aliases)| place(aliases));
-        if places[0].is_none() {
+        let places =
+            COLUMNS.map(|(_, aliases)| aliases.iter().filter_map(position).collect::<Vec<usize>>());
+        if places[0].is_empty() {
             return Err(ReadError::Columns { found: names.join(", ") });
         }
         let max_row_bytes = limits.max_line_bytes;
@@ -83,13 +83,18 @@ impl Rows {
         if row.iter().skip(expected).any(|field| !field.trim_ascii().is_empty()) {
             return Err(ReadError::Fields { line, found: row.len(), expected });
         }
-        let field = |place: Option<usize>| -> Result<Option<String>, ReadError> {
-            let Some(bytes) = place.and_then(|place| row.get(place)) else { return Ok(None) };
+        let field = |places: &Vec<usize>| -> Result<Option<String>, ReadError> {
+            let mut fields = places.iter().filter_map(|&place| row.get(place));
+            // An empty field says as much as one that is missing.
+            let Some(bytes) = fields.find(|field| !field.trim_ascii().is_empty()) else {
+                return Ok(None);
+            };
             let decoded = encoding::decode(bytes)
                 .map_err(|binary| ReadError::Binary { control_percent: binary.control_percent })?;
             Ok(Some(decoded.text).filter(|text| !text.trim().is_empty()))
         };
-        let [text, id, title, author, published, language, outlet] = self.places.map(field);
+        let [text, id, title, author, published, language, outlet] =
+            self.places.each_ref().map(field);
         let content = Content {
             text: text?.unwrap_or_default(),
             id: id?,
@@ -229,8 +234,8 @@ impl Read for Bounded {
     }
 }
 
-/// Watches for quotes that are not closed where their field ends, which the reader does not tell: what
-/// follows, up to the next quote, is taken into the field, and rows with it.
+/// Watches for quotes that are not closed where their field ends, which the reader does not tell:
+/// what follows, up to the next quote, is taken into the field, and rows with it.
 struct Quotes {
     delimiter: u8,
     at: At,

@@ -14,8 +14,8 @@ use super::{Content, Each};
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
 
-/// The fields of a document in JSON, under the names that columns of tables have, too. Other fields are
-/// passed over.
+/// The fields of a document in JSON, under the names that columns of tables have, too. Other fields
+/// are passed over.
 #[derive(Debug, Deserialize)]
 pub struct Record {
     id: Option<Id>,
@@ -86,9 +86,13 @@ impl Record {
     /// What it says; `None` where it has no text.
     fn content(self) -> Option<Content> {
         let record = self;
-        let text = record.text.or_else(|| record.body.text()).or_else(|| record.content.text())?;
         // A field that holds an empty string says as much as one that is missing.
-        let some = |field: Option<String>| field.filter(|value| !value.trim().is_empty());
+        let says = |value: &String| !value.trim().is_empty();
+        let some = |field: Option<String>| field.filter(says);
+        let mut texts = [record.text, record.body.text(), record.content.text()];
+        // Where none says anything, that is told of the first one.
+        let said = texts.iter().position(|text| text.as_ref().is_some_and(says));
+        let text = texts[said.or_else(|| texts.iter().position(Option::is_some))?].take()?;
         Some(Content {
             id: some(record.id.map(|id| match id {
                 Id::Word(word) => word,
@@ -189,8 +193,8 @@ fn misfit(json: &str) -> Option<String> {
 /// One record of a file with its JSON, which its id is made of.
 pub type RawRecord = (Result<Content, ReadError>, String);
 
-/// Reads a file that holds one record or an array of them: each record is read when it is asked for,
-/// so that a file takes the room of where its records stand, and of one of them.
+/// Reads a file that holds one record or an array of them: each record is read when it is asked
+/// for, so that a file takes the room of where its records stand, and of one of them.
 ///
 /// # Errors
 ///
@@ -433,6 +437,10 @@ mod tests {
         let both = r#"{"content": {}, "body": "B.", "text": "T.", "headline": 7}"#;
         let content = read_record(both, 1, 64).unwrap();
         assert_eq!((content.text.as_str(), content.title), ("T.", None), "the usual name first");
+        for empty in [r#"{"text": "", "body": "B."}"#, r#"{"body": " ", "content": "B."}"#] {
+            assert_eq!(read_record(empty, 1, 64).unwrap().text, "B.", "{empty}");
+        }
+        assert_eq!(read_record(r#"{"text": " ", "body": ""}"#, 1, 64).unwrap().text, " ");
         let none = "{\"content\": {},\n\"body\": 7}";
         let told = read_record(none, 3, 64).unwrap_err().to_string();
         assert_eq!(told, "line 4, column 10: missing field `text`, `body` or `content`");

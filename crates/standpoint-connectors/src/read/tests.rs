@@ -138,6 +138,12 @@ fn a_table_gives_a_document_a_row() {
     );
     let loose = b"id,text\n1,Kenya condemned it, but Mali did not.\n2,One.,,\n3,\"One, two.\"\n";
     insta::assert_snapshot!(read("a.csv", loose, &small()).join("\n"), @r#"
+    let several = b"content,text,body\nC.,T.,B.\nC.,,B.\nC., ,\n";
+    insta::assert_snapshot!(read("a.csv", several, &small()).join("\n"), @r#"
+    None: "T."
+    None: "B."
+    None: "C."
+    "#);
     error: the row at line 2 has 3 fields and the header 2; put a text that holds the delimiter into quotes
     None: "One."
     None: "One, two."
