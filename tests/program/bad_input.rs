@@ -74,11 +74,14 @@ fn odd_encodings_are_read() {
         units.flat_map(u16::to_le_bytes).collect()
     };
     let note = "read as UTF-16LE, though it has no byte order mark: every other byte is zero";
-    let cases: [(&str, Vec<u8>, Option<&str>); 6] = [
+    let replaced = "read as UTF-8, in which some of its bytes mean nothing: they became U+FFFD";
+    let marked = [b"\xef\xbb\xbf", GOOD.as_bytes(), b" Caf\xe9 \xff."].concat();
+    let cases: [(&str, Vec<u8>, Option<&str>); 7] = [
         ("byte order mark", [b"\xef\xbb\xbf", GOOD.as_bytes()].concat(), None),
         ("UTF-16", utf16(GOOD), None),
         ("NUL bytes", [b"\0", GOOD.repeat(4).as_bytes(), b"\0"].concat(), None),
         ("invalid UTF-8", [GOOD.as_bytes(), b" Caf\xe9 \xff."].concat(), None),
+        ("invalid UTF-8 behind its mark", marked, Some(replaced)),
         ("no UTF-16", [b"\xff\xfe is no mark. ", GOOD.as_bytes()].concat(), None),
         ("UTF-16 without a mark", utf16(GOOD)[2..].to_vec(), Some(note)),
     ];

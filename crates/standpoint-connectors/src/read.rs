@@ -209,11 +209,15 @@ fn whole_in(
         });
     }
     if format == Format::Json {
-        return json_file(decode(bytes)?.text, origin, limits);
+        let decoded = decode(bytes)?;
+        let note = decoded.note();
+        return Ok(noted(json_file(decoded.text, origin, limits)?, note));
     }
     if format == Format::Feed {
-        let entries = feed::read(decode(bytes)?.text, limits.max_records_per_file)?;
-        return Ok(records(entries, origin, limits));
+        let decoded = decode(bytes)?;
+        let note = decoded.note();
+        let entries = feed::read(decoded.text, limits.max_records_per_file)?;
+        return Ok(noted(records(entries, origin, limits), note));
     }
     let id = identity::of_file(&origin.source, &origin.path, &bytes);
     let mut note = None;
@@ -229,11 +233,18 @@ fn whole_in(
         Format::Html => html::read(&decoded(bytes)?),
         _ => text::read(decoded(bytes)?),
     };
-    let mut document = short_document(id, content, origin, limits)?;
-    if let Some(note) = note {
-        document.add_note(note);
-    }
-    Ok(Box::new(std::iter::once(Ok(document))))
+    let document = short_document(id, content, origin, limits)?;
+    Ok(noted(Box::new(std::iter::once(Ok(document))), note))
+}
+
+/// The same documents, each with what is to be known of how their file was read.
+fn noted(documents: Documents, note: Option<String>) -> Documents {
+    let Some(note) = note else { return documents };
+    Box::new(documents.map(move |document| {
+        let mut document = document?;
+        document.add_note(note.clone());
+        Ok(document)
+    }))
 }
 
 fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>) -> Result<Decoded, ReadError> {
@@ -411,9 +422,15 @@ impl JsonLines {
 
     fn record(&mut self, line: &[u8]) -> Result<Document<'static>, ReadError> {
         let decoded = decode(line)?;
+        let note = decoded.note();
         let max_depth = self.records.limits.max_json_depth;
         let content = json::read_record(decoded.text.trim(), self.line, max_depth)?;
-        self.records.document(self.count + self.too_long, content, line.trim_ascii())
+        let number = self.count + self.too_long;
+        let mut document = self.records.document(number, content, line.trim_ascii())?;
+        if let Some(note) = note {
+            document.add_note(note);
+        }
+        Ok(document)
     }
 }
 
@@ -465,7 +482,7 @@ impl Expanding {
         limits: &ReadLimits,
     ) -> Self {
         let taken = Arc::default();
-        let counted = BufReader::new(Counted { inner: bytes, taken: Arc::clone(&taken) });
+        let mut counted = BufReader::new(Counted { inner: bytes, taken: Arc::clone(&taken) });
         let inner: Box<dyn Read + Send> = match compression {
             Compression::Gzip => Box::new(MultiGzDecoder::new(counted)),
             Compression::Zstd => Box::new(Frames::Between(counted)),

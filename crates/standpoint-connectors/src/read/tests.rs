@@ -136,8 +136,6 @@ fn a_table_gives_a_document_a_row() {
         read("a.csv", b"name,words\na,b\n", &small()),
         ["error: no column is called `text`, `body` or `content`; found name, words"]
     );
-    let loose = b"id,text\n1,Kenya condemned it, but Mali did not.\n2,One.,,\n3,\"One, two.\"\n";
-    insta::assert_snapshot!(read("a.csv", loose, &small()).join("\n"), @r#"
     let several = b"content,text,body\nC.,T.,B.\nC.,,B.\nC., ,\n";
     insta::assert_snapshot!(read("a.csv", several, &small()).join("\n"), @r#"
     None: "T."
@@ -146,6 +144,8 @@ fn a_table_gives_a_document_a_row() {
     "#);
     error: the row at line 2 has 3 fields and the header 2; put a text that holds the delimiter into quotes
     None: "One."
+    let loose = b"id,text\n1,Kenya condemned it, but Mali did not.\n2,One.,,\n3,\"One, two.\"\n";
+    insta::assert_snapshot!(read("a.csv", loose, &small()).join("\n"), @r#"
     None: "One, two."
     "#);
     let open = format!("text\nfirst\n\"{}", "x".repeat(1 << 16));
@@ -157,6 +157,27 @@ fn a_table_gives_a_document_a_row() {
 
 #[test]
 fn a_record_with_the_id_of_an_earlier_one_is_told_in_every_format() {
+#[test]
+fn records_of_a_doubtful_encoding_have_a_note() {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let feed = "<rss><channel><item><title>Rain.</title></item></channel></rss>";
+    let by_zeros = "read as UTF-16LE, though it has no byte order mark: every other byte is zero";
+    let replaced = "read as UTF-8, in which some of its bytes mean nothing: they became U+FFFD";
+    let cases: [(&str, Vec<u8>, Option<&str>); 5] = [
+        ("a.json", utf16("{\"text\": \"Rain.\"}"), Some(by_zeros)),
+        ("a.json", utf16("[{\"text\": \"Rain.\"}]"), Some(by_zeros)),
+        ("a.rss", utf16(feed), Some(by_zeros)),
+        ("a.rss", feed.into(), None),
+        ("a.jsonl", b"\xef\xbb\xbf{\"text\": \"Rain. \xe9\"}".into(), Some(replaced)),
+    ];
+    for (path, bytes, note) in cases {
+        let origin = origin(path);
+        let mut found = documents(Cursor::new(bytes), &origin, &ReadLimits::default()).unwrap();
+        let document = found.next().unwrap().unwrap();
+        assert_eq!(document.notes().first().map(String::as_str), note, "{path}");
+    }
+}
+
     let mails = "From a\nMessage-ID: <7@x>\nSubject: A\n\nOne.\n\nFrom b\nMessage-ID: <7@x>\nSubject: A\n\
                  Received: twice\n\nOne.\n\nFrom c\nMessage-ID: <7@x>\nSubject: A\n\nTwo.\n";
     let entry = |text: &str| format!("<item><guid>7@x</guid><title>{text}</title></item>");
