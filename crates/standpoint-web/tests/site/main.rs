@@ -307,10 +307,17 @@ fn the_ranking_is_sent_before_the_rest_of_its_page_is_made() {
     );
     let page = parts(ask("/evidence")).concat();
     assert!(
-        page.contains("<form class=\"filters\"") && page.contains("There is more, but"),
+        page.contains("<form class=\"filters\"")
+            && page.contains("Nothing can be shown here: the store cannot be used: "),
         "{page}"
     );
     assert!(page.ends_with("</main></body></html>"), "{page}");
+    assert_eq!(ask("/api/v1/evidence").status, 503, "a program is told by the status");
+    // Nor is more promised where the ranking itself is gone.
+    let begun = ask("/");
+    store.sqlite().unwrap().execute_batch("DROP TABLE month_figure").unwrap();
+    let page = parts(begun).concat();
+    assert!(page.contains("<main id=\"main\"><p class=\"complaint\">Nothing can be"), "{page}");
 }
 
 #[test]
