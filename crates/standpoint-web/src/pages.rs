@@ -25,7 +25,8 @@ use crate::site::{Site, SiteError};
 use crate::stranger::Stranger;
 use crate::text::{line, many, moment};
 
-/// Rows of a list on the page of everything, and on a page of its own, where more would hold up a browser.
+/// Rows of a list on the page of everything, and on a page of its own, where more would hold up a
+/// browser.
 const FEW: usize = 20;
 const MANY: usize = 30;
 
@@ -85,13 +86,15 @@ impl Site {
             })?;
             return Ok(Reply::page(StatusCode::NOT_FOUND, &title, &page));
         }
-        // The browser fetches the style while the body is made: one that comes after the body finds it
-        // laid out without a style. The page of everything shows its first view while the rest is made.
+        // The browser fetches the style while the body is made: one that comes after the body finds
+        // it laid out without a style. The page of everything shows its first view while the rest
+        // is made.
         let (site, mark, back) = (Arc::clone(self), forms.mark.to_owned(), forms.back.to_owned());
         Ok(Reply::begun(&title, move |send| {
             let forms = Forms { mark: &mark, back: &back, ..Forms::default() };
             let mut shown = Markup::default();
             let first_view = site.reading(|store| site.first_view(store, &asked, None));
+            let is_begun = first_view.is_ok();
             let rest = first_view.and_then(|(first, overview)| {
                 shown = first;
                 // Nothing more is made for a reader that is gone.
@@ -102,14 +105,22 @@ impl Site {
                 site.reading(|store| site.rest(store, &asked, overview, health.as_ref(), forms))
             });
             let rest = rest.unwrap_or_else(|error| {
-                html! { p.complaint { "There is more, but " (line(&error.to_string())) "." } (MAIN_ENDS) }
+                let but = match view {
+                    View::All if is_begun => "There is more, but ",
+                    _ => "Nothing can be shown here: ",
+                };
+                html! {
+                    @if !is_begun { (MAIN_BEGINS) }
+                    p.complaint { (but) (line(&error.to_string())) "." }
+                    (MAIN_ENDS)
+                }
             });
             send(html! { (shown) (rest) });
         }))
     }
 
-    /// How the pipeline is, where a page shows it. It is read from the disk, which no connection to the
-    /// store waits for.
+    /// How the pipeline is, where a page shows it. It is read from the disk, which no connection to
+    /// the store waits for.
     fn health(&self, view: View) -> Option<Markup> {
         let section = || crate::health::section(self.daemon(), view == View::Health);
         view.shows(View::Health).then(section)
@@ -128,8 +139,8 @@ impl Site {
         Ok(Asked { view, address: address.to_owned(), targets, target, query })
     }
 
-    /// The body of a page up to where its first view ends, which leaves `main` open; and the numbers, where
-    /// the page has some.
+    /// The body of a page up to where its first view ends, which leaves `main` open; and the
+    /// numbers, where the page has some.
     ///
     /// - `stranger`: whom or what the address names and nobody knows.
     fn first_view(
