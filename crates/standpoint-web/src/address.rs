@@ -3,7 +3,7 @@
 use standpoint_store::Filter;
 use standpoint_store::filter::Holders;
 
-use crate::near::{did_you_mean, nearest};
+use crate::near::{nearest, suggestion};
 
 /// A page's query, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ fn among(known: &[&str]) -> String {
 /// What may have been meant, where something is near.
 fn hint(found: &str, known: &[&str]) -> String {
     let known = known.iter().map(|known| ((*known).to_owned(), (*known).to_owned())).collect();
-    did_you_mean(nearest(found, known).into_iter().next().map(|(known, _)| known))
+    suggestion(nearest(found, known).into_iter().next().map(|(known, _)| known))
 }
 
 /// Looks for what [`Query::read`] would pass over. A person's address that somebody mangled still
@@ -197,7 +197,8 @@ pub fn expected_day(value: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a value has the form of a cursor: a day or nothing, and as many numbers as the example has.
+/// Whether a value has the form of a cursor: a day or nothing, and as many numbers as the example
+/// has.
 fn is_cursor(value: &str, example: &str) -> bool {
     let mut numbers = value.split('~');
     let begins =

@@ -64,9 +64,9 @@ pub(crate) struct Figures {
     truncated: bool,
 }
 
-/// Says what an answer lacks of what was asked for: `words=2500` where more documents hold the words
-/// than are looked at, `rows=1000000` where there are more rows than one answer has, or both with a
-/// comma between them.
+/// Says what an answer lacks of what was asked for: `words=2500` where more documents hold the
+/// words than are looked at, `rows=1000000` where there are more rows than one answer has, or both
+/// with a comma between them.
 pub(crate) const TRUNCATED: &str = "x-standpoint-truncated";
 
 /// What an answer lacks; see [`TRUNCATED`].
@@ -103,8 +103,8 @@ struct Said {
     note: Option<String>,
 }
 
-/// Reads what a person says. What else stands beside its fields is named: with `flatten` serde would
-/// pass over it, and miss the field that was meant.
+/// Reads what a person says. What else stands beside its fields is named: with `flatten` serde
+/// would pass over it, and miss the field that was meant.
 fn said(body: serde_json::Value) -> Result<Said, serde_json::Error> {
     const FIELDS: [&str; 5] = ["field", "value", "fingerprint", "person", "note"];
     let mut keys = body.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
@@ -214,8 +214,8 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
     Ok(reply)
 }
 
-/// Actors to choose from: first whom the words mean by an id or a name, then those whose names have them in
-/// them.
+/// Actors to choose from: first whom the words mean by an id or a name, then those whose names have
+/// them in them.
 fn actors(
     site: &Site,
     store: &Store,

@@ -1,4 +1,5 @@
-//! Charts as SVG, drawn by the server: no script, no style attribute, and a table of the same numbers.
+//! Charts as SVG, drawn by the server: no script, no style attribute, and a table of the same
+//! numbers.
 
 use std::fmt::Write as _;
 
@@ -51,8 +52,8 @@ const TOP: f64 = 6.0;
 const BOTTOM: f64 = 86.0;
 const LEFT: f64 = 22.0;
 
-/// The most dots of a chart that say each what it stands for. More of them are hard to point at, a table has
-/// their numbers, and they hold a browser up.
+/// The most dots of a chart that say each what it stands for. More of them are hard to point at, a
+/// table has their numbers, and they hold a browser up.
 const MOST_DOTS: usize = 30;
 
 /// One actor over time. Where nothing was said the line has a gap.

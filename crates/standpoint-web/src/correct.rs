@@ -287,8 +287,8 @@ fn said(
     Ok(if said.is_empty() { Err(Refusal::Nothing) } else { Ok(said) })
 }
 
-/// A score that was typed, -1 to 1: a minus as it is printed, and a comma as some write it, are meant
-/// well.
+/// A score that was typed, -1 to 1: a minus as it is printed, and a comma as some write it, are
+/// meant well.
 fn number(typed: &str) -> Option<f64> {
     let number = typed.replace('\u{2212}', "-").replace(',', ".").parse().ok()?;
     (-1.0..=1.0).contains(&number).then_some(number)
@@ -338,7 +338,8 @@ fn holder(
         // The store says what it expects.
         return Ok(Ok(given));
     }
-    // Whom the tables know gives way to no name without an id, as a correction may have made of a capital.
+    // Whom the tables know gives way to no name without an id, as a correction may have made of a
+    // capital.
     let is_nobody = |id: &str| id.starts_with("name:") && id != called;
     let is_known = |id: &str| is_nobody(id) && daemon.called(called).is_some();
     let actor = names::holder_called(store, called)?;
@@ -373,7 +374,7 @@ fn holder(
     // As the stage that finds names makes it; a name without a letter stands for itself.
     let id = slug(called);
     let id = format!("name:{}", if id.is_empty() { called } else { &id });
-    if let Some(known) = nearest(given.name.as_deref(), called, &known) {
+    if let Some(known) = slip_of(given.name.as_deref(), called, &known) {
         return Ok(Err(Refusal::Misspelt {
             found: called.to_owned(),
             known: known.to_owned(),
@@ -400,7 +401,7 @@ fn is_of_state(called: &str) -> bool {
 /// Whose name or id was meant, if what is given is a slip of the pen.
 ///
 /// - `name`: the name that is given besides what is looked for.
-fn nearest<'k>(name: Option<&str>, called: &str, known: &'k [(String, String)]) -> Option<&'k str> {
+fn slip_of<'k>(name: Option<&str>, called: &str, known: &'k [(String, String)]) -> Option<&'k str> {
     let slip = known.iter().find(|(id, _)| name.is_none() && is_slip(called, id));
     if let Some((id, _)) = slip {
         return Some(id);

@@ -45,8 +45,8 @@ pub(crate) fn forms(passage: &Passage, forms: Forms<'_>) -> Markup {
     }
 }
 
-/// Where a passage can be corrected: a page of its own, or for a script the form alone. It says which
-/// passage is meant, for rows are numbered anew when a document comes again.
+/// Where a passage can be corrected: a page of its own, or for a script the form alone. It says
+/// which passage is meant, for rows are numbered anew when a document comes again.
 fn address(passage: &Passage, back: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("passage", &passage.fingerprint).append_pair("back", back);

@@ -11,8 +11,8 @@ use standpoint_store::{Filter, Store};
 
 use crate::overview::Overview;
 
-/// The most rows of one export, unless a site says otherwise: a page's link must not copy a store for
-/// ever.
+/// The most rows of one export, unless a site says otherwise: a page's link must not copy a store
+/// for ever.
 pub const MOST_ROWS: usize = 1_000_000;
 
 /// How rows are written.
@@ -62,8 +62,8 @@ impl Format {
     }
 }
 
-/// A row that knows its columns. They are those of its lines of JSON but for the cursor, which is for
-/// turning pages; a stretch of text has a column for either end.
+/// A row that knows its columns. They are those of its lines of JSON but for the cursor, which is
+/// for turning pages; a stretch of text has a column for either end.
 trait Row: Serialize {
     const COLUMNS: &'static [Column];
     fn cells(&self) -> Vec<Cell<'_>>;

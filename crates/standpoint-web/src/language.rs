@@ -1,4 +1,5 @@
-//! Which stages did not read a text, and the language that it was taken for: why it may lack stances.
+//! Which stages did not read a text, and the language that it was taken for: why it may lack
+//! stances.
 
 /// The languages that news is read in, by their ISO 639-1 codes.
 const NAMES: [(&str, &str); 36] = [
@@ -40,9 +41,9 @@ const NAMES: [(&str, &str); 36] = [
     ("zh", "Chinese"),
 ];
 
-/// Why a text may lack stances: which stages their conditions kept from it, and what it was taken for,
-/// since conditions often ask for the language. What a condition asks for is not kept with a document,
-/// so nothing is said of that. `None` where no stage was kept from it.
+/// Why a text may lack stances: which stages their conditions kept from it, and what it was taken
+/// for, since conditions often ask for the language. What a condition asks for is not kept with a
+/// document, so nothing is said of that. `None` where no stage was kept from it.
 ///
 /// - `language`: the document's, an ISO 639-1 code;
 /// - `notes`: the document's.

@@ -1,4 +1,5 @@
-//! What stands around the content of the dashboard's pages: where one can go, sections, lists, keys.
+//! What stands around the content of the dashboard's pages: where one can go, sections, lists,
+//! keys.
 
 use maud::{Markup, html};
 use standpoint_store::feed::Passage;

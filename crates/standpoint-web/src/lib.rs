@@ -8,12 +8,10 @@
 //!
 //! Modules in reading order: [`address`] is what stands in a page's address; [`overview`] the
 //! numbers of a page; [`text`], [`charts`] and [`parts`] draw them; [`document`] shows a document;
-//! [`language`] why
-//! it may lack stances; [`report`] and `pages` put pages
-//! together, with [`frame`], [`filters`], [`correction_form`] and [`health`]; [`correct`] keeps what
-//! people say; `stranger` tells names that nobody has,
-//! and `near` those that may have been meant; [`site`] answers a request with a [`reply`]; [`login`] says who may; [`export`] and
-//! [`openapi`] are for programs.
+//! [`language`] why it may lack stances; [`report`] and `pages` put pages together, with [`frame`],
+//! [`filters`], [`correction_form`] and [`health`]; [`correct`] keeps what people say; `stranger`
+//! tells names that nobody has, and `near` those that may have been meant; [`site`] answers a
+//! request with a [`reply`]; [`login`] says who may; [`export`] and [`openapi`] are for programs.
 
 pub mod address;
 mod api;

@@ -118,8 +118,8 @@ impl Keys {
         is_marked && since_1970(now) < ends
     }
 
-    /// What the forms of a page carry, so that nobody else's form can pass for one: it is made of the
-    /// browser's own cookie, which no other site sees. `None` for whoever has not logged in.
+    /// What the forms of a page carry, so that nobody else's form can pass for one: it is made of
+    /// the browser's own cookie, which no other site sees. `None` for whoever has not logged in.
     #[must_use]
     pub fn form_mark(&self, headers: &HeaderMap, now: SystemTime) -> Option<String> {
         let cookie = self.cookie_of(headers, now)?;

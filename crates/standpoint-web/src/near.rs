@@ -12,7 +12,7 @@ const ALIKE: f64 = 0.6;
 pub(crate) const MOST_NAMES: usize = 1000;
 
 /// The end of a refusal, where something may have been meant.
-pub(crate) fn did_you_mean(near: Option<String>) -> String {
+pub(crate) fn suggestion(near: Option<String>) -> String {
     near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 

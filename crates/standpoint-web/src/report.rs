@@ -76,7 +76,8 @@ impl Links for Inside<'_> {
     }
 }
 
-/// Writes the report of what the filter lets through. Returns what the page says where it can show nothing.
+/// Writes the report of what the filter lets through. Returns what the page says where it can show
+/// nothing.
 ///
 /// # Errors
 ///
@@ -214,9 +215,9 @@ fn lede(extent: &Extent, in_all: i64, filter: &Filter, overview: &Overview) -> M
 /// An actor's passages: those that show the stance, and those that speak against it.
 type Shown = (Vec<Passage>, Vec<Passage>);
 
-/// The documents that are shown whole, the latest first, and how many of them hold passages that are
-/// shown. Those come before others: each actor's clearest one first, then each one's second, so that
-/// where there are not enough places everybody has some.
+/// The documents that are shown whole, the latest first, and how many of them hold passages that
+/// are shown. Those come before others: each actor's clearest one first, then each one's second, so
+/// that where there are not enough places everybody has some.
 fn annotated(
     store: &Store,
     filter: &Filter,

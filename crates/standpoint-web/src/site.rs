@@ -42,8 +42,8 @@ pub trait Daemon: Send + Sync {
     /// Whether somebody has this id or name, be it that no document has named him yet.
     fn knows(&self, name: &str) -> bool;
 
-    /// The id and the name of whom tables of names know by this id, name or alias; nobody where there are
-    /// none.
+    /// The id and the name of whom tables of names know by this id, name or alias; nobody where
+    /// there are none.
     fn called(&self, _name: &str) -> Option<(String, String)> {
         None
     }
@@ -102,7 +102,8 @@ impl Site {
         Self { most_rows, ..self }
     }
 
-    /// The same that looks for shifts in other days, as alerts do, unless an address says otherwise.
+    /// The same that looks for shifts in other days, as alerts do, unless an address says
+    /// otherwise.
     #[must_use]
     pub fn with_window(self, days: u32) -> Self {
         Self { window: days.clamp(1, MOST_DAYS), ..self }
@@ -206,7 +207,8 @@ impl Site {
         };
         let result = work(&store);
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that failed is not used again; where the server went away, the others are lost with it.
+        // One that failed is not used again; where the server went away, the others are lost with
+        // it.
         if store.is_lost() {
             readers.clear();
         } else if result.is_ok() && readers.len() < KEPT_READERS {

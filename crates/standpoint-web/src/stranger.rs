@@ -5,7 +5,7 @@ use standpoint_store::{Store, figures, is_same_name, names, state_names};
 
 use crate::address::Query;
 use crate::filters;
-use crate::near::{MOST_NAMES, MOST_NEAR, did_you_mean, nearest};
+use crate::near::{MOST_NAMES, MOST_NEAR, nearest, suggestion};
 use crate::site::{Site, SiteError};
 use crate::text::line;
 
@@ -90,7 +90,7 @@ impl Stranger {
             let known: Vec<&str> = self.known.iter().take(20).map(String::as_str).collect();
             format!("one of `{}`", known.join("`, `"))
         };
-        let near = did_you_mean(self.near(store)?.into_iter().next().map(|(_, name)| name));
+        let near = suggestion(self.near(store)?.into_iter().next().map(|(_, name)| name));
         Ok(format!("found `{}={shown}`, expected {expected}{near}", self.key))
     }
 
