@@ -22,6 +22,19 @@ pub(crate) fn number(day: &str) -> Option<i64> {
     is_day.then(|| of_civil(year, month, date))
 }
 
+/// How many days a month has; none where there is no such month.
+#[must_use]
+pub const fn days_in(year: u32, month: u32) -> u32 {
+    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    }
+}
+
 /// The day with this number.
 pub(crate) fn text(number: i64) -> String {
     let (year, month, date) = to_civil(number);

@@ -34,6 +34,7 @@ pub mod table;
 pub mod write;
 
 pub use base::Error;
+pub use days::days_in;
 pub use filter::Filter;
 pub use record::Record;
 pub use schema::{Place, Store, StoreError};

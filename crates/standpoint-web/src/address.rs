@@ -1,7 +1,7 @@
 //! What stands in a page's address: the filter, and where a list goes on.
 
-use standpoint_store::Filter;
 use standpoint_store::filter::Holders;
+use standpoint_store::{Filter, days_in};
 
 use crate::near::{nearest, suggestion};
 
@@ -341,17 +341,6 @@ fn day(value: &str, end: End) -> Option<String> {
         (None, End::Last) => days_in(year, month),
     };
     (parts.len() <= 3).then(|| format!("{year:04}-{month:02}-{day:02}"))
-}
-
-/// How many days a month has.
-const fn days_in(year: u32, month: u32) -> u32 {
-    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-    match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
 }
 
 /// A document's id as part of a path.

@@ -1,6 +1,7 @@
 //! Dates as people and programs write them, as ISO 8601.
 
 use mail_parser::DateTime;
+use standpoint_store::days_in;
 
 /// English months by their first three letters.
 const MONTHS: [&str; 12] =
@@ -23,18 +24,6 @@ pub(crate) fn iso(text: &str) -> Option<String> {
     let (year, month, day) = english(text).or_else(|| dotted(text))?;
     let is_day = (1000..=9999).contains(&year) && (1..=days_in(year, month)).contains(&day);
     is_day.then(|| format!("{year:04}-{month:02}-{day:02}"))
-}
-
-/// How many days a month has; none where there is no such month.
-const fn days_in(year: u32, month: u32) -> u32 {
-    let is_leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
-    match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    }
 }
 
 fn is_iso(text: &str) -> bool {
