@@ -136,6 +136,98 @@ pub fn examples(
 /// Lines longer than this, in bytes, were not wrapped by hand: each is a paragraph.
 const WRAPPED_WIDTH: usize = 120;
 
+/// No dateline is longer.
+const MAX_DATELINE_BYTES: usize = 80;
+
+/// Whether a place, dates and an agency stand before a hyphen: "MOSCOW, Nov. 3 (Interfax) ".
+///
+/// - `next`: the word behind the hyphen.
+fn is_dateline(head: &str, next: &str) -> bool {
+    let is_shouted = |part: &str| {
+        let letters = part.chars().filter(|letter| letter.is_alphabetic());
+        letters.clone().count() > 1 && letters.clone().all(char::is_uppercase)
+    };
+    if !head.ends_with(' ') || next.starts_with(char::is_lowercase) {
+        return false;
+    }
+    let parts = || head.split([',', '(', ')', '/']).map(str::trim).filter(|part| !part.is_empty());
+    let has_agency = parts().skip(1).any(|part| AGENCIES.contains(&part));
+    let has_date = || parts().skip(1).any(is_date);
+    let is_place = |part: &str| {
+        let mut words = part.split(' ');
+        words.all(|word| !word.starts_with(char::is_lowercase) || NAME_LINKS.contains(&word))
+    };
+    let place = parts().next().unwrap_or_default();
+    place.starts_with(char::is_uppercase)
+        && !is_date(place)
+        && (2..=6).contains(&parts().count())
+        && parts().all(|part| AGENCIES.contains(&part) || is_place(part))
+        && (has_agency || is_shouted(place) && (has_date() || next.contains(char::is_lowercase)))
+}
+
+/// "Nov. 3", "3 November 2023".
+fn is_date(part: &str) -> bool {
+    let is_month = |word: &str| {
+        let month = word.get(..3).is_some_and(|start| MONTHS.contains(&start));
+        month && word.len() <= "September".len()
+    };
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut words = part.split(' ');
+    words.clone().any(is_month) && words.all(|word| is_month(word) || is_number(word))
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Small words in the names of places.
+const NAME_LINKS: [&str; 9] = ["de", "la", "el", "al", "da", "do", "of", "am", "and"];
+
+/// Agencies as datelines name them.
+const AGENCIES: [&str; 42] = [
+    "AA",
+    "AFP",
+    "ANI",
+    "ANSA",
+    "AP",
+    "APA",
+    "Anadolu",
+    "Associated Press",
+    "BBC",
+    "BNS",
+    "BTA",
+    "BelTA",
+    "Bloomberg",
+    "CNN",
+    "CTK",
+    "DPA",
+    "EFE",
+    "IANS",
+    "IRNA",
+    "ITAR-TASS",
+    "Interfax",
+    "KUNA",
+    "Kyodo",
+    "MENA",
+    "MTI",
+    "PAP",
+    "PTI",
+    "RIA",
+    "RIA Novosti",
+    "Reuters",
+    "SANA",
+    "SPA",
+    "Sputnik",
+    "TASS",
+    "Tass",
+    "UPI",
+    "Ukrinform",
+    "WAM",
+    "Xinhua",
+    "Yonhap",
+    "dpa",
+    "AP Photo",
+];
+
 /// A place where a sentence may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -167,6 +259,8 @@ struct Walk<'a> {
     paragraph_end: usize,
     /// Flags of the next sentence.
     flags: u32,
+    /// Whether the sentence in hand begins a line.
+    starts_line: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -186,6 +280,7 @@ impl<'a> Walk<'a> {
             paragraph_width: 0,
             paragraph_end: 0,
             flags: sentence::PARAGRAPH,
+            starts_line: true,
         }
     }
 
@@ -217,7 +312,7 @@ impl<'a> Walk<'a> {
                 Gap::Line => self.is_deliberate(before, next),
                 Gap::None | Gap::Space => false,
             };
-            if is_certain {
+            if is_certain || self.ends_dateline(before, next) {
                 return Some(Place::Certain);
             }
             let stops = self.may_stop(before);
@@ -252,6 +347,7 @@ impl<'a> Walk<'a> {
         }
         sentences.push(Sentence { tokens: self.start..end, flags: self.flags });
         self.start = end;
+        self.starts_line = matches!(self.gap, Gap::Blank | Gap::Line);
         self.flags = if self.gap == Gap::Blank { sentence::PARAGRAPH } else { 0 };
         self.quotes = 0;
         self.brackets = 0;
@@ -343,6 +439,15 @@ impl<'a> Walk<'a> {
             && word.starts_with(|first: char| first.is_ascii_digit() || first == '(');
         is_alone
             && (is_number || matches!(word, "-" | "*" | "•" | "–" | "—" | "·" | "▪" | "►" | "●"))
+    }
+
+    /// Whether `before` is the hyphen between a dateline and its text: "CAIRO (AP) - Egypt".
+    fn ends_dateline(&self, before: Span, next: Span) -> bool {
+        let (start, hyphen) = (self.tokens[self.start].start as usize, before.start as usize);
+        self.starts_line
+            && &self.bytes[before.range()] == b"-"
+            && (1..=MAX_DATELINE_BYTES).contains(&(hyphen - start))
+            && is_dateline(&self.text[start..hyphen], &self.text[next.range()])
     }
 
     /// Whether the token ends with a full stop or its like.

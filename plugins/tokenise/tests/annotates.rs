@@ -117,6 +117,36 @@ fn ends_sentences_where_a_reader_would() {
 }
 
 #[test]
+fn a_dateline_is_no_part_of_the_first_sentence() {
+    for (text, dateline) in [
+        ("CAIRO (AP) - Egypt condemned it.", "CAIRO (AP) -"),
+        ("BERLIN (dpa) - Germany expelled a diplomat.", "BERLIN (dpa) -"),
+        ("Cairo (Reuters) - Egypt condemned it.", "Cairo (Reuters) -"),
+        ("PARIS, Bloomberg - France condemned it.", "PARIS, Bloomberg -"),
+        ("MOSCOW, Nov 3 (Interfax) - NATO expelled him.", "MOSCOW, Nov 3 (Interfax) -"),
+        ("MOSCOW, Nov. 3 (TASS) - The ministry spoke.", "MOSCOW, Nov. 3 (TASS) -"),
+        ("KYIV, March 5, 2024 - The ministry spoke.", "KYIV, March 5, 2024 -"),
+        ("Ministers met.\n\nRIO DE JANEIRO, Brazil (AP) - They met.", "Ministers met."),
+    ] {
+        assert_eq!(sentence_texts(text)[0], dateline, "{text}");
+        assert!(sentence_texts(text).last().unwrap().ends_with('.'), "{text}");
+    }
+    let second = "Ministers met.\n\nRIO DE JANEIRO, Brazil (AP) - They met.";
+    assert_eq!(sentence_texts(second)[1], "RIO DE JANEIRO, Brazil (AP) -");
+    for text in [
+        "The agency (AP) - it was late - condemned it.",
+        "Jane Doe (Canada) - Minister of Trade.",
+        "Paris, Berlin - Europe's capitals met.",
+        "NATO - Russia talks failed.",
+        "RUSSIA, CHINA - A LOVE STORY",
+        "CAIRO (AP)-Egypt condemned it.",
+        "CAIRO (AP) - where they met.",
+    ] {
+        assert_eq!(sentence_texts(text), [text]);
+    }
+}
+
+#[test]
 fn line_breaks_end_a_sentence_only_when_meant() {
     let wrapped = "The ministers of the five states met in Tashkent on Monday to speak about the\n\
                    water of the two rivers, and they agreed that a commission should meet again in\n\
