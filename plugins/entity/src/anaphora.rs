@@ -58,6 +58,7 @@ struct Descriptions {
     words: FxHashMap<u64, (Part, Wanted)>,
     offices: Vec<(u64, &'static [&'static str])>,
     foreign: u64,
+    ministry: u64,
     defence: [u64; 2],
     minister: u64,
     prime: u64,
@@ -110,6 +111,7 @@ impl Descriptions {
             .map(|(word, offices)| (fold(word), offices))
             .to_vec(),
             foreign: fold("foreign"),
+            ministry: fold("ministry"),
             defence: [fold("defence"), fold("defense")],
             minister: fold("minister"),
             prime: fold("prime"),
@@ -147,16 +149,26 @@ pub fn resolve(reader: &mut Reader<'_>) {
     let mut sentence = 0;
     let mut previous = 0;
     let mut next = 0;
+    let mut ministry = None;
     for (index, atom) in atoms.iter().enumerate() {
         if atom.is(atom::FIRST) {
             previous = sentence;
             sentence = index as u32;
         }
         while next < names.len() && (names[next].first as usize) <= index {
+            if is_ministry(descriptions, atoms, sentence as usize, &names[next]) {
+                ministry = Some(names[next]);
+            }
             next += 1;
         }
         let inside_name = next.checked_sub(1).is_some_and(|last| names[last].end as usize > index);
         if inside_name || !atom.cues(cues::REFERRING) || atom.is(atom::PASSED_OVER) {
+            continue;
+        }
+        if let Some(ministry) = ministry.filter(|_| is_the_ministry(descriptions, atoms, index)) {
+            let (first, end) = (index as u32 - 1, index as u32 + 1);
+            let flags = mention::ANAPHOR;
+            found.push(Named { first, end, flags, confidence: 0.7, ..ministry });
             continue;
         }
         let Some((wanted, first)) = wanted(descriptions, atoms, index) else { continue };
@@ -221,6 +233,40 @@ fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(
     let of =
         next.is_some_and(|next| descriptions.links.contains(&next.hash) || next.is(atom::CAPITAL));
     (!of && !atom.is(atom::CAPITAL)).then_some((wanted, article as u32))
+}
+
+/// "The Ministry", as press releases write.
+fn is_the_ministry(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> bool {
+    let next = atoms.get(index + 1).filter(|next| !next.is(atom::FIRST));
+    atoms[index].hash == descriptions.ministry
+        && atoms[index].is(atom::CAPITAL)
+        && index.checked_sub(1).is_some_and(|article| atoms[article].hash == descriptions.the)
+        && !next
+            .is_some_and(|next| next.is(atom::CAPITAL) || descriptions.links.contains(&next.hash))
+}
+
+/// Whether a name is a ministry that acts, or the state of one: "The Estonian Foreign Ministry", "The
+/// Ministry of Foreign Affairs of Estonia".
+fn is_ministry(words: &Descriptions, atoms: &[Atom], sentence: usize, name: &Named) -> bool {
+    let (first, end) = (name.first as usize, name.end as usize);
+    let start = sentence + usize::from(atoms[sentence].hash == words.the);
+    let opens = first <= start;
+    let is = |atom: &Atom| atom.hash == words.ministry;
+    match name.kind {
+        EntityKind::Organisation => {
+            atoms[first..end].iter().any(is) && (opens || acts(atoms, name))
+        }
+        EntityKind::Country => {
+            let behind = atoms[end..].iter().take(4);
+            let mut behind = behind.take_while(|atom| atom.is(atom::CAPITAL | atom::APOSTROPHE));
+            let the = usize::from(first > 0 && atoms[first - 1].hash == words.the);
+            let of = (first - the).checked_sub(2).filter(|&of| start < of).is_some_and(|of| {
+                atoms[of].is(atom::CAPITAL) && words.links.contains(&atoms[of + 1].hash)
+            });
+            opens && behind.any(is) || of && is(&atoms[start])
+        }
+        _ => false,
+    }
 }
 
 fn fits(reader: &Reader<'_>, name: &Named, wanted: Wanted) -> bool {

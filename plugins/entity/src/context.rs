@@ -97,6 +97,12 @@ fn is_dateline(atoms: &[Atom], text: &str, first: usize, end: usize) -> bool {
     let stop = atoms.get(end + 7).map_or(text.len(), |atom| atom.span.start as usize);
     let ahead = text.get(start..stop).unwrap_or_default();
     let mark = ahead.trim_start();
+    // The tokeniser makes a sentence of it.
+    let next = atoms[end..].iter().take(16).find(|atom| atom.is(atom::FIRST));
+    let own = next.and_then(|next| text.get(start..next.span.start as usize));
+    if own.is_some_and(|own| own.trim_end().ends_with(" -")) {
+        return true;
+    }
     (mark.starts_with(['(', ',']) || mark.starts_with(['\u{2014}', '\u{2013}', '-']))
         && (ahead.contains(" - ")
             || ahead.contains(['\u{2014}', '\u{2013}'])

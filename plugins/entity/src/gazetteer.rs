@@ -38,6 +38,8 @@ pub struct Record {
     pub speaks: bool,
     /// Whether it is a union or alliance of states: "the bloc".
     pub union: bool,
+    /// Whether it is a party.
+    pub party: bool,
     /// A person's offices.
     pub roles: Vec<Role>,
     /// Other names, as the table gives them.
@@ -80,6 +82,7 @@ impl Record {
             country: None,
             speaks: false,
             union: false,
+            party: false,
             roles: Vec::new(),
             aliases: Aliases::new(),
         }

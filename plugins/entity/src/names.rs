@@ -8,7 +8,7 @@ use crate::context::{self, Reading};
 use crate::cues;
 use crate::date::Month;
 use crate::fold::fold;
-use crate::gazetteer::{Form, Gazetteer, Match, Sense};
+use crate::gazetteer::{Form, Gazetteer, Match, Record, Sense};
 use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
 
@@ -316,6 +316,12 @@ impl<'r> Reader<'r> {
         }
         let (from, to) = (first as usize, end as usize);
         let record = self.gazetteer.record(sense.record);
+        if let Some((first, state)) = self.other_party(known, record) {
+            let kind = EntityKind::Organisation;
+            let country = state.map(|state| (state, false));
+            let entity = self.table.unknown(self.slice(first, end), kind, country);
+            return Some(Named { first, end, entity, kind, flags: 0, confidence: 0.6 });
+        }
         let mut kind = record.kind;
         let mut target = sense.record;
         let (mut flags, mut confidence) = (0, 0.95);
@@ -368,6 +374,43 @@ impl<'r> Reader<'r> {
         }
         let entity = self.table.record(self.gazetteer, target, self.at);
         Some(Named { first, end, entity, kind, flags, confidence })
+    }
+
+    /// Where the name of a party begins that is another's here, and its state: "Sweden's Left Party",
+    /// "the Swedish Social Democrats".
+    fn other_party(&self, known: Match, record: &Record) -> Option<(u32, Option<&'r str>)> {
+        let country = record.country.as_deref().filter(|_| record.party)?;
+        let atoms = self.atoms();
+        let is = |word: &Atom, of: &[&str]| of.iter().any(|other| word.hash == fold(other));
+        // "The Swedish opposition Greens", "Sweden's far-left Greens".
+        let between = ["opposition", "ruling", "governing", "far", "left", "right", "centre"];
+        let other = ["social", "christian", "liberal", "free"];
+        let mut first = known.first as usize;
+        let mut at = first;
+        let mut is_other = false;
+        for _ in 0..4 {
+            let Some(before) = context::before(atoms, at, 1) else { break };
+            let owns = before.is(atom::APOSTROPHE);
+            let end = at - usize::from(owns);
+            let from = self.sight.matches.partition_point(|name| (name.end as usize) < end);
+            let owner = self.sight.matches.get(from).filter(|name| name.end as usize == end);
+            if let Some(&owner) = owner {
+                let sense = self.gazetteer.best_sense(owner);
+                let state = self.gazetteer.record(sense.record);
+                let is_state = state.kind == EntityKind::Country
+                    && (owns || sense.form == Form::Adjective)
+                    && (is_other || state.id != country);
+                return is_state.then_some((first as u32, Some(&state.id)));
+            }
+            if at == first && before.is(atom::CAPITAL) && is(before, &other) {
+                is_other = true;
+                first -= 1;
+            } else if !before.is(atom::CAPITAL | atom::HYPHENATED) && !is(before, &between) {
+                break;
+            }
+            at -= 1;
+        }
+        is_other.then_some((first as u32, None))
     }
 
     /// The meaning of a known name; `None` when it is not this name here.
@@ -450,6 +493,11 @@ impl<'r> Reader<'r> {
         let (mut first, end) = (candidate.first, candidate.end);
         if self.atoms()[first as usize].hash == fold("the") && first + 1 < end {
             first += 1;
+        }
+        // "The Ministry" is whichever was spoken of, and "Minister" an office.
+        let office = [fold("ministry"), fold("minister"), fold("ministers")];
+        if first + 1 == end && office.contains(&self.atoms()[first as usize].hash) {
+            return None;
         }
         let confidence = tag.confidence;
         if confidence < MIN_CONFIDENCE {

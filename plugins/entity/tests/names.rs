@@ -150,6 +150,21 @@ fn names_mean_what_their_context_says() {
         ),
         ("months", "In May and March it rained.", &[]),
         ("article", "Relations with the West froze.", &["West=WEST"]),
+        (
+            "a dateline",
+            "MOSCOW, November 3, 2023 (Interfax) -\nEgypt refused.",
+            &["MOSCOW=name:moscow", "Interfax=RUS.INTERFAX", "Egypt=EGY"],
+        ),
+        (
+            "a party's state",
+            "The Swedish Social Democrats refused.",
+            &["Swedish=SWE demonym", "Social Democrats=SWE.SOCIAL_DEMOCRATS"],
+        ),
+        (
+            "a party like another",
+            "The Social Democrats refused.",
+            &["Social Democrats=name:social-democrats"],
+        ),
     ];
     let wrong: Vec<_> = cases
         .iter()
@@ -157,6 +172,53 @@ fn names_mean_what_their_context_says() {
         .filter(|(_, found, expected)| found != expected)
         .collect();
     assert!(wrong.is_empty(), "case, found, expected: {wrong:#?}");
+}
+
+#[test]
+fn a_party_of_one_state_is_none_of_another() {
+    let stage = stage();
+    for (text, id, expected) in [
+        ("Germany's Left Party condemned it.", "DEU.LINKE", true),
+        ("The Left Party condemned it.", "DEU.LINKE", true),
+        ("Sweden's Left Party condemned it.", "DEU.LINKE", false),
+        ("The Swedish Left Party condemned it.", "DEU.LINKE", false),
+        ("The Swedish opposition Left Party condemned it.", "DEU.LINKE", false),
+        ("Swedes spoke, and the Left Party condemned it.", "DEU.LINKE", true),
+        ("Sweden's Social Democrats condemned it.", "USA.DEMOCRATS", false),
+        ("The Social Democrats condemned it.", "USA.DEMOCRATS", false),
+        ("The American Democrats condemned it.", "USA.DEMOCRATS", true),
+    ] {
+        let (_, entities) = stage.find(&document(text, None));
+        assert_eq!(entities.iter().any(|entity| entity.id == id), expected, "{text}: {entities:?}");
+    }
+}
+
+#[test]
+fn the_ministry_is_the_one_that_acted_before() {
+    let stage = stage();
+    let later = "It had rejected charges of the Russian Foreign Ministry.";
+    for (before, expected) in [
+        ("The Ministry of Foreign Affairs of Estonia met the Russian envoy.", Some("EST")),
+        ("Estonia's Foreign Ministry met the Russian envoy.", Some("EST")),
+        ("The Estonian Foreign Ministry met the Russian envoy.", Some("EST")),
+        ("The Russian Foreign Ministry met the Estonian envoy.", Some("RUS")),
+        ("The Ministry of Foreign Affairs met the ambassador of Russia.", None),
+        ("Somebody met the Russian Foreign Ministry.", None),
+        (
+            "Estonia's Foreign Ministry spoke.\nSomebody met the Russian Foreign Ministry.",
+            Some("EST"),
+        ),
+    ] {
+        let text = format!("{before}\nThe Ministry also met the Chinese envoy.\n{later}");
+        let document = document(&text, None);
+        let (mentions, entities) = stage.find(&document);
+        let found = mentions.iter().find(|found| document.slice(found.span) == "The Ministry");
+        let country = found.and_then(|found| entities[found.link as usize].country.as_deref());
+        assert_eq!(country, expected, "{text}: {entities:?}");
+        for name in ["Ministry", "Minister", "Foreign Affairs"] {
+            assert!(entities.iter().all(|entity| entity.name != name), "{text}: {entities:?}");
+        }
+    }
 }
 
 #[test]

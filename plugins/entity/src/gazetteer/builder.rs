@@ -111,6 +111,7 @@ impl Builder {
         let mut record = Record::new(id, name, label);
         record.country = (!country.is_empty()).then(|| country.to_owned());
         record.speaks = SPEAKING_BODIES.contains(&kind);
+        record.party = kind == "party";
         record.union = matches!(kind, "union" | "alliance");
         record.aliases = list(aliases).map(bare).collect();
         let index = self.put(record);
