@@ -20,8 +20,9 @@ const TABLES: [&str; 4] = [
     include_str!("../../../plugins/entity/gazetteer/places.tsv"),
 ];
 
-/// Targets that can be none, and stages whose targets nobody before them prepares: `stance` toward one state, behind an `encode`
-/// that reads the sentences about another, is judged without the model, and nobody sees it.
+/// Targets that can be none, and stages whose targets nobody before them prepares: `stance` toward
+/// one state, behind an `encode` that reads the sentences about another, is judged without the
+/// model, and nobody sees it.
 pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
     let folder = file.resolve(Path::new(""));
     // What each stage before writes, with its targets.
@@ -59,8 +60,8 @@ pub(crate) fn mistakes(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     mistakes
 }
 
-/// Targets that are there twice or perhaps misspelt, each once. Any name can be one, so that only what is close to
-/// a name of the tables is told.
+/// Targets that are there twice or perhaps misspelt, each once. Any name can be one, so that only
+/// what is close to a name of the tables is told.
 pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
     let folder = file.resolve(Path::new(""));
     let mut told: Vec<String> = Vec::new();
@@ -141,7 +142,8 @@ fn ids() -> impl Iterator<Item = &'static str> {
     lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next())
 }
 
-/// The standard stages that have targets. What the key means in another's stage is its author's to say.
+/// The standard stages that have targets. What the key means in another's stage is its author's to
+/// say.
 const WITH_TARGETS: [&str; 2] = ["encode", "stance"];
 
 /// The plugin and the settings of a standard stage that has targets.
@@ -214,8 +216,8 @@ fn is_same(one: &str, other: &str) -> bool {
     is_same_name(one, other) || id(one) == id(other)
 }
 
-/// Puts the state in the place of each target of a stage that is another name, the capital or the seat of one, and
-/// leaves out what is the same target again.
+/// Puts the state in the place of each target of a stage that is another name, the capital or the
+/// seat of one, and leaves out what is the same target again.
 pub(crate) fn settle(plugin: &Plugin, settings: &mut Value) {
     if !WITH_TARGETS.contains(&plugin.name()) {
         return;
@@ -235,8 +237,8 @@ pub(crate) fn settle(plugin: &Plugin, settings: &mut Value) {
     }
 }
 
-/// The id of the state for which a name stands that is not its own: another name of it, its capital or the seat
-/// of its government.
+/// The id of the state for which a name stands that is not its own: another name of it, its capital
+/// or the seat of its government.
 fn state_of(name: &str) -> Option<&'static str> {
     if state_called(name.trim()).is_some() {
         return None;
@@ -247,7 +249,8 @@ fn state_of(name: &str) -> Option<&'static str> {
 
 /// The ids of the states for which a name stands.
 ///
-/// - `with_marked`: also where the tables have a mark before it, because it is as often the name of something else.
+/// - `with_marked`: also where the tables have a mark before it, because it is as often the name of
+///   something else.
 fn standing_for(name: &str, with_marked: bool) -> impl Iterator<Item = &'static str> {
     let name = name.trim();
     let bare = name.split_once(' ').filter(|(first, _)| first.eq_ignore_ascii_case("the"));
@@ -322,8 +325,8 @@ pub(crate) fn id_of(name: &str) -> Option<String> {
     rows().find(is_called).map(|row| id(row).to_owned())
 }
 
-/// The id and the name of whom the tables know by this id, name or alias; a capital or a seat is its state. Other
-/// places take no stance, and a name that needs a context is nobody's without one.
+/// The id and the name of whom the tables know by this id, name or alias; a capital or a seat is
+/// its state. Other places take no stance, and a name that needs a context is nobody's without one.
 pub(crate) fn called(name: &str) -> Option<(String, String)> {
     let [holders @ .., _] = TABLES;
     let rows = holders.into_iter().flat_map(str::lines).filter(|line| !line.starts_with('#'));
