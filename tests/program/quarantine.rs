@@ -193,7 +193,10 @@ sinks:
 ",
     );
     folder.write("inbox/a.txt", "Secret words.");
-    folder.write("inbox/b.jsonl", "{\"text\": \"Secret too.\"}\n{\"text\": \"Known.\"}\n");
+    folder.write(
+        "inbox/b.jsonl",
+        "{\"text\": \"Secret too.\"}\n{\"id\": \"own\", \"text\": \"Known.\"}\n",
+    );
     run(&["daemon", "-c", &pipeline, "--once"]).expect(0);
     let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
     let ids: Vec<String> = results
@@ -208,6 +211,13 @@ sinks:
         assert!(told.contains("its rows are deleted"), "{told}");
         run(&["forget", id, "-c", &pipeline]).expect(1);
     }
+    // An id that a record brought is none of a document.
+    let results = std::fs::read_to_string(folder.at("results.jsonl")).unwrap();
+    let known: serde_json::Value = serde_json::from_str(results.trim()).unwrap();
+    let known = known["id"].as_str().unwrap();
+    let told = run(&["forget", "own", "-c", &pipeline]).expect(1).stdout;
+    assert!(told.contains("no such document is known"), "{told}");
+    assert!(told.contains(&format!("the `id` of its result line, is {known}")), "{told}");
     for file in ["results.jsonl", "store.db", "archive/b.jsonl"] {
         let bytes = std::fs::read(folder.at(file)).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains("Secret"), "{file}");

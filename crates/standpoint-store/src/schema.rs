@@ -323,9 +323,13 @@ impl Store {
         }
     }
 
-    /// Whether anything stands in the write-ahead log of a store in a file.
-    pub(crate) fn has_log(&self) -> bool {
-        self.identity.is_some() && length(&log_of(&self.path)) > 0
+    /// Whether a document's id stands in the write-ahead log of a store in a file.
+    pub(crate) fn has_in_log(&self, id: &str) -> bool {
+        let log = || fs::read(log_of(&self.path)).unwrap_or_default();
+        let id = id.as_bytes();
+        self.identity.is_some()
+            && !id.is_empty()
+            && log().windows(id.len()).any(|found| found == id)
     }
 
     /// Whether the file that was opened is still at its path.

@@ -161,7 +161,7 @@ impl Store {
     /// When the store cannot be written.
     pub fn forget(&mut self, document_id: &str) -> base::Result<Forgotten> {
         let base = &self.base;
-        let had_log = self.has_log();
+        let had_log = self.has_in_log(document_id);
         let transaction = base.begin()?;
         for table in ["correction", "revision"] {
             let sql = format!("DELETE FROM {table} WHERE document_id = ?");
@@ -207,7 +207,7 @@ pub struct Forgotten {
 /// The write-ahead log of a store in a file, in which what was deleted stands until it is emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
-    /// Nothing stands in it, and nothing did; or there is none, as on a server.
+    /// Nothing of the document stands in it, and nothing did; or there is none, as on a server.
     Empty,
     /// What an earlier call had to leave in it is gone, too.
     Emptied,

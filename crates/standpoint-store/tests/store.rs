@@ -204,6 +204,9 @@ fn a_log_that_a_reader_holds_is_told_of_and_emptied_by_the_next_call() {
     reader.execute_batch("COMMIT").unwrap();
     let forgotten = store.forget("a").unwrap();
     assert_eq!((forgotten.was_there, forgotten.log), (false, Log::Emptied));
+    store.put(&[record("b", "wire", "2024-05-02", "Nobody.", &[("KAZ", -0.6)])]).unwrap();
+    let forgotten = store.forget("nope").unwrap();
+    assert_eq!((forgotten.was_there, forgotten.log), (false, Log::Empty));
     assert!(!holds(&log) && !holds(&path));
     assert_eq!(store.forget("a").unwrap().log, Log::Empty);
 }

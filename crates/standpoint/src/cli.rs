@@ -348,7 +348,7 @@ pub(crate) enum LedgerCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Forget {
-    /// The document's id, as results say it.
+    /// The document's id: `id` of its result line, not the one that a record brought (`source.id`).
     #[arg(value_name = "ID")]
     pub(crate) id: String,
 

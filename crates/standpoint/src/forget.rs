@@ -1,9 +1,12 @@
 //! `forget`: a document and everything that was found in it, deleted wherever it stands.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use standpoint_config::{Durability, PipelineFile};
 use standpoint_connectors::forget::{self, Forgotten};
 use standpoint_connectors::inbox::OnSuccess;
@@ -36,7 +39,27 @@ pub(crate) fn answer(arguments: &cli::Forget) -> Result<(String, Exit)> {
     // The inputs first: what is left of a document after a crash is found by its results.
     in_inputs(&file, &arguments.id, &mut told)?;
     in_outputs(&file, &arguments.id, &mut told)?;
+    if !told.has_found
+        && let Some(line) = meant(&file, &arguments.id)
+    {
+        told.tell(&line);
+    }
     Ok(told.verdict())
+}
+
+/// What to give in place of the id that a record brought itself, which is no document's.
+fn meant(file: &PipelineFile, id: &str) -> Option<String> {
+    let of_line = |line: io::Result<String>| {
+        let line: Value = serde_json::from_str(&line.ok()?).ok()?;
+        let is_meant = line.pointer("/source/id")?.as_str()? == id;
+        is_meant.then(|| Some(line.get("id")?.as_str()?.to_owned()))?
+    };
+    let found = paths_of(file, "jsonl")
+        .into_iter()
+        .find_map(|(_, path)| BufReader::new(File::open(path).ok()?).lines().find_map(of_line))?;
+    Some(format!(
+        "`{id}` is the id that a record brought; that of its document, the `id` of its result line, is {found}"
+    ))
 }
 
 fn in_inputs(file: &PipelineFile, id: &str, told: &mut Told) -> Result<()> {
@@ -164,7 +187,7 @@ impl Told {
 
     fn verdict(mut self) -> (String, Exit) {
         if !self.has_found {
-            self.tell("no such document is known");
+            self.tell("no such document is known; its id is the `id` of its result line");
             let exit = if self.has_finished { Exit::Done } else { Exit::Failed };
             return (self.text, exit);
         }
@@ -182,7 +205,13 @@ mod tests {
     #[test]
     fn a_log_that_still_holds_a_text_is_named_until_it_is_emptied() {
         let cases = [
-            ("an unknown id", false, Log::Empty, Exit::Failed, "no such document is known\n"),
+            (
+                "an unknown id",
+                false,
+                Log::Empty,
+                Exit::Failed,
+                "no such document is known; its id is",
+            ),
             ("deleted", true, Log::Empty, Exit::Done, "s.db: its rows are deleted\n"),
             (
                 "the log of others too",
