@@ -144,6 +144,31 @@ fn what_cannot_be_meant_is_wrong_usage_and_what_is_not_there_is_told() {
 }
 
 #[test]
+fn a_target_is_a_stranger_only_where_no_document_of_a_run_names_it() {
+    let folder = Folder::new();
+    let lines =
+        "{\"text\":\"Germany praised Poland.\"}\n{\"text\":\"Germany blamed Vladimir Putin.\"}
+{\"text\":\"The lawyer Ilse Brandvold criticised Norway.\"}\n{\"text\":\"France praised Japan.\"}\n";
+    let news = folder.write("news.jsonl", lines);
+    for (target, is_strange) in
+        [("Putin", false), ("Ilse Brandvold", false), ("Xi Jinping", true), ("RUX", true)]
+    {
+        let told = run(&["run", &news, "-t", target]).expect(0).stderr;
+        let strange = format!("no document names the target \"{target}\"");
+        assert_eq!(told.contains(&strange), is_strange, "{target}: {told}");
+    }
+}
+
+#[test]
+fn who_gives_no_path_and_no_input_learns_what_was_read() {
+    let ran = crate::harness::run_with_input(&["run"], b"").expect(3);
+    assert!(ran.stderr.contains("what was read is standard input; name files"), "{}", ran.stderr);
+    let folder = Folder::new();
+    let ran = run(&["run", &folder.write("a.txt", "")]).expect(3);
+    assert!(!ran.stderr.contains("standard input"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_run_that_is_stopped_before_the_end_of_its_input_has_not_succeeded() {
     let folder = Folder::new();
     let pipeline = folder.write("p.yaml", "version: 1\nstages: [tokenise]\n");

@@ -126,6 +126,35 @@ fn a_report_of_nothing_says_so_and_what_there_is() {
 }
 
 #[test]
+fn a_target_is_found_by_another_name_and_the_others_are_told() {
+    let folder = Folder::new();
+    let results = |name: &str, targets: &str, text: &str| {
+        let stages = format!(
+            "[tokenise, entity, sentiment, {{ use: stance, with: {{ targets: [{targets}] }} }}]"
+        );
+        let file = folder.write("p.yaml", format!("version: 1\nstages: {stages}\n"));
+        let results = folder.at(&format!("{name}.jsonl"));
+        let input = folder.write(&format!("{name}-in.jsonl"), text);
+        run(&["run", &input, "-c", &file, "-o", &results]).expect(0);
+        results
+    };
+    let text = "{\"text\":\"Kazakhstan condemned Vladimir Putin. Belarus condemned Russia.\"}
+{\"text\":\"Belarus condemned Russia again.\"}\n";
+    let both = results("both", "Russia, Putin", text);
+    let ran = run(&["report", &both]).expect(0);
+    let others = "the results hold stances toward Vladimir Putin (RUS.PUTIN) too, for each";
+    assert!(ran.stderr.contains(others), "{}", ran.stderr);
+    let ran = run(&["report", &both, "-t", "Putin"]).expect(0);
+    assert_eq!(ran.stderr, "");
+    assert!(ran.stdout.contains("toward Vladimir Putin"), "{}", ran.stdout);
+    // By the id of a document that does not name him.
+    let ran = run(&["report", &both, "-t", "name:putin"]).expect(0);
+    assert!(ran.stderr.contains("Nobody takes a stance toward Putin"), "{}", ran.stderr);
+    let told = run(&["report", &both, "-t", "Norway"]).expect(2).stderr;
+    assert!(told.contains("RUS.PUTIN") && !told.contains("name:putin"), "{told}");
+}
+
+#[test]
 fn a_document_is_explained_on_a_page() {
     let ran =
         run_with_input(&["explain", "--format", "html", "-"], b"Kazakhstan condemned Russia.");

@@ -20,6 +20,7 @@ use crate::cli;
 use crate::console;
 use crate::exit::{self, Exit};
 use crate::style::harmless;
+use crate::targets;
 
 /// What every `SQLite` file begins with.
 const SQLITE: &[u8] = b"SQLite format 3\0";
@@ -44,6 +45,11 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
     }
     let store = store(&arguments.results)?;
     let target = target(&store, arguments.target.as_deref())?;
+    if arguments.target.is_none()
+        && let Some(others) = others(&store, &target)?
+    {
+        console::say(&others);
+    }
     // Read as a page's address is, so that dates mean the same in both.
     let pairs = [
         ("from", arguments.from.as_deref()),
@@ -224,7 +230,6 @@ fn keep(store: &mut Store, records: &[Record]) -> Result<()> {
     }
 }
 
-/// The target that is meant: by its id, by its name, or the one with the most stances.
 /// A name that no document came from would make an empty page that looks like an answer.
 fn check_sources(store: &Store, wanted: &[String]) -> Result<()> {
     let known = figures::sources(store)?;
@@ -237,6 +242,7 @@ fn check_sources(store: &Store, wanted: &[String]) -> Result<()> {
     )))
 }
 
+/// The target that is meant: by its id, by its name, or the one with the most stances.
 fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
     let targets = figures::targets(store)?;
     let Some(wanted) = wanted else {
@@ -246,17 +252,49 @@ fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
             )
         });
     };
-    let is_meant =
-        |target: &&figures::TargetCount| target.id == wanted || is_same_name(&target.name, wanted);
-    if let Some(target) = targets.iter().find(is_meant) {
+    // The one with the most stances first: a document that does not name somebody has another id for him
+    // than the tables.
+    let called = targets::called(wanted).map(|(id, _)| id);
+    let is_meant = |target: &&figures::TargetCount| {
+        is_same_name(&target.name, wanted) || called.as_ref() == Some(&target.id)
+    };
+    let by_id = targets.iter().find(|target| target.id == wanted);
+    if let Some(target) = by_id.or_else(|| targets.iter().find(is_meant)) {
         return Ok(target.id.clone());
     }
-    let known: Vec<String> = targets
-        .iter()
-        .map(|target| format!("{} ({})", harmless(&target.name), target.id))
-        .collect();
+    let known: Vec<String> = once(&targets).map(shown).collect();
     Err(exit::usage(format!(
         "the results hold no stance toward `{wanted}`; they do toward {}",
         if known.is_empty() { "nobody".to_owned() } else { known.join(", ") }
     )))
+}
+
+/// The targets, without another id of one that the tables know and that is there by its own, under which
+/// nobody takes a stance.
+fn once(targets: &[figures::TargetCount]) -> impl Iterator<Item = &figures::TargetCount> {
+    let is_again = |target: &figures::TargetCount| {
+        let own = targets::called(&target.name).map(|(id, _)| id);
+        own.is_some_and(|own| own != target.id && targets.iter().any(|other| other.id == own))
+    };
+    targets.iter().filter(move |target| target.stances > 0 || !is_again(target))
+}
+
+/// A target as a message names it.
+fn shown(target: &figures::TargetCount) -> String {
+    format!("{} ({})", harmless(&target.name), target.id)
+}
+
+/// What the page is not about, where nobody chose.
+fn others(store: &Store, target: &str) -> Result<Option<String>> {
+    let targets = figures::targets(store)?;
+    let names: Vec<String> =
+        once(&targets).filter(|other| other.id != target).take(20).map(shown).collect();
+    let told = || {
+        format!(
+            "the page is about `{target}`; the results hold stances toward {} too, for each of which \
+             `--target` makes a page",
+            names.join(", ")
+        )
+    };
+    Ok((!names.is_empty()).then(told))
 }

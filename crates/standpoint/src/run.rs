@@ -75,6 +75,10 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
             "nothing was read: there is no document in what was given"
         });
     }
+    let is_only_stdin = arguments.paths == [Path::new("-")];
+    if is_only_stdin && summary.counts.read == 1 && summary.counts.failed == 1 {
+        progress.say("what was read is standard input; name files or folders to read those");
+    }
     for hint in targets::hints(&watch) {
         progress.say(&hint);
     }

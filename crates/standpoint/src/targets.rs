@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use standpoint_config::{Diagnostic, PipelineFile, Severity, StageSettings, nearest};
-use standpoint_document::{Target, is_same_name, state_called, state_names};
+use standpoint_document::{Target, is_same_name, is_state_id, state_called, state_names};
 
 use crate::plugins::{Installed, Plugin, Wanted};
 use crate::watch::Watch;
@@ -79,11 +79,9 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
             if let Some(first) = names[..index].iter().find(|first| is_same(first, name)) {
                 let problem = format!("the target {name:?} is in the list twice, as {first:?}");
                 warn(index, problem, "remove one of them");
-            } else if let Some(meant) = meant(name, std::iter::empty())
+            } else if let Some(problem) = unknown(name)
                 && !told.contains(name)
             {
-                let problem =
-                    format!("no table knows the target {name:?}; did you mean {meant:?}?");
                 let help =
                     "any name can be a target; who is meant has to be called so in documents";
                 warn(index, problem, help);
@@ -94,8 +92,22 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
     warnings
 }
 
-/// Targets and ids in the tests of a pipeline file that are perhaps misspelt: a test that waits for nobody fails, and
-/// one whose `absent` names nobody passes.
+/// Why a target was perhaps misspelt.
+fn unknown(name: &str) -> Option<String> {
+    if let Some(meant) = meant(name, std::iter::empty()) {
+        return Some(format!("no table knows the target {name:?}; did you mean {meant:?}?"));
+    }
+    let is_code = is_unknown_code(name);
+    is_code.then(|| format!("no state has the code {name:?}, and no table knows such a name"))
+}
+
+/// Whether a name looks like the code of a state and is neither one nor another name of the tables.
+pub(crate) fn is_unknown_code(name: &str) -> bool {
+    is_state_id(name) && state_called(name).is_none() && !is_in_tables(name)
+}
+
+/// Targets and ids in the tests of a pipeline file that are perhaps misspelt: a test that waits for
+/// nobody fails, and one whose `absent` names nobody passes.
 pub(crate) fn warnings_of_tests(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     let mut warn = |key: String, problem: String| {
@@ -104,10 +116,7 @@ pub(crate) fn warnings_of_tests(file: &PipelineFile) -> Vec<Diagnostic> {
         warnings.push(warning);
     };
     for (index, test) in file.tests.iter().enumerate() {
-        if let Some(name) = &test.target
-            && let Some(meant) = meant(name, std::iter::empty())
-        {
-            let problem = format!("no table knows the target {name:?}; did you mean {meant:?}?");
+        if let Some(problem) = test.target.as_deref().and_then(unknown) {
             warn(format!("tests[{index}].target"), problem);
         }
         let expect = &test.expect;
@@ -274,6 +283,11 @@ fn listed(names: &[String]) -> String {
 /// A line for each target that nothing in any document was, with the name that was meant.
 pub(crate) fn hints(watch: &Watch) -> Vec<String> {
     let (strange, names) = watch.strangers();
+    // Where one document names it, others that do not know it by the name that was asked for.
+    let is_named = |name: &&String| {
+        let known = called(name).map(|(_, known)| known);
+        names.iter().any(|found| is_same_name(found, name) || known.as_ref() == Some(found))
+    };
     let hint = |name: &String| match meant(name, names.iter().map(String::as_str)) {
         Some(near) => format!("no document names the target {name:?}; did you mean {near:?}?"),
         None => format!(
@@ -281,7 +295,7 @@ pub(crate) fn hints(watch: &Watch) -> Vec<String> {
              have it"
         ),
     };
-    strange.iter().map(hint).collect()
+    strange.iter().filter(|name| !is_named(name)).map(hint).collect()
 }
 
 /// The name that was probably meant by one that neither the tables nor `others` have.
@@ -388,6 +402,16 @@ mod tests {
             assert_eq!(meant(name, std::iter::empty()), expected, "{name}");
         }
         assert_eq!(meant("Ilse Branvold", ["Ilse Brandvold"].into_iter()), Some("Ilse Brandvold"));
+    }
+
+    #[test]
+    fn a_code_that_no_state_has_was_perhaps_misspelt() {
+        for (name, expected) in
+            [("RUX", true), ("ZZZ", true), ("RUS", false), ("IMF", false), ("Rux", false)]
+        {
+            assert_eq!(unknown(name).is_some(), expected, "{name}");
+        }
+        assert!(unknown("RUX").unwrap().contains("no state has the code \"RUX\""));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use standpoint_document::Document;
 use standpoint_engine::{Sink, SinkError};
 
+use crate::targets;
+
 /// The most names of documents that are kept for a hint.
 const MOST_NAMES: usize = 20_000;
 
@@ -44,17 +46,19 @@ impl Seen {
     fn mind(&mut self, document: &Document<'_>) {
         for stance in document.stance() {
             let target = &stance.target;
-            if !target.id.starts_with("name:") {
+            let entity = document.entities().iter().find(|entity| entity.id == target.id);
+            // Another document may know it only by the name that was asked for.
+            if let Some(entity) = entity.filter(|entity| !self.names.contains(&entity.name)) {
+                self.names.extend(entity.aliases.iter().map(str::to_owned));
+            }
+            if !target.id.starts_with("name:") && !targets::is_unknown_code(&target.id) {
                 continue;
             }
-            let named = document.entities().iter().any(|entity| entity.id == target.id);
+            let named = entity.is_some();
             match self.strange.iter_mut().find(|(name, _)| *name == target.name) {
                 Some((_, known)) => *known |= named,
                 None => self.strange.push((target.name.clone(), named)),
             }
-        }
-        if self.strange.is_empty() {
-            return;
         }
         for entity in document.entities() {
             if self.names.len() < MOST_NAMES && !self.names.contains(&entity.name) {
