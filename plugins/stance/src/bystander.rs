@@ -27,6 +27,11 @@ pub(crate) fn stands_by(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) ->
             && edge.score.abs() >= 1.0
             && edge.time != Time::Hypothetical
     });
+    // "Was accused by Rome of helping X": who accuses helps nobody.
+    let accused = found
+        .groups
+        .iter()
+        .any(|group| group.passive && reading.words[group.head].lower.starts_with("accus"));
     // "According to Rome, Paris helps X": who only tells of help gives none.
     let tells_of_help = toward.clone().any(|edge| edge.score >= 1.0);
     let acts = found.groups.iter().any(|group| {
@@ -38,7 +43,9 @@ pub(crate) fn stands_by(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) ->
         && reading.parties.iter().zip(&reading.word_of).filter(|(party, _)| party.actor == own).all(
             |(_, &at)| {
                 let at = at as usize;
-                !is_joined(reading, at) && !owns_subject(reading, found, at)
+                is_in_aside(reading, at)
+                    || accused && tells_of_help
+                    || !is_joined(reading, at) && !owns_subject(reading, found, at)
             },
         )
 }
@@ -80,7 +87,42 @@ fn is_joined(reading: &Reading<'_, '_>, at: usize) -> bool {
     let in_list = !is_told
         && words.get(at + 1).is_some_and(|word| {
             matches!(word.part, Part::Coordinator | Part::Comma)
-                && words[at + 2..].iter().take(2).any(|word| word.name().is_some())
+                && words[at + 2..]
+                    .iter()
+                    .take(2)
+                    .take_while(|word| !word.is_verb())
+                    .any(|word| word.name().is_some())
         });
     joins || in_list
+}
+
+/// Whether whoever is named at `at` stands between commas behind another name, in words that say
+/// something else of that one: "X, sanctioned by Y, thanked Z", "X, despite pressure from Y, praised Z".
+fn is_in_aside(reading: &Reading<'_, '_>, at: usize) -> bool {
+    let words = &reading.words;
+    let Some(open) = words[..at].iter().rposition(|word| word.part == Part::Comma) else {
+        return is_in_meeting(reading, at);
+    };
+    let close = words[at..].iter().position(|word| matches!(word.part, Part::Comma | Part::Stop));
+    let is_closed = close.is_some_and(|close| {
+        words[at + close].part == Part::Comma
+            && words.get(at + close + 1).is_some_and(|next| {
+                next.is_verb() || matches!(next.part, Part::Auxiliary | Part::Adverb)
+            })
+    });
+    let first = &words[open + 1];
+    let opens = first.is_verb()
+        || matches!(first.part, Part::Relative | Part::Preposition)
+            && !matches!(&*first.lower, "with" | "like" | "including" | "alongside")
+        || matches!(&*first.lower, "a" | "an" | "despite");
+    is_closed && opens && open > 0
+}
+
+/// "In a meeting with X, Y praised Z".
+fn is_in_meeting(reading: &Reading<'_, '_>, at: usize) -> bool {
+    let words = &reading.words;
+    let with = words[..at].iter().rposition(|word| word.lower == "with");
+    with.and_then(|with| with.checked_sub(1)).is_some_and(|met| {
+        matches!(&*words[met].lower, "meeting" | "talks" | "call" | "summit" | "conversation")
+    })
 }

@@ -124,6 +124,9 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     finder.of_free_nouns();
     finder.of_free_adjectives();
     finder.of_nested();
+    for number in 0..groups.len() {
+        finder.of_listing(number);
+    }
     finder.of_aid();
     finder.of_shared();
     let Finder { mut list, nameless, .. } = finder;
@@ -187,6 +190,9 @@ impl Finder<'_, '_, '_> {
             match cue.map(|cue| cue.carry) {
                 // Who fails in a war has fought it all the same.
                 Some(Carry::Turn) if steps == 0 && is_attempt(group, &parent_word(parent)) => {}
+                // "Was accused of arming X".
+                Some(Carry::Turn) if parent.passive && parent_word(parent).starts_with("accus") => {
+                }
                 Some(Carry::Turn) if !is_adjunct => chain.turns += 1,
                 Some(Carry::Cut) if parent.cue.is_some_and(|cue| cue.kind == Kind::Wish) => {
                     chain.cut = true;

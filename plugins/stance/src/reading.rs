@@ -298,18 +298,10 @@ fn lower_case(raw: &str) -> Cow<'_, str> {
     Cow::Owned(lower)
 }
 
-/// What stands behind a name and a hyphen where the name says where something or somebody is from.
-const ORIGINS: [&str; 9] = [
-    "made",
-    "built",
-    "designed",
-    "manufactured",
-    "produced",
-    "born",
-    "speaking",
-    "language",
-    "style",
-];
+/// What stands behind a name and a hyphen where the name says where things are from.
+const OF_THINGS: [&str; 6] = ["made", "built", "designed", "manufactured", "produced", "style"];
+/// And where it says so of people.
+const OF_PEOPLE: [&str; 3] = ["born", "speaking", "language"];
 
 /// So many words, at most, name the goal inside a phrase.
 const GOAL_WORDS: usize = 6;
@@ -457,10 +449,15 @@ impl Reading<'_, '_> {
             .find_map(|phrase| Some((phrase, self.match_rest(at, &phrase.rest, true)?)))
     }
 
-    /// Whether the name at `at` only says where something is from: "Russian-made tanks".
+    /// Whether the name at `at` only says where something is from: "its Russian-made tanks"; a ban on
+    /// "Russian-made tanks" is for their maker.
     pub(crate) fn is_origin(&self, at: usize) -> bool {
         let lower = |at: usize| self.words.get(at).map_or("", |word| &*word.lower);
-        lower(at + 1) == "-" && ORIGINS.contains(&lower(at + 2))
+        let is_kept = at.checked_sub(1).is_some_and(|before| {
+            matches!(&*self.words[before].lower, "its" | "their" | "our" | "his" | "her" | "with")
+        });
+        lower(at + 1) == "-"
+            && (OF_PEOPLE.contains(&lower(at + 2)) || is_kept && OF_THINGS.contains(&lower(at + 2)))
     }
 
     fn find_runs(&mut self) {

@@ -67,6 +67,10 @@ pub(super) fn find_subject(
         group.subjects = subjects_in(reading, group.end, (group.end + 4).min(group.until)).0;
         return;
     }
+    if let Some(whose) = behind_aside(reading, earlier, group) {
+        group.subjects.clone_from(&whose.subjects);
+        return;
+    }
     // "The refusal to back X angered Y": X is the object of the infinitive, not the subject.
     let of_infinitive = earlier.last().is_some_and(|previous| {
         !previous.finite
@@ -115,6 +119,24 @@ pub(super) fn find_subject(
             group.no_subject |= previous.no_subject;
         }
     }
+}
+
+/// "X, which borders Y, praised Z": the comma closes the clause, and whom it is of goes on.
+fn behind_aside<'g>(
+    reading: &Reading<'_, '_>,
+    earlier: &'g [Group],
+    group: &Group,
+) -> Option<&'g Group> {
+    let words = &reading.words;
+    let is_comma = |at: usize| words[at].part == Part::Comma;
+    let is_closed = group.finite && group.start.checked_sub(1).is_some_and(is_comma);
+    earlier.last().filter(|clause| {
+        let opens = words[..clause.start].iter().rposition(|word| word.part == Part::Relative);
+        is_closed
+            && clause.relative
+            && !clause.subjects.is_empty()
+            && opens.and_then(|at| at.checked_sub(1)).is_some_and(is_comma)
+    })
 }
 
 /// "Nobody in Lima", "no one in Peru": whose people do not.
@@ -409,14 +431,18 @@ pub(super) fn find_parent(
     let gerund_of_object = joint_word
         .is_some_and(|word| matches!(&*word.lower, "for" | "of" | "from"))
         && previous.cue.is_some_and(|cue| cue.score != 0.0);
-    if let Some(party) = party_between
+    // "X was accused by Y of arming Z": the deed is X's.
+    let of_accused = previous.passive && gerund_of_object;
+    if let Some(party) = party_between.filter(|_| !of_accused)
         && (wish || gerund_of_object)
     {
         group.subjects = vec![Doer::Party(party)];
         return;
     }
     // "Was written by the staff with the aim of blaming Y": what follows is the staff's.
-    let of_agent = previous.passive && words[floor..group.start].iter().any(|w| w.lower == "by");
+    let of_agent = previous.passive
+        && !of_accused
+        && words[floor..group.start].iter().any(|w| w.lower == "by");
     if !of_agent {
         group.subjects.clone_from(&previous.subjects);
     }

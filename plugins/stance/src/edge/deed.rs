@@ -3,7 +3,7 @@
 use super::{Chain, DEFIES, Finder, REFRAINS, RESISTS, TAKES};
 use crate::clause::{Group, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
-use crate::reading::Part;
+use crate::reading::{Part, Word};
 
 impl Finder<'_, '_, '_> {
     /// What a verb says of whom its object, a noun of the lists, is for: a score and its rule.
@@ -18,6 +18,13 @@ impl Finder<'_, '_, '_> {
         let negated = index > group.end
             && self.reading.words[group.end..index].iter().any(|word| word.part == Part::Negation);
         let odd = negated ^ chain.is_odd();
+        // "Commented on the bombing of X" is no bombing.
+        let tells = ["comment", "remark", "report", "speak", "spoke", "talk"]
+            .iter()
+            .any(|stem| self.reading.words[group.head].lower.starts_with(stem));
+        if tells && own == 0.0 && matches!(noun.kind, Kind::War | Kind::Act) {
+            return (0.0, "noun of the object");
+        }
         if noun.score < 0.0 && !odd && self.is_ended(index) {
             let keeps = cue.carry != Carry::Turn;
             return if keeps { (1.0, RESISTS) } else { (-1.0, "noun of the object") };
@@ -124,20 +131,59 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "Removed X from its list of state sponsors of terrorism", "put X back on the blacklist".
+    pub(super) fn of_listing(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let head = &*words[group.head].lower;
+        let begins = |stems: &[&str]| stems.iter().any(|stem| head.starts_with(stem));
+        let takes =
+            begins(&["remov", "took", "take", "taking", "strik", "struck", "delet", "drop"]);
+        let puts =
+            begins(&["add", "put", "return", "restor", "plac", "keep", "kept", "leav", "left"]);
+        let until = group.until.max(group.end);
+        let goal = (group.end..until).take(3).find(|&at| words[at].name().is_some());
+        let chain = self.chain(group);
+        let Some(goal) = goal.filter(|_| (takes || puts) && !group.passive && !chain.cut) else {
+            return;
+        };
+        let rest = &words[goal + 1..until];
+        let names = |stems: &[&str]| {
+            rest.iter().any(|word| stems.iter().any(|stem| word.lower.starts_with(stem)))
+        };
+        let is_list = names(&["list", "blacklist"])
+            && (names(&["blacklist", "terror", "sponsor", "sanction"]));
+        let links = |forms: &[&str]| rest.iter().take(3).any(|word| forms.contains(&&*word.lower));
+        let score = match (takes && links(&["from", "off"]), puts && links(&["to", "on", "onto"])) {
+            (true, _) => 1.0,
+            (_, true) => -1.0,
+            _ => return,
+        };
+        if let Some(party) = words[goal].name().filter(|_| is_list) {
+            let score = if chain.is_odd() { -score } else { score };
+            self.rule(group, (group.start, until), party, score, TAKES);
+        }
+    }
+
     /// "Hand X's frozen assets to Y", "released X's frozen funds": whoever uses what was taken from X
     /// acts against X, and whoever gives it back does not.
     pub(super) fn of_frozen(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
-        let is_verb =
-            |stems: &[&str]| stems.iter().any(|stem| words[group.head].lower.starts_with(stem));
-        let gives_back = is_verb(&["releas", "return", "unfreez", "unblock", "unlock"]);
-        let uses = ["hand", "transfer", "giv", "use", "using", "send", "lend", "tap", "confiscat"];
+        let head = &*words[group.head].lower;
+        let frees =
+            ["releas", "return", "unfreez", "unblock"].iter().any(|stem| head.starts_with(stem));
         let chain = self.chain(group);
-        if group.passive || chain.cut || !(gives_back || is_verb(&uses)) {
+        // "Demanded that Y return X's assets" is another's wish.
+        let is_wished = self.groups.iter().any(|other| {
+            other.start < group.start && other.cue.is_some_and(|cue| cue.kind == Kind::Wish)
+        });
+        if group.passive || chain.cut || is_wished || !(frees || uses_what_is_kept(head)) {
             return;
         }
-        let mut objects = group.end..group.until.max(group.end);
+        let until = group.until.max(group.end);
+        let mut objects = (group.end..until)
+            .take_while(|&at| words[at].part != Part::Preposition || words[at].lower == "of");
         let is_taken = objects.clone().any(|at| {
             matches!(&*words[at].lower, "frozen" | "immobilised" | "immobilized" | "blocked")
         });
@@ -147,6 +193,12 @@ impl Finder<'_, '_, '_> {
         let Some(owner) = owner.filter(|_| is_taken).and_then(|at| words[at].name()) else {
             return;
         };
+        // "Transferred X's frozen funds to X".
+        let actor = |party: u16| self.reading.parties[usize::from(party)].actor;
+        let goal = (group.end..until)
+            .find(|&at| words[at].lower == "to")
+            .and_then(|to| words[to..until].iter().find_map(Word::name));
+        let gives_back = frees || goal.is_some_and(|goal| actor(goal) == actor(owner));
         let (score, rule) = match (gives_back, chain.is_odd()) {
             (false, true) => (chain.lean(), REFRAINS),
             (true, true) | (false, false) => (-1.0, TAKES),
@@ -262,15 +314,50 @@ fn objects_to(word: &str) -> bool {
     )
 }
 
+/// Whether a verb takes what was frozen for other ends.
+fn uses_what_is_kept(verb: &str) -> bool {
+    let forms = [
+        "hand",
+        "hands",
+        "handed",
+        "handing",
+        "transfer",
+        "transfers",
+        "transferred",
+        "transferring",
+        "give",
+        "gives",
+        "gave",
+        "giving",
+        "use",
+        "uses",
+        "used",
+        "using",
+        "send",
+        "sends",
+        "sent",
+        "sending",
+        "lend",
+        "lends",
+        "lent",
+        "lending",
+        "confiscate",
+        "confiscates",
+        "confiscated",
+        "confiscating",
+    ];
+    forms.contains(&verb)
+}
+
 /// Whether a word names what states keep abroad.
 fn is_wealth(word: &str) -> bool {
     matches!(word, "asset" | "assets" | "fund" | "funds" | "reserves" | "money" | "deposits")
 }
 
-/// Whether a word names what sails.
+/// Whether a word names a ship that carries goods, or many of them; others are for guests.
 fn is_ship(word: &str) -> bool {
     let word = word.strip_suffix('s').unwrap_or(word);
-    matches!(word, "tanker" | "ship" | "vessel" | "freighter" | "trawler" | "boat" | "cargo")
+    matches!(word, "tanker" | "freighter" | "trawler" | "cargo" | "fleet")
 }
 
 /// Whether a word names what ships carry for whoever sells it.

@@ -4,6 +4,8 @@
 //! The words of the inner act are there, and speak another way than whoever is asked about it. What
 //! is found here stands in place of what the words alone say of the same holder and target.
 
+use standpoint_document::Time;
+
 use super::verdict::verdict;
 use super::{Edge, Finder, MAX_EDGES, REFRAINS, REJECTED, RESISTS, of_measure};
 use crate::clause::{Doer, Group, noun_cue, owned_run};
@@ -44,6 +46,7 @@ impl Finder<'_, '_, '_> {
             self.of_measure_clause(number);
             self.of_aimed_measure(number);
             self.of_untruth(number);
+            self.of_related_measure(number);
         }
     }
 
@@ -341,7 +344,13 @@ impl Finder<'_, '_, '_> {
         let opens = between.first().is_none_or(|word| is_that(word) || word.part == Part::Pronoun);
         let of_itself = self.same_doers(inner, group) || inner.subjects.is_empty();
         let direct = denies && opens && !self.is_cut(group.end, inner.start);
-        if !(by_text || direct) || !of_itself {
+        if !(by_text || direct) {
+            return;
+        }
+        if !of_itself {
+            if direct {
+                self.unsay((group.start, inner.until.max(group.until)));
+            }
             return;
         }
         // "Denied that it planned to arm X": who is meant stands behind the last verb.
@@ -362,6 +371,38 @@ impl Finder<'_, '_, '_> {
                 _ => (0.0, REJECTED),
             };
             self.rule(group, (group.start, until), goal, score, rule);
+        }
+    }
+
+    /// "Denied that Y runs its army": what another is said to do says nothing either, of anybody.
+    fn unsay(&mut self, (start, until): (usize, usize)) {
+        for edge in &mut self.list {
+            if (start..until).contains(&usize::from(edge.cue.0)) {
+                (edge.score, edge.rule, edge.time) = (0.0, REJECTED, Time::Hypothetical);
+            }
+        }
+    }
+
+    /// "The embargo on X, which Y condemned".
+    fn of_related_measure(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let which = words[..group.start].iter().rposition(|word| word.part == Part::Relative);
+        let Some(which) = which else { return };
+        let subject = &words[which + 1..group.start];
+        let parts = [Part::Determiner, Part::Auxiliary, Part::Adverb, Part::Adjective];
+        let is_alone = subject.iter().all(|w| w.name().is_some() || parts.contains(&w.part));
+        let Some(holder) = subject.iter().find_map(Word::name).filter(|_| is_alone) else { return };
+        let rest = &words[group.end..group.until.max(group.end)];
+        let goal = words[..which].iter().rev().take(2).find_map(Word::name);
+        let plain = !group.passive && !group.negated && rest.iter().all(|w| w.name().is_none());
+        let Some(goal) = goal.filter(|&goal| plain && self.ends_measure(which, goal)) else {
+            return;
+        };
+        if let Some(cue) = group.cue.filter(|cue| cue.score != 0.0 && self.judges_deed(group)) {
+            let (score, rule) = of_measure(cue.score);
+            let judged = Group { subjects: vec![Doer::Party(holder)], ..group.clone() };
+            self.rule(&judged, (which, group.until), goal, score, rule);
         }
     }
 
@@ -502,7 +543,7 @@ impl Finder<'_, '_, '_> {
     }
 
     /// Puts an attitude in place of whatever else `span` says of the same holder and target.
-    fn rule(
+    pub(super) fn rule(
         &mut self,
         group: &Group,
         span: (usize, usize),

@@ -139,32 +139,33 @@ impl Finder<'_, '_, '_> {
         }
         let carries = |score: f32, carry: Carry| Self::carried(own, score, carry, chain);
         let mut index = group.end;
+        // "Stands with Y against the attempts by X".
+        let mut of_doer = own;
         while index < group.until {
             let word = &words[index];
             if word.lower == "by" && index > group.end {
-                self.of_by(group, (cue, own), index, chain, (current, cue_now, rule));
+                self.of_by(group, (cue, of_doer), index, chain, (current, cue_now, rule));
                 break;
             }
             // "Sanctions against X": the noun has said it already; not so in "in protest against X".
             let is_of_noun = cue_now.1 != group.head
                 && cue_now.0.score < 0.0
-                && words[cue_now.1 - 1].part != Part::Preposition;
+                && (words[cue_now.1 - 1].part != Part::Preposition
+                    || words[cue_now.1 - 1].lower == "of");
             if word.lower == "against"
                 && !matches!(cue_now.0.kind, Kind::War | Kind::Act)
                 && !is_of_noun
                 && index > group.end
             {
-                if chain.is_odd() {
-                    (current, rule) = (chain.lean(), REFRAINS);
-                } else {
-                    let least = if cue.score > 0.0 || own != 0.0 { 1.0 } else { 0.0 };
-                    (current, rule) = (-current.abs().max(least), "against");
+                (current, rule) = self.against(group, (cue, own), index, chain, current);
+                if rule == "against" {
+                    of_doer = -own.abs();
                 }
                 index += 1;
                 continue;
             }
             // "Rejects the threats to Y, including X's order": one more of what the verb has.
-            if word.lower == "including" && own != 0.0 {
+            if word.lower == "including" && own != 0.0 && self.is_act_of(index + 1) {
                 (current, cue_now, rule) = (own, (cue, group.head, group.end), "object");
             }
             // "Stands by X until Y leaves": what follows is another matter.
@@ -201,7 +202,12 @@ impl Finder<'_, '_, '_> {
                             -own.signum() * if noun.score < 0.0 { 1.0 } else { 0.0 }
                         };
                         cue_now = (noun, at, end);
-                        rule = "of the object";
+                        // "Will veto the EU's sanctions against X".
+                        let resists = noun.score < 0.0
+                            && noun.kind == Kind::Attitude
+                            && cue.carry == Carry::Turn
+                            && own < 0.0;
+                        rule = if resists { RESISTS } else { "of the object" };
                     }
                     index = run.end;
                     continue;
@@ -230,6 +236,35 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// What stands behind "against" would get, and the rule.
+    fn against(
+        &self,
+        group: &Group,
+        (cue, own): (Cue, f32),
+        at: usize,
+        chain: Chain,
+        current: f32,
+    ) -> (f32, &'static str) {
+        let of_text = self.reading.words[group.end..at].iter().any(|word| word.is(class::TEXT));
+        if chain.is_odd() {
+            (chain.lean(), REFRAINS)
+        } else if of_text && own < 0.0 && cue.carry == Carry::Turn {
+            // "Vetoed a text against X".
+            (1.0, RESISTS)
+        } else {
+            let least = if cue.score > 0.0 || own != 0.0 { 1.0 } else { 0.0 };
+            (-current.abs().max(least), "against")
+        }
+    }
+
+    /// Whether the next name, near `from`, owns an act of the lists: "X's order".
+    fn is_act_of(&self, from: usize) -> bool {
+        let mut near = (from..self.reading.words.len()).take(3);
+        let name = near.find(|&at| self.reading.words[at].name().is_some());
+        let run = name.and_then(|at| owned_run(self.reading, at));
+        run.is_some_and(|run| run.cue(self.reading).is_some())
+    }
+
     /// "It", where the sentence has said who or what that is.
     fn of_pronoun(
         &mut self,
@@ -239,7 +274,7 @@ impl Finder<'_, '_, '_> {
         cue_now: (Cue, usize, usize),
     ) {
         let Some(party) = self.antecedent(group, index).filter(|_| current != 0.0) else { return };
-        let (score, rule) = if self.ends_measure(group.start, party) {
+        let (score, rule) = if self.judges_deed(group) && self.ends_measure(group.start, party) {
             of_measure(current)
         } else {
             (current, "pronoun")
@@ -271,6 +306,18 @@ impl Finder<'_, '_, '_> {
             cue_now = (noun, index, end);
         }
         Some(((current, cue_now, rule), end))
+    }
+
+    /// Whether a verb judges what is done, and not somebody "for" something: "condemned it".
+    pub(super) fn judges_deed(&self, group: &Group) -> bool {
+        const STEMS: [&str; 10] = [
+            "condemn", "criticis", "criticiz", "denounc", "deplor", "oppos", "prais", "reject",
+            "support", "welcom",
+        ];
+        let words = &self.reading.words;
+        let is_judged = STEMS.iter().any(|stem| words[group.head].lower.starts_with(stem));
+        let objects = &words[group.end..group.until.max(group.end)];
+        is_judged && !objects.iter().take(3).any(|word| word.lower == "for")
     }
 
     /// Whether a party before `from` is the goal of a hostile measure or act: "the blockade imposed on
@@ -317,10 +364,12 @@ impl Finder<'_, '_, '_> {
     ) {
         let words = &self.reading.words;
         let of_noun = words[by - 1].part == Part::Preposition;
+        // "Voted against an inquiry into abuses by X".
+        let of_inquiry = said.1.0.kind == Kind::Attitude && matches!(said.2, RESISTS | REFRAINS);
         match words.iter().skip(by + 1).take(2).find_map(Word::name) {
-            Some(party) if of_noun => self.of_plain_object(group, party, by, chain, said),
-            // "Stands with Y against the attempts by X".
-            _ if said.2 == "against" => self.of_agent(group, cue, said.0, by),
+            Some(party) if of_noun || of_inquiry => {
+                self.of_plain_object(group, party, by, chain, said);
+            }
             _ => self.of_agent(group, cue, own, by),
         }
     }

@@ -44,7 +44,7 @@ impl Finder<'_, '_, '_> {
         for goal in goals {
             // "The blockade of X, which has been condemned by Y".
             let is_of_measure =
-                group.relative && own != 0.0 && self.ends_measure(group.start, goal);
+                group.relative && self.judges_deed(group) && self.ends_measure(group.start, goal);
             let (own, rule) = if is_of_measure { of_measure(own) } else { (own, rule) };
             self.push(Doer::Party(agent), goal, own, cue, (group.head, group.end), group, rule);
         }

@@ -43,7 +43,7 @@ fn is_over(reading: &Reading<'_, '_>, groups: &[Group], group: &Group) -> bool {
         tense = parent;
         steps += 1;
     }
-    tense.past && says_when(reading, group)
+    tense.past && says_when(reading, group) || is_years_after(reading, group)
 }
 
 fn says_when(reading: &Reading<'_, '_>, group: &Group) -> bool {
@@ -53,15 +53,32 @@ fn says_when(reading: &Reading<'_, '_>, group: &Group) -> bool {
     // "Was once one of X's friends".
     let behind = words.get(group.end).filter(|word| group.copula && word.lower != "then");
     let marked = words[group.start..group.head].iter().chain(behind).any(mark)
-        || words[clause.start..group.start.max(clause.start)]
-            .iter()
-            .any(|word| mark(word) && !matches!(&*word.lower, "then" | "former"))
+        || (clause.start..group.start).any(|at| {
+            let word = &words[at];
+            let is_aside =
+                has_comma(reading, clause.start..at) && has_comma(reading, at..group.start);
+            mark(word) && !is_aside && !matches!(&*word.lower, "then" | "former")
+        })
         || reading.runs.iter().any(|&(at, bits)| {
             let at = at as usize;
             bits & class::PAST != 0 && (clause.start..group.until.max(clause.start)).contains(&at)
         })
         || clause.clone().any(|at| is_past_date(reading, at));
     marked && !words[clause].iter().any(|word| word.is(class::PRESENT))
+}
+
+/// "X, once a friend of Y, left": a mark between commas reaches no further.
+fn has_comma(reading: &Reading<'_, '_>, range: Range<usize>) -> bool {
+    reading.words[range].iter().any(|word| word.part == Part::Comma)
+}
+
+/// "Seven years after X cut its ties": what such a clause tells of was before.
+fn is_years_after(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    let words = &reading.words;
+    let after = (1..group.start).rev().take(6).find(|&at| words[at].lower == "after");
+    after.is_some_and(|at| {
+        matches!(&*words[at - 1].lower, "years" | "year" | "months" | "decades" | "decade")
+    })
 }
 
 /// The words that one mark of time can reach: up to a stop, or to what is set against it.

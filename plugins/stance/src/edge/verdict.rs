@@ -1,6 +1,6 @@
 //! Who is called what: "X is a menace", "Warsaw calls it a predator", "brutal war".
 
-use super::{Chain, Finder, REFRAINS};
+use super::{Chain, Finder, REFRAINS, of_measure};
 use crate::clause::{Doer, Group, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Reading};
@@ -89,6 +89,10 @@ impl Finder<'_, '_, '_> {
                 (true, false) => (-score * 0.5, "verdict"),
                 (false, _) => (score, "verdict"),
             };
+            // "Condemned the embargo on X and called it unjust".
+            let is_of_measure =
+                words[at].part == Part::Pronoun && self.ends_measure(group.start, party);
+            let (score, rule) = if is_of_measure { of_measure(score) } else { (score, rule) };
             self.give(group, party, score, (Cue { score, ..cue }, first, end), rule);
         }
     }

@@ -24,14 +24,23 @@ fn holds_name(text: &str, name: &str) -> bool {
         })
 }
 
-/// A title up to what it is about, and what stands behind that: "Joint statement on X by Y".
-fn without_topic(title: &str) -> String {
-    let topic = [" on ", " about ", " regarding ", " concerning ", " condemning ", " against "];
-    let Some(start) = topic.iter().filter_map(|word| title.find(word)).min() else {
-        return title.to_owned();
-    };
-    let behind = title[start..].find(" by ").map_or("", |at| &title[start + at..]);
-    format!("{}{behind}", &title[..start])
+/// A title up to what it is about: "Joint statement by Y on X".
+fn without_topic(title: &str) -> &str {
+    let topic = [
+        " on ",
+        " about ",
+        " regarding ",
+        " concerning ",
+        " condemning ",
+        " against ",
+        " in ",
+        " to ",
+        " following ",
+        " after ",
+        ":",
+    ];
+    let start = topic.iter().filter_map(|word| title.find(word)).min();
+    &title[..start.unwrap_or(title.len())]
 }
 
 impl Survey<'_> {
@@ -117,7 +126,7 @@ impl Survey<'_> {
         let table = self.document.entities();
         let names_in_title = |entity: &Entity| {
             let mut names = std::iter::once(&*entity.name).chain(entity.aliases.iter());
-            names.any(|name| holds_name(&title, &name.to_lowercase()))
+            names.any(|name| holds_name(title, &name.to_lowercase()))
         };
         let is_author = |entity: &Entity| {
             matches!(entity.kind, EntityKind::Country | EntityKind::Organisation)

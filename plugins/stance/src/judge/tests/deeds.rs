@@ -2,7 +2,9 @@
 
 use super::{about, assert_sides, patterns_between, patterns_of};
 use crate::edge::REFRAINS;
-use crate::judge::{Sentence, rules_of};
+use std::sync::Arc;
+
+use crate::judge::{Judge, RulesAndWeights, Sentence, rules_of};
 use crate::lexicon::Lexicon;
 
 #[test]
@@ -162,6 +164,7 @@ fn what_is_said_of_a_deed_is_not_the_deed() {
     let cases = [
         ("a plan", "[Kenya] denied that it planned to send rifles to [Spain] .", 0.0),
         ("reports", "[Kenya] denied media reports that it had sold rifles to [Spain] .", 0.0),
+        ("a comment", "[Kenya] commented on the recent bombings in [Spain] .", 0.0),
         ("who tells of help", "[Kenya] says [Togo] has been helping [Spain] .", 0.0),
         ("what others do", "[Kenya] condemned acts that block or cut access to [Spain] .", 0.0),
     ];
@@ -198,10 +201,14 @@ fn the_object_of_one_verb_is_not_the_subject_of_the_next() {
 fn what_is_done_with_a_measure_is_for_its_goal() {
     let condemned = "the [Togolese] blockade of [Spain] , which has been condemned by [Kenya] .";
     let rejected = "The blockade imposed by [Togo] on [Spain] is old , and [Kenya] rejected it .";
+    let active = "The [Togolese] embargo on [Spain] , which [Kenya] condemned , has lasted .";
     let praised = "the [Togolese] war against [Spain] , which has been praised by [Kenya] .";
-    for (case, marked, expected) in
-        [("passive", condemned, 1.0), ("pronoun", rejected, 1.0), ("praise", praised, -1.0)]
-    {
+    for (case, marked, expected) in [
+        ("passive", condemned, 1.0),
+        ("pronoun", rejected, 1.0),
+        ("praise", praised, -1.0),
+        ("active", active, 1.0),
+    ] {
         assert_sides(&[(case, marked, expected)], |marked| patterns_between(marked, 2, 1));
     }
     let cases = [
@@ -211,6 +218,12 @@ fn what_is_done_with_a_measure_is_for_its_goal() {
             -1.0,
         ),
         ("to account", "[Kenya] promotes accountability for [Spain] .", -1.0),
+        ("from whom", "[Kenya] demands accountability from [Spain] .", -1.0),
+        ("of whom", "[Kenya] condemned the attack on several states , including [Spain] .", 1.0),
+        ("a text", "[Kenya] vetoed a text against [Spain] .", 1.0),
+        ("called", "[Kenya] condemned the embargo on [Spain] and called it unjust .", 1.0),
+        ("whom it helps", "After the embargo on [Spain] , [Kenya] helped it .", 0.0),
+        ("by whom", "[Kenya] stood with farmers against the siege by [Spain] .", -1.0),
         (
             "among them",
             "[Kenya] condemned all force , including [Spain] 's attack on [Togo] .",
@@ -220,4 +233,29 @@ fn what_is_done_with_a_measure_is_for_its_goal() {
         ("by whom", "[Kenya] defended trade against the attempts by [Spain] to end it .", -1.0),
     ];
     assert_sides(&cases, patterns_of);
+}
+
+#[test]
+fn who_stands_in_an_aside_does_not_act() {
+    let asides = [
+        ("relative", "[Kenya] , which borders [Togo] , praised [Spain] ."),
+        ("participle", "[Kenya] , sanctioned by [Togo] , praised [Spain] ."),
+        ("despite", "[Kenya] , despite pressure from [Togo] , praised [Spain] ."),
+        ("apposition", "[Kenya] , an ally of [Togo] , praised [Spain] ."),
+    ];
+    let judge =
+        RulesAndWeights::new(Arc::new(Lexicon::standard().unwrap()), crate::WEIGHTS).unwrap();
+    for (case, marked) in asides {
+        let pairs = [(Some(0), 2), (Some(1), 2)];
+        let found = about(marked, |sentence| judge.judge(sentence, &pairs));
+        let scores: Vec<f32> = found.iter().map(|judged| judged.score).collect();
+        assert!(scores[0] > 0.5 && scores[1].abs() < 0.1, "{case}: {marked} {scores:?}");
+    }
+    let accused = "[Kenya] was accused by [Togo] of arming [Spain] .";
+    assert_sides(&[("accuser", accused, 0.0)], |marked| patterns_between(marked, 1, 2));
+    assert_sides(&[("accused", accused, 1.0)], |marked| patterns_between(marked, 0, 2));
+    assert_sides(&[("by nobody", "[Kenya] was accused of arming [Spain] .", 1.0)], patterns_of);
+    assert_sides(&[("denied", "[Kenya] denied that [Togo] armed [Spain] .", 0.0)], |marked| {
+        patterns_between(marked, 1, 2)
+    });
 }
