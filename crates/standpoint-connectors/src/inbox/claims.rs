@@ -69,6 +69,9 @@ pub(super) enum Taken {
 pub(super) enum Fate {
     /// Archived or deleted, as the settings say.
     Done,
+    /// Deleted where others are archived: its records came out of the quarantine and went back there, and it
+    /// holds nothing else. The archive has the file that they were first in.
+    Parted,
     /// Into quarantine.
     Quarantined(Reason),
     /// Back into the inbox: it was not in work when the program stopped.
@@ -347,13 +350,16 @@ impl Claims {
     /// Moves a claimed file to where it belongs; [`Claims::sync`] puts that on the disk.
     pub(super) fn settle(&self, claim: &Claim, fate: Fate) -> io::Result<()> {
         let meter = match fate {
-            Fate::Done => Meter::FilesDone,
+            Fate::Done | Fate::Parted => Meter::FilesDone,
             Fate::Quarantined(_) => Meter::FilesQuarantined,
             Fate::Returned | Fate::InWork | Fate::Uncounted => Meter::FilesReturned,
         };
         let stays = matches!(fate, Fate::InWork | Fate::Uncounted);
         match fate {
-            Fate::Done => match &self.on_success {
+            Fate::Parted if matches!(self.on_success, OnSuccess::Archive(_)) => {
+                unlinkat(claim.home(), claim.below(), AtFlags::empty())?;
+            }
+            Fate::Done | Fate::Parted => match &self.on_success {
                 OnSuccess::Archive(archive) => {
                     self.move_to(claim, archive, &claim.relative).map(drop)?;
                 }

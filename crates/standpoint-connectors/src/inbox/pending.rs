@@ -262,7 +262,8 @@ impl PendingFile {
                 reason.failed = 1;
                 (number, reason)
             });
-            return Decided { failed: failed.collect(), ..decide(Fate::Done) };
+            let fate = if is_all && !numbers.is_empty() { Fate::Parted } else { Fate::Done };
+            return Decided { failed: failed.collect(), ..decide(fate) };
         }
         let reason = match tally.failures.first() {
             Some((_, only)) if tally.documents == 1 => only.clone(),
