@@ -55,13 +55,13 @@ fn what_is_beyond_a_limit_is_kept_with_the_limit_and_its_value() {
             "document.txt",
             vec![b'x'; 2049],
             "document.txt",
-            "max_document_bytes is 2048 and this has more than 2048",
+            "max_document_bytes is 2048 bytes and this has more than 2048 bytes",
         ),
         (
             "mails.mbox",
             long_mail.into_bytes(),
             "mails.record-2.mbox",
-            "max_document_bytes is 2048 and this has 2213",
+            "max_document_bytes is 2048 bytes and this has 2213 bytes",
         ),
         (
             "expanded.jsonl.gz",
@@ -80,13 +80,13 @@ fn what_is_beyond_a_limit_is_kept_with_the_limit_and_its_value() {
             "line.jsonl",
             [long_line.into_bytes(), lines(1)].concat(),
             "line.record-1.jsonl",
-            "max_line_bytes is 1024 and this has 1112 (line 1)",
+            "max_line_bytes is 1024 bytes and this has 1112 bytes (line 1)",
         ),
         (
             "row.csv",
             format!("text\nOne.\n{}\n", "x".repeat(1100)).into_bytes(),
             "row.record-2.csv",
-            "max_line_bytes is 1024 and this has 1100 (line 3)",
+            "max_line_bytes is 1024 bytes and this has 1100 bytes (line 3)",
         ),
         (
             "open.csv",

@@ -484,6 +484,7 @@ impl Expanding {
         let taken = Arc::default();
         let mut counted = BufReader::new(Counted { inner: bytes, taken: Arc::clone(&taken) });
         let inner: Box<dyn Read + Send> = match compression {
+            Compression::Gzip if !may_be_gzip(&mut counted) => Box::new(NotGzip),
             Compression::Gzip => Box::new(MultiGzDecoder::new(counted)),
             Compression::Zstd => Box::new(Frames::Between(counted)),
         };
@@ -494,6 +495,22 @@ impl Expanding {
             max_bytes: limits.max_expanded_bytes,
             max_ratio: limits.max_expanded_ratio,
         }
+    }
+}
+
+/// Whether bytes begin like gzip. What cannot be read is told by who reads on.
+fn may_be_gzip(bytes: &mut impl BufRead) -> bool {
+    const MAGIC: [u8; 2] = [0x1f, 0x8b];
+    bytes.fill_buf().map_or(true, |start| start.iter().zip(MAGIC).all(|(byte, own)| *byte == own))
+}
+
+/// In place of a decoder, which says of a short file only that it ends too soon.
+struct NotGzip;
+
+impl Read for NotGzip {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        let problem = "it is not gzip, which its name says that it is";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
     }
 }
 

@@ -8,6 +8,31 @@ use thiserror::Error;
 const FORMATS: &str =
     "txt, md, html, json, jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each";
 
+/// What a limit counts, behind a number of them.
+fn unit_of(limit: &str) -> &'static str {
+    if limit.ends_with("_bytes") { " bytes" } else { "" }
+}
+
+/// Where a limit is set.
+fn set_by(limit: &str) -> String {
+    match limit {
+        "max_document_bytes" => {
+            "; `limits.max_document_bytes`, or the source's own, sets it".to_owned()
+        }
+        _ if limit.starts_with("max_") => format!("; `limits.{limit}` sets it"),
+        _ => String::new(),
+    }
+}
+
+/// Why a table has no texts.
+fn without_text(found: &str) -> String {
+    if found.is_empty() {
+        return "it is empty; expected a header with a column `text`, `body` or `content`"
+            .to_owned();
+    }
+    format!("no column is called `text`, `body` or `content`; found {found}")
+}
+
 /// Why a file or a record in it is not read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -20,7 +45,7 @@ pub enum ReadError {
     },
 
     /// More of something than a limit allows.
-    #[error("{limit} is {allowed} and this has {}{found}{}", if *.at_least { "more than " } else { "" }, line.map(|line| format!(" (line {line})")).unwrap_or_default())]
+    #[error("{limit} is {allowed}{unit} and this has {}{found}{unit}{}{}", if *.at_least { "more than " } else { "" }, line.map(|line| format!(" (line {line})")).unwrap_or_default(), set_by(limit), unit = unit_of(limit))]
     Limit {
         /// The setting's name.
         limit: &'static str,
@@ -122,7 +147,7 @@ pub enum ReadError {
     },
 
     /// A table without a column of text.
-    #[error("no column is called `text`, `body` or `content`; found {found}")]
+    #[error("{}", without_text(found))]
     Columns {
         /// The names of its columns.
         found: String,

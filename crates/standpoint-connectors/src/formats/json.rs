@@ -506,7 +506,7 @@ mod tests {
         // What stands behind the limit is not looked at.
         assert_eq!(
             refusal("[{},{},{},{} and no JSON"),
-            "max_records_per_file is 3 and this has more than 3"
+            "max_records_per_file is 3 and this has more than 3; `limits.max_records_per_file` sets it"
         );
         assert_eq!(refusal("\n[{},{},\n"), "line 3, column 0: the JSON ends inside a value");
         assert_eq!(refusal("[{}] x"), "line 1, column 6: expected the end of the JSON");
@@ -524,7 +524,9 @@ mod tests {
             format!("{{\"x\": {open}"),
         ] {
             let error = read_record(&json, 3, 64).unwrap_err().to_string();
-            assert_eq!(error, "max_json_depth is 64 and this has more than 64 (line 3)");
+            let told =
+                "max_json_depth is 64 and this has more than 64 (line 3); `limits.max_json_depth`";
+            assert!(error.starts_with(told), "{error}");
         }
         let brackets = format!("{{\"text\": \"{open} and \\\" {open}\"}}");
         assert!(read_record(&brackets, 1, 64).is_ok(), "brackets inside a string are text");

@@ -52,7 +52,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn bad_files_are_named_with_what_is_wrong() {
     let long = "x".repeat(201);
     let deep = "[".repeat(100);
-    let cases: [(&str, &[u8], &str); 10] = [
+    let cases: [(&str, &[u8], &str); 12] = [
         ("a.txt", b"", "error: it holds no text"),
         ("a.txt", b" \n\t ", "error: it holds no text, only 4 bytes of white space"),
         (
@@ -62,7 +62,11 @@ fn bad_files_are_named_with_what_is_wrong() {
              jsonl, csv, tsv, eml, mbox, rss, atom, xml, and .gz or .zst of each",
         ),
         ("a", b"no ending is text", "None: \"no ending is text\""),
-        ("a.txt", long.as_bytes(), "error: max_document_bytes is 200 and this has more than 200"),
+        (
+            "a.txt",
+            long.as_bytes(),
+            "error: max_document_bytes is 200 bytes and this has more than 200 bytes; `limits.max_document_bytes`, or the source's own, sets it",
+        ),
         (
             "a.txt",
             &[0, 1, 2, 3, 4, 5],
@@ -83,7 +87,21 @@ fn bad_files_are_named_with_what_is_wrong() {
             b"{\"says\": \"x\"}",
             "error: line 1, column 13: missing field `text`, `body` or `content`",
         ),
-        ("a.txt.gz", b"not gzip at all", "error: cannot read it: invalid gzip header"),
+        (
+            "a.txt.gz",
+            b"not gzip at all",
+            "error: cannot read it: it is not gzip, which its name says that it is",
+        ),
+        (
+            "a.txt.gz",
+            b"not gzip",
+            "error: cannot read it: it is not gzip, which its name says that it is",
+        ),
+        (
+            "a.csv",
+            b"",
+            "error: it is empty; expected a header with a column `text`, `body` or `content`",
+        ),
     ];
     for (path, bytes, expected) in cases {
         assert_eq!(read(path, bytes, &small())[0], expected, "{path}");
@@ -97,7 +115,7 @@ fn a_bad_line_is_named_and_the_next_one_follows() {
     insta::assert_snapshot!(read("a.jsonl", lines.as_bytes(), &small()).join("\n"), @r#"
     None: "one"
     error: line 3, column 1: expected a value, such as a text in quotes or an object
-    error: max_line_bytes is 200 and this has 312 (line 4)
+    error: max_line_bytes is 200 bytes and this has 312 bytes (line 4); `limits.max_line_bytes` sets it
     None: "two"
     "#);
 }
@@ -107,7 +125,10 @@ fn a_file_of_too_many_records_ends_with_the_limit() {
     let lines = "{\"text\": \"x\"}\n".repeat(5);
     let found = read("a.jsonl", lines.as_bytes(), &small());
     assert_eq!(found.len(), 4);
-    assert_eq!(found[3], "error: max_records_per_file is 3 and this has 4");
+    assert_eq!(
+        found[3],
+        "error: max_records_per_file is 3 and this has 4; `limits.max_records_per_file` sets it"
+    );
 }
 
 #[test]
@@ -277,7 +298,7 @@ fn mails_are_read_alone_and_from_a_mailbox() {
     );
     insta::assert_snapshot!(read("a.mbox", mailbox.as_bytes(), &small()).join("\n"), @r#"
     Some("One"): "First.\n\nFrom here on.\n\n"
-    error: max_document_bytes is 200 and this has 382
+    error: max_document_bytes is 200 bytes and this has 382 bytes; `limits.max_document_bytes`, or the source's own, sets it
     Some("Two"): "Last.\n"
     "#);
     let two_of_one = "Subject: Two\nContent-Type: multipart/mixed; boundary=out\n\nFor old readers.\n--out\n\
@@ -316,7 +337,12 @@ fn mails_inside_mails_are_not_gone_into() {
         ["error: the depth of a mail's parts is 32 and this has more than 32"]
     );
     let many = "--b\n\nx\n".repeat(1001);
-    assert_eq!(beside(&many), ["error: max_mail_parts is 1000 and this has more than 1000"]);
+    assert_eq!(
+        beside(&many),
+        [
+            "error: max_mail_parts is 1000 and this has more than 1000; `limits.max_mail_parts` sets it"
+        ]
+    );
     let head = format!("{}\n\n", "a:\n".repeat(400_000));
     assert_eq!(
         beside(&head),
@@ -327,24 +353,25 @@ fn mails_inside_mails_are_not_gone_into() {
 #[test]
 fn a_document_is_as_long_as_what_it_says_once_decoded() {
     let limits = ReadLimits { max_text_bytes: 20, ..ReadLimits::default() };
-    let told = "error: max_text_bytes is 20 and this has ";
+    let told = |found: u64| {
+        format!(
+            "error: max_text_bytes is 20 bytes and this has {found} bytes; `limits.max_text_bytes` sets it"
+        )
+    };
     assert_eq!(read("a.txt", &[b'x'; 20], &limits).len(), 1);
-    assert_eq!(read("a.txt", &[b'x'; 21], &limits), [format!("{told}21")]);
+    assert_eq!(read("a.txt", &[b'x'; 21], &limits), [told(21)]);
     // A byte each, and two once they are decoded.
-    assert_eq!(read("a.txt", &[0xE9; 12], &limits), [format!("{told}24")]);
+    assert_eq!(read("a.txt", &[0xE9; 12], &limits), [told(24)]);
     let long_title = "{\"title\": \"0123456789012345\", \"text\": \"01234\"}";
     let short_title = "{\"title\": \"0123456789012345\", \"text\": \"0\"}";
     let lines = format!("{long_title}\n{short_title}\n");
     assert_eq!(
         read("a.jsonl", lines.as_bytes(), &limits),
-        [format!("{told}21"), "Some(\"0123456789012345\"): \"0\"".to_owned()]
+        [told(21), "Some(\"0123456789012345\"): \"0\"".to_owned()]
     );
     let array = format!("[{long_title}]");
-    assert_eq!(read("a.json", array.as_bytes(), &limits), [format!("{told}21")]);
-    assert_eq!(
-        read("a.csv", b"title,text\n0123456789012345,01234\n", &limits),
-        [format!("{told}21")]
-    );
+    assert_eq!(read("a.json", array.as_bytes(), &limits), [told(21)]);
+    assert_eq!(read("a.csv", b"title,text\n0123456789012345,01234\n", &limits), [told(21)]);
 }
 
 #[test]
