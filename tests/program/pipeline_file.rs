@@ -411,6 +411,16 @@ fn ids_in_tests_that_nobody_has_are_warnings_with_their_places() {
 }
 
 #[test]
+fn what_may_become_of_a_file_is_told_with_the_map_that_is_possible() {
+    let folder = Folder::new();
+    let source = "sources: { news: { type: inbox, path: ./in, on_success: archive } }";
+    let file = folder.write("p.yaml", format!("version: 1\n{source}\nstages: [tokenise]\n"));
+    let told = run(&["validate", &file]).expect(2).stdout;
+    assert!(told.contains("expected `delete` or `keep`"), "{told}");
+    assert!(told.contains("`{ archive: … }` is possible, too"), "{told}");
+}
+
+#[test]
 fn a_judge_without_vectors_is_a_warning_with_its_place() {
     let folder = Folder::new();
     let judge = |encode: &str| {

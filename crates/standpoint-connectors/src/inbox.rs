@@ -114,7 +114,8 @@ pub struct InboxSettings {
     #[schemars(with = "Option<String>", extend("format" = "size"))]
     pub max_document_bytes: Option<Size>,
 
-    /// What becomes of a file once every sink has its documents.
+    /// What becomes of a file once every sink has its documents: `keep`, `delete` or
+    /// `{ archive: PATH }`.
     pub on_success: OnSuccess,
 }
 

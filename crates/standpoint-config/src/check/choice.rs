@@ -145,7 +145,10 @@ fn none_fits(node: &Node, path: &str, attempts: &[Attempt<'_>]) -> Fault {
     let others: Vec<String> = attempts
         .iter()
         .filter(|attempt| allowed_values(attempt.keywords).is_none())
-        .map(|attempt| expectation(attempt.keywords))
+        .map(|attempt| match only_key(attempt.keywords) {
+            Some(key) => format!("`{{ {key}: … }}`"),
+            None => expectation(attempt.keywords),
+        })
         .filter(|words| words != "nothing")
         .collect();
     let mut expected: Vec<String> =

@@ -69,8 +69,8 @@ pub(super) enum Taken {
 pub(super) enum Fate {
     /// Archived or deleted, as the settings say.
     Done,
-    /// Deleted where others are archived: its records came out of the quarantine and went back there, and it
-    /// holds nothing else. The archive has the file that they were first in.
+    /// Deleted where others are archived: its records came out of the quarantine and went back
+    /// there, and it holds nothing else. The archive has the file that they were first in.
     Parted,
     /// Into quarantine.
     Quarantined(Reason),
