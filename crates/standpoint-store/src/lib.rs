@@ -39,4 +39,4 @@ pub use filter::Filter;
 pub use record::Record;
 pub use schema::{Place, Store, StoreError};
 pub use server::Server;
-pub use standpoint_document::{is_same_name, slug, state_called, state_names};
+pub use standpoint_document::{is_same_name, is_state_id, slug, state_called, state_names};

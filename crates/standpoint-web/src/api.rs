@@ -172,7 +172,7 @@ pub(crate) fn answer(site: &Arc<Site>, request: &Request) -> Result<Reply, SiteE
             Ok(files) => list(files, false),
             Err(error) => Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
         },
-        "/targets" => list(site.reading(figures::targets)?, false),
+        "/targets" => list(site.reading(|store| site.targets(store))?, false),
         "/actors" => {
             let pairs = form_urlencoded::parse(query.as_bytes());
             let named = pairs.last().map(|(_, name)| name.into_owned()).unwrap_or_default();
@@ -355,8 +355,11 @@ fn wrong_method(why: &str, allowed: &str) -> Reply {
 }
 
 fn change(site: &Site, request: &Request, path: &str) -> Result<Reply, SiteError> {
-    let wrong =
-        |error: serde_json::Error| Reply::refusal(StatusCode::BAD_REQUEST, &error.to_string());
+    let wrong = |error: serde_json::Error| {
+        let is_json = !error.is_syntax() && !error.is_eof();
+        let what = if is_json { "" } else { "the body is not JSON: " };
+        Reply::refusal(StatusCode::BAD_REQUEST, &format!("{what}{error}"))
+    };
     if !is_for_changes(path) {
         let is_read = openapi::is_read(path);
         let wrong = || wrong_method("nothing is changed here, only read", "GET, HEAD");

@@ -132,7 +132,7 @@ impl Site {
         view: View,
         address: &str,
     ) -> Result<Asked, standpoint_store::Error> {
-        let targets = figures::targets(store)?;
+        let targets = self.targets(store)?;
         let first = || Ok(targets.first().map(|target| target.id.clone()));
         let query = self.query_toward(store, address, first)?;
         let target = target_name(store, &query.filter.target)?;

@@ -1,11 +1,13 @@
 //! The dashboard: a request becomes a reply.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use http::{Method, StatusCode, header};
 use maud::html;
 use serde_json::Value;
+use standpoint_store::figures::TargetCount;
 use standpoint_store::{Place, Store, StoreError, figures, names};
 
 use crate::address::{MOST_DAYS, Query, WINDOW};
@@ -271,7 +273,7 @@ impl Site {
         read.window = read.window.filter(|days| *days != self.window);
         if read.filter.target.is_empty() {
             read.filter.target = first()?.unwrap_or_default();
-        } else if let Some(target) = names::target_called(store, &read.filter.target)? {
+        } else if let Some(target) = self.target_called(store, &read.filter.target)? {
             read.filter.target = target;
         }
         if let Some(who) = &read.filter.who
@@ -283,8 +285,44 @@ impl Site {
         Ok(read)
     }
 
-    /// The actor of the store whom an id or a name means, his own or another one that the tables of names
-    /// have; behind `author:` an author.
+    /// The target of the store that an id or a name means: where the tables of names know it, by the
+    /// id that it has in documents that name it, unless the other id was asked for.
+    fn target_called(
+        &self,
+        store: &Store,
+        called: &str,
+    ) -> Result<Option<String>, standpoint_store::Error> {
+        let found = names::target_called(store, called)?;
+        let is_other = |id: &String| id.starts_with("name:") && id != called;
+        if found.as_ref().is_none_or(is_other)
+            && let Some((id, _)) = self.daemon.called(called)
+            && let Some(own) = names::target_called(store, &id)?
+        {
+            return Ok(Some(own));
+        }
+        Ok(found)
+    }
+
+    /// The targets, the one with the most stances first, without the other ids of those that are
+    /// there by their own: whom the tables know has another one in documents that do not name him,
+    /// and no stance there.
+    pub(crate) fn targets(
+        &self,
+        store: &Store,
+    ) -> Result<Vec<TargetCount>, standpoint_store::Error> {
+        let mut targets = figures::targets(store)?;
+        let ids: BTreeSet<String> = targets.iter().map(|target| target.id.clone()).collect();
+        targets.retain(|target| {
+            let own = || self.daemon.called(&target.name).map(|(id, _)| id);
+            target.stances > 0
+                || !target.id.starts_with("name:")
+                || !own().is_some_and(|own| ids.contains(&own))
+        });
+        Ok(targets)
+    }
+
+    /// The actor of the store whom an id or a name means, his own or another one that the tables of
+    /// names have; behind `author:` an author.
     pub(crate) fn holder_called(
         &self,
         store: &Store,

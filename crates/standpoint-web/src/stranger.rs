@@ -1,7 +1,9 @@
 //! Names in an address that nobody has: no rows would look like an answer.
 
 use maud::{Markup, html};
-use standpoint_store::{Store, figures, is_same_name, names, state_names};
+use standpoint_store::{
+    Store, figures, is_same_name, is_state_id, names, state_called, state_names,
+};
 
 use crate::address::Query;
 use crate::filters;
@@ -19,8 +21,9 @@ pub(crate) struct Stranger {
 }
 
 impl Stranger {
-    /// The first stranger in an address. Of an id or a state none may have come yet, and a store that has
-    /// nothing at all has nothing to tell a name by.
+    /// The first stranger in an address. Of an id or a state none may have come yet, but of three
+    /// capitals that are no state's code, and a store that has nothing at all has nothing to tell a
+    /// name by.
     pub(crate) fn in_address(site: &Site, query: &str) -> Result<Option<Self>, SiteError> {
         let pairs = form_urlencoded::parse(query.as_bytes());
         let pairs = pairs.filter(|(_, value)| !value.trim().is_empty());
@@ -29,7 +32,13 @@ impl Stranger {
             let name = value.strip_prefix("author:").filter(|_| key == "who").unwrap_or(value);
             let is_id = name.starts_with("name:") || !name.contains(char::is_lowercase);
             let is_state = || state_names().any(|state| is_same_name(state, name));
-            let may_come = || is_id || is_state() || site.daemon().knows(name);
+            let is_code = is_state_id(name);
+            let may_come = || {
+                is_id && !is_code
+                    || is_state()
+                    || state_called(name).is_some()
+                    || site.daemon().knows(name)
+            };
             // Another name of whom the tables know is no id.
             let may_stand = || {
                 let known = site.daemon().called(name);

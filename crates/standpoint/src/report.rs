@@ -252,8 +252,8 @@ fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
             )
         });
     };
-    // The one with the most stances first: a document that does not name somebody has another id for him
-    // than the tables.
+    // The one with the most stances first: a document that does not name somebody has another id for
+    // him than the tables.
     let called = targets::called(wanted).map(|(id, _)| id);
     let is_meant = |target: &&figures::TargetCount| {
         is_same_name(&target.name, wanted) || called.as_ref() == Some(&target.id)

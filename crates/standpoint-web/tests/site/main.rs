@@ -190,6 +190,10 @@ impl Served {
 
     /// As a page of ours.
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post_text(path, &body.to_string())
+    }
+
+    fn post_text(&self, path: &str, body: &str) -> (u16, Value) {
         let headers = [
             ("cookie", self.cookie.as_str()),
             ("host", "h:1"),
@@ -197,7 +201,7 @@ impl Served {
             ("x-standpoint", "1"),
             ("content-type", "application/json"),
         ];
-        let reply = self.ask(Method::POST, path, &headers, &body.to_string());
+        let reply = self.ask(Method::POST, path, &headers, body);
         (reply.status.as_u16(), serde_json::from_str(&text(reply)).unwrap())
     }
 }

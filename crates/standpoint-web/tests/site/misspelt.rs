@@ -10,12 +10,14 @@ use super::{Served, record};
 fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
     let served = Served::new();
     // Toward China none has come yet.
-    for (query, code) in [("COR", 200), ("Rusia", 400), ("china", 200), ("", 200)] {
+    let cases =
+        [("COR", 400), ("CHN", 200), ("EU", 200), ("Rusia", 400), ("china", 200), ("", 200)];
+    for (query, code) in cases {
         let (found, told) = served.get(&format!("/api/v1/figures?target={query}"));
         assert_eq!(found, code, "{query}: {told}");
         let names = format!("found `target={query}`, expected one of `");
         assert_eq!(told.contains(&names), code == 400, "{told}");
-        assert_eq!(told.contains("; did you mean `Russia`?"), code == 400, "{told}");
+        assert_eq!(told.contains("; did you mean `Russia`?"), query == "Rusia", "{told}");
     }
     // Nor has anything been said by somebody in Kazakhstan.
     for (query, expected) in [
@@ -65,6 +67,9 @@ fn what_a_program_misspells_is_named_and_the_right_method_is_told() {
     }
     let passage = served.json("/api/v1/evidence?who=BOR")["rows"][0].take();
     let path = format!("/api/v1/evidence/{}/correction", passage["key"]);
+    let (code, told) = served.post_text(&path, "not json");
+    assert_eq!(code, 400);
+    assert!(told["error"].as_str().unwrap().starts_with("the body is not JSON: "), "{told}");
     let mistake = json!({ "feld": "verdict", "value": "rejected", "fingerprint": "x" });
     let (code, told) = served.post(&path, &mistake);
     assert_eq!(code, 400);
