@@ -245,8 +245,8 @@ fn is_the_ministry(descriptions: &Descriptions, atoms: &[Atom], index: usize) ->
             .is_some_and(|next| next.is(atom::CAPITAL) || descriptions.links.contains(&next.hash))
 }
 
-/// Whether a name is a ministry that acts, or the state of one: "The Estonian Foreign Ministry", "The
-/// Ministry of Foreign Affairs of Estonia".
+/// Whether a name is a ministry that acts, or the state of one: "The Estonian Foreign Ministry",
+/// "The Ministry of Foreign Affairs of Estonia".
 fn is_ministry(words: &Descriptions, atoms: &[Atom], sentence: usize, name: &Named) -> bool {
     let (first, end) = (name.first as usize, name.end as usize);
     let start = sentence + usize::from(atoms[sentence].hash == words.the);

@@ -320,6 +320,11 @@ impl<'r> Reader<'r> {
             let kind = EntityKind::Organisation;
             let country = state.map(|state| (state, false));
             let entity = self.table.unknown(self.slice(first, end), kind, country);
+            // In "the Swedish Greens" Sweden does nothing.
+            let state = self.named.last_mut().filter(|name| country.is_some() && name.end <= first);
+            if let Some(state) = state.filter(|name| name.flags & mention::DEMONYM != 0) {
+                state.flags |= mention::NESTED;
+            }
             return Some(Named { first, end, entity, kind, flags: 0, confidence: 0.6 });
         }
         let mut kind = record.kind;
@@ -376,7 +381,7 @@ impl<'r> Reader<'r> {
         Some(Named { first, end, entity, kind, flags, confidence })
     }
 
-    /// Where the name of a party begins that is another's here, and its state: "Sweden's Left Party",
+    /// Where the name of a party begins that is another's here, and its state: "Sweden's Greens",
     /// "the Swedish Social Democrats".
     fn other_party(&self, known: Match, record: &Record) -> Option<(u32, Option<&'r str>)> {
         let country = record.country.as_deref().filter(|_| record.party)?;

@@ -158,7 +158,7 @@ fn names_mean_what_their_context_says() {
         (
             "a party's state",
             "The Swedish Social Democrats refused.",
-            &["Swedish=SWE demonym", "Social Democrats=SWE.SOCIAL_DEMOCRATS"],
+            &["Swedish=SWE demonym nested", "Social Democrats=SWE.SOCIAL_DEMOCRATS"],
         ),
         (
             "a party like another",
