@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use standpoint_store::Record;
 use standpoint_web::{export, openapi};
 
 use super::{Served, record};
@@ -195,4 +196,28 @@ fn a_page_says_who_is_not_there_and_who_may_have_been_meant() {
     }
     let (code, told) = served.get("/api/v1/evidence?who=Grece");
     assert!(code == 400 && told.contains("finds them; did you mean `Greece`?"), "{told}");
+}
+
+#[test]
+fn a_target_stands_once_in_the_list_and_is_found_by_each_of_its_names() {
+    let toward = |id: &str, target: &str, name: &str, has_stance: bool| {
+        let record = record(id, "2024-05-01", "Alda said no to it, as it had before.", "ALD", -0.6);
+        let mut json = serde_json::to_value(&record).unwrap();
+        json["stance"][0]["target"] = json!({ "id": target, "name": name });
+        if !has_stance {
+            json["stance"][0]["actors"] = json!([]);
+        }
+        Record::read(&json.to_string()).unwrap()
+    };
+    let records =
+        [toward("d", "EU", "European Union", true), toward("e", "name:a", "the Union", false)];
+    let served = Served::with(&records, export::MOST_ROWS);
+    let targets = served.json("/api/v1/targets");
+    let ids: Vec<&str> =
+        targets["rows"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["RUS", "EU"]);
+    let rows = |name: &str| served.json(&format!("/api/v1/evidence?target={name}"))["rows"].take();
+    assert_eq!(rows("EU").as_array().unwrap().len(), 1);
+    assert_eq!(rows("the Union"), rows("EU"));
+    assert_eq!(rows("name:a"), json!([]));
 }
