@@ -120,7 +120,7 @@ fn no_file_makes_the_memory_grow_beyond_what_the_daemon_says_at_its_start() {
     station.check("the bound of the memory");
     let quarantined = station.quarantined();
     for (name, reason) in [
-        ("marks.txt", "max_text_bytes is 4194304 and this has 16777215"),
+        ("marks.txt", "max_text_bytes is 4194304 bytes and this has 16777215"),
         ("latin.txt", "max_text_bytes is 4194304"),
         ("many.json", "max_records_per_file is 1000000"),
         ("many.rss", "in the middle"),
