@@ -14,6 +14,7 @@ mod received;
 mod shared;
 mod speech;
 mod time;
+mod unnamed;
 mod verdict;
 
 use standpoint_document::{Time, Voice};
