@@ -35,6 +35,8 @@ pub(crate) struct Group {
     pub(crate) start: usize,
     pub(crate) head: usize,
     pub(crate) end: usize,
+    /// The word behind a phrase that has its goal inside; else `end`.
+    pub(crate) whole: usize,
     /// Where the objects stop.
     pub(crate) until: usize,
     pub(crate) cue: Option<Cue>,
@@ -120,18 +122,12 @@ fn is_inverted_condition(reading: &Reading<'_, '_>, group: &Group) -> bool {
     opens && asked && first + 1 < group.start
 }
 
-/// Where the next group may begin: the participle of "grew disenchanted with" and the "court" of
-/// "was taken to court" are no verbs of their own, and the one behind "ready to" is.
+/// Where the next group may begin: the "exports" of "halt arms exports to" and the "supplied" of "keep
+/// X supplied" are no verbs of their own, and the one behind "ready to" is.
 fn behind(reading: &Reading<'_, '_>, group: &Group) -> usize {
-    let words = &reading.words;
-    // The infinitive of "seek to isolate" is part of the phrase, and the "ranks" of "close ranks
-    // with" no verb.
-    let phrase = words.get(group.head + 1..group.end).unwrap_or_default();
-    let is_inside = phrase.first().is_some_and(Word::is_verb)
-        || phrase.windows(2).any(|pair| pair[0].part == Part::To && pair[1].is_verb());
-    let links = group.copula || group.passive || is_linking(&words[group.head].lower);
-    let is_whole = (links || is_inside) && words[group.end - 1].part != Part::To;
-    if is_whole { group.end.max(group.head + 1) } else { group.head + 1 }
+    let end = group.end.max(group.whole);
+    let is_whole = reading.words[end - 1].part != Part::To;
+    if is_whole { end.max(group.head + 1) } else { group.head + 1 }
 }
 
 /// "Among those who condemned X were A and B": they stand behind the verb.
@@ -188,13 +184,15 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
     };
     let copula = bits == 0 && BE.contains(&&*words[head].lower);
     let passive = stem.follows_be(reading) && bits & form::PARTICIPLE != 0;
-    let as_adjective = participle_of_be(reading, &stem).filter(|_| passive);
+    let as_adjective = participle_of_be(reading, &stem)
+        .filter(|_| stem.follows_be(reading) && bits & (form::PARTICIPLE | form::ING) != 0);
     let passive = passive && as_adjective.is_none();
-    let (cue, end) = as_adjective.unwrap_or_else(|| phrase_at(reading, head, copula, passive));
+    let (cue, end, whole) =
+        as_adjective.unwrap_or_else(|| phrase_at(reading, head, copula, passive));
     // A verb that no list knows by itself hands on what its object says: "heaped scorn on".
     let light = Cue { score: 0.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 };
-    // "Is no friend of" is a phrase by itself.
-    let inside = copula && end > head + 1 && words[head + 1].lower == "no";
+    // "Is no friend of", "has no time for": a phrase by itself.
+    let inside = words[head + 1..end].iter().any(|word| word.part == Part::Negation);
     let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
     let negation_at = |at: usize| {
         words.get(at).is_some_and(|word| word.part == Part::Negation)
@@ -204,6 +202,7 @@ fn group_at(reading: &Reading<'_, '_>, start: usize) -> Option<Group> {
         start,
         head,
         end,
+        whole,
         until: words.len(),
         cue: cue.or(Some(light)),
         // "Is not", "is hardly".
@@ -324,22 +323,24 @@ fn is_linking(word: &str) -> bool {
 }
 
 /// "Was disappointed in", "is determined to": a participle that the lists know as an adjective.
-fn participle_of_be(reading: &Reading<'_, '_>, stem: &Stem) -> Option<(Option<Cue>, usize)> {
+fn participle_of_be(reading: &Reading<'_, '_>, stem: &Stem) -> Option<(Option<Cue>, usize, usize)> {
     let be = stem.auxiliaries.iter().rev().find(|&&at| at != stem.head)?;
     let (phrase, behind) = reading.longest(*be, &reading.copula?.verbs)?;
-    (behind > stem.head + 1).then_some((Some(phrase.cue), behind))
+    (behind > stem.head + 1).then_some((Some(phrase.cue), behind, behind))
 }
 
-/// The cue of the phrase that begins with the verb at `head`, and the word behind verb and phrase.
+/// The cue of the phrase that begins with the verb at `head`, the word behind verb and phrase, and
+/// the one behind the goal where the phrase has it inside.
 fn phrase_at(
     reading: &Reading<'_, '_>,
     head: usize,
     copula: bool,
     passive: bool,
-) -> (Option<Cue>, usize) {
-    let Some(known) = reading.words[head].entry else { return (None, head + 1) };
+) -> (Option<Cue>, usize, usize) {
+    let next = head + 1;
+    let Some(known) = reading.words[head].entry else { return (None, next, next) };
     if passive && let Some((phrase, behind)) = reading.longest_of_passive(head, &known.verbs) {
-        return (Some(phrase.cue), behind);
+        return (Some(phrase.cue), behind, behind);
     }
     let own = reading.longest(head, &known.verbs);
     let links = own.is_none_or(|(phrase, _)| phrase.rest.is_empty())
@@ -349,23 +350,24 @@ fn phrase_at(
         .filter(|_| links)
         .and_then(|be| reading.longest(head, &be.verbs))
         .filter(|(phrase, _)| !phrase.rest.is_empty());
-    let Some((phrase, behind)) = as_copula.or(own) else { return (None, head + 1) };
+    let Some((phrase, behind)) = as_copula.or(own) else { return (None, next, next) };
     // "Remains a staunch ally of": what it is said to be counts, as behind "is".
     if links && phrase.rest.is_empty() && phrase.cue.score == 0.0 {
-        return (None, behind);
+        return (None, behind, behind);
     }
-    // The goal stands inside the phrase.
-    if phrase.rest.iter().any(|word| matches!(&**word, OWNER | GOAL)) {
-        return (Some(phrase.cue), head + 1);
+    // The goal stands inside the phrase: "hold X to account", "lay the blame at X's door".
+    if let Some(goal) = phrase.rest.iter().position(|word| matches!(&**word, OWNER | GOAL)) {
+        return (Some(phrase.cue), next + goal, behind);
     }
-    if copula {
+    if copula && phrase.rest.is_empty() {
         // "Be proud of", "be wary of", "be ready to" are in the list under their first word.
-        return if phrase.rest.is_empty() { (None, head + 1) } else { (Some(phrase.cue), behind) };
+        return (None, next, next);
     }
     // Behind "hold ... accountable" the goal stands inside the phrase.
-    let gap = behind - head - 1 > phrase.rest.len() + 1
-        || reading.words[head + 1..behind].iter().any(|word| word.name().is_some());
-    (Some(phrase.cue), if gap { head + 1 } else { behind })
+    let gap = behind - next > phrase.rest.len() + 1
+        || reading.words[next..behind].iter().any(|word| word.name().is_some());
+    let end = if gap && !copula { next } else { behind };
+    (Some(phrase.cue), end, end)
 }
 
 /// Where the objects of a group stop: at the next clause, or the next verb that depends on it.
@@ -451,7 +453,8 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     // A bare participle right behind a noun may be a reduced relative: "troops backed by Minsk".
     if words[group.head].part == Part::Verb(form::PAST | form::PARTICIPLE)
         && group.start == group.head
-        && words.get(group.head + 1).is_some_and(|word| word.lower == "by")
+        && group.end == group.head + 1
+        && words.get(group.end).is_some_and(|word| word.lower == "by")
     {
         group.passive = true;
     }

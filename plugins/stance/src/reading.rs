@@ -404,9 +404,10 @@ impl Reading<'_, '_> {
         let words = self.words.get(index..)?;
         let length = words.iter().take(GOAL_WORDS + 1).position(|w| is_meant(behind, &w.lower))?;
         let goal = &words[..length];
-        // "See X recover its glory through force" sees nobody through.
+        // "See X recover its glory through force" sees nobody through, and "send men to X to help"
+        // sends X no help.
         let ends = |word: &Word<'_, '_>| {
-            matches!(word.part, Part::Comma | Part::Stop | Part::Quote) || word.is_verb()
+            matches!(word.part, Part::Comma | Part::Stop | Part::Quote | Part::To) || word.is_verb()
         };
         let is_named = goal.iter().any(|word| word.name().is_some());
         (is_named && !goal.iter().any(ends)).then_some(length)

@@ -80,7 +80,9 @@ impl Finder<'_, '_, '_> {
 
     /// "Downgraded its forecast for X": what is done to an estimate is for or against nobody.
     fn is_of_estimate(&self, group: &Group) -> bool {
-        let objects = group.end..group.until.max(group.end);
+        // The "outlook" of "share X's outlook" is the phrase's own.
+        let from = group.end.max(group.whole);
+        let objects = from..group.until.max(from);
         let first = objects.take(5).find_map(|at| noun_cue(self.reading, at));
         first.is_some_and(|(noun, _)| noun.kind == Kind::Thing && noun.score == 0.0)
     }

@@ -117,7 +117,10 @@ impl Reading<'_, '_> {
             return Part::Adverb;
         }
         if word.is(class::AUXILIARY) {
-            return Part::Auxiliary;
+            // "Bowed to X's will".
+            let owned =
+                self.before(index).is_some_and(|at| self.words[at].part == Part::Possessive);
+            return if owned && word.lower == "will" { Part::Noun } else { Part::Auxiliary };
         }
         if word.lower == "including" {
             return Part::Preposition;
@@ -339,19 +342,19 @@ impl Reading<'_, '_> {
             let is_adjective = self.is_participle_before_noun(index, nominal_before);
             return Some(if is_adjective { Part::Adjective } else { Part::Verb(pasts) });
         }
-        let verbal_before = match previous {
-            None => false,
-            Some(previous) => {
-                previous.part == Part::To
-                    || previous.part == Part::Relative
-                    || previous.part == Part::Auxiliary
-                        && !matches!(
-                            &*previous.lower,
-                            "be" | "is" | "are" | "was" | "were" | "been" | "being" | "am"
-                        )
-                    || previous.part == Part::Pronoun
-            }
-        };
+        // "Has close ties with", "is cool to": behind these stands no verb without its participle.
+        let auxiliary = previous.filter(|word| word.part == Part::Auxiliary);
+        let be = auxiliary.is_some_and(|word| {
+            matches!(&*word.lower, "be" | "is" | "are" | "was" | "were" | "been" | "being" | "am")
+        });
+        let has = auxiliary.is_some_and(|word| matches!(&*word.lower, "has" | "have" | "had"));
+        if (be || has) && forms & form::PARTICIPLE == 0 {
+            return is_noun_too.then_some(Part::Noun);
+        }
+        let verbal_before = previous.is_some_and(|previous| {
+            matches!(previous.part, Part::To | Part::Relative | Part::Pronoun)
+                || previous.part == Part::Auxiliary && !be
+        });
         if verbal_before {
             return Some(Part::Verb(forms));
         }
