@@ -15,32 +15,36 @@ pub struct Atom {
     /// Its letters, folded.
     pub hash: u64,
     /// Bits of [`atom`](self).
-    pub flags: u8,
+    pub flags: u16,
     /// What kinds of cue the word is; see [`crate::cues`].
     pub cues: u32,
 }
 
 /// It begins with a capital letter.
-pub const CAPITAL: u8 = 1;
+pub const CAPITAL: u16 = 1;
 /// It has capital letters and no small ones.
-pub const UPPER: u8 = 1 << 1;
+pub const UPPER: u16 = 1 << 1;
 /// It has a letter or digit.
-pub const WORD: u8 = 1 << 2;
+pub const WORD: u16 = 1 << 2;
 /// A hyphen or slash joins it to the atom before.
-pub const HYPHENATED: u8 = 1 << 3;
+pub const HYPHENATED: u16 = 1 << 3;
 /// An apostrophe joins it to the atom before: "'s", or the second half of "d'Ivoire".
-pub const APOSTROPHE: u8 = 1 << 4;
+pub const APOSTROPHE: u16 = 1 << 4;
 /// The first atom of a sentence.
-pub const FIRST: u8 = 1 << 5;
+pub const FIRST: u16 = 1 << 5;
 /// Its sentence is written in capitals throughout.
-pub const SHOUTED: u8 = 1 << 6;
+pub const SHOUTED: u16 = 1 << 6;
 /// Its sentence is furniture of a page, or in another language.
-pub const PASSED_OVER: u8 = 1 << 7;
+pub const PASSED_OVER: u16 = 1 << 7;
+/// It has several capital letters and small ones: `LeT`, `PiS`.
+pub const MIXED: u16 = 1 << 8;
+/// Its sentence is written in small letters throughout.
+pub const WHISPERED: u16 = 1 << 9;
 
 impl Atom {
     /// Whether any bit of `flag` is set.
     #[must_use]
-    pub const fn is(&self, flag: u8) -> bool {
+    pub const fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
@@ -102,7 +106,7 @@ pub fn atoms(text: &str, tokens: &[Annotation], looks: &mut Vec<Look>) -> Vec<At
     atoms
 }
 
-fn push(atoms: &mut Vec<Atom>, word: &str, look: Look, start: u32, token: usize, joint: &mut u8) {
+fn push(atoms: &mut Vec<Atom>, word: &str, look: Look, start: u32, token: usize, joint: &mut u16) {
     if word.is_empty() {
         return;
     }
@@ -113,6 +117,9 @@ fn push(atoms: &mut Vec<Atom>, word: &str, look: Look, start: u32, token: usize,
     }
     if look.upper != 0 && look.small == 0 {
         flags |= UPPER;
+    }
+    if 1 < look.upper && look.small != 0 {
+        flags |= MIXED;
     }
     let is_word = look.upper | look.small | look.digit != 0
         || look.other != 0 && word.chars().any(char::is_alphanumeric);

@@ -321,7 +321,9 @@ impl Gazetteer {
         let mut matches = Vec::with_capacity(atoms.len() / 8);
         let mut first = 0;
         while first < atoms.len() {
-            match self.longest(atoms, first) {
+            let found =
+                self.longest(atoms, first).map(|found| self.or_behind_article(atoms, found));
+            match found {
                 Some(found) => {
                     first = found.end as usize;
                     matches.push(found);
@@ -330,6 +332,15 @@ impl Gazetteer {
             }
         }
         matches
+    }
+
+    /// The name behind the article of another where that one goes further: "the West Bank" is not "the West".
+    fn or_behind_article(&self, atoms: &[Atom], found: Match) -> Match {
+        if !self.best_sense(found).article {
+            return found;
+        }
+        let behind = self.longest(atoms, found.first as usize + 1);
+        behind.filter(|behind| found.end < behind.end).unwrap_or(found)
     }
 
     fn longest(&self, atoms: &[Atom], first: usize) -> Option<Match> {
@@ -361,17 +372,26 @@ impl Gazetteer {
         Some(Match { first: first as u32, end: end as u32, senses, fitting, best })
     }
 
+    /// Whether it can only be the name of a place, so that it is known in small letters, too.
+    fn is_place(&self, sense: &Sense) -> bool {
+        let kind = self.record(sense.record).kind;
+        sense.form == Form::Name
+            && !sense.ambiguous
+            && matches!(kind, EntityKind::Country | EntityKind::Place)
+    }
+
     fn fitting(&self, start: u32, count: u16, atoms: &[Atom]) -> u32 {
         let (mut capital, mut upper) = (0_u16, 0_u16);
         for (index, atom) in atoms.iter().take(16).enumerate() {
             capital |= u16::from(atom.is(atom::CAPITAL)) << index;
-            upper |= u16::from(atom.is(atom::UPPER)) << index;
+            upper |= u16::from(atom.is(atom::UPPER | atom::MIXED)) << index;
         }
         let shouted = atoms[0].is(atom::SHOUTED);
+        let whispered = atoms[0].is(atom::WHISPERED);
         let senses = &self.senses[start as usize..start as usize + usize::from(count)];
         let mut fitting = 0;
         for (index, sense) in senses.iter().take(32).enumerate() {
-            let fits = sense.capital & !capital == 0
+            let fits = (sense.capital & !capital == 0 || whispered && self.is_place(sense))
                 && sense.upper & !upper == 0
                 && !(shouted && sense.not_shouted);
             fitting |= u32::from(fits) << index;

@@ -155,6 +155,10 @@ impl<'r> Reader<'r> {
         let candidates = self.candidates(tagged);
         let full_names = self.full_names(&candidates);
         for (index, &candidate) in candidates.iter().enumerate() {
+            // A legal form can reach into what the tagger took for another name.
+            if self.named.last().is_some_and(|last| candidate.first < last.end) {
+                continue;
+            }
             let next_person = candidates
                 .get(index + 1)
                 .is_some_and(|next| next.first <= candidate.end + 4 && self.is_person(*next));
@@ -163,7 +167,7 @@ impl<'r> Reader<'r> {
                 None => None,
             };
             let found = found.or_else(|| self.unknown(candidate));
-            self.named.extend(found);
+            self.named.extend(found.map(|named| self.with_legal_form(named)));
         }
         self.short_forms();
         self.acronyms();
@@ -191,7 +195,7 @@ impl<'r> Reader<'r> {
         let mut candidates = Vec::with_capacity(matches.len() + tagged.len());
         let mut next = 0;
         for tag in tagged {
-            let tag = &self.without_titles(*tag);
+            let tag = &self.whole(self.without_titles(*tag));
             let first = self.sight.atom_of_token[tag.first as usize];
             let end = self.sight.atom_of_token[tag.end as usize];
             let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
@@ -245,6 +249,47 @@ impl<'r> Reader<'r> {
             tag.first += 1;
         }
         tag
+    }
+
+    /// The name without words that stand loose at its end, or with the place that they lead to: "Housing
+    /// Authority of" [New Orleans]; and with the "Inc." of a firm.
+    fn whole(&self, mut tag: Tagged) -> Tagged {
+        let atoms = self.atoms();
+        let atom = |token: u32| self.sight.atom_of_token[token as usize];
+        let is_firm = is_legal_form(atoms[atom(tag.first) as usize].hash);
+        let leads_on = atoms[atom(tag.end - 1) as usize].hash == fold("of");
+        if tag.class == Class::Organisation && leads_on && !is_firm {
+            let behind = self.sight.matches.iter().find(|known| known.first == atom(tag.end));
+            if let Some(place) = behind.filter(|known| self.is_location(**known)) {
+                tag.end = atoms[place.end as usize - 1].token + 1;
+            }
+        }
+        let loose = ["of", "and", "the", "for", "in"].map(fold);
+        while tag.first + 1 < tag.end {
+            let last = &atoms[atom(tag.end - 1) as usize];
+            if last.is(atom::WORD) && !loose.contains(&last.hash) {
+                break;
+            }
+            tag.end -= 1;
+        }
+        tag
+    }
+
+    /// A firm with the "Inc." behind its name, which makes it no other firm.
+    fn with_legal_form(&self, named: Named) -> Named {
+        let behind = &self.atoms()[named.end as usize..];
+        let comma =
+            behind.first().is_some_and(|atom| self.text.get(atom.span.range()) == Some(","));
+        let form = behind.get(usize::from(comma));
+        let is_firm = named.kind == EntityKind::Organisation
+            && form.is_some_and(|atom| atom.is(atom::CAPITAL) && is_legal_form(atom.hash));
+        Named { end: named.end + if is_firm { 1 + u32::from(comma) } else { 0 }, ..named }
+    }
+
+    /// Whether a known name can be a place.
+    fn is_location(&self, known: Match) -> bool {
+        let record = self.gazetteer.record(self.gazetteer.best_sense(known).record);
+        matches!(record.kind, EntityKind::Country | EntityKind::Place)
     }
 
     /// Whether nothing but a possessive's apostrophe stands beside a known name: "Ukraine's".
@@ -426,8 +471,9 @@ impl<'r> Reader<'r> {
         full_names: &FxHashSet<u32>,
     ) -> Option<Sense> {
         let best = *self.gazetteer.best_sense(known);
+        let in_small = self.atoms()[known.first as usize].is(atom::WHISPERED);
         let person = |sense: &Sense| self.gazetteer.record(sense.record).kind == EntityKind::Person;
-        if !best.ambiguous {
+        if !best.ambiguous && !in_small {
             let part_of_person = tagged.is_some_and(|tag| self.reaches_beyond(tag, known));
             let single = known.first + 1 == known.end;
             // "Jordan Smith", "Lula Rogers": a name of one word inside a longer one of somebody.
@@ -451,8 +497,12 @@ impl<'r> Reader<'r> {
         let dated = self.at.is_some();
         let title_before = context::before(self.atoms(), known.first as usize, 1)
             .is_some_and(|word| word.cues(cues::TITLE) && (dated || !context::is_courtesy(word)));
-        let place_before = context::before(self.atoms(), known.first as usize, 1)
-            .is_some_and(|word| word.cues(cues::PLACE_PREPOSITION));
+        // In small letters nothing else tells "to france" from a word.
+        let way = ["to", "from"].map(fold);
+        let place_before =
+            context::before(self.atoms(), known.first as usize, 1).is_some_and(|word| {
+                word.cues(cues::PLACE_PREPOSITION) || in_small && way.contains(&word.hash)
+            });
         let class = tagged.filter(|tag| !self.reaches_beyond(*tag, known)).map(|tag| tag.class);
         let supported = if person(&chosen) {
             full_names.contains(&chosen.record) || title_before
@@ -501,7 +551,8 @@ impl<'r> Reader<'r> {
         }
         // "The Ministry" is whichever was spoken of, and "Minister" an office.
         let office = [fold("ministry"), fold("minister"), fold("ministers")];
-        if first + 1 == end && office.contains(&self.atoms()[first as usize].hash) {
+        let word = self.atoms()[first as usize].hash;
+        if first + 1 == end && (office.contains(&word) || is_legal_form(word)) {
             return None;
         }
         let confidence = tag.confidence;
@@ -645,6 +696,11 @@ impl<'r> Reader<'r> {
         linked.extend(named);
         self.named = linked;
     }
+}
+
+/// Whether a word says what kind of firm the name before it is.
+fn is_legal_form(word: u64) -> bool {
+    ["inc", "ltd", "corp", "llc", "plc", "lp", "gmbh"].map(fold).contains(&word)
 }
 
 const fn known(found: Match) -> Candidate {

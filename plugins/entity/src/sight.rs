@@ -3,7 +3,7 @@
 use standpoint_document::{Annotation, sentence};
 
 use crate::atom::{self, Atom, atoms};
-use crate::fold::Look;
+use crate::fold::{Look, fold};
 use crate::gazetteer::{Form, Gazetteer, Match, Sense};
 use crate::tagger::Hint;
 
@@ -107,6 +107,10 @@ fn mark(atoms: &mut [Atom], flags: u32) {
     let words = atoms.iter().filter(|atom| atom.is(atom::WORD)).count();
     // Numbers and a stray small word do not make a headline quiet.
     let shouted = 3 <= upper && capitals == upper && words * 3 <= upper * 4;
+    // "I went to france".
+    let i = fold("i");
+    let whispered =
+        3 <= words && !atoms.iter().any(|atom| atom.is(atom::CAPITAL) && atom.hash != i);
     let passed_over = flags & (sentence::BOILERPLATE | sentence::FOREIGN) != 0;
     for (index, atom) in atoms.iter_mut().enumerate() {
         if index == 0 {
@@ -114,6 +118,9 @@ fn mark(atoms: &mut [Atom], flags: u32) {
         }
         if shouted {
             atom.flags |= atom::SHOUTED;
+        }
+        if whispered {
+            atom.flags |= atom::WHISPERED;
         }
         if passed_over {
             atom.flags |= atom::PASSED_OVER;

@@ -175,6 +175,25 @@ fn names_mean_what_their_context_says() {
 }
 
 #[test]
+fn a_name_is_read_as_it_is_written() {
+    let stage = stage();
+    let cases: &[(&str, &[&str])] = &[
+        ("Let us wait for an answer.", &[]),
+        ("Nobody had heard of LeT before.", &["LeT=LET"]),
+        ("LET THEM NOT FORGET RUSSIA", &["RUSSIA=RUS"]),
+        ("They left the West Bank at noon.", &["West Bank=name:west-bank"]),
+        ("They blamed the West for it.", &["West=WEST"]),
+        ("i moved to france and then to malaysia", &["france=FRA", "malaysia=MYS"]),
+        ("we had turkey and fine china", &[]),
+        ("He moved to france.", &[]),
+        ("Boeing, Ltd and Gazprom closed.", &["Boeing, Ltd=USA.BOEING", "Gazprom=RUS.GAZPROM"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(&mentions(&stage, &document(text, None)), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_party_of_one_state_is_none_of_another() {
     let stage = stage();
     for (text, id, expected) in [

@@ -192,8 +192,9 @@ impl Builder {
                 capital |= 1 << index;
             }
             // A single capital letter says nothing.
-            let long = 1 < atom.span.end - atom.span.start;
-            if atom.is(atom::UPPER) && long {
+            let length = atom.span.end - atom.span.start;
+            // "Let" is not "LeT", but "Youtube" is "YouTube".
+            if atom.is(atom::UPPER) && 1 < length || atom.is(atom::MIXED) && length < 5 {
                 upper |= 1 << index;
             }
         }
