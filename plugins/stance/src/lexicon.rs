@@ -348,8 +348,9 @@ impl Lexicon {
         for (index, fields) in rows(EVALUATIONS, &read(EVALUATIONS)?, 2)? {
             let score = score_of(EVALUATIONS, index, &fields[1])?;
             let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma: index as u16 };
-            let (first, rest) = words_of(&fields[0]);
-            lexicon.entry(&first).evaluations.push(Phrase::new(rest.into(), cue));
+            for (first, rest) in spellings(&fields[0]).map(|phrase| words_of(&phrase)) {
+                lexicon.entry(&first).evaluations.push(Phrase::new(rest.into(), cue));
+            }
         }
         for (index, fields) in rows(FUNCTION, &read(FUNCTION)?, 2)? {
             let bit = class::of(&fields[1]).ok_or_else(|| CueError::Line {
@@ -430,16 +431,18 @@ impl Lexicon {
         };
         let kind = Kind::of(&fields[3]).ok_or_else(|| bad(3, "a kind such as war"))?;
         let cue = Cue { score, carry, kind, lemma: line as u16 };
-        let (base, rest) = words_of(&fields[0]);
-        let rest: Arc<[Box<str>]> = rest.into();
-        if !known.contains_key(&base) {
-            let forms = verb_forms(&base, irregular.get(&base).map(Vec::as_slice));
-            known.insert(base.clone(), forms);
+        let (base, rest) = fields[0].split_once(' ').unwrap_or((&fields[0], ""));
+        if !known.contains_key(base) {
+            let forms = verb_forms(base, irregular.get(base).map(Vec::as_slice));
+            known.insert(base.to_owned(), forms);
         }
-        for (word, forms) in known.get(&base).into_iter().flatten() {
-            let entry = self.entry(word);
-            entry.forms |= forms;
-            entry.verbs.push(Phrase::new(Arc::clone(&rest), cue));
+        for spelling in spellings(rest) {
+            let rest: Arc<[Box<str>]> = spelling.split_whitespace().map(Into::into).collect();
+            for (word, forms) in known.get(base).into_iter().flatten() {
+                let entry = self.entry(word);
+                entry.forms |= forms;
+                entry.verbs.push(Phrase::new(Arc::clone(&rest), cue));
+            }
         }
         Ok(())
     }
@@ -456,18 +459,15 @@ impl Lexicon {
         let cue = Cue { score, carry, kind, lemma: line as u16 };
         let mut words: Vec<Box<str>> = fields[0].split(' ').map(Into::into).collect();
         // The plural is that of the last word, or of the first before a preposition.
-        let singular = words.clone();
         let last = words.len() - 1;
         let head = words
             .iter()
             .position(|word| matches!(&**word, "against" | "with" | "condemning" | "at"))
             .map_or(last, |preposition| preposition.saturating_sub(1));
         words[head] = plural(&words[head]).into();
-        for forms in [singular, words] {
-            let mut forms = forms.into_iter();
-            if let Some(first) = forms.next() {
-                let rest: Arc<[Box<str>]> = forms.collect();
-                self.entry(&first).nouns.push(Phrase::new(rest, cue));
+        for form in [&*fields[0], &words.join(" ")] {
+            for (first, rest) in spellings(form).map(|phrase| words_of(&phrase)) {
+                self.entry(&first).nouns.push(Phrase::new(rest.into(), cue));
             }
         }
         Ok(())
@@ -516,6 +516,13 @@ fn score_of(file: &'static str, line: usize, field: &str) -> Result<f32, CueErro
         found: field.to_owned(),
         expected: "a score from -2 to 2",
     })
+}
+
+/// A phrase as the list has it, and with its hyphens as words of their own: "a dressing-down" is cut
+/// there, and "co-operate" is not.
+fn spellings(phrase: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let cut = phrase.contains('-').then(|| Cow::Owned(phrase.replace('-', " - ")));
+    std::iter::once(Cow::Borrowed(phrase)).chain(cut)
 }
 
 fn words_of(phrase: &str) -> (String, Box<[Box<str>]>) {

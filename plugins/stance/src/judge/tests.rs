@@ -133,6 +133,7 @@ fn listed_phrases_are_read_in_all_their_forms() {
         ("adjective", "[Kenya] has close ties with [Spain] .", 1.0),
         ("participle", "[Kenya] has cut its ties with [Spain] .", -1.0),
         ("form of be", "[Kenya] is backing [Spain] .", 1.0),
+        ("hyphen", "[Kenya] gave [Spain] a dressing-down .", -1.0),
         ("noun", "[Kenya] bent to [Spain] 's will .", 1.0),
     ];
     for (case, marked, expected) in cases {
