@@ -1,9 +1,10 @@
 //! Which names stand where in a text, and whom they mean.
 
 mod links;
+mod table;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use standpoint_document::{Aliases, Entity, EntityKind, Span, mention, slug};
+use rustc_hash::FxHashSet;
+use standpoint_document::{EntityKind, Span, mention};
 
 use crate::atom::{self, Atom};
 use crate::context::{self, Reading};
@@ -13,6 +14,7 @@ use crate::fold::fold;
 use crate::gazetteer::{Form, Gazetteer, Match, Record, Sense};
 use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
+pub use table::Table;
 
 /// How much less sure a name is that a table knows and the tagger does not find just there.
 const ALONE: f32 = 0.85;
@@ -35,82 +37,6 @@ pub struct Named {
     pub flags: u32,
     /// From 0 to 1.
     pub confidence: f32,
-}
-
-/// The entities of one document.
-#[derive(Debug, Default)]
-pub struct Table {
-    /// In the order of their first mention.
-    pub entities: Vec<Entity>,
-    /// For each entity, its record, where it has one.
-    pub records: Vec<Option<u32>>,
-    index_of: FxHashMap<String, u32>,
-    /// The same for records, which are asked for again and again.
-    index_of_record: FxHashMap<u32, u32>,
-}
-
-impl Table {
-    /// The index of a record's entity, entered when it is new.
-    pub fn record(&mut self, gazetteer: &Gazetteer, record: u32, at: Option<Month>) -> u32 {
-        if let Some(&index) = self.index_of_record.get(&record) {
-            return index;
-        }
-        let known = gazetteer.record(record);
-        if let Some(&index) = self.index_of.get(&known.id) {
-            self.index_of_record.insert(record, index);
-            return index;
-        }
-        let (country, speaks_for_country) = known.allegiance(at);
-        let entity = Entity {
-            id: known.id.clone(),
-            name: known.name.clone(),
-            kind: known.kind,
-            country: country.map(str::to_owned),
-            speaks_for_country,
-            aliases: known.aliases.clone(),
-        };
-        let index = self.put(entity, Some(record));
-        self.index_of_record.insert(record, index);
-        index
-    }
-
-    /// The index of an entity that no table knows.
-    pub fn unknown(&mut self, name: &str, kind: EntityKind, country: Option<(&str, bool)>) -> u32 {
-        let id = match country {
-            Some((country, _)) => {
-                format!("{country}.{}", slug(name).replace('-', "_").to_uppercase())
-            }
-            None => format!("name:{}", slug(name)),
-        };
-        if let Some(&index) = self.index_of.get(&id) {
-            return index;
-        }
-        let entity = Entity {
-            id,
-            name: name.to_owned(),
-            kind,
-            country: country.map(|(country, _)| country.to_owned()),
-            speaks_for_country: country.is_some_and(|(_, speaks)| speaks),
-            aliases: Aliases::new(),
-        };
-        self.put(entity, None)
-    }
-
-    fn put(&mut self, entity: Entity, record: Option<u32>) -> u32 {
-        let index = self.entities.len() as u32;
-        self.index_of.insert(entity.id.clone(), index);
-        self.entities.push(entity);
-        self.records.push(record);
-        index
-    }
-
-    /// Adds a name that the document introduces: "(CSTO)".
-    pub fn alias(&mut self, entity: u32, alias: &str) {
-        let entity = &mut self.entities[entity as usize];
-        if entity.name != alias && !entity.aliases.iter().any(|known| known == alias) {
-            entity.aliases.push(alias);
-        }
-    }
 }
 
 /// What is read and where it is written.

@@ -1,0 +1,83 @@
+//! The entities of a document as they are found, each once.
+
+use rustc_hash::FxHashMap;
+use standpoint_document::{Aliases, Entity, EntityKind, slug};
+
+use crate::date::Month;
+use crate::gazetteer::Gazetteer;
+
+/// The entities of one document.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// In the order of their first mention.
+    pub entities: Vec<Entity>,
+    /// For each entity, its record, where it has one.
+    pub records: Vec<Option<u32>>,
+    index_of: FxHashMap<String, u32>,
+    /// The same for records, which are asked for again and again.
+    index_of_record: FxHashMap<u32, u32>,
+}
+
+impl Table {
+    /// The index of a record's entity, entered when it is new.
+    pub fn record(&mut self, gazetteer: &Gazetteer, record: u32, at: Option<Month>) -> u32 {
+        if let Some(&index) = self.index_of_record.get(&record) {
+            return index;
+        }
+        let known = gazetteer.record(record);
+        if let Some(&index) = self.index_of.get(&known.id) {
+            self.index_of_record.insert(record, index);
+            return index;
+        }
+        let (country, speaks_for_country) = known.allegiance(at);
+        let entity = Entity {
+            id: known.id.clone(),
+            name: known.name.clone(),
+            kind: known.kind,
+            country: country.map(str::to_owned),
+            speaks_for_country,
+            aliases: known.aliases.clone(),
+        };
+        let index = self.put(entity, Some(record));
+        self.index_of_record.insert(record, index);
+        index
+    }
+
+    /// The index of an entity that no table knows.
+    pub fn unknown(&mut self, name: &str, kind: EntityKind, country: Option<(&str, bool)>) -> u32 {
+        let id = match country {
+            Some((country, _)) => {
+                format!("{country}.{}", slug(name).replace('-', "_").to_uppercase())
+            }
+            None => format!("name:{}", slug(name)),
+        };
+        if let Some(&index) = self.index_of.get(&id) {
+            return index;
+        }
+        let entity = Entity {
+            id,
+            name: name.to_owned(),
+            kind,
+            country: country.map(|(country, _)| country.to_owned()),
+            speaks_for_country: country.is_some_and(|(_, speaks)| speaks),
+            aliases: Aliases::new(),
+        };
+        self.put(entity, None)
+    }
+
+    fn put(&mut self, entity: Entity, record: Option<u32>) -> u32 {
+        let index = self.entities.len() as u32;
+        self.index_of.insert(entity.id.clone(), index);
+        self.entities.push(entity);
+        self.records.push(record);
+        index
+    }
+
+    /// Adds a name that the document introduces: "(CSTO)".
+    pub fn alias(&mut self, entity: u32, alias: &str) {
+        let entity = &mut self.entities[entity as usize];
+        if entity.name != alias && !entity.aliases.iter().any(|known| known == alias) {
+            entity.aliases.push(alias);
+        }
+    }
+}
