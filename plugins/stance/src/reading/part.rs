@@ -1,6 +1,6 @@
 //! What each word does in its sentence, guessed from the lists and from its neighbours.
 
-use super::{Part, Reading, is_of_degree};
+use super::{Part, Reading, Word, is_of_degree};
 use crate::lexicon::{Carry, Entry, Kind, Phrase, class, form};
 
 /// Adjectives also before a name: "the latest EU package".
@@ -15,6 +15,19 @@ const SUPERLATIVES: [&str; 10] = [
     "harshest",
     "strictest",
     "sharpest",
+];
+
+/// People who belong to a state, or are in it, and whom no list has; no verbs.
+pub(crate) const PEOPLE: [&str; 9] = [
+    "citizens",
+    "nationals",
+    "residents",
+    "passengers",
+    "persons",
+    "tourists",
+    "travellers",
+    "travelers",
+    "visitors",
 ];
 
 /// Words that count, or tell how many.
@@ -117,10 +130,15 @@ impl Reading<'_, '_> {
             return Part::Adverb;
         }
         if word.is(class::AUXILIARY) {
-            // "Bowed to X's will".
-            let owned =
-                self.before(index).is_some_and(|at| self.words[at].part == Part::Possessive);
-            return if owned && word.lower == "will" { Part::Noun } else { Part::Auxiliary };
+            let before = self.before(index).map(|at| self.words[at].part);
+            let is_noun = match &*word.lower {
+                // "Bowed to X's will".
+                "will" => before == Some(Part::Possessive),
+                // "In May".
+                "may" => word.capital && before == Some(Part::Preposition),
+                _ => false,
+            };
+            return if is_noun { Part::Noun } else { Part::Auxiliary };
         }
         if word.lower == "including" {
             return Part::Preposition;
@@ -372,7 +390,9 @@ impl Reading<'_, '_> {
         }
         let governed = matches!(previous.map(|word| word.part), Some(Part::Preposition))
             || self.ends_list(index);
-        let is_object = self.is_object(index) || name_before && self.is_object_name(index);
+        let is_object = self.is_object(index)
+            || name_before && self.is_object_name(index)
+            || forms & form::S != 0 && self.ends_object(index);
         if !is_noun_too && !governed && !is_object && forms & form::S != 0 {
             return Some(Part::Verb(forms));
         }
@@ -498,6 +518,27 @@ impl Reading<'_, '_> {
             })
     }
 
+    /// "Took retaliatory measures", "saw people boarding trains": only nouns stand between a verb that
+    /// opens no clause and the word.
+    fn ends_object(&self, index: usize) -> bool {
+        let mut before = self.words[..index].iter().rev();
+        let is_nominal = |word: &&Word<'_, '_>| {
+            matches!(word.part, Part::Noun | Part::Adjective | Part::Determiner)
+        };
+        let verb = before.find(|word| !is_nominal(word));
+        let opens_clause = |phrase: &Phrase| {
+            phrase.rest.is_empty()
+                && (phrase.cue.carry == Carry::Report
+                    || matches!(phrase.cue.kind, Kind::Report | Kind::Wish | Kind::Judge))
+        };
+        index > 0
+            && self.words[index - 1].part == Part::Noun
+            && verb.is_some_and(|verb| {
+                verb.is_verb()
+                    && verb.entry.is_some_and(|entry| !entry.verbs.iter().any(opens_clause))
+            })
+    }
+
     /// Whether the name before `index` ends a list of names, so that a bare form is a plural verb.
     fn is_coordinated(&self, index: usize) -> bool {
         self.words[..index]
@@ -517,7 +558,7 @@ impl Reading<'_, '_> {
             previous.map(|word| word.part),
             Some(Part::Determiner | Part::Possessive | Part::Adjective | Part::Preposition)
         );
-        if word.capital && index > 0 {
+        if word.capital && index > 0 || PEOPLE.contains(&lower) {
             return None;
         }
         if lower.len() > 4 && lower.ends_with("ed") && !lower.ends_with("eed") {

@@ -25,6 +25,7 @@ const MEASURES: &[&str] = &[
     "revok",
     "sanction",
     "seiz",
+    "strip",
 ];
 
 /// Such words, and what else the phrase of a measure names: "closed its border to", "stopped issuing
