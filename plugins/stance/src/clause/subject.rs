@@ -26,6 +26,7 @@ pub(super) fn find_subject(
         });
         group.subjects = match of_predicate {
             Some(previous) => previous.subjects.clone(),
+            None if is_of_plural(reading, group, joint) => Vec::new(),
             None => last_party_before(reading, joint).into_iter().collect(),
         };
         return;
@@ -119,6 +120,23 @@ pub(super) fn find_subject(
             group.no_subject |= previous.no_subject;
         }
     }
+}
+
+/// "The sanctions on X, which were lifted": by its number it is the noun before the name that the
+/// relative clause is of.
+fn is_of_plural(reading: &Reading<'_, '_>, group: &Group, joint: usize) -> bool {
+    let words = &reading.words;
+    let is_plural = matches!(&*words[group.start].lower, "were" | "are" | "have");
+    let mut before = (0..joint).rev().filter(|&at| words[at].part != Part::Comma);
+    let is_name = before.next().is_some_and(|at| words[at].name().is_some());
+    let governed = before.next().is_some_and(|at| words[at].part == Part::Preposition);
+    let noun = before.next().map(|at| &words[at]);
+    is_plural
+        && is_name
+        && governed
+        && noun.is_some_and(|noun| {
+            noun.part == Part::Noun && noun.lower.ends_with('s') && !noun.is(class::AGENT)
+        })
 }
 
 /// "X, which borders Y, praised Z": the comma closes the clause, and whom it is of goes on.

@@ -43,8 +43,13 @@ impl Finder<'_, '_, '_> {
         let rule = if refrains { REFRAINS } else { "passive" };
         for goal in goals {
             // "The blockade of X, which has been condemned by Y".
-            let is_of_measure =
-                group.relative && self.judges_deed(group) && self.ends_measure(group.start, goal);
+            let is_of_measure = group.relative
+                && self.judges_deed(group)
+                && self.measure_before(group.start, goal).is_some_and(|noun| {
+                    // "The sanctions on X, which was condemned by Y": it is X who was.
+                    let one = matches!(&*words[group.start].lower, "was" | "is" | "has");
+                    !(one && words[noun].lower.ends_with('s'))
+                });
             let (own, rule) = if is_of_measure { of_measure(own) } else { (own, rule) };
             self.push(Doer::Party(agent), goal, own, cue, (group.head, group.end), group, rule);
         }

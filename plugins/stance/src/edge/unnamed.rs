@@ -41,21 +41,23 @@ impl Finder<'_, '_, '_> {
     /// Whether a party before `from` is the goal of a hostile measure or act: "the blockade imposed on
     /// X". A word for it behind that, "it" or "which", means the measure.
     pub(super) fn ends_measure(&self, from: usize, party: u16) -> bool {
+        self.measure_before(from, party).is_some()
+    }
+
+    /// The noun of the measure whose goal a party before `from` is.
+    pub(super) fn measure_before(&self, from: usize, party: u16) -> Option<usize> {
         const REACH: usize = 12;
         let words = &self.reading.words;
-        let Some(goal) = (0..from).rev().find(|&at| words[at].name() == Some(party)) else {
-            return false;
-        };
+        let goal = (1..from).rev().find(|&at| words[at].name() == Some(party))?;
         let start = goal.saturating_sub(REACH);
-        let is_measure = |at: usize| {
-            noun_cue(self.reading, at).is_some_and(|(cue, _)| {
-                cue.score < 0.0 && matches!(cue.kind, Kind::Attitude | Kind::War)
-            })
+        let measure = |at: usize| {
+            let (cue, end) = noun_cue(self.reading, at)?;
+            let is_hostile = cue.score < 0.0 && matches!(cue.kind, Kind::Attitude | Kind::War);
+            is_hostile.then(|| end - 1)
         };
-        goal > 0
-            && matches!(&*words[goal - 1].lower, "on" | "of" | "against" | "upon")
-            && (start..goal).any(is_measure)
-            && !words[start..goal].iter().any(|word| word.part == Part::Stop)
+        let governed = matches!(&*words[goal - 1].lower, "on" | "of" | "against" | "upon");
+        let is_cut = words[start..goal].iter().any(|word| word.part == Part::Stop);
+        (start..goal).find_map(measure).filter(|_| governed && !is_cut)
     }
 
     /// Blame whose object is nobody in the sentence: "Berlin condemned the verdict".
