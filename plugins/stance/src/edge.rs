@@ -4,8 +4,10 @@
 //! it (refusal, negation), cuts it off (a wish about others) or hands it on: whoever welcomes
 //! sanctions on X is against X, and whoever condemns the support for X is so too.
 
+mod arms;
 mod deed;
 mod demand;
+mod inquiry;
 mod nested;
 mod noun;
 mod object;
@@ -85,6 +87,9 @@ pub(crate) const TAKES: &str = "takes what is the target's";
 /// The rule of whoever does what others object to.
 pub(crate) const DEFIES: &str = "in spite of others";
 
+/// The rule of whoever buys arms of somebody.
+pub(crate) const DEALS: &str = "a deal for arms";
+
 /// The rule of what the voice says that somebody must do, or must be done to him.
 pub(crate) const DEMAND: &str = "demand";
 
@@ -124,6 +129,11 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     }
     finder.of_free_nouns();
     finder.of_free_adjectives();
+    for number in 0..groups.len() {
+        finder.of_inquiry(number);
+        finder.of_purchase(number);
+        finder.of_interception(number);
+    }
     finder.of_nested();
     for number in 0..groups.len() {
         finder.of_listing(number);
@@ -264,8 +274,46 @@ impl Finder<'_, '_, '_> {
         group: &Group,
         rule: &'static str,
     ) {
-        let time = time_of(self.reading, self.groups, group);
+        let time = match time_of(self.reading, self.groups, group) {
+            Time::Future if score > 0.0 && self.awaits(group, target) => Time::Hypothetical,
+            time => time,
+        };
         self.add(holder, target, score, cue, at, time, rule);
+    }
+
+    /// "If X withdraws, Y will be the first to thank it": what is promised to somebody for what he may
+    /// do is no friendship yet; a threat is said now.
+    fn awaits(&self, group: &Group, target: u16) -> bool {
+        let words = &self.reading.words;
+        let actor = |party: u16| self.reading.parties[usize::from(party)].actor;
+        let who = |doer: Doer| match doer {
+            Doer::Party(party) => Some(actor(party)),
+            Doer::First => None,
+        };
+        self.groups.iter().any(|other| {
+            let opening = words[..other.start].iter().rposition(|word| {
+                word.is_verb() || matches!(word.part, Part::Comma | Part::Subordinator | Part::Stop)
+            });
+            let Some(opening) = opening.filter(|_| other.start != group.start && other.finite)
+            else {
+                return false;
+            };
+            let opens = match &*words[opening].lower {
+                "if" => opening.checked_sub(1).is_none_or(|before| words[before].lower != "even"),
+                "when" | "once" | "unless" => true,
+                _ => false,
+            };
+            // Whom an "it" means, the goal or the subject itself, hardly matters behind an "if".
+            let is_if = words[opening].lower == "if";
+            let is_own = |party: u16| {
+                is_if && group.subjects.iter().any(|own| who(*own) == Some(actor(party)))
+            };
+            let is_meant = |doer: &Doer| match *doer {
+                Doer::Party(party) => actor(party) == actor(target) || is_own(party),
+                Doer::First => false,
+            };
+            opens && other.subjects.iter().any(is_meant)
+        })
     }
 
     /// "Accused X of arming Y": what one says that another does.

@@ -13,8 +13,8 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 use crate::bystander::stands_by;
 use crate::clause::{Doer, groups};
 use crate::edge::{
-    BETWEEN, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED, RESISTS,
-    TAKES, TONE, edges, is_over_at,
+    BETWEEN, DEALS, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED,
+    RESISTS, TAKES, TONE, edges, is_over_at,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -470,6 +470,7 @@ fn with_pattern(
             | RECEIVED
             | NAMED
             | TONE
+            | DEALS
             | DEFIES
             | TAKES
             | DEMAND
@@ -484,7 +485,7 @@ fn with_pattern(
     if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         // The words around a pair say little of these.
-        let aside = matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE | DEFIES | TAKES);
+        let aside = matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE | DEALS | DEFIES | TAKES);
         let share = if aside { ASIDE } else { 1.0 };
         scores[class] += PATTERN_BONUS * share * edge.score.abs().clamp(0.8, 1.5);
         let was_other = |earlier: &Edge| {
@@ -492,6 +493,14 @@ fn with_pattern(
         };
         let changes = strongest(reading, found, pair, Some(-edge.score))
             .is_some_and(|earlier| was_other(&earlier));
+        // "Expelled A and turned to X": the words against A stand beside what is for X.
+        let beside_other = |other: &Edge| {
+            other.holder == edge.holder
+                && other.target != edge.target
+                && other.score * edge.score < 0.0
+                && other.rule == "object"
+        };
+        let changes = changes || edge.rule == "object" && found.list.iter().any(beside_other);
         // A phrase of several words hardly means anything else.
         let idiom = edge.cue.1 - edge.cue.0 >= 3
             && matches!(edge.rule, "object" | "owner of the object" | "pronoun");

@@ -14,7 +14,7 @@ use crate::reading::{Part, Word};
 
 /// How somebody stands toward an act of others.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Side {
+pub(super) enum Side {
     For,
     Against,
     /// Takes no part in it: abstains, or looks away.
@@ -25,11 +25,11 @@ enum Side {
 
 /// What an inner act says of whom.
 #[derive(Debug, Clone, Copy)]
-struct Content {
-    target: u16,
-    score: f32,
+pub(super) struct Content {
+    pub(super) target: u16,
+    pub(super) score: f32,
     /// A measure that is taken back: "lift the sanctions on X", "soften its criticism of X".
-    undoes: bool,
+    pub(super) undoes: bool,
 }
 
 /// How far behind its verb a text or call may stand, in words.
@@ -182,7 +182,7 @@ impl Finder<'_, '_, '_> {
     }
 
     /// How the subject of a verb stands toward the text or call that is its object.
-    fn side_of(&self, group: &Group) -> Option<Side> {
+    pub(super) fn side_of(&self, group: &Group) -> Option<Side> {
         let cue = group.cue?;
         let head = &*self.reading.words[group.head].lower;
         if self.abstains(group) || head.starts_with("ignor") {
@@ -298,7 +298,10 @@ impl Finder<'_, '_, '_> {
         if cue.kind == Kind::Wish && score == 0.0 && named {
             score = -1.0;
         }
-        let (mut undoes, mut measured) = (false, false);
+        // "Ease sanctions on" has the measure inside the phrase.
+        let phrase = &words[inner.head + 1..inner.end.max(inner.head + 1)];
+        let mut undoes = score > 0.0 && phrase.iter().any(|word| word.is(class::MEASURE));
+        let mut measured = false;
         let mut index = inner.end;
         while index < inner.until {
             if let Some(party) = words[index].name() {
@@ -319,10 +322,22 @@ impl Finder<'_, '_, '_> {
                     measured = true;
                     index = end.max(index + 1);
                 }
+                // "Sending missiles to X".
+                Some((noun, end)) if score == 0.0 && self.is_sent(inner, noun, end) => {
+                    score = noun.score;
+                    index = end.max(index + 1);
+                }
                 _ => index += 1,
             }
         }
         None
+    }
+
+    /// Whether arms are given, and whoever gets them follows.
+    fn is_sent(&self, group: &Group, noun: Cue, end: usize) -> bool {
+        let words = &self.reading.words;
+        let goes = words.get(end).is_some_and(|next| next.lower == "to");
+        goes && noun.kind == Kind::Aid && words[group.head].is(class::GIVING)
     }
 
     /// "Denied that it had armed X": what is denied was not done, so it says nothing; whoever denies
@@ -337,9 +352,11 @@ impl Finder<'_, '_, '_> {
             return;
         }
         let Some(inner) = self.groups.get(number + 1) else { return };
-        let by_text = self.text_before(group.end, inner).is_some_and(|text| {
-            !words[text].is(class::REQUEST) && words[text + 1..inner.start].iter().any(is_that)
-        });
+        // "A motion that would ease them" does not say that anybody has.
+        let by_text = !inner.relative
+            && self.text_before(group.end, inner).is_some_and(|text| {
+                !words[text].is(class::REQUEST) && words[text + 1..inner.start].iter().any(is_that)
+            });
         let between = &words[group.end.min(inner.start)..inner.start];
         let opens = between.first().is_none_or(|word| is_that(word) || word.part == Part::Pronoun);
         let of_itself = self.same_doers(inner, group) || inner.subjects.is_empty();
@@ -383,7 +400,7 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// "The embargo on X, which Y condemned".
+    /// "The embargo on X, which Y condemned", "which Y calls unjust".
     fn of_related_measure(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
@@ -399,8 +416,16 @@ impl Finder<'_, '_, '_> {
         let Some(goal) = goal.filter(|&goal| plain && self.ends_measure(which, goal)) else {
             return;
         };
-        if let Some(cue) = group.cue.filter(|cue| cue.score != 0.0 && self.judges_deed(group)) {
-            let (score, rule) = of_measure(cue.score);
+        let said = match group.cue {
+            Some(cue) if cue.kind == Kind::Judge => {
+                // "Which it calls a menace" is said of X.
+                let found = verdict(self.reading, group.end.min(words.len() - 1));
+                found.map(|(score, _)| score).filter(|&score| score < 0.0)
+            }
+            cue => cue.map(|cue| cue.score).filter(|_| self.judges_deed(group)),
+        };
+        if let Some(said) = said.filter(|&said| said != 0.0) {
+            let (score, rule) = of_measure(said);
             let judged = Group { subjects: vec![Doer::Party(holder)], ..group.clone() };
             self.rule(&judged, (which, group.until), goal, score, rule);
         }
@@ -492,9 +517,22 @@ impl Finder<'_, '_, '_> {
     /// "Blocked sanctions that would have hit X": what is done with a measure whose goal its own
     /// clause names.
     fn of_aimed_measure(&mut self, number: usize) {
-        let Some([group, aim]) = self.groups.get(number..number + 2) else { return };
         let words = &self.reading.words;
-        let opens = aim.start.checked_sub(1).filter(|&at| words[at].part == Part::Relative);
+        let Some([group, next, rest @ ..]) = self.groups.get(number..) else { return };
+        // "The steps that Y has taken to restrict X".
+        let takes = matches!(
+            &*words[next.head].lower,
+            "taken" | "took" | "adopted" | "introduced" | "announced" | "imposed" | "made"
+        );
+        let that = words[group.end..next.start.max(group.end)].iter().position(is_that);
+        let taken = that.filter(|_| takes && next.finite).map(|that| group.end + that);
+        let (aim, opens) = match (taken, rest.first()) {
+            (Some(that), Some(aim)) if words[aim.start].part == Part::To => (aim, Some(that)),
+            _ => {
+                let before = next.start.checked_sub(1);
+                (next, before.filter(|&at| words[at].part == Part::Relative))
+            }
+        };
         let harms = aim.cue.is_some_and(|cue| cue.score < 0.0);
         let measure = opens.and_then(|opens| opens.checked_sub(1)).filter(|&at| {
             // "Measures that limit X's access".
@@ -576,9 +614,11 @@ fn is_that(word: &Word<'_, '_>) -> bool {
 }
 
 /// How whoever stands so toward an act stands toward whom it is for.
-fn toward(side: Side, content: Content, is_call: bool) -> (f32, &'static str) {
+pub(super) fn toward(side: Side, content: Content, is_call: bool) -> (f32, &'static str) {
     let hostile = content.score < 0.0;
     match side {
+        // "Backed a motion that would lift the embargo on X": the words of the embargo are there.
+        Side::For if content.undoes => (content.score, RESISTS),
         Side::For => (content.score, "noun of the object"),
         Side::Against | Side::Refuses if !hostile => (-1.0, "noun of the object"),
         // A refusal of one's own help is less than a stand against those who act.

@@ -4,6 +4,8 @@ use super::{about, assert_sides, patterns_between, patterns_of};
 use crate::edge::REFRAINS;
 use std::sync::Arc;
 
+use standpoint_document::Time;
+
 use crate::judge::{Judge, RulesAndWeights, Sentence, rules_of};
 use crate::lexicon::Lexicon;
 
@@ -258,4 +260,101 @@ fn who_stands_in_an_aside_does_not_act() {
     assert_sides(&[("denied", "[Kenya] denied that [Togo] armed [Spain] .", 0.0)], |marked| {
         patterns_between(marked, 1, 2)
     });
+}
+
+#[test]
+fn whoever_wants_an_inquiry_is_against_whose_deeds_it_is_into() {
+    let cases = [
+        ("against it", "[Kenya] voted against an inquiry into abuses by [Spain] .", 1.0),
+        ("blocked", "[Kenya] blocked an investigation into the killings by [Spain] .", 1.0),
+        ("asked", "[Kenya] requested an inquiry into crimes committed by [Spain] .", -1.0),
+        ("called", "[Kenya] called for an investigation into [Spain] 's crimes .", -1.0),
+        ("backed", "[Kenya] backed a probe into attacks by [Spain] .", -1.0),
+        ("of others", "[Kenya] read about an inquiry into abuses by [Spain] .", 0.0),
+        ("a place", "[Kenya] opened an inquiry into a bus accident in [Spain] .", 0.0),
+    ];
+    assert_sides(&cases, patterns_of);
+}
+
+#[test]
+fn whoever_would_ease_a_measure_is_for_its_goal() {
+    let cases = [
+        ("no", "[Kenya] rejected a motion that would have eased sanctions on [Spain] .", -1.0),
+        ("yes", "[Kenya] backed a motion that would have eased sanctions on [Spain] .", 1.0),
+        ("a claim", "[Kenya] rejected claims that it had eased sanctions on [Spain] .", -1.0),
+        ("taken", "[Kenya] welcomed the steps that [Togo] has taken to restrict [Spain] .", -1.0),
+        ("refused", "[Kenya] opposed the steps that [Togo] has taken to restrict [Spain] .", 1.0),
+        ("other steps", "[Kenya] welcomed the steps that [Togo] has taken to reach [Spain] .", 0.0),
+    ];
+    assert_sides(&cases, |marked| {
+        patterns_between(marked, 0, u16::from(marked.contains("[Togo]")) + 1)
+    });
+}
+
+#[test]
+fn arms_say_something_by_where_they_go_and_come_from() {
+    let cases = [
+        ("bound for", "[Kenya] shot down missiles bound for [Spain] .", 1.0),
+        ("fired at", "[Kenya] intercepted two drones fired at [Spain] .", 1.0),
+        ("a shipment", "[Kenya] seized a shipment of missiles bound for [Spain] .", -1.0),
+        ("its own", "[Kenya] shot down a [Spanish] drone .", -1.0),
+        ("bought", "[Kenya] bought fighter jets from [Spain] .", 1.0),
+        ("habit", "[Kenya] buys its tanks from [Spain] .", 0.0),
+        ("goods", "[Kenya] bought timber from [Spain] .", 0.0),
+        ("not bought", "[Kenya] has not bought missiles from [Spain] .", 0.0),
+    ];
+    assert_sides(&cases, patterns_of);
+    let sent = [
+        ("arms", "[Kenya] condemned [Togo] for sending missiles to [Spain] .", -1.0),
+        (
+            "troops, of which nobody knows",
+            "[Kenya] blamed [Togo] for sending men to [Spain] .",
+            0.0,
+        ),
+    ];
+    assert_sides(&sent, |marked| patterns_between(marked, 0, 2));
+}
+
+#[test]
+fn people_of_a_state_are_no_verb_and_a_month_is_none() {
+    let cases = [
+        ("people", "[Kenya] stripped [Spanish] citizens of their permits .", -2.0),
+        ("owner", "[Kenya] stripped [Spain] 's citizens of their permits .", -2.0),
+        ("something else", "[Kenya] stripped the walls of its [Spanish] paint .", 0.0),
+        ("month", "[Kenya] condemned in May [Spain] 's war .", -2.0),
+    ];
+    assert_sides(&cases, patterns_of);
+}
+
+/// A promise to somebody for what he may do is none yet; a threat is.
+#[test]
+fn a_promise_under_a_condition_is_no_friendship() {
+    let judge =
+        RulesAndWeights::new(Arc::new(Lexicon::standard().unwrap()), crate::WEIGHTS).unwrap();
+    let cases = [
+        ("[Kenya] will support [Spain] if it leaves the island .", Time::Hypothetical),
+        ("[Kenya] will support [Spain] even if it attacks .", Time::Future),
+        ("[Kenya] will support [Spain] if [Togo] attacks it .", Time::Future),
+        ("[Kenya] will punish [Spain] if it attacks .", Time::Future),
+    ];
+    for (marked, expected) in cases {
+        let time = about(marked, |sentence| judge.judge(sentence, &[(Some(0), 1)])[0].time);
+        assert_eq!(time, expected, "{marked}");
+    }
+}
+
+/// "Which was" is said of the state, "which were" of the sanctions.
+#[test]
+fn a_relative_clause_agrees_with_what_it_is_of() {
+    let cases = [
+        ("one", "The sanctions on [Spain] , which was condemned by [Kenya] , stand .", -1.0),
+        ("many", "The sanctions on [Spain] , which were condemned by [Kenya] , stand .", 1.0),
+        ("both are one", "The embargo on [Spain] , which was condemned by [Kenya] , stands .", 1.0),
+        ("called", "The sanctions on [Spain] , which [Kenya] calls unjust , stand .", 1.0),
+        ("called so", "The sanctions on [Spain] , which [Kenya] calls a menace , stand .", 0.0),
+    ];
+    assert_sides(&cases, |marked| patterns_between(marked, 1, 0));
+    let many = "The sanctions on [Spain] , which have harmed [Kenya] , stand .";
+    let forces = "The forces of [Spain] , which have attacked [Kenya] , rest .";
+    assert_sides(&[("sanctions", many, 0.0), ("forces", forces, -1.0)], patterns_of);
 }

@@ -1,0 +1,81 @@
+//! Arms on their way: "bought missiles from X", "shot down missiles bound for X".
+
+use super::{DEALS, Finder, RESISTS};
+use crate::clause::{Group, noun_cue};
+use crate::lexicon::Kind;
+use crate::reading::{Part, Word};
+
+/// How far behind arms it may stand where they go, or from whom they come, in words.
+const REACH: usize = 6;
+
+impl Finder<'_, '_, '_> {
+    /// "Bought missiles from X": whoever strikes such a deal leans to whom he strikes it with, a little;
+    /// not whoever "buys its missiles from X", year by year.
+    pub(super) fn of_purchase(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let head = &*words[group.head].lower;
+        let stems = ["buy", "bought", "purchas", "acquir", "order"];
+        let is_habit = group.start == group.head && head.ends_with('s');
+        let buys = stems.iter().any(|stem| head.starts_with(stem)) && !is_habit;
+        let chain = self.chain(group);
+        if !buys || group.passive || chain.cut || chain.is_odd() {
+            return;
+        }
+        let Some(from) = self.arms_before(group, |word| word.lower == "from") else { return };
+        if let Some((seller, at)) = self.name_behind(from) {
+            self.rule(group, (group.start, at + 1), seller, 1.0, DEALS);
+        }
+    }
+
+    /// "Shot down missiles bound for X": whoever stops them on their way to X helps X.
+    pub(super) fn of_interception(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let next = words.get(group.head + 1).map_or("", |word| &*word.lower);
+        let downs = match &*words[group.head].lower {
+            "shoot" | "shot" | "shooting" | "bring" | "brought" => next == "down",
+            "downed" | "downs" | "intercept" | "intercepts" | "intercepted" => true,
+            _ => false,
+        };
+        let chain = self.chain(group);
+        if !downs || group.passive || chain.cut || chain.is_odd() {
+            return;
+        }
+        let flies = |word: &Word<'_, '_>| {
+            let forms = ["bound", "heading", "headed", "aimed", "fired", "launched", "flying"];
+            forms.contains(&&*word.lower)
+        };
+        let Some(way) = self.arms_before(group, flies) else { return };
+        if let Some((goal, at)) = self.name_behind(way) {
+            self.rule(group, (group.start, at + 1), goal, 1.0, RESISTS);
+        }
+    }
+
+    /// Where the first word of a kind stands behind arms, the object of a verb; nothing but what
+    /// describes them between: not "a shipment of missiles".
+    fn arms_before(&self, group: &Group, is: impl Fn(&Word<'_, '_>) -> bool) -> Option<usize> {
+        let words = &self.reading.words;
+        let way = (group.end..words.len()).take(2 * REACH).find(|&at| is(&words[at]))?;
+        let object = &words[group.end..way];
+        let is_plain = object.iter().all(|word| {
+            matches!(
+                word.part,
+                Part::Name(_) | Part::Noun | Part::Adjective | Part::Determiner | Part::Possessive
+            ) || word.part == Part::Other
+        });
+        let armed = (group.end..way).any(|at| {
+            noun_cue(self.reading, at)
+                .is_some_and(|(noun, _)| noun.kind == Kind::Aid && 0.0 < noun.score)
+        });
+        (is_plain && armed).then_some(way)
+    }
+
+    fn name_behind(&self, at: usize) -> Option<(u16, usize)> {
+        let words = &self.reading.words;
+        let behind = (at + 1..words.len()).take(REACH);
+        let mut behind =
+            behind.take_while(|&at| !matches!(words[at].part, Part::Comma | Part::Stop));
+        behind.find_map(|at| Some((words[at].name()?, at)))
+    }
+}
