@@ -131,6 +131,7 @@ fn listed_phrases_are_read_in_all_their_forms() {
         ("another no", "[Kenya] has no quarrel with [Spain] .", 0.0),
         ("adjective", "[Kenya] was scathing about [Spain] .", -1.0),
         ("adjective", "[Kenya] has close ties with [Spain] .", 1.0),
+        ("participle", "[Kenya] has become hostile to [Spain] .", -1.0),
         ("participle", "[Kenya] has cut its ties with [Spain] .", -1.0),
         ("form of be", "[Kenya] is backing [Spain] .", 1.0),
         ("hyphen", "[Kenya] gave [Spain] a dressing-down .", -1.0),
