@@ -18,6 +18,7 @@ mod speech;
 mod time;
 mod unnamed;
 mod verdict;
+mod vote;
 
 use standpoint_document::{Time, Voice};
 
@@ -27,6 +28,8 @@ use crate::reading::{Part, Reading};
 use speech::speakers;
 pub(crate) use time::{is_over_at, time_of};
 pub(crate) use verdict::evaluation;
+pub use vote::Votes;
+pub(crate) use vote::{of_vote, votes};
 
 /// An attitude that a pattern found.
 #[derive(Debug, Clone, Copy, PartialEq)]

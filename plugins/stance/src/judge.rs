@@ -12,9 +12,10 @@ use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::bystander::stands_by;
 use crate::clause::{Doer, groups};
+pub use crate::edge::Votes;
 use crate::edge::{
     BETWEEN, DEALS, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED,
-    RESISTS, TAKES, TONE, edges, is_over_at,
+    RESISTS, TAKES, TONE, edges, is_over_at, votes,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -88,6 +89,9 @@ pub trait Judge: Send + Sync {
     ///
     /// - `blame`: whether blame is of use; finding it is most of the work.
     fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied;
+
+    /// What a sentence says of texts that bodies vote on, and of votes.
+    fn votes(&self, sentence: &Sentence<'_>) -> Votes;
 }
 
 /// Attitudes whose other end stands in another sentence.
@@ -164,6 +168,10 @@ impl RulesAndWeights {
 impl Judge for RulesAndWeights {
     fn judge(&self, sentence: &Sentence<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {
         self.judge_with(sentence, pairs, &[])
+    }
+
+    fn votes(&self, sentence: &Sentence<'_>) -> Votes {
+        votes(&read_sentence(&self.lexicon, sentence))
     }
 
     fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied {

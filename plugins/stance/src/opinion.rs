@@ -3,7 +3,7 @@
 use standpoint_document::{Time, Voice};
 use standpoint_encoder::{Stance, StanceHead, StanceVectors};
 
-use crate::judge::{Ground, Implied, Judge, Judgement, RulesAndWeights, Sentence};
+use crate::judge::{Ground, Implied, Judge, Judgement, RulesAndWeights, Sentence, Votes};
 
 /// What the encoder makes of a pair.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +136,10 @@ impl Judge for RulesAndEncoder {
 
     fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied {
         self.rules.implied(sentence, blame)
+    }
+
+    fn votes(&self, sentence: &Sentence<'_>) -> Votes {
+        self.rules.votes(sentence)
     }
 }
 

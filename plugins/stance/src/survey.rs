@@ -8,6 +8,7 @@ mod indirect;
 mod quoted;
 mod scene;
 mod subjects;
+mod voted;
 
 use std::hash::{Hash, Hasher};
 

@@ -391,6 +391,31 @@ fn whoever_sides_with_a_holder_sides_with_what_he_said() {
 }
 
 #[test]
+fn a_vote_is_on_the_text_of_the_sentence_before() {
+    use StanceLabel::{Opposed, Supportive};
+    let cases = [
+        ("for", "The resolution condemned Russia.\nNorway voted for it.", Some(Opposed)),
+        ("against", "The resolution condemned Russia.\nNorway voted against it.", Some(Supportive)),
+        ("in favour", "A motion censured Russia.\nNorway voted in favour.", Some(Opposed)),
+        (
+            "bare",
+            "A draft called on Russia to leave.\nOnly Norway voted against.",
+            Some(Supportive),
+        ),
+        ("rejected", "The text condemned Russia.\nNorway rejected it.", Some(Supportive)),
+        ("praise", "The resolution praised Russia.\nNorway backed it.", Some(Supportive)),
+        ("between", "The text condemned Russia.\nIt rained.\nNorway voted for it.", Some(Opposed)),
+        ("abstained", "The resolution condemned Russia.\nNorway abstained.", None),
+        ("another", "The resolution condemned Russia.\nNorway voted for the bill on fish.", None),
+        ("no text", "The minister met Russia.\nNorway voted for it.", None),
+        ("no vote", "The resolution condemned Russia.\nNorway published it.", None),
+    ];
+    for (case, text, expected) in cases {
+        assert_eq!(label_of(&judged(text), "NOR"), expected, "{case}: {text}");
+    }
+}
+
+#[test]
 fn a_quotation_means_whom_the_sentence_before_led_to() {
     use StanceLabel::{Opposed, Supportive};
     let cases = [

@@ -286,7 +286,7 @@ impl Finder<'_, '_, '_> {
     }
 
     /// Toward whom an act is, and how.
-    fn content(&self, inner: &Group) -> Option<Content> {
+    pub(super) fn content(&self, inner: &Group) -> Option<Content> {
         let words = &self.reading.words;
         let cue = inner.cue?;
         if inner.negated || inner.passive {

@@ -29,6 +29,8 @@ impl Survey<'_> {
         let mut since_named = u32::MAX;
         // How the speaker of the sentence before brought up the target.
         let mut talk = None;
+        // The last sentence that named it, and how many have come since.
+        let mut text: Option<(Scene<'_>, usize)> = None;
         for (sentence, scene) in self.document.sentences().iter().zip(scenes) {
             if sentence.has(sentence::PARAGRAPH) {
                 since_named = u32::MAX;
@@ -41,7 +43,14 @@ impl Survey<'_> {
             let talk_before = std::mem::replace(&mut talk, self.talk_in(&scene));
             if scene.names_target() {
                 since_named = 0;
+                text = Some((scene, 0));
                 continue;
+            }
+            if let Some((text, since)) = text.as_mut().filter(|(_, since)| *since < 2) {
+                *since += 1;
+                if self.judge_votes(&scene, text) {
+                    continue;
+                }
             }
             if let Some(leads) = talk_before
                 && self.insert_references(&mut scene, leads)
