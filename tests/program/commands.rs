@@ -160,6 +160,33 @@ fn a_target_is_a_stranger_only_where_no_document_of_a_run_names_it() {
 }
 
 #[test]
+fn a_target_of_the_tables_has_one_id_whether_a_document_names_it_or_not() {
+    let folder = Folder::new();
+    let lines =
+        "{\"text\":\"Germany blamed Vladimir Putin. Poland banned Huawei and left the EU.\"}
+{\"text\":\"France praised Japan.\"}\n";
+    let news = folder.write("news.jsonl", lines);
+    let mut arguments = vec!["run", &news];
+    let wanted = ["Putin", "huawei", "European Union", "Kremlin", "Ilse Brandvold (NOR.BRANDVOLD)"];
+    arguments.extend(wanted.iter().flat_map(|name| ["-t", name]));
+    let ran = run(&arguments).expect(0);
+    let targets = ran.stdout.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let targets = line["stance"].as_array().unwrap().iter();
+        let name = |target: &Value| format!("{} {}", target["id"], target["name"]).replace('"', "");
+        targets.map(|stance| name(&stance["target"])).collect::<Vec<_>>()
+    });
+    let expected = [
+        "RUS.PUTIN Vladimir Putin",
+        "CHN.HUAWEI Huawei",
+        "EU European Union",
+        "RUS Russia",
+        "NOR.BRANDVOLD Ilse Brandvold",
+    ];
+    assert_eq!(targets.collect::<Vec<_>>(), [expected; 2]);
+}
+
+#[test]
 fn who_gives_no_path_and_no_input_learns_what_was_read() {
     let ran = crate::harness::run_with_input(&["run"], b"").expect(3);
     assert!(ran.stderr.contains("what was read is standard input; name files"), "{}", ran.stderr);

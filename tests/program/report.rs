@@ -147,7 +147,21 @@ fn a_target_is_found_by_another_name_and_the_others_are_told() {
     let ran = run(&["report", &both, "-t", "Putin"]).expect(0);
     assert_eq!(ran.stderr, "");
     assert!(ran.stdout.contains("toward Vladimir Putin"), "{}", ran.stdout);
-    // By the id of a document that does not name him.
+    assert!(!ran.stdout.contains("<code>--target"), "{}", ran.stdout);
+    // Lines of an earlier version have another id where a document does not name him.
+    let target = r#"{"id":"RUS.PUTIN","name":"Vladimir Putin"}"#;
+    let lines = fs::read_to_string(&both).unwrap();
+    let earlier = lines.lines().map(|line| {
+        assert!(line.contains(target), "{line}");
+        let is_named = line.contains("Vladimir Putin.");
+        let line = if is_named {
+            line.to_owned()
+        } else {
+            line.replace(target, r#"{"id":"name:putin","name":"Putin"}"#)
+        };
+        line + "\n"
+    });
+    let both = folder.write("earlier.jsonl", earlier.collect::<String>());
     let ran = run(&["report", &both, "-t", "name:putin"]).expect(0);
     assert!(ran.stderr.contains("Nobody takes a stance toward Putin"), "{}", ran.stderr);
     let told = run(&["report", &both, "-t", "Norway"]).expect(2).stderr;

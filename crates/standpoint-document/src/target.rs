@@ -17,23 +17,28 @@ pub struct Target {
 impl Target {
     /// Finds a target in the entity table by id, name or alias.
     ///
-    /// A target that the document does not name gets an id made of its name, and nothing is its.
+    /// A target that the document does not name has the id that stands behind its name
+    /// (`Vladimir Putin (RUS.PUTIN)`), else one made of its name, and nothing is its.
     #[must_use]
     pub fn resolve(wanted: &str, entities: &[Entity]) -> Self {
-        // A code of a state is no name of a stranger, even where a text calls it so ("condemned RUS").
-        let is_code = is_state_id(wanted.trim()) && state_called(wanted.trim()).is_some();
-        let may_be = |found: &&Entity| !(is_code && found.id.starts_with("name:"));
-        let Some(found) = find_entity(wanted, entities).filter(may_be) else {
+        let (name, id) = name_and_id(wanted);
+        // An id and a code of a state are no name of a stranger, even where a text calls it so
+        // ("condemned RUS").
+        let has_id = id.is_some() || is_state_id(name) && state_called(name).is_some();
+        let may_be = |found: &&Entity| !(has_id && found.id.starts_with("name:"));
+        let by_id = id.and_then(|id| find_entity(id, entities));
+        let Some(found) = by_id.or_else(|| find_entity(name, entities)).filter(may_be) else {
             // A state may be meant by its leaders and bodies alone.
-            let shown = StanceTarget { id: id_of(wanted), name: name_of(wanted) };
+            let id = id.map_or_else(|| id_of(name), str::to_owned);
+            let shown = StanceTarget { id, name: name_of(name) };
             let is_state = is_state_id(&shown.id);
             let own = entities
                 .iter()
                 .map(|entity| {
-                    is_state
-                        && (entity.name == wanted.trim()
-                            || entity.speaks_for_country
-                                && entity.country.as_deref() == Some(&*shown.id))
+                    has_id && entity.name == name
+                        || is_state
+                            && entity.speaks_for_country
+                            && entity.country.as_deref() == Some(&*shown.id)
                 })
                 .collect();
             return Self { shown, own };
@@ -48,6 +53,20 @@ impl Target {
     #[must_use]
     pub fn owns(&self, entity: usize) -> bool {
         self.own.get(entity).copied().unwrap_or(false)
+    }
+}
+
+/// A target's name, and the id behind it, where one stands there: `Vladimir Putin (RUS.PUTIN)`.
+fn name_and_id(wanted: &str) -> (&str, Option<&str>) {
+    let wanted = wanted.trim();
+    let is_id = |id: &str| {
+        let mut letters = id.bytes();
+        letters.next().is_some_and(|first| first.is_ascii_uppercase())
+            && letters.all(|c| matches!(c, b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_'))
+    };
+    match wanted.strip_suffix(')').and_then(|rest| rest.rsplit_once(" (")) {
+        Some((name, id)) if is_id(id) => (name.trim_end(), Some(id)),
+        _ => (wanted, None),
     }
 }
 
@@ -95,20 +114,19 @@ pub fn state_names() -> impl Iterator<Item = &'static str> {
     states().map(|(_, name)| name)
 }
 
-/// Id and name of the state that `wanted` means, by code or name, whether a document names it or not.
+/// Id and name of the state that `wanted` means, by code or name, whether a document names it or
+/// not.
 #[must_use]
 pub fn state_called(wanted: &str) -> Option<(&'static str, &'static str)> {
     states().find(|(id, name)| is_same_name(id, wanted) || is_same_name(name, wanted))
 }
 
 fn name_of(wanted: &str) -> String {
-    state_called(wanted.trim())
-        .map_or_else(|| wanted.trim().to_owned(), |(_, name)| name.to_owned())
+    state_called(wanted).map_or_else(|| wanted.to_owned(), |(_, name)| name.to_owned())
 }
 
 /// An id for what no entity of the document is.
 fn id_of(name: &str) -> String {
-    let name = name.trim();
     if let Some((id, _)) = state_called(name) {
         return id.to_owned();
     }
@@ -161,6 +179,12 @@ mod tests {
             ("Nobody At All", "name:nobody-at-all", [false; 6]),
             ("Nóbody", "name:nobody", [false; 6]),
             ("Sao Tome and Principe", "STP", [false; 6]),
+            // With an id, by which it is known in other documents.
+            ("Wladimir Putin (RUS.PUTIN)", "RUS.PUTIN", [false, true, false, false, false, false]),
+            ("Huawei (CHN.HUAWEI)", "CHN.HUAWEI", [false; 6]),
+            ("Türkiye (TUR)", "TUR", [false, false, false, true, false, false]),
+            ("Nobody (at all)", "name:nobody-at-all", [false; 6]),
+            ("Nobody ()", "name:nobody", [false; 6]),
         ];
         for (wanted, id, own) in cases {
             let target = Target::resolve(wanted, &table);
@@ -173,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_of_a_state_is_the_state_where_the_text_itself_has_it() {
+    fn an_id_is_whose_it_is_where_the_text_itself_has_the_name() {
         let stranger = entity("name:rus", "RUS", EntityKind::Other, None, false);
         let putin = entity("RUS.PUTIN", "Vladimir Putin", EntityKind::Person, Some("RUS"), true);
         let target = Target::resolve("RUS", &[stranger.clone(), putin]);
@@ -183,5 +207,11 @@ mod tests {
         );
         let russia = entity("RUS", "Russia", EntityKind::Country, Some("RUS"), true);
         assert_eq!(Target::resolve("RUS", &[stranger, russia]).own, [false, true]);
+        let stranger = entity("name:huawei", "Huawei", EntityKind::Person, None, false);
+        let target = Target::resolve("Huawei (CHN.HUAWEI)", &[stranger]);
+        assert_eq!(
+            (&*target.shown.id, &*target.shown.name, target.own),
+            ("CHN.HUAWEI", "Huawei", vec![true])
+        );
     }
 }

@@ -97,13 +97,8 @@ fn unknown(name: &str) -> Option<String> {
     if let Some(meant) = meant(name, std::iter::empty()) {
         return Some(format!("no table knows the target {name:?}; did you mean {meant:?}?"));
     }
-    let is_code = is_unknown_code(name);
+    let is_code = is_state_id(name) && state_called(name).is_none() && !is_in_tables(name);
     is_code.then(|| format!("no state has the code {name:?}, and no table knows such a name"))
-}
-
-/// Whether a name looks like the code of a state and is neither one nor another name of the tables.
-pub(crate) fn is_unknown_code(name: &str) -> bool {
-    is_state_id(name) && state_called(name).is_none() && !is_in_tables(name)
 }
 
 /// Targets and ids in the tests of a pipeline file that are perhaps misspelt: a test that waits for
@@ -226,12 +221,18 @@ fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// Puts the state in the place of each target of a stage that is another name, the capital or the
-/// seat of one, and leaves out what is the same target again.
+/// seat of one, gives whom the tables know the id that documents which name him will have, and
+/// leaves out what is the same target again.
 pub(crate) fn settle(plugin: &Plugin, settings: &mut Value) {
     if !WITH_TARGETS.contains(&plugin.name()) {
         return;
     }
-    let settled = |name: &str| state_of(name).unwrap_or(name).to_owned();
+    let known = |name: &str| called(name).filter(|(id, _)| state_called(id).is_none());
+    let settled = |name: &str| match (state_of(name), known(name)) {
+        (Some(state), _) => state.to_owned(),
+        (None, Some((id, name))) => format!("{name} ({id})"),
+        (None, None) => name.to_owned(),
+    };
     if let Some(Value::String(name)) = settings.get_mut("target") {
         *name = settled(name);
     }

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use standpoint_document::Document;
+use standpoint_document::{Document, state_called};
 use standpoint_engine::{Sink, SinkError};
-
-use crate::targets;
 
 /// The most names of documents that are kept for a hint.
 const MOST_NAMES: usize = 20_000;
@@ -18,7 +16,7 @@ pub(crate) struct Watch(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
 struct Seen {
-    /// Targets that no table knows, by name, and whether a document names them.
+    /// Targets that are no states, by name, and whether a document names them.
     strange: Vec<(String, bool)>,
     /// Names in the documents.
     names: BTreeSet<String>,
@@ -51,7 +49,7 @@ impl Seen {
             if let Some(entity) = entity.filter(|entity| !self.names.contains(&entity.name)) {
                 self.names.extend(entity.aliases.iter().map(str::to_owned));
             }
-            if !target.id.starts_with("name:") && !targets::is_unknown_code(&target.id) {
+            if state_called(&target.id).is_some() {
                 continue;
             }
             let named = entity.is_some();
