@@ -144,6 +144,8 @@ fn a_target_is_found_by_another_name_and_the_others_are_told() {
     let ran = run(&["report", &both]).expect(0);
     let others = "the results hold stances toward Vladimir Putin (RUS.PUTIN) too, for each";
     assert!(ran.stderr.contains(others), "{}", ran.stderr);
+    let others = "hold stances toward <bdi>Vladimir Putin (RUS.PUTIN)</bdi> too; <code>--target";
+    assert!(ran.stdout.contains(others), "{}", ran.stdout);
     let ran = run(&["report", &both, "-t", "Putin"]).expect(0);
     assert_eq!(ran.stderr, "");
     assert!(ran.stdout.contains("toward Vladimir Putin"), "{}", ran.stdout);

@@ -28,11 +28,13 @@ pub struct Contents {
     pub passages: usize,
     /// Annotated documents.
     pub documents: usize,
+    /// Targets that the results hold besides, where nobody chose the one that the report is about.
+    pub others: Vec<String>,
 }
 
 impl Default for Contents {
     fn default() -> Self {
-        Self { title: None, actors: 24, passages: 6, documents: 200 }
+        Self { title: None, actors: 24, passages: 6, documents: 200, others: Vec::new() }
     }
 }
 
@@ -107,6 +109,12 @@ pub fn write(
         header.title {
             h1 { (title) }
             (lede(&extent, in_all, filter, &overview))
+            @if !contents.others.is_empty() {
+                p.faint {
+                    "The results hold stances toward " bdi { (line(&contents.others.join(", "))) } " too; "
+                    code { "--target" } " makes a page of each."
+                }
+            }
             @if let Some(nothing) = &nothing { p.complaint { (nothing) "." } }
         }
         main {

@@ -45,10 +45,14 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
     }
     let store = store(&arguments.results)?;
     let target = target(&store, arguments.target.as_deref())?;
-    if arguments.target.is_none()
-        && let Some(others) = others(&store, &target)?
-    {
-        console::say(&others);
+    // The reader of a page that somebody chose the target of has nothing to choose.
+    let others = if arguments.target.is_none() { others(&store, &target)? } else { Vec::new() };
+    if !others.is_empty() {
+        console::say(&format!(
+            "the page is about `{target}`; the results hold stances toward {} too, for each of which \
+             `--target` makes a page",
+            others.join(", ")
+        ));
     }
     // Read as a page's address is, so that dates mean the same in both.
     let pairs = [
@@ -80,6 +84,7 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<Exit> {
         actors: arguments.actors,
         passages: arguments.passages,
         documents: arguments.documents,
+        others,
     };
     let nothing = if let Some(path) = &arguments.output {
         let fail = || format!("cannot write to {}", path.display());
@@ -284,17 +289,8 @@ fn shown(target: &figures::TargetCount) -> String {
     format!("{} ({})", harmless(&target.name), target.id)
 }
 
-/// What the page is not about, where nobody chose.
-fn others(store: &Store, target: &str) -> Result<Option<String>> {
+/// What the page is not about.
+fn others(store: &Store, target: &str) -> Result<Vec<String>> {
     let targets = figures::targets(store)?;
-    let names: Vec<String> =
-        once(&targets).filter(|other| other.id != target).take(20).map(shown).collect();
-    let told = || {
-        format!(
-            "the page is about `{target}`; the results hold stances toward {} too, for each of which \
-             `--target` makes a page",
-            names.join(", ")
-        )
-    };
-    Ok((!names.is_empty()).then(told))
+    Ok(once(&targets).filter(|other| other.id != target).take(20).map(shown).collect())
 }
