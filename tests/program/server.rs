@@ -12,7 +12,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::daemon::signal;
-use crate::harness::{Folder, Ran, becomes_true, command, is_there, run, wait};
+use crate::harness::{Folder, Ran, STAGES, becomes_true, command, is_there, run, wait};
 
 /// A daemon whose server listens on a port of the system's choice.
 pub(crate) struct Served {
@@ -50,6 +50,10 @@ impl Drop for Kept {
 impl Served {
     /// Starts it with `settings` beside the address, and further sinks.
     pub(crate) fn start(settings: &str, sinks: &str) -> Self {
+        Self::with_stages(STAGES, settings, sinks)
+    }
+
+    fn with_stages(stages: &str, settings: &str, sinks: &str) -> Self {
         let folder = Folder::new();
         folder.write("token", "a-token-of-this-test\n");
         let pipeline = folder.write(
@@ -60,7 +64,7 @@ data_dir: ./state
 sources:
   news:
     {{ type: inbox, path: ./inbox, settle: 1ms, scan_every: 200ms, on_success: {{ archive: ./archive }} }}
-stages: [tokenise, entity, sentiment, stance]
+stages: {stages}
 sinks:
   results: {{ type: jsonl, path: ./out/results.jsonl }}
 {sinks}quarantine: {{ path: ./quarantine }}
@@ -246,6 +250,38 @@ fn a_browser_logs_in_by_the_printed_address_and_sees_documents_arrive() {
     for line in ran.stderr.lines() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
     }
+}
+
+#[test]
+fn a_target_of_the_pipeline_is_no_stranger_before_its_first_document() {
+    let of_others = "{ use: stance, id: other, when: \"title == 'Air'\", with: { targets: [XQZ, \
+                      \"Ilse Brandvold (NOR.BRANDVOLD)\"] } }";
+    let stages = STAGES.replace(']', &format!(", {of_others}]"));
+    let sinks = "  store: { type: sqlite, path: ./out/standpoint.db }\n";
+    let daemon = Served::with_stages(&stages, "", sinks);
+    let token = fs::read_to_string(daemon.folder.at("state/server.token")).unwrap();
+    let token = token.trim();
+    let ask = |path: &str| {
+        daemon.ask(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ))
+    };
+    daemon.drop_in("a.txt", "Kazakhstan condemned Russia.");
+    assert!(becomes_true(|| ask("/api/v1/evidence.csv").1.contains("Kazakhstan condemned")));
+    for (target, code) in [
+        ("XQZ", 200),
+        ("Ilse%20Brandvold", 200),
+        ("NOR.BRANDVOLD", 200),
+        ("XQY", 400),
+        ("Ilse%20Brand", 400),
+        ("RUS", 200),
+    ] {
+        let (found, told) = ask(&format!("/api/v1/evidence?target={target}"));
+        assert_eq!(found, code, "{target}: {told}");
+        assert_eq!(ask(&format!("/?target={target}")).0, if code == 200 { 200 } else { 404 });
+    }
+    signal(&daemon.child, rustix::process::Signal::TERM);
+    daemon.finish().1.expect(0);
 }
 
 #[test]

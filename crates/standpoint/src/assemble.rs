@@ -26,6 +26,7 @@ use standpoint_connectors::retention::{Holding, Keep};
 use standpoint_connectors::sqlite::{SqliteSettings, SqliteSink};
 use standpoint_connectors::stream::StreamSink;
 use standpoint_connectors::webhook::{WebhookSettings, WebhookSink};
+use standpoint_document::StanceTarget;
 use standpoint_engine::{
     Backoff, Condition as When, Group, Limits, Retry, SinkStep, SourceStep, StageStep,
 };
@@ -143,6 +144,11 @@ impl Assembly {
             pipeline: format!("{}@{}", self.file.name, self.file.hash()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+
+    /// The targets of all stages.
+    pub(crate) fn targets(&self) -> Vec<StanceTarget> {
+        targets::all(&self.file, &self.installed)
     }
 
     /// Loads the plugins and makes the chain.

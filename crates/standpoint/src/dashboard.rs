@@ -10,12 +10,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use standpoint_config::PipelineFile;
+use standpoint_document::{StanceTarget, is_same_name};
 use standpoint_store::Place;
 use standpoint_web::login::Keys;
 use standpoint_web::site::{Daemon, Site};
 use tracing::{info, warn};
 
 use crate::alerts::Alerts;
+use crate::assemble::Assembly;
 use crate::console;
 use crate::logging;
 use crate::quarantine;
@@ -29,7 +31,8 @@ const SECRET: &str = "server.key";
 /// The name of the token in the data folder that programs show, where the pipeline file names none.
 const TOKEN: &str = "server.token";
 
-/// The name of the file in the data folder with the address that logs a browser in, where it is not said.
+/// The name of the file in the data folder with the address that logs a browser in, where it is not
+/// said.
 const INVITATION: &str = "dashboard.url";
 
 /// A dashboard that is not shown yet.
@@ -37,6 +40,7 @@ pub(crate) struct Dashboard {
     store: Place,
     keys: Keys,
     file: PipelineFile,
+    targets: Vec<StanceTarget>,
     address: SocketAddr,
     alerts: Option<Alerts>,
 }
@@ -52,10 +56,11 @@ impl Dashboard {
     /// When a key cannot be read or made.
     pub(crate) fn new(
         store: Place,
-        file: &PipelineFile,
+        assembly: &Assembly,
         data_dir: &Path,
         address: SocketAddr,
     ) -> Result<Self> {
+        let file = &assembly.file;
         let random = || {
             let mut bytes = [0; 32];
             fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes))?;
@@ -75,7 +80,8 @@ impl Dashboard {
         let alerts = file.server.as_ref().and_then(|server| server.alerts.clone());
         let alerts =
             alerts.map(|settings| Alerts::new(settings, store.clone(), data_dir)).transpose()?;
-        Ok(Self { store, keys, file: file.clone(), address, alerts })
+        let targets = assembly.targets();
+        Ok(Self { store, keys, file: file.clone(), targets, address, alerts })
     }
 
     /// The dashboard over a pipeline that runs, and who watches for shifts beside it.
@@ -87,7 +93,7 @@ impl Dashboard {
         let invitation = self.file.data_dir.join(INVITATION);
         let alerts = self.file.server.as_ref().and_then(|server| server.alerts.as_ref());
         let window = alerts.map(|alerts| alerts.window_days.get());
-        let running = Running { view: Arc::clone(view), file: self.file };
+        let running = Running { view: Arc::clone(view), file: self.file, targets: self.targets };
         let site = Site::new(self.store, self.keys, Arc::new(running));
         // Of what an alert tells the page must not say otherwise.
         let site = Arc::new(match window {
@@ -99,8 +105,8 @@ impl Dashboard {
     }
 }
 
-/// Says the address that logs a browser in: people read it, while of a log that programs collect nobody
-/// knows who reads it, so that there it is in a file for this user alone.
+/// Says the address that logs a browser in: people read it, while of a log that programs collect
+/// nobody knows who reads it, so that there it is in a file for this user alone.
 fn invite(address: &str, key: &str, file: &Path, is_for_programs: bool) {
     let whole = format!("http://{address}/#{key}");
     if !is_for_programs {
@@ -149,6 +155,7 @@ fn write_secret(path: &Path, text: &str) -> io::Result<()> {
 struct Running {
     view: Arc<View>,
     file: PipelineFile,
+    targets: Vec<StanceTarget>,
 }
 
 impl Daemon for Running {
@@ -170,7 +177,10 @@ impl Daemon for Running {
     }
 
     fn knows(&self, name: &str) -> bool {
-        targets::is_in_tables(name)
+        let is_called = |target: &StanceTarget| {
+            is_same_name(&target.id, name) || is_same_name(&target.name, name)
+        };
+        targets::is_in_tables(name) || self.targets.iter().any(is_called)
     }
 
     fn called(&self, name: &str) -> Option<(String, String)> {

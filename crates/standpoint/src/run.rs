@@ -213,7 +213,7 @@ pub(crate) fn daemon(arguments: &cli::Daemon) -> Result<Exit> {
     // Where nothing is stored there is nothing to look at.
     let dashboard = match (assembly.store()?, server.address()) {
         (Some(store), Some(address)) => {
-            Some(Dashboard::new(store, &assembly.file, instance.folder(), address)?)
+            Some(Dashboard::new(store, &assembly, instance.folder(), address)?)
         }
         _ => None,
     };

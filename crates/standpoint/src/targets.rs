@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use standpoint_config::{Diagnostic, PipelineFile, Severity, StageSettings, nearest};
-use standpoint_document::{Target, is_same_name, is_state_id, state_called, state_names};
+use standpoint_document::{
+    StanceTarget, Target, is_same_name, is_state_id, state_called, state_names,
+};
 
 use crate::plugins::{Installed, Plugin, Wanted};
 use crate::watch::Watch;
@@ -90,6 +92,14 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
         }
     }
     warnings
+}
+
+/// The targets of all stages, each as a document that does not name it has it.
+pub(crate) fn all(file: &PipelineFile, installed: &Installed) -> Vec<StanceTarget> {
+    let folder = file.resolve(Path::new(""));
+    let stages = file.stages.iter().filter_map(|stage| with_targets(stage, &folder, installed));
+    let names = stages.flat_map(|(_, settings)| targets_of(&settings));
+    names.map(|name| Target::resolve(&name, &[]).shown).collect()
 }
 
 /// Why a target was perhaps misspelt.
