@@ -1,5 +1,7 @@
 //! From bytes to text: byte order marks, UTF-8, UTF-16, then a guess among the legacy encodings.
 
+pub(crate) mod stream;
+
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
@@ -89,8 +91,14 @@ fn decoded(mut text: String, encoding: &'static Encoding, replaced: bool) -> Dec
     Decoded { text, encoding: encoding.name(), replaced, without_mark: false }
 }
 
-/// Whether what begins like UTF-16 is `ÿþ` or `þÿ` in a legacy encoding: half of the bytes of most scripts in
-/// UTF-16 are no printable ASCII, and nearly all of those of such a text are.
+/// The UTF-16 whose byte order mark stands at the start.
+fn marked_utf16(start: &[u8]) -> Option<&'static Encoding> {
+    let (encoding, _) = Encoding::for_bom(start)?;
+    (encoding != UTF_8 && !is_letters_that_look_like_a_mark(start)).then_some(encoding)
+}
+
+/// Whether what begins like UTF-16 is `ÿþ` or `þÿ` in a legacy encoding: half of the bytes of most
+/// scripts in UTF-16 are no printable ASCII, and nearly all of those of such a text are.
 fn is_letters_that_look_like_a_mark(bytes: &[u8]) -> bool {
     let Some(sample) = bytes.get(2..bytes.len().min(LOOK_AT)) else { return false };
     let is_utf16 = matches!(bytes[..2], [0xFF, 0xFE] | [0xFE, 0xFF]);

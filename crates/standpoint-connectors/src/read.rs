@@ -11,6 +11,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use standpoint_document::{Document, Metadata, SourceRef};
 use standpoint_store::record::OUTLET;
 
+use crate::encoding::stream::AsUtf8;
 use crate::encoding::{self, Decoded};
 use crate::formats::{
     Compression, Content, Format, Raw, csv, date, feed, html, json, mail, markdown, text,
@@ -351,7 +352,7 @@ pub fn document(
 /// The records of a JSONL file, a line at a time, so that a file of any length needs the memory
 /// of its longest line.
 struct JsonLines {
-    lines: Box<dyn BufRead + Send>,
+    lines: AsUtf8,
     /// Lines read so far.
     line: u64,
     count: u64,
@@ -364,7 +365,7 @@ struct JsonLines {
 impl JsonLines {
     fn new(lines: Box<dyn BufRead + Send>, origin: &Origin, limits: &ReadLimits) -> Self {
         Self {
-            lines,
+            lines: AsUtf8::new(lines),
             line: 0,
             count: 0,
             too_long: 0,

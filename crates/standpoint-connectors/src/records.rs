@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::encoding;
+use crate::encoding::stream::AsUtf8;
 use crate::formats::{Compression, Each, Format, csv, feed, json, mail};
 use crate::limits::ReadLimits;
 use crate::read::plain;
@@ -22,14 +23,30 @@ pub(crate) fn can_be_separated(path: &str) -> bool {
     }
 }
 
-/// Whether the records of a file with this name are given as the bytes that stand in it, with nothing of
-/// it left out: those of other formats are decoded, or written anew.
-pub(crate) fn are_its_bytes(path: &str) -> bool {
-    matches!(Format::of_path(path), Ok((Format::Jsonl | Format::Mbox, _)))
+/// Whether the records of a file are given as the bytes that stand in it, with nothing of it left
+/// out: those of other formats, and of lines in UTF-16, are decoded, or written anew.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub(crate) fn are_its_bytes(
+    open: impl Fn() -> io::Result<File>,
+    path: &str,
+    limits: &ReadLimits,
+) -> io::Result<bool> {
+    match Format::of_path(path) {
+        Ok((Format::Jsonl, compression)) => {
+            let mut lines = AsUtf8::new(plain(open()?, compression, limits));
+            lines.fill_buf()?;
+            Ok(!lines.is_decoded())
+        }
+        Ok((Format::Mbox, _)) => Ok(true),
+        _ => Ok(false),
+    }
 }
 
-/// Whether a file is no more than its records: put together again they are its bytes. So it is with a
-/// file of records that were tried again, unless somebody wrote to it since.
+/// Whether a file is no more than its records: put together again they are its bytes. So it is with
+/// a file of records that were tried again, unless somebody wrote to it since.
 ///
 /// - `count`: how many records it holds.
 ///
@@ -195,11 +212,12 @@ fn text(plain: impl Read, limits: &ReadLimits) -> io::Result<String> {
 }
 
 fn lines(
-    mut lines: Box<dyn BufRead + Send>,
+    lines: Box<dyn BufRead + Send>,
     limits: &ReadLimits,
     wanted: &BTreeSet<u64>,
     each: &mut Each<'_>,
 ) -> io::Result<()> {
+    let mut lines = AsUtf8::new(lines);
     let most = limits.max_line_bytes;
     let last = wanted.last().copied().unwrap_or_default();
     let mut number = 0;
@@ -226,7 +244,7 @@ fn lines(
 
 /// What follows of a line that was read in part, its end included.
 struct Rest<'l> {
-    lines: &'l mut Box<dyn BufRead + Send>,
+    lines: &'l mut AsUtf8,
     is_ended: bool,
 }
 
@@ -333,6 +351,21 @@ mod tests {
                 let number = usize::try_from(number).unwrap();
                 assert_eq!(ids(path, bytes.as_bytes()), [all[number].clone()], "{path} {number}");
             }
+        }
+    }
+
+    #[test]
+    fn records_of_a_file_in_utf_16_are_separated_as_utf_8() {
+        for (path, text, expected) in [
+            ("a.jsonl", "{\"text\": \"один\"}\r\nrubbish\r\n", "rubbish\r\n"),
+            ("a.csv", "id,text\r\n1,один\r\n2,два\r\n", "id,text\n2,два\n"),
+        ] {
+            let units = format!("\u{FEFF}{text}");
+            let bytes: Vec<u8> = units.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            assert_eq!(records(path, &bytes, &[1]), [(1, expected.as_bytes().to_vec())], "{path}");
+            let own = |bytes: &[u8]| are_its_bytes(|| Ok(file(bytes)), path, &limits()).unwrap();
+            assert!(!own(&bytes), "{path}");
+            assert_eq!(own(text.as_bytes()), path == "a.jsonl");
         }
     }
 

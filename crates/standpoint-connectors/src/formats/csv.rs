@@ -9,6 +9,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder, WriterBuilder};
 
 use super::{Content, Each, Raw};
 use crate::encoding;
+use crate::encoding::stream::AsUtf8;
 use crate::limits::ReadLimits;
 use crate::refusal::ReadError;
 
@@ -47,9 +48,10 @@ impl Rows {
     /// [`ReadError::Columns`] where no column holds a text, [`ReadError::Quote`] where the header
     /// has no end.
     pub(crate) fn open(
-        mut plain: Box<dyn BufRead + Send>,
+        plain: Box<dyn BufRead + Send>,
         limits: &ReadLimits,
     ) -> Result<Self, ReadError> {
+        let mut plain = AsUtf8::new(plain);
         let start = plain.fill_buf()?;
         let header = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let count = |delimiter: u8| memchr::memchr_iter(delimiter, header).count();
@@ -215,7 +217,7 @@ fn table<'r>(delimiter: u8, rows: impl IntoIterator<Item = &'r ByteRecord>) -> i
 /// Refuses to read further than a row may be long, so that a quote which is never closed does not
 /// bring the whole file into memory.
 struct Bounded {
-    inner: Box<dyn BufRead + Send>,
+    inner: AsUtf8,
     left: Arc<AtomicU64>,
     quotes: Quotes,
 }

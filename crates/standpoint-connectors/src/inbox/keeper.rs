@@ -185,13 +185,14 @@ impl Keeper {
         self.seen.as_ref().is_some_and(|seen| lock(seen).contains(id))
     }
 
-    /// Whether the records of a claimed file, of which all failed, can stand in quarantine in its place.
+    /// Whether the records of a claimed file, of which all failed, can stand in quarantine in its
+    /// place.
     ///
     /// - `are_numbered`: whether each is known by a number of its own.
     pub(super) fn may_part(&self, claim: &Claim, records: u64, are_numbered: bool) -> bool {
         let (name, open) = (claim.relative_name(), || Ok(claim.open()?.0));
         are_numbered
-            && (records::are_its_bytes(&name)
+            && (records::are_its_bytes(open, &name, &self.limits).unwrap_or(false)
                 || records::are_all_of(open, &name, &self.limits, records).unwrap_or(false))
     }
 

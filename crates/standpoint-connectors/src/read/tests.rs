@@ -198,6 +198,31 @@ fn records_of_a_doubtful_encoding_have_a_note() {
 }
 
 #[test]
+fn tables_and_lines_in_utf_16_are_read_with_the_limits_of_others() {
+    let long = "x".repeat(220);
+    let cases = [
+        ("a.csv", format!("id,text\r\n1,Дождь café.\r\n2,{long}\r\n3,\"a \u{1F327},\nb\"\r\n")),
+        ("a.tsv", format!("text\tid\r\nДождь café.\t1\r\n{long}\t2\r\n")),
+        ("a.jsonl", format!("{{\"text\":\"Дождь café.\"}}\r\n\r\n{{\"text\":\"{long}\"}}\n{{}}")),
+    ];
+    for (path, content) in cases {
+        let expected = read(path, content.as_bytes(), &small());
+        assert!(expected[0].contains("Дождь café."), "{expected:?}");
+        assert!(expected[1].starts_with("error: max_line_bytes is 200"), "{expected:?}");
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> =
+                format!("\u{FEFF}{content}").encode_utf16().flat_map(unit).collect();
+            assert_eq!(read(path, &bytes, &small()), expected, "{path}");
+            let name = format!("{path}.gz");
+            assert_eq!(read(&name, &gzip(&bytes), &small()), expected, "{name}");
+            let bomb = ReadLimits { max_expanded_bytes: 100, ..small() };
+            let refused = read(&name, &gzip(&bytes), &bomb).pop().unwrap();
+            assert!(refused.contains("max_expanded_bytes is 100"), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn a_record_with_the_id_of_an_earlier_one_is_told_in_every_format() {
     let mails = "From a\nMessage-ID: <7@x>\nSubject: A\n\nOne.\n\nFrom b\nMessage-ID: <7@x>\nSubject: A\n\
                  Received: twice\n\nOne.\n\nFrom c\nMessage-ID: <7@x>\nSubject: A\n\nTwo.\n";
