@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::formats::{Compression, Format};
 use crate::limits::ReadLimits;
-use crate::read::{self, Counted, Documents, Origin};
+use crate::read::expand::{self, Counted};
+use crate::read::{self, Documents, Origin};
 use crate::refusal::ReadError;
 
 /// Settings of the `files` source, which reads a file or folder once and moves nothing.
@@ -218,7 +219,7 @@ impl Reader {
     fn stdin(&self) -> Result<(), Closed> {
         let mut input = BufReader::new(io::stdin());
         let opened = input.fill_buf().map(Compression::of_bytes).and_then(|compression| {
-            let mut plain = read::plain(input, compression, &self.limits);
+            let mut plain = expand::plain(input, compression, &self.limits);
             let name = stdin_name(plain.fill_buf()?);
             Ok((plain, name))
         });

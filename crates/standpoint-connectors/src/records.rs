@@ -12,7 +12,7 @@ use crate::encoding;
 use crate::encoding::stream::AsUtf8;
 use crate::formats::{Compression, Each, Format, csv, feed, json, mail};
 use crate::limits::ReadLimits;
-use crate::read::plain;
+use crate::read::expand::plain;
 
 /// Whether a file with this name may hold several records, so that one that failed is kept alone.
 pub(crate) fn can_be_separated(path: &str) -> bool {

@@ -29,7 +29,7 @@ use tracing::{debug, info, warn};
 
 use crate::inbox::Size;
 use crate::moves::{move_file, parent_of, sync_folder, with_ending};
-use crate::read::Frames;
+use crate::read::expand::Frames;
 
 /// When the output file is closed and a new one begun, and what becomes of the old one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! Files are read as what they are, and refused with the limit that they pass.
 
 use std::error::Error;
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
