@@ -34,4 +34,5 @@ mod report;
 mod results;
 mod server;
 mod strain;
+mod targets;
 mod wasm;
