@@ -28,7 +28,7 @@ enum State {
 struct Decoding {
     decoder: Decoder,
     /// What was decoded and not taken yet lies between `at` and `end`.
-    decoded: Vec<u8>,
+    text: Vec<u8>,
     at: usize,
     end: usize,
     is_over: bool,
@@ -60,8 +60,8 @@ impl AsUtf8 {
         self.inner = Box::new(Cursor::new(start).chain(rest));
         Ok(encoding.map_or(State::AsItIs, |encoding| {
             let decoder = encoding.new_decoder_without_bom_handling();
-            let decoded = vec![0; PIECE_BYTES];
-            State::Decoding(Decoding { decoder, decoded, at: 0, end: 0, is_over: false })
+            let text = vec![0; PIECE_BYTES];
+            State::Decoding(Decoding { decoder, text, at: 0, end: 0, is_over: false })
         }))
     }
 }
@@ -72,11 +72,11 @@ impl Decoding {
             let bytes = inner.fill_buf()?;
             self.is_over = bytes.is_empty();
             let (_, read, written, _) =
-                self.decoder.decode_to_utf8(bytes, &mut self.decoded, self.is_over);
+                self.decoder.decode_to_utf8(bytes, &mut self.text, self.is_over);
             inner.consume(read);
             (self.at, self.end) = (0, written);
         }
-        Ok(&self.decoded[self.at..self.end])
+        Ok(&self.text[self.at..self.end])
     }
 }
 
