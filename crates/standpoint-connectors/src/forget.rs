@@ -44,8 +44,8 @@ pub enum Forgotten {
 /// Takes the lines of a document out of a file of result lines, and out of those before it.
 ///
 /// - `sync`: whether a line counts as written only once it is on the disk;
-/// - `written`: what the sink remembers of the file; it learns what it lacks, and where the file ends
-///   now.
+/// - `written`: what the sink remembers of the file; it learns what it lacks, and where the file
+///   ends now.
 ///
 /// # Errors
 ///
@@ -59,7 +59,8 @@ pub fn in_results(
     if !parent_of(path).is_dir() {
         return Ok(Vec::new());
     }
-    // First: once the file is another one, nobody looks for lines that a crash kept from the memory.
+    // First: once the file is another one, nobody looks for lines that a crash kept from the
+    // memory.
     let _hold = if path.is_file() {
         Some(jsonl::catch_up(path, sync, written).map_err(io::Error::other)?)
     } else {

@@ -9,8 +9,8 @@ use tracing::debug;
 
 /// A file that no other process holds, until the last of the values is dropped.
 ///
-/// Within the process it may be held more than once: a sink that is reloaded opens its file while the
-/// sink before it still has it, and nothing is written by both.
+/// Within the process it may be held more than once: a sink that is reloaded opens its file while
+/// the sink before it still has it, and nothing is written by both.
 #[derive(Debug)]
 pub(crate) struct Hold {
     identity: Identity,
@@ -32,8 +32,8 @@ struct Held {
 static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
 
 impl Hold {
-    /// Holds a file; `None` while another process does. Where files have no locks, as on some network
-    /// file systems, nobody is kept from it.
+    /// Holds a file; `None` while another process does. Where files have no locks, as on some
+    /// network file systems, nobody is kept from it.
     pub(crate) fn of(file: &File) -> io::Result<Option<Self>> {
         let metadata = file.metadata()?;
         let identity = (metadata.dev(), metadata.ino());

@@ -51,8 +51,8 @@ impl RecordIds {
         digest(&[b"record", source, path, content.as_bytes(), &before.to_le_bytes()])
     }
 
-    /// Notes what a record says that brings an id of its own: whether the first one in the file with
-    /// that id says the same; `None` if it is the first.
+    /// Notes what a record says that brings an id of its own: whether the first one in the file
+    /// with that id says the same; `None` if it is the first.
     pub(crate) fn note(&mut self, given: &str, said: &blake3::Hash) -> Option<bool> {
         let id = blake3::hash(given.as_bytes());
         let [part, key @ ..] = id.as_bytes().first_chunk::<8>().expect("a hash has 32 bytes");
@@ -75,9 +75,9 @@ struct Given([HashMap<[u8; 7], [u8; 4]>; Seen::PARTS]);
 
 /// How often each content came in a file, in some 15 bytes of memory for each.
 ///
-/// Contents are told apart by 52 bits of their hash. Two that have these in common count as one, which
-/// does no harm: their ids are made of the whole hash and so differ, and which of them comes first is
-/// the same each time the file is read.
+/// Contents are told apart by 52 bits of their hash. Two that have these in common count as one,
+/// which does no harm: their ids are made of the whole hash and so differ, and which of them comes
+/// first is the same each time the file is read.
 #[derive(Debug, Default)]
 struct Seen {
     /// What came once or more, in parts, since a set that grows needs its old room and the new.

@@ -19,10 +19,10 @@
 //!
 //! Of a file with many records only the record is, which `care` finds out.
 //!
-//! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of the
-//! system, `claims` moves them to the folders of `claim` and on, `aside` has those that cannot be taken
-//! up now; `reading` sends their documents out, as `caution` says; `keeper` acts on outcomes, which
-//! `pending` gathers; `waiting` counts what is left.
+//! Modules in reading order: `worker` goes round; `scan` finds complete files with the `hints` of
+//! the system, `claims` moves them to the folders of `claim` and on, `aside` has those that cannot
+//! be taken up now; `reading` sends their documents out, as `caution` says; `keeper` acts on
+//! outcomes, which `pending` gathers; `waiting` counts what is left.
 
 mod aside;
 mod below;
@@ -89,8 +89,8 @@ pub struct InboxSettings {
     pub ignore: Vec<String>,
 
     /// How long a file must be unchanged before it counts as complete, where its writer gives no
-    /// other sign; a file that is moved in, or closed by its writer, is taken at once. Left out, it is
-    /// 500ms, and 5s on a file system of another machine.
+    /// other sign; a file that is moved in, or closed by its writer, is taken at once. Left out, it
+    /// is 500ms, and 5s on a file system of another machine.
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<String>", extend("format" = "duration"))]
     pub settle: Option<Duration>,
@@ -325,7 +325,8 @@ pub struct InboxSource {
     pause: Pause,
     /// `None` once closed: the claims are let go of, for whoever opens the inbox next.
     keeper: Option<Arc<Keeper>>,
-    /// The worker, which says what it could not take up, and the keeper, which says what it could not move.
+    /// The worker, which says what it could not take up, and the keeper, which says what it could
+    /// not move.
     threads: Option<(JoinHandle<Ended>, JoinHandle<Ended>)>,
 }
 

@@ -38,8 +38,9 @@ pub struct JsonlSettings {
     pub rotate: Option<RotateSettings>,
 }
 
-/// Settings of the `stdout` sink, which prints one result line for each document. While nobody reads
-/// them, documents wait; when nobody can any more, the pipeline ends and its documents go back.
+/// Settings of the `stdout` sink, which prints one result line for each document. While nobody
+/// reads them, documents wait; when nobody can any more, the pipeline ends and its documents go
+/// back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StdoutSettings {}
@@ -321,7 +322,8 @@ fn recover(
     let metadata = file.metadata()?;
     let length = metadata.len();
     if sync && from < length {
-        // Whoever wrote them may have ended before he synced them, and what is remembered is archived.
+        // Whoever wrote them may have ended before he synced them, and what is remembered is
+        // archived.
         file.sync_data()?;
         failpoint::reached("output synced at the start");
     }

@@ -9,8 +9,8 @@
 //! synced, and what it lacks at the next start is read out of the output again. So it needs no sync
 //! of its own, and a ledger that lost its tail, or all of it, loses no document.
 //!
-//! Modules in reading order: [`log`] is a file of records, [`ids`] a sealed set of ids, `latest` those
-//! that are not sealed yet, [`memory`] joins them, [`inspect`] shows what they hold.
+//! Modules in reading order: [`log`] is a file of records, [`ids`] a sealed set of ids, `latest`
+//! those that are not sealed yet, [`memory`] joins them, [`inspect`] shows what they hold.
 
 pub mod ids;
 pub mod inspect;
@@ -97,8 +97,8 @@ impl Ledger {
         Memory::open(&self.folder.join(format!("objects-{}", escaped(name))), self.ageless())
     }
 
-    /// Which files a source has had that it leaves where they are. However long ago that was, they are
-    /// still there.
+    /// Which files a source has had that it leaves where they are. However long ago that was, they
+    /// are still there.
     ///
     /// # Errors
     ///

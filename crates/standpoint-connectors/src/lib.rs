@@ -6,14 +6,13 @@
 //! fetched or followed, and every limit that it breaks is named.
 //!
 //! Modules in reading order: [`formats`] and [`read`] turn a file into documents, with
-//! [`encoding`], [`guard`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of one pass and
-//! [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and
-//! `records`; [`jsonl`] has the sink
-//! that writes result lines, with `hold` and [`rotation`], [`stream`] those that print, [`sqlite`] and
-//! [`postgres`] the stores that analysts query, [`webhook`]
-//! the one that sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and
-//! [`forget`] delete. `objects` (feature `objects`) reads from and writes to object storage. [`meters`] count what is no document; [`failpoint`] lets tests kill the program
-//! where it hurts.
+//! [`encoding`], [`guard`], [`limits`], [`identity`] and [`refusal`]; [`files`] is the source of
+//! one pass and [`inbox`] the one that never ends, with [`instance`], [`quarantine`] and `records`;
+//! [`jsonl`] has the sink that writes result lines, with `hold` and [`rotation`], [`stream`] those
+//! that print, [`sqlite`] and [`postgres`] the stores that analysts query, [`webhook`] the one that
+//! sends them elsewhere; [`ledger`] remembers what they hold; [`retention`] and [`forget`] delete.
+//! `objects` (feature `objects`) reads from and writes to object storage. [`meters`] count what is
+//! no document; [`failpoint`] lets tests kill the program where it hurts.
 
 pub mod encoding;
 pub mod failpoint;

@@ -6,8 +6,8 @@
 pub struct ReadLimits {
     /// Bytes of one document that is a whole file, or a mail in a mailbox.
     pub max_document_bytes: u64,
-    /// Bytes of the text of one document once decoded, its title and what else is said of it included:
-    /// what stages make of it is many times as large.
+    /// Bytes of the text of one document once decoded, its title and what else is said of it
+    /// included: what stages make of it is many times as large.
     pub max_text_bytes: u64,
     /// Bytes of one line of JSONL, or of one row of a table.
     pub max_line_bytes: u64,

@@ -17,8 +17,8 @@ use crate::failpoint;
 const MOST_NAME_BYTES: usize = 255;
 
 /// Moves a file to `to`, which must be free, on this file system or another. The new name is on the
-/// disk once [`sync_folder`] was called; on another file system it is at once. There, a file with the
-/// same bytes is the copy of a mover who ended before he removed the original.
+/// disk once [`sync_folder`] was called; on another file system it is at once. There, a file with
+/// the same bytes is the copy of a mover who ended before he removed the original.
 ///
 /// - `tag`: part of a draft's name where the file must be copied, no other mover's;
 /// - `sync`: whether anything is to be synced at all.
@@ -74,8 +74,8 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-/// Gives `relative` below `folder`, and makes the folders on the way. Where something else stands in
-/// the place of one, the file goes into another beside it.
+/// Gives `relative` below `folder`, and makes the folders on the way. Where something else stands
+/// in the place of one, the file goes into another beside it.
 ///
 /// # Errors
 ///

@@ -12,12 +12,12 @@
 //! object is going to hold is noted before it is put, and what it held is remembered after, so that
 //! at the next start it is known of every document whether it is there.
 //!
-//! Credentials and endpoints come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) or a file of
-//! such lines, and never from the pipeline file.
+//! Credentials and endpoints come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`) or a file
+//! of such lines, and never from the pipeline file.
 //!
-//! Modules in reading order: `place` is where something lies with the `credentials` for it, `listing`
-//! goes through it, `fetch` brings objects in with `spool`, `source` delivers them; `sink` puts
-//! results, as a `body`, with `intent`.
+//! Modules in reading order: `place` is where something lies with the `credentials` for it,
+//! `listing` goes through it, `fetch` brings objects in with `spool`, `source` delivers them;
+//! `sink` puts results, as a `body`, with `intent`.
 
 mod body;
 mod credentials;

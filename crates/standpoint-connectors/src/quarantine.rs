@@ -1,7 +1,8 @@
 //! The quarantine: files that failed, each beside a file that says why.
 //!
-//! `a.txt` stands beside `a.txt.reason.json`, which holds a [`Reason`]. The reason is written before
-//! the file comes, and goes after it: a reason alone is what a crash left, and never a file alone.
+//! `a.txt` stands beside `a.txt.reason.json`, which holds a [`Reason`]. The reason is written
+//! before the file comes, and goes after it: a reason alone is what a crash left, and never a file
+//! alone.
 
 mod numbers;
 
@@ -42,14 +43,14 @@ pub struct Reason {
     pub failures: Vec<String>,
     /// How many failed in all.
     pub failed: u64,
-    /// Its path below the inbox, `/` between its parts; of the file that it stood in, if this is one
-    /// record.
+    /// Its path below the inbox, `/` between its parts; of the file that it stood in, if this is
+    /// one record.
     pub path: String,
     /// Which record of the file this is, from 1; `None` for a whole file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<u64>,
-    /// The id of its document, if this is a record that was refused because an earlier one of the file
-    /// has that id.
+    /// The id of its document, if this is a record that was refused because an earlier one of the
+    /// file has that id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_id: Option<String>,
     /// How often it was in work.
@@ -234,13 +235,13 @@ fn sync_names(inbox: &Path, relative: &Path, sync: bool) {
     }
 }
 
-/// Moves records of one file back into the inbox together, under the name of the file that they stood
-/// in, so that each has the id that it had.
+/// Moves records of one file back into the inbox together, under the name of the file that they
+/// stood in, so that each has the id that it had.
 ///
 /// # Errors
 ///
-/// As for [`replay`], and where one of them [has the id of another](has_same_id); then the records stay in
-/// quarantine.
+/// As for [`replay`], and where one of them [has the id of another](has_same_id); then the records
+/// stay in quarantine.
 pub fn replay_records(
     folder: &Path,
     entries: &[&Entry],
@@ -273,8 +274,8 @@ pub fn replay_records(
     Ok(())
 }
 
-/// Whether a record still has the id of an earlier one of its file, for which it was refused: where it
-/// came again, it would be taken for that one and be lost.
+/// Whether a record still has the id of an earlier one of its file, for which it was refused: where
+/// it came again, it would be taken for that one and be lost.
 #[must_use]
 pub fn has_same_id(folder: &Path, entry: &Entry, limits: &ReadLimits) -> bool {
     let Ok(Reason { source, path, same_id: Some(id), .. }) = &entry.reason else { return false };
@@ -334,8 +335,8 @@ pub(crate) fn lock(folder: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Writes why a file comes into the quarantine, and gives the place below it that is free for it, at
-/// or beside `relative`.
+/// Writes why a file comes into the quarantine, and gives the place below it that is free for it,
+/// at or beside `relative`.
 pub(crate) fn explain(
     folder: &Path,
     relative: &Path,
@@ -353,8 +354,8 @@ pub(crate) fn explain(
     Ok(place.strip_prefix(folder).unwrap_or(&place).to_owned())
 }
 
-/// Writes bytes into the quarantine as a file of their own, their reason first; gives where. What is
-/// there already with the same bytes, as after a crash, is not written twice.
+/// Writes bytes into the quarantine as a file of their own, their reason first; gives where. What
+/// is there already with the same bytes, as after a crash, is not written twice.
 pub(crate) fn put(
     folder: &Path,
     relative: &Path,
@@ -378,8 +379,8 @@ pub(crate) fn put(
     Ok(place)
 }
 
-/// Whether a file stands in the quarantine, at or beside `relative`, with the bytes of another and for
-/// the same file of the inbox.
+/// Whether a file stands in the quarantine, at or beside `relative`, with the bytes of another and
+/// for the same file of the inbox.
 pub(crate) fn holds(
     folder: &Path,
     relative: &Path,
@@ -389,8 +390,8 @@ pub(crate) fn holds(
     Ok(place_of_same(&folder.join(relative), other, reason)?.is_some())
 }
 
-/// Where a file stands, at or beside `wanted`, with the bytes of another and for the same file or record
-/// of the inbox: others may have come to its name, as `a.jsonl` and `a.jsonl.gz` do.
+/// Where a file stands, at or beside `wanted`, with the bytes of another and for the same file or
+/// record of the inbox: others may have come to its name, as `a.jsonl` and `a.jsonl.gz` do.
 fn place_of_same(wanted: &Path, other: &Path, reason: &Reason) -> io::Result<Option<PathBuf>> {
     let origin = |reason: &Reason| (reason.source.clone(), reason.path.clone(), reason.record);
     let mut place = wanted.to_owned();

@@ -136,12 +136,12 @@ pub(crate) fn join(path: &str, records: &[Vec<u8>], limits: &ReadLimits) -> io::
     })
 }
 
-/// How many bytes of records are joined in memory, where their format or compression needs all of them
-/// at once.
+/// How many bytes of records are joined in memory, where their format or compression needs all of
+/// them at once.
 const MOST_TOGETHER: u64 = 64 << 20;
 
-/// Does what [`join`] does for records in files of their own, and takes little memory however many they
-/// are.
+/// Does what [`join`] does for records in files of their own, and takes little memory however many
+/// they are.
 ///
 /// # Errors
 ///
@@ -179,7 +179,8 @@ fn opened(records: &[PathBuf]) -> impl Iterator<Item = io::Result<BufReader<File
     records.iter().map(|record| Ok(BufReader::new(File::open(record)?)))
 }
 
-/// One behind the other, a piece at a time; the last line of a file may have no end, and others must.
+/// One behind the other, a piece at a time; the last line of a file may have no end, and others
+/// must.
 fn one_by_one(
     records: impl Iterator<Item = io::Result<impl BufRead>>,
     out: &mut dyn Write,

@@ -84,8 +84,8 @@ pub enum ReadError {
         problem: String,
     },
 
-    /// A row that is not read further, nor is what stands behind it: where it ends is not known, for
-    /// its quotes are not closed yet.
+    /// A row that is not read further, nor is what stands behind it: where it ends is not known,
+    /// for its quotes are not closed yet.
     #[error(
         "max_line_bytes is {allowed} and the row at line {line} has more than {allowed}, so that the rows behind it are not read; a quote in it may not be closed"
     )]

@@ -9,10 +9,10 @@ const MONTHS: [&str; 12] =
 
 /// A date as ISO 8601; `None` for what cannot be read.
 ///
-/// Taken as they are: `2024`, `2024-05`, `2024-05-01` and what begins so. Read: the dates of mail and
-/// feeds (`Wed, 01 May 2024 08:00:00 GMT`), English ones (`May 1, 2024`, `1st May 2024`), and with full
-/// stops (`1.5.2024`, the day first). Not read are `1/5/2024`, which means two days, and a day that does not
-/// exist.
+/// Taken as they are: `2024`, `2024-05`, `2024-05-01` and what begins so. Read: the dates of mail
+/// and feeds (`Wed, 01 May 2024 08:00:00 GMT`), English ones (`May 1, 2024`, `1st May 2024`), and
+/// with full stops (`1.5.2024`, the day first). Not read are `1/5/2024`, which means two days, and
+/// a day that does not exist.
 pub(crate) fn iso(text: &str) -> Option<String> {
     let text = text.trim();
     if is_iso(text) {

@@ -16,7 +16,8 @@ use crate::refusal::ReadError;
 /// What begins a mail in a mailbox, at the start of a line.
 const FROM: &[u8] = b"From ";
 
-/// How long the head of a mail may be, or of a part of it, in bytes. Mail servers take a tenth of that.
+/// How long the head of a mail may be, or of a part of it, in bytes. Mail servers take a tenth of
+/// that.
 const MOST_OF_HEAD: usize = 1 << 20;
 
 /// How deep parts may lie in one another: each level is looked through anew.
@@ -27,8 +28,8 @@ const MOST_DEEP: usize = 32;
 ///
 /// # Errors
 ///
-/// [`ReadError::Mail`] where there is neither sender, date nor subject; [`ReadError::Limit`] for more
-/// parts than there may be, or parts too deep in one another.
+/// [`ReadError::Mail`] where there is neither sender, date nor subject; [`ReadError::Limit`] for
+/// more parts than there may be, or parts too deep in one another.
 pub fn read(bytes: &[u8], limits: &ReadLimits) -> Result<Content, ReadError> {
     let (head, _) = head_and_body(bytes)?;
     let mail = MessageParser::default().parse_headers(head).ok_or(ReadError::Mail)?;

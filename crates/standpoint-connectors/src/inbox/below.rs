@@ -1,6 +1,6 @@
 //! What lies below a folder that strangers can write to: reached from a handle, step by step, and
-//! never through a link. So nothing outside of the folder is read, moved or written, whatever is put
-//! in the place of a folder in the meantime.
+//! never through a link. So nothing outside of the folder is read, moved or written, whatever is
+//! put in the place of a folder in the meantime.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -24,7 +24,8 @@ const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::C
 pub(crate) struct Below(OwnedFd);
 
 impl Below {
-    /// Holds the folder at `path`, which whoever runs the program has chosen: links to it are followed.
+    /// Holds the folder at `path`, which whoever runs the program has chosen: links to it are
+    /// followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(openat(CWD, path, flags, Mode::empty())?))
@@ -248,7 +249,8 @@ impl Like {
     }
 }
 
-/// How long ago a time of a file system was, in seconds and nanoseconds since 1970; `None` for the future.
+/// How long ago a time of a file system was, in seconds and nanoseconds since 1970; `None` for the
+/// future.
 pub(super) fn age_of((seconds, nanoseconds): (i64, u64)) -> Option<Duration> {
     let since = Duration::from_secs(seconds.unsigned_abs());
     let second =

@@ -1,11 +1,11 @@
 //! What must be known of a file of records that was in work when the process ended.
 //!
-//! Which of its records are done is told by the ledger, or by the sinks. What neither knows is which
-//! record ended the process. So from then on its records go out one at a time, each noted here before
-//! it is read. Whichever is noted when the process ends again has a strike against it: one is nothing,
-//! for the process may have been killed from outside, and some record is always out; but a record that
-//! is out every time is refused, and the others go on. How far the records went out together is noted
-//! as well: the file counts as harmless only behind that.
+//! Which of its records are done is told by the ledger, or by the sinks. What neither knows is
+//! which record ended the process. So from then on its records go out one at a time, each noted
+//! here before it is read. Whichever is noted when the process ends again has a strike against it:
+//! one is nothing, for the process may have been killed from outside, and some record is always
+//! out; but a record that is out every time is refused, and the others go on. How far the records
+//! went out together is noted as well: the file counts as harmless only behind that.
 //!
 //! The notes lie beside the file, in the folder of its claim, and go where that goes.
 
@@ -20,8 +20,8 @@ use crate::ledger::log::Log;
 /// The name of the notes. No file of the inbox is called so: hidden ones are left alone.
 const NAME: &str = ".care";
 
-/// Removes the notes in a folder, also those that were being made when the process ended, and those that
-/// were damaged.
+/// Removes the notes in a folder, also those that were being made when the process ended, and those
+/// that were damaged.
 pub(super) fn remove(folder: &Path) {
     for name in [NAME.to_owned(), format!("{NAME}.draft"), format!("{NAME}.damaged")] {
         // There only if the file ever ended the process.
@@ -114,8 +114,8 @@ impl Care {
         self.reached
     }
 
-    /// Notes that a record goes out together with others, and ahead of those that follow, so that few
-    /// notes are needed.
+    /// Notes that a record goes out together with others, and ahead of those that follow, so that
+    /// few notes are needed.
     pub(super) fn reach(&mut self, record: u64) -> io::Result<()> {
         if record < self.reached {
             return Ok(());

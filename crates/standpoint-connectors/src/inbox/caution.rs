@@ -6,8 +6,8 @@ use super::care::{self, Care};
 use super::claim::Claim;
 use crate::records;
 
-/// What was in work when the process ended goes out alone the next time, so that only one that does it
-/// again has that counted against it.
+/// What was in work when the process ended goes out alone the next time, so that only one that does
+/// it again has that counted against it.
 pub(super) struct Caution {
     /// Notes of its records; `None` for a file that is one document.
     care: Option<Care>,

@@ -13,8 +13,8 @@ use super::care;
 use super::claims::Fate;
 use super::wanted::is_hidden;
 
-/// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it, unless
-/// a file stays.
+/// A folder that holds claimed files, `<number>.<attempt>`. It goes with the last claim in it,
+/// unless a file stays.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) home: Arc<Held>,
@@ -75,7 +75,8 @@ impl Claim {
     pub(super) fn open(&self) -> io::Result<(File, Like)> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = |flags| openat(self.home(), self.below(), flags, Mode::empty());
-        // Nobody asks when it was read last, and to note that takes time; only its owner may do without.
+        // Nobody asks when it was read last, and to note that takes time; only its owner may do
+        // without.
         let opened = match open(flags | OFlags::NOATIME) {
             Err(Errno::PERM) => open(flags),
             opened => opened,

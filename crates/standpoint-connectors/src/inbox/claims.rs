@@ -25,8 +25,8 @@ use crate::meters::{self, Meter};
 use crate::moves::{self, numbered, parent_of};
 use crate::quarantine::{self, Reason};
 
-/// How many files that are claimed share a folder. The system looks through a folder from its start,
-/// several times for each rename; more folders cost more to make and remove than that saves.
+/// How many files that are claimed share a folder. The system looks through a folder from its
+/// start, several times for each rename; more folders cost more to make and remove than that saves.
 const TOGETHER: usize = 64;
 
 /// Moves the files of one inbox.
@@ -472,8 +472,8 @@ impl Claims {
         // The name is taken, the folder is not there yet, or it is on another file system.
         let wanted = moves::with_folders(folder, relative)?;
         self.touch(parent_of(&wanted));
-        // Named after the mover, who moves one file at a time: another daemon may bring a file of the same
-        // name, and who ends in the middle writes over his own draft the next time.
+        // Named after the mover, who moves one file at a time: another daemon may bring a file of
+        // the same name, and who ends in the middle writes over his own draft the next time.
         let instance = parent_of(&self.own).file_name().unwrap_or_default().to_string_lossy();
         let tag = format!("{instance}-{}", self.name());
         let mut target = wanted.clone();
@@ -489,7 +489,8 @@ impl Claims {
         Ok(target)
     }
 
-    /// Moves a claimed file back to where it was in the inbox, or beside that if the place is taken.
+    /// Moves a claimed file back to where it was in the inbox, or beside that if the place is
+    /// taken.
     fn give_back(&self, claim: &Claim) -> io::Result<()> {
         let inbox = self.inbox();
         let mut target = claim.relative.clone();

@@ -23,8 +23,8 @@ use super::home::OWN_FOLDER;
 /// How many reports are kept; after more, the folder is looked through.
 const MOST_REPORTS: usize = 1024;
 
-/// How many folders are listened to, the inbox among them, for each takes memory here and in the system. The
-/// others are only looked through, which finds all that is in them.
+/// How many folders are listened to, the inbox among them, for each takes memory here and in the
+/// system. The others are only looked through, which finds all that is in them.
 const MOST_FOLDERS: usize = 4096;
 
 /// Each claim is reported, and to hear of many one by one costs as much as to make them. So after
@@ -274,8 +274,8 @@ impl Heard {
         }
     }
 
-    /// What a report is about; `None` for a folder itself, for our own, and for what is not listened to
-    /// any more.
+    /// What a report is about; `None` for a folder itself, for our own, and for what is not
+    /// listened to any more.
     fn path_of(&self, event: &Event<'_>) -> Option<PathBuf> {
         let name = OsStr::from_bytes(event.file_name()?.to_bytes());
         let mut watcher = self.watcher();

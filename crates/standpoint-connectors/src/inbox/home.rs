@@ -35,8 +35,8 @@ impl Home {
         Self::open_after(None, inbox, own)
     }
 
-    /// Opens it again. Where it is the same folder as before, such as one that was renamed and back, its
-    /// lock is ours already: it would be refused to us as to any other.
+    /// Opens it again. Where it is the same folder as before, such as one that was renamed and
+    /// back, its lock is ours already: it would be refused to us as to any other.
     pub(super) fn again(&self, inbox: &Path, own: &Path) -> io::Result<Self> {
         Self::open_after(Some(&self.lock), inbox, own)
     }
@@ -112,8 +112,8 @@ fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
     Ok((one.device, one.inode) == (other.device, other.inode))
 }
 
-/// Takes the lock of the claims in a folder. An instance that takes over what an earlier run left has
-/// it for a moment; whoever has it for longer has it for good.
+/// Takes the lock of the claims in a folder. An instance that takes over what an earlier run left
+/// has it for a moment; whoever has it for longer has it for good.
 fn locked(lock: File) -> io::Result<File> {
     let start = Instant::now();
     while let Err(refused) = lock.try_lock() {

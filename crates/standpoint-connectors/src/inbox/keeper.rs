@@ -70,8 +70,8 @@ struct State {
     /// Files whose documents are on their way.
     pending: usize,
     finishing: bool,
-    /// Somebody waits until no more than so many files are on their way, and what has become of all others
-    /// is on the disk.
+    /// Somebody waits until no more than so many files are on their way, and what has become of all
+    /// others is on the disk.
     awaited: Option<usize>,
     /// Whether [`Keeper::run`] waits. To wake it costs more than to note what has become of a file.
     is_idle: bool,
@@ -234,8 +234,9 @@ impl Keeper {
         self.decide(state, decided);
     }
 
-    /// Waits until no more than so many files are on their way, and what has become of all others is on
-    /// the disk, or cannot be put there: should the process end later, that says nothing against them.
+    /// Waits until no more than so many files are on their way, and what has become of all others
+    /// is on the disk, or cannot be put there: should the process end later, that says nothing
+    /// against them.
     pub(super) fn wait_for_all_but(&self, files: usize) {
         let mut state = self.lock();
         state.awaited = Some(files);
@@ -252,7 +253,8 @@ impl Keeper {
         self.wake(state);
     }
 
-    /// Moves files until [`Keeper::finish`] is called and all are moved; an error says which cannot be.
+    /// Moves files until [`Keeper::finish`] is called and all are moved; an error says which cannot
+    /// be.
     pub(super) fn run(&self) -> Result<(), String> {
         let mut failed: VecDeque<Decided> = VecDeque::new();
         let mut pause = RETRY_AFTER[0];

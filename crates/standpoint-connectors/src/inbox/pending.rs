@@ -46,8 +46,8 @@ struct Tally {
     unsent: u64,
     known: u64,
     known_by_own_id: u64,
-    /// Records that say once more what an earlier one with their id says, and the first of them: its
-    /// number and the id.
+    /// Records that say once more what an earlier one with their id says, and the first of them:
+    /// its number and the id.
     repeated: u64,
     first_repeated: Option<(u64, String)>,
     /// The first of the failures, each with the number of its record.
@@ -143,7 +143,8 @@ impl Pending {
         tally.first_repeated.get_or_insert((number, id));
     }
 
-    /// Notes that a record is refused, since an earlier one has its document's id and says something else.
+    /// Notes that a record is refused, since an earlier one has its document's id and says
+    /// something else.
     ///
     /// - `number`: of the record, from 0.
     pub(super) fn refuse_for_id(&self, number: u64, document: &str) {
@@ -223,8 +224,8 @@ impl PendingFile {
             let was_taken = self.was_taken.load(Ordering::Relaxed);
             let is_one_of_several = tally.documents > 1 && has_records();
             return decide(match (tally.goes_back, was_taken) {
-                // One of several is not to blame for the time that the others take, and none for that of
-                // the sinks.
+                // One of several is not to blame for the time that the others take, and none for
+                // that of the sinks.
                 (false, true) if is_one_of_several || tally.returned == 0 => Fate::Uncounted,
                 (false, true) => Fate::InWork,
                 _ => self.claim.unread(),

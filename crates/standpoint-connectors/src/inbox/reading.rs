@@ -22,8 +22,8 @@ use crate::quarantine::Reason;
 use crate::read::{self, Documents, Origin};
 use crate::refusal::ReadError;
 
-/// How many documents, and how many bytes of their texts, are handed over at once: each handing over
-/// costs a change of threads, and nobody counts these bytes yet.
+/// How many documents, and how many bytes of their texts, are handed over at once: each handing
+/// over costs a change of threads, and nobody counts these bytes yet.
 const TOGETHER: usize = 64;
 const TOGETHER_BYTES: usize = 1 << 20;
 
@@ -259,7 +259,8 @@ impl Worker {
         })
     }
 
-    /// Lets no more than so many files be on their way, so that no other is blamed for what comes next.
+    /// Lets no more than so many files be on their way, so that no other is blamed for what comes
+    /// next.
     pub(super) fn wait_for_all_but(&mut self, files: usize) -> Result<(), Closed> {
         self.hand_over()?;
         self.keeper.wait_for_all_but(files);

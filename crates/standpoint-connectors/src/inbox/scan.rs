@@ -34,8 +34,8 @@ const MOST_SETTLING: usize = 1 << 14;
 /// How deep folders may nest below the inbox: each level keeps one of them open.
 pub(super) const MOST_DEEP: usize = 32;
 
-/// How many times as long as a walk takes the next one waits at least, where nothing is heard or settles:
-/// an inbox of a hundred thousand folders must not keep a core busy.
+/// How many times as long as a walk takes the next one waits at least, where nothing is heard or
+/// settles: an inbox of a hundred thousand folders must not keep a core busy.
 const REST: u32 = 20;
 
 /// How long a file that its writer has open may stay unchanged before it is taken all the same:
@@ -145,8 +145,8 @@ impl Scanner {
     ///
     /// # Errors
     ///
-    /// What may pass, such as too few descriptors; an inbox that is gone is told of once, and waited
-    /// for.
+    /// What may pass, such as too few descriptors; an inbox that is gone is told of once, and
+    /// waited for.
     pub(super) fn scan(&mut self, hints: &Hints, always_walk: bool) -> io::Result<Found> {
         let heard = hints.take();
         let mut ready = HashSet::new();

@@ -12,8 +12,8 @@ use super::claims::Claims;
 use super::scan::MOST_DEEP;
 use super::wanted::{Wanted, is_hidden};
 
-/// The files that are in an inbox and not taken yet, also those that never will be because they cannot be
-/// read or nothing marks them complete; those that are kept there are not among them.
+/// The files that are in an inbox and not taken yet, also those that never will be because they
+/// cannot be read or nothing marks them complete; those that are kept there are not among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waiting {
     /// How many.

@@ -48,8 +48,8 @@ impl Wanted {
     }
 }
 
-/// Whether patterns lead into a folder. Which names files will have there is not known, so a pattern
-/// for any depth counts as one that does.
+/// Whether patterns lead into a folder. Which names files will have there is not known, so a
+/// pattern for any depth counts as one that does.
 pub(super) fn reaches(include: &[String], ignore: &[String], folder: &Path) -> bool {
     let file = folder.join("any.txt");
     let matches = |texts| patterns(texts).is_ok_and(|patterns| patterns.is_match(&file));

@@ -1,4 +1,5 @@
-//! Goes round: takes up what an earlier run left, looks for complete files and claims them, to be read.
+//! Goes round: takes up what an earlier run left, looks for complete files and claims them, to be
+//! read.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -138,8 +139,8 @@ impl Worker {
         }
     }
 
-    /// Finds claims of an earlier run, which are taken up before anything new is, and of instances that
-    /// live no more.
+    /// Finds claims of an earlier run, which are taken up before anything new is, and of instances
+    /// that live no more.
     fn find_left(&mut self) -> Result<(), Halt> {
         if let Some(closed) = self.closed.take() {
             let mut still = Vec::new();

@@ -30,11 +30,12 @@ const HEADER: usize = MAGIC.len() + 5 * 4;
 const FILTER_BYTES: usize = 1 << 17;
 const FILTER_HASHES: u64 = 8;
 
-/// What is held of it in memory: its halves laid over each other. A stranger passes once in 80 times,
-/// and is then looked for on the disk.
+/// What is held of it in memory: its halves laid over each other. A stranger passes once in 80
+/// times, and is then looked for on the disk.
 const HELD_BYTES: usize = FILTER_BYTES / 2;
 
-/// How many ids are read at once: nearly always enough to have the one that is looked for among them.
+/// How many ids are read at once: nearly always enough to have the one that is looked for among
+/// them.
 const READ_IDS: usize = 512;
 
 /// The id of a document as the ledger keeps it.
@@ -226,7 +227,8 @@ fn held(filter: &[u8]) -> Box<[u8]> {
     one.iter().zip(other).map(|(one, other)| one | other).collect()
 }
 
-/// Where an id is in a sorted list of so many, or some places before or behind that: ids are hashes.
+/// Where an id is in a sorted list of so many, or some places before or behind that: ids are
+/// hashes.
 pub(super) fn likely_place(id: &Id, count: usize) -> usize {
     let first = id.iter().take(8).fold(0, |first: u64, byte| first << 8 | u64::from(*byte));
     ((u128::from(first) * count as u128) >> 64) as usize

@@ -1,8 +1,8 @@
 //! Ids in memory, in little more room than they take.
 //!
-//! A set of hashes has a third of its room free, and while it grows it needs its old room and the new.
-//! A sorted list needs neither and is what is written in the end; the newest ids wait beside it until
-//! there are some more of them, so that they are put in their places together.
+//! A set of hashes has a third of its room free, and while it grows it needs its old room and the
+//! new. A sorted list needs neither and is what is written in the end; the newest ids wait beside
+//! it until there are some more of them, so that they are put in their places together.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,8 @@
 //! Goes through the keys below a prefix, and past those that are no paths.
 //!
 //! Storage lets anybody who may write call an object `a/../b` or `a//b`. One such key spoils the
-//! page of keys that it stands in, for `object_store` gives a page whole or not at all. So such a page
-//! is asked for again in smaller ones, until the key stands alone and can be passed over.
+//! page of keys that it stands in, for `object_store` gives a page whole or not at all. So such a
+//! page is asked for again in smaller ones, until the key stands alone and can be passed over.
 
 use std::collections::VecDeque;
 

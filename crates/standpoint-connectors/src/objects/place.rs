@@ -123,8 +123,8 @@ fn with<B, K: FromStr>(builder: B, given: &[Given], set: impl Fn(B, K, String) -
     })
 }
 
-/// A request is tried again a few times at once; what takes longer is waited for where people can see
-/// it.
+/// A request is tried again a few times at once; what takes longer is waited for where people can
+/// see it.
 fn retry() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig { max_backoff: Duration::from_secs(2), ..BackoffConfig::default() },

@@ -43,8 +43,8 @@ pub struct ObjectsSinkSettings {
     #[serde(default)]
     pub format: ObjectFormat,
 
-    /// How large an object may be, as lines, before what is left of a group goes into another. A document is
-    /// not divided.
+    /// How large an object may be, as lines, before what is left of a group goes into another. A
+    /// document is not divided.
     #[serde(default = "usual_object_bytes")]
     #[schemars(with = "String", extend("format" = "size"))]
     pub max_object_bytes: Size,

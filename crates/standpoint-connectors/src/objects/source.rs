@@ -23,8 +23,8 @@ use crate::inbox::{
 };
 use crate::limits::ReadLimits;
 
-/// Settings of the `objects` source, which reads the objects below a prefix of a bucket. Credentials
-/// and endpoints come from the environment. Objects are left where they are.
+/// Settings of the `objects` source, which reads the objects below a prefix of a bucket.
+/// Credentials and endpoints come from the environment. Objects are left where they are.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectsSourceSettings {

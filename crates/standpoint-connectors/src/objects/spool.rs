@@ -1,4 +1,5 @@
-//! The folder into which objects are fetched: an inbox of the pipeline's own, and a draft beside it.
+//! The folder into which objects are fetched: an inbox of the pipeline's own, and a draft beside
+//! it.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

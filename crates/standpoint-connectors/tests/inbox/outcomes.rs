@@ -147,8 +147,8 @@ async fn what_was_in_work_at_the_end_stays_claimed_and_counts_and_the_rest_goes_
     house.drop_in("c.txt", "Four.");
     let claimed = "inbox/.standpoint/claimed/0123456789abcdef/news";
     let mut source = house.open(&json!({}));
-    // Taken into work, and not decided: what may be hanging there counts as tried. In which order the
-    // files come is the file system's choice.
+    // Taken into work, and not decided: what may be hanging there counts as tried. In which order
+    // the files come is the file system's choice.
     let mut is_begun = false;
     while !is_begun {
         let delivery = source.next().await.unwrap().unwrap();
@@ -351,8 +351,8 @@ async fn a_claim_that_is_taken_up_forgives_no_other_of_its_name() {
 async fn a_drained_inbox_ends_and_tells_of_a_file_that_cannot_come_back() {
     let house = House::new();
     let claims = house.at("inbox/.standpoint/claimed/0123456789abcdef/news");
-    // The next number, so that where the first of two files goes is known: there its notes cannot be
-    // written, and where it comes back to once that is found out, something is in the way.
+    // The next number, so that where the first of two files goes is known: there its notes cannot
+    // be written, and where it comes back to once that is found out, something is in the way.
     let number = u64::MAX;
     for file in [
         "0.1/a.jsonl",
@@ -375,8 +375,8 @@ async fn a_drained_inbox_ends_and_tells_of_a_file_that_cannot_come_back() {
     assert_eq!(house.files(), ["archive/a.jsonl", "archive/b.txt"]);
 }
 
-/// The worker waits to hand over what it has before it looks whether a text that is under way is one more
-/// document.
+/// The worker waits to hand over what it has before it looks whether a text that is under way is
+/// one more document.
 #[tokio::test]
 async fn a_file_of_which_nothing_went_out_when_the_inbox_closed_is_not_done() {
     let house = House::new();

@@ -213,7 +213,8 @@ async fn no_number_that_is_noted_loses_a_record_or_changes_a_file() {
     let twice = "rubbish\nrubbish\n";
     let grown = format!("{twice}{{\"text\": \"One.\"}}\n");
     let mails = "before\n\nFrom a\n\nBad.\n\nFrom b\n\nBad.\n";
-    // What was noted, the file, and which records are in quarantine; none where it is there as a whole.
+    // What was noted, the file, and which records are in quarantine; none where it is there as a
+    // whole.
     let cases: [(&str, &str, &[u8], &[u64]); 11] = [
         ("7,9", "a.jsonl", twice.as_bytes(), &[7, 9]),
         ("7,9", "a.mbox", mails.as_bytes(), &[7, 9]),
@@ -249,7 +250,8 @@ async fn no_number_that_is_noted_loses_a_record_or_changes_a_file() {
         if files.is_empty() {
             files.push(format!("quarantine/{name}"));
         } else if noted != "7,9" {
-            // Of a file that came out of the quarantine, and all of which goes back, no copy is kept.
+            // Of a file that came out of the quarantine, and all of which goes back, no copy is
+            // kept.
             files.insert(0, format!("archive/{name}"));
         }
         assert_eq!(house.files(), files, "{noted} on {name}");

@@ -124,7 +124,8 @@ async fn a_claim_that_cannot_be_looked_into_keeps_no_other_and_is_told() {
 #[tokio::test]
 async fn what_cannot_be_claimed_keeps_no_other() {
     let house = House::new();
-    // A path that is too long for the system stands for a stranger's folder: root moves files out of it.
+    // A path that is too long for the system stands for a stranger's folder: root moves files out
+    // of it.
     let mut folder = fs::File::open(house.at("inbox")).unwrap();
     for _ in 0..25 {
         let name = "a".repeat(200);
