@@ -2,8 +2,8 @@
 //! written once.
 //!
 //! Statements keep to what both understand, with `?` or `?1` for a value. Where the two differ,
-//! Postgres' side changes the text (see the module `postgres`): that happens to the full-text search and
-//! to hints for `SQLite`'s planner.
+//! Postgres' side changes the text (see the module `postgres`): that happens to the full-text
+//! search and to hints for `SQLite`'s planner.
 
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;

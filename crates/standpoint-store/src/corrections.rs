@@ -206,7 +206,8 @@ impl Store {
     /// Takes back one thing that a person said, also of a passage that is there no more; whether it
     /// was there.
     ///
-    /// - `key`, `made_at`: as [`corrections`] gives them. The key alone may be another word's by now.
+    /// - `key`, `made_at`: as [`corrections`] gives them. The key alone may be another word's by
+    ///   now.
     ///
     /// # Errors
     ///

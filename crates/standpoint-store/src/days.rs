@@ -12,8 +12,8 @@ pub(crate) fn day_of(published: Option<&str>) -> Option<&str> {
     day.bytes().enumerate().all(fits).then_some(day)
 }
 
-/// The number of a day, counted from 1970-01-01; `None` for what is no day. One that its month lacks is
-/// a day of the next month, as `SQLite` has it: documents bring such.
+/// The number of a day, counted from 1970-01-01; `None` for what is no day. One that its month
+/// lacks is a day of the next month, as `SQLite` has it: documents bring such.
 pub(crate) fn number(day: &str) -> Option<i64> {
     let day = day_of(Some(day))?;
     let part = |range: std::ops::Range<usize>| day.get(range)?.parse::<i64>().ok();

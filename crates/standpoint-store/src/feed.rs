@@ -162,8 +162,8 @@ fn each_where(
     store.base.each(&sql, &values, |row| Ok(take(passage(row)?)))
 }
 
-/// The tables and conditions of the passages that the filter lets through, with the values for their
-/// marks.
+/// The tables and conditions of the passages that the filter lets through, with the values for
+/// their marks.
 fn rows_where(
     store: &Store,
     filter: &Filter,

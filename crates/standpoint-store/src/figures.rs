@@ -232,8 +232,8 @@ pub(crate) fn cells(store: &Store, filter: &Filter) -> base::Result<Vec<(String,
     Ok(cells)
 }
 
-/// Figures of single stances; of a story's copies that are let through, the first counts: not at all
-/// where people took its stance away, as in the monthly sums.
+/// Figures of single stances; of a story's copies that are let through, the first counts: not at
+/// all where people took its stance away, as in the monthly sums.
 fn rows(store: &Store, conditions: &Conditions) -> base::Result<Vec<(String, String, Figure)>> {
     let sql = format!(
         "SELECT s.who, s.story, s.document, s.day, s.score, s.confidence, s.pieces, s.is_shown
@@ -400,7 +400,8 @@ pub fn named_by(store: &Store, id: &str) -> base::Result<Option<String>> {
     store.base.row(sql, &values![id], |row| row.get(0))
 }
 
-/// Who made what a store holds: programs, pipelines and stages, with their documents, the most first.
+/// Who made what a store holds: programs, pipelines and stages, with their documents, the most
+/// first.
 ///
 /// - `most`: how many.
 ///

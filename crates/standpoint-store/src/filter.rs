@@ -32,8 +32,8 @@ pub struct Filter {
     pub time: Option<String>,
     /// What people said of the passages: `accepted`, `rejected` or `none`.
     pub verdict: Option<String>,
-    /// The documents that hold the words, once they were looked up: see [`Filter::looked_up`]. Whoever
-    /// changes words, days or sources of a filter takes them away.
+    /// The documents that hold the words, once they were looked up: see [`Filter::looked_up`].
+    /// Whoever changes words, days or sources of a filter takes them away.
     #[serde(skip)]
     pub found: Option<Arc<[i64]>>,
     /// Whether more documents hold the words than are looked at.
@@ -54,8 +54,8 @@ pub enum Holders {
     All,
 }
 
-/// The most documents of a filter's days and sources that words are looked up in, those that came last
-/// first: a word that everybody uses must not hold a page up.
+/// The most documents of a filter's days and sources that words are looked up in, those that came
+/// last first: a word that everybody uses must not hold a page up.
 pub const MOST_MATCHES: usize = 2_500;
 
 impl Filter {
@@ -113,8 +113,8 @@ impl Filter {
         }
     }
 
-    /// The filter with the documents that hold its words: looked up once, however many questions are
-    /// asked with it.
+    /// The filter with the documents that hold its words: looked up once, however many questions
+    /// are asked with it.
     ///
     /// # Errors
     ///
@@ -171,8 +171,8 @@ impl Filter {
     }
 }
 
-/// Whether it takes longer to list the documents of some days and sources than to ask of each that holds
-/// the words whether it is among them.
+/// Whether it takes longer to list the documents of some days and sources than to ask of each that
+/// holds the words whether it is among them.
 fn are_many(store: &Store, among: &Conditions) -> base::Result<bool> {
     const MANY: i64 = 20_000;
     let sql = format!(
@@ -215,8 +215,8 @@ impl Conditions {
         self.values.extend(names.iter().cloned().map(Value::from));
     }
 
-    /// What tells `SQLite` by which index to find the rows of `stance`. It has no statistics to choose
-    /// by: a store that is filled while it is read would have none that are true.
+    /// What tells `SQLite` by which index to find the rows of `stance`. It has no statistics to
+    /// choose by: a store that is filled while it is read would have none that are true.
     pub(crate) fn hint(&self) -> String {
         format!("INDEXED BY {}", self.index)
     }

@@ -5,7 +5,8 @@
 //! `postgres`, a schema on a server, where many write. People read its views
 //! (`documents`, `actor_stance`, `author_stance`, `evidence`, `entities`, `provenance`,
 //! `corrections`) and search the full text through `document_text`; the tables behind them may
-//! change with the store's version, which is in `PRAGMA user_version` or the table `standpoint_store`.
+//! change with the store's version, which is in `PRAGMA user_version` or the table
+//! `standpoint_store`.
 //!
 //! Three ideas carry the rest. A **record** is a document as its result line has it, and the store
 //! keeps it as it came. A **story** is one text however often it was printed: copies are
@@ -13,8 +14,9 @@
 //! said of a passage; it is kept beside the record, under the document's id, and holds when the
 //! document comes again.
 //!
-//! Modules in reading order: [`record`], [`schema`] and [`server`]; [`base`] is where statements run; [`write`](mod@write) puts records in, with
-//! [`story`]; [`filter`] says what is asked for, and [`names`] who is meant; [`figures`], [`shifts`], [`feed`] and [`documents`] answer;
+//! Modules in reading order: [`record`], [`schema`] and [`server`]; [`base`] is where statements
+//! run; [`write`](mod@write) puts records in, with [`story`]; [`filter`] says what is asked for,
+//! and [`names`] who is meant; [`figures`], [`shifts`], [`feed`] and [`documents`] answer;
 //! [`corrections`] is what people say; [`table`] is rows for other programs.
 
 pub mod base;

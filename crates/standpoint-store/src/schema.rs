@@ -420,8 +420,8 @@ fn configure(connection: &Connection, path: &Path, sync: bool) -> rusqlite::Resu
     // In WAL mode only FULL syncs every commit.
     connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // What is replaced or deleted is written over, so that a forgotten document is not left where it
-    // stood before it came again.
+    // What is replaced or deleted is written over, so that a forgotten document is not left where
+    // it stood before it came again.
     connection.pragma_update(None, "secure_delete", true)?;
     // Finds a damaged page when it is read, not when it has spread.
     connection.pragma_update(None, "cell_size_check", true)?;

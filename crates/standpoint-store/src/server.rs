@@ -250,8 +250,8 @@ mod connected {
         }
     }
 
-    /// Writers take turns, and one that is stopped in the middle of its own must not stop the others
-    /// for ever. Whoever waits hears that it is busy before it would take that for silence.
+    /// Writers take turns, and one that is stopped in the middle of its own must not stop the
+    /// others for ever. Whoever waits hears that it is busy before it would take that for silence.
     fn patience(timeout: Duration) -> String {
         let turn = timeout.as_millis().clamp(1, i32::MAX as u128);
         let wait = (turn - turn / 4).max(1);

@@ -285,8 +285,8 @@ impl Site {
         Ok(read)
     }
 
-    /// The target of the store that an id or a name means: where the tables of names know it, by the
-    /// id that it has in documents that name it, unless the other id was asked for.
+    /// The target of the store that an id or a name means: where the tables of names know it, by
+    /// the id that it has in documents that name it, unless the other id was asked for.
     fn target_called(
         &self,
         store: &Store,

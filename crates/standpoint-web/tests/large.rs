@@ -109,8 +109,8 @@ fn fill(path: &Path, documents: i64) {
     connection.execute_batch(include_str!("../../standpoint-store/tests/large.sql")).unwrap();
 }
 
-/// How long this thread has had a processor: on a machine that does other things, too, the time that
-/// passes says more of those.
+/// How long this thread has had a processor: on a machine that does other things, too, the time
+/// that passes says more of those.
 fn processor_time() -> Duration {
     let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(times.split(' ').next().unwrap().parse().unwrap())
@@ -169,7 +169,8 @@ fn times(store: PathBuf) -> Vec<(Duration, String)> {
 }
 
 /// `cargo test --release -p standpoint-web --test large -- --ignored --nocapture` prints the times;
-/// where `STANDPOINT_LARGE_STORE` names a file, the store is made there and kept, or taken from there.
+/// where `STANDPOINT_LARGE_STORE` names a file, the store is made there and kept, or taken from
+/// there.
 #[test]
 #[ignore = "makes a store of a million passages; minutes"]
 fn a_million_passages_answer_every_page_within_100_ms() {

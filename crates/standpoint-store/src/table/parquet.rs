@@ -1,8 +1,8 @@
 //! Rows as Parquet, written while they come.
 //!
 //! A file of Parquet is groups of rows, column by column, and an end that says where they are. One
-//! group is held in memory, then compressed and written; so memory does not grow with the table, and
-//! a file that broke off has no end and is no file to anybody who opens it.
+//! group is held in memory, then compressed and written; so memory does not grow with the table,
+//! and a file that broke off has no end and is no file to anybody who opens it.
 
 use std::io::{self, Write};
 use std::mem;

@@ -344,7 +344,8 @@ fn a_copy_that_differs_does_not_speak_for_a_first_printing_that_was_rejected() {
         for filter in [toward_russia(), part(), all(), of("first")] {
             assert_eq!(told(store, &filter), ["BLR 1 0.80"], "{when}: {filter:?}");
         }
-        // What the copy says itself nobody rejected, and it is told where the first is not looked at.
+        // What the copy says itself nobody rejected, and it is told where the first is not looked
+        // at.
         assert_eq!(told(store, &of("copy")), ["BLR 1 0.80", "KAZ 1 0.40"], "{when}");
         assert_eq!(number(store, "SELECT count(*) FROM stance WHERE leads"), 2, "{when}");
         let shown = feed::passages(store, &toward_russia(), None, 9).unwrap();

@@ -465,7 +465,8 @@ fn a_name_is_found_with_its_accents_and_without() {
         assert_eq!((found.len(), &found[0]["id"]), (1, &json!("TUR.ERDOGAN")), "{name}");
     }
     assert!(rows("/actors", "name", "orban").is_empty());
-    // By an id, or by another name that the tables have; whoever is meant comes before the rest, and once.
+    // By an id, or by another name that the tables have; whoever is meant comes before the rest,
+    // and once.
     for (name, expected) in [
         ("TUR.ERDOGAN", vec!["TUR.ERDOGAN"]),
         ("BRD", vec!["BOR", "ABB"]),
