@@ -2,8 +2,9 @@
 //!
 //! A block with a file's name after its language is written to that file. Of each chapter, in a
 //! folder of its own: YAML is validated, Python compiled, C compiled, and the commands of `sh` are
-//! run in their order. Blocks of Rust are tests of the documentation of `standpoint-abi`. Those that
-//! need a program with the sandbox are marked `,wasm` and run where it has one; `hedge.wasm` is there.
+//! run in their order. Blocks of Rust are tests of the documentation of `standpoint-abi`. Those
+//! that need a program with the sandbox are marked `,wasm` and run where it has one; `hedge.wasm`
+//! is there.
 
 use std::fs;
 use std::path::Path;

@@ -141,7 +141,8 @@ pub(crate) fn repository(path: &str) -> String {
     format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The text of a pipeline over an inbox that is archived, with these stages, sinks and lines besides.
+/// The text of a pipeline over an inbox that is archived, with these stages, sinks and lines
+/// besides.
 pub(crate) fn pipeline(stages: &str, sinks: &str, more: &str) -> String {
     format!(
         "version: 1
@@ -242,8 +243,8 @@ pub(crate) fn keeps_attributes(path: &str) -> bool {
     kept.is_ok()
 }
 
-/// Checks that programs which a test starts get to the empty Postgres server that the test got to, and
-/// tells what both said where they do not: a daemon that ends at its start says less.
+/// Checks that programs which a test starts get to the empty Postgres server that the test got to,
+/// and tells what both said where they do not: a daemon that ends at its start says less.
 #[cfg(feature = "postgres")]
 #[track_caller]
 pub(crate) fn expect_reach(url: &str, log: impl FnOnce() -> String) {

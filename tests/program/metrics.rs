@@ -1,5 +1,5 @@
-//! The page of metrics as a scraper reads it: its form, what the documents say is on it, and counters
-//! that never fall while documents flow.
+//! The page of metrics as a scraper reads it: its form, what the documents say is on it, and
+//! counters that never fall while documents flow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

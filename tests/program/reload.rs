@@ -399,7 +399,8 @@ fn traces_go_to_a_collector_without_a_word_of_a_document() {
     finish(child).expect(0);
 }
 
-/// Builds the stage `swap`, which says of each document which build it was, and moves it into place.
+/// Builds the stage `swap`, which says of each document which build it was, and moves it into
+/// place.
 fn build_swap(station: &Station, build: usize) {
     let source = station.folder.write(
         "swap.c",

@@ -90,7 +90,8 @@ impl Workers {
         harness::wait(&mut self.running[number]).code()
     }
 
-    /// Waits until it is true, and starts a worker again whenever it has ended by itself; how often.
+    /// Waits until it is true, and starts a worker again whenever it has ended by itself; how
+    /// often.
     #[track_caller]
     pub(crate) fn restart_until(&mut self, number: usize, is_true: impl Fn() -> bool) -> usize {
         let mut deaths = 0;

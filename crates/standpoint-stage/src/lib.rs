@@ -1,8 +1,8 @@
 //! What a stage is: an async function from a document to a better document.
 //!
-//! A stage reads some layers of a [`Document`](document::Document) and writes others. This page builds one; a plugin
-//! needs nothing more than it shows, plus one line that exports it (see the crate
-//! `standpoint-abi`).
+//! A stage reads some layers of a [`Document`](document::Document) and writes others. This page
+//! builds one; a plugin needs nothing more than it shows, plus one line that exports it (see the
+//! crate `standpoint-abi`).
 //!
 //! ```
 //! use async_trait::async_trait;

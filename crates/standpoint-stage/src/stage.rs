@@ -22,8 +22,9 @@ pub trait Stage: Send + Sync {
         context: &StageContext<'_>,
     ) -> Result<(), StageError>;
 
-    /// Waits until the stage can begin to work. The host waits for it before each call, and the call's
-    /// timeout does not count the wait: a document is not to blame for what the one before it broke.
+    /// Waits until the stage can begin to work. The host waits for it before each call, and the
+    /// call's timeout does not count the wait: a document is not to blame for what the one before
+    /// it broke.
     ///
     /// The default is always ready.
     async fn ready(&self) {}

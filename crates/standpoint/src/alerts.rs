@@ -31,8 +31,8 @@ const ATTEMPTS: u32 = 4;
 /// How long to wait before the second attempt; twice as long before each further one.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The longest pause that an address may ask for: the other shifts wait meanwhile, and the next look
-/// at the store tries again.
+/// The longest pause that an address may ask for: the other shifts wait meanwhile, and the next
+/// look at the store tries again.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How many shifts are remembered, the latest ones: there are no more actors of note.

@@ -157,8 +157,8 @@ impl Assembly {
     ///
     /// # Errors
     ///
-    /// Why a plugin cannot be loaded or refuses its settings, exit code 2; or why no copy of one can
-    /// be kept.
+    /// Why a plugin cannot be loaded or refuses its settings, exit code 2; or why no copy of one
+    /// can be kept.
     pub(crate) fn stages(&self, targets: &[String]) -> Result<Vec<StageStep>> {
         let steps = self.file.stages.iter().map(|stage| {
             self.stage(stage, targets)

@@ -80,7 +80,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Print a document with its entities and each piece of evidence marked.
     Explain(Explain),
-    /// Make one page of results that can be mailed and printed: who stands where, and what shows it.
+    /// Make one page of results that can be mailed and printed: who stands where, and what shows
+    /// it.
     Report(Report),
     /// Read the documents of a store again that other versions of the stages had read, and show
     /// what changed.

@@ -162,7 +162,8 @@ fn is_function(name: &str) -> bool {
     is_operator || context.add_function(name, |number: i64| number).is_err()
 }
 
-/// The variable that a call of what is no function was probably to bind, as `list.exist(x, x.id == 'KAZ')`.
+/// The variable that a call of what is no function was probably to bind, as
+/// `list.exist(x, x.id == 'KAZ')`.
 fn bound_by(call: &CallExpr) -> Option<&str> {
     let Some(Expr::Ident(name)) = call.args.first().map(|first| &first.expr) else { return None };
     let is_macro = || MACROS.iter().any(|(known, _)| *known == call.func_name);

@@ -150,8 +150,8 @@ impl Lines {
             }
             let (lost, is_idle) = (state.lost, state.waiting.is_empty());
             drop(state);
-            // Told once all that waited is out: this line then finds room, and its place. Until it waits, too,
-            // the one before counts as under way, or the process could end in between.
+            // Told once all that waited is out: this line then finds room, and its place. Until it
+            // waits, too, the one before counts as under way, or the process could end in between.
             if is_written && is_idle && lost > told {
                 warn!(lines = lost - told, "lines of the log are lost: nobody read them");
                 told = lost;

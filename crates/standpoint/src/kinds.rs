@@ -61,7 +61,8 @@ const FEATURES: &[(&str, &str)] = &[
     ("sink type postgres", "postgres"),
 ];
 
-/// The source types; a new one adds its line here and in [`Assembly::sources`](crate::assemble::Assembly::sources).
+/// The source types; a new one adds its line here and in
+/// [`Assembly::sources`](crate::assemble::Assembly::sources).
 pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
     let mut schemas = BTreeMap::from([
         ("files", schemars::schema_for!(FilesSettings).to_value()),
@@ -73,7 +74,8 @@ pub(crate) fn source_schemas() -> BTreeMap<&'static str, Value> {
     schemas
 }
 
-/// The sink types; a new one adds its line here and in [`Assembly::sinks`](crate::assemble::Assembly::sinks).
+/// The sink types; a new one adds its line here and in
+/// [`Assembly::sinks`](crate::assemble::Assembly::sinks).
 pub(crate) fn sink_schemas() -> BTreeMap<&'static str, Value> {
     let mut schemas = BTreeMap::from([
         ("jsonl", schemars::schema_for!(JsonlSettings).to_value()),
@@ -141,8 +143,8 @@ pub(crate) fn check_plugins(draft: &mut Draft, stages: &[DraftStage], installed:
     }
 }
 
-/// Stages that are told to judge by the vectors of `encode`, which no stage before them writes: they judge
-/// without, and each result says so.
+/// Stages that are told to judge by the vectors of `encode`, which no stage before them writes:
+/// they judge without, and each result says so.
 pub(crate) fn blind_judges(file: &PipelineFile, installed: &Installed) -> Vec<Diagnostic> {
     const VECTORS: &str = "standpoint.vectors";
     let folder = file.resolve(Path::new(""));
@@ -195,8 +197,8 @@ pub(crate) fn check_conditions(draft: &mut Draft) {
     }
 }
 
-/// The names that sources of documents have in a pipeline; none where these may be any, as in what others
-/// publish.
+/// The names that sources of documents have in a pipeline; none where these may be any, as in what
+/// others publish.
 fn names_of_sources(draft: &Draft) -> Vec<String> {
     let sources = draft.sources();
     let is_own = |kind: &str| matches!(kind, "inbox" | "objects" | "files" | "stdin");
@@ -206,7 +208,8 @@ fn names_of_sources(draft: &Draft) -> Vec<String> {
     sources.into_iter().map(|(name, _)| name).collect()
 }
 
-/// What is wrong with the name of a source, if one of these was meant. What `run` reads is from `run`.
+/// What is wrong with the name of a source, if one of these was meant. What `run` reads is from
+/// `run`.
 fn no_source(name: &str, sources: &[String]) -> Option<String> {
     let is_none =
         !sources.is_empty() && name != "run" && !sources.iter().any(|known| known == name);

@@ -1,4 +1,5 @@
-//! `quarantine` over the dead letters of a cluster's stream: what its workers gave up, why, and again.
+//! `quarantine` over the dead letters of a cluster's stream: what its workers gave up, why, and
+//! again.
 
 use std::fmt::Write as _;
 use std::future::Future;

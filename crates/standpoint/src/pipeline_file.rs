@@ -1,4 +1,5 @@
-//! What a pipeline file says of its folders, stores, limits and settings, for those who run nothing, too.
+//! What a pipeline file says of its folders, stores, limits and settings, for those who run
+//! nothing, too.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -206,8 +207,9 @@ pub(crate) fn read_limits(file: &PipelineFile) -> ReadLimits {
     }
 }
 
-/// How many times the bytes of its text a document may come to take, in the built-in stages and sinks.
-/// Measured, for texts in which each character is a token: 82 with result lines, 122 with a store beside them.
+/// How many times the bytes of its text a document may come to take, in the built-in stages and
+/// sinks. Measured, for texts in which each character is a token: 82 with result lines, 122 with a
+/// store beside them.
 pub(crate) const GROWTH: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
 /// What the program takes at the start, and for what waits in its lists.

@@ -9,8 +9,8 @@ use standpoint_connectors::inbox::OnSuccess;
 use crate::kinds::sink_schemas;
 use crate::pipeline_file::inboxes_of;
 
-/// Sinks that write to one file, and inboxes that would take what was moved out of them, or what the
-/// daemon writes.
+/// Sinks that write to one file, and inboxes that would take what was moved out of them, or what
+/// the daemon writes.
 pub(crate) fn mistakes(file: &PipelineFile) -> Vec<Diagnostic> {
     let mut mistakes = outputs(file);
     mistakes.extend(own_folders(file));
@@ -115,8 +115,8 @@ fn own_folders(file: &PipelineFile) -> Vec<Diagnostic> {
     mistakes
 }
 
-/// What an archive or the quarantine would hold beside the files that are put away there: these may bear
-/// any name below it, and go when they are old.
+/// What an archive or the quarantine would hold beside the files that are put away there: these may
+/// bear any name below it, and go when they are old.
 fn put_away(file: &PipelineFile) -> Vec<Diagnostic> {
     let inboxes = inboxes_of(file);
     let mut stores = vec![("quarantine", "quarantine.path".to_owned(), &file.quarantine.path)];

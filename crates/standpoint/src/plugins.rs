@@ -385,7 +385,8 @@ impl Plugin {
 /// How many builds of one plugin may be in memory before somebody is told.
 const MANY_BUILDS: usize = 8;
 
-/// Notes that a build of a plugin is in memory, where it stays: there is no sound way to unload one.
+/// Notes that a build of a plugin is in memory, where it stays: there is no sound way to unload
+/// one.
 fn note_build(name: &str, sha256: &str) {
     static BUILDS: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
     let mut builds = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);

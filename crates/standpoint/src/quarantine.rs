@@ -124,8 +124,8 @@ fn for_each(
     Ok((told, exit))
 }
 
-/// Entries of one file, with its source and path where it is known, and whether they have the ids of
-/// others.
+/// Entries of one file, with its source and path where it is known, and whether they have the ids
+/// of others.
 type Group<'e> = (Option<(String, String, bool)>, Vec<&'e Entry>);
 
 /// The records of each file together, those apart that have the ids of others, and every other file

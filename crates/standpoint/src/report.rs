@@ -257,8 +257,8 @@ fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
             )
         });
     };
-    // The one with the most stances first: a document that does not name somebody has another id for
-    // him than the tables.
+    // The one with the most stances first: a document that does not name somebody has another id
+    // for him than the tables.
     let called = targets::called(wanted).map(|(id, _)| id);
     let is_meant = |target: &&figures::TargetCount| {
         is_same_name(&target.name, wanted) || called.as_ref() == Some(&target.id)
@@ -274,8 +274,8 @@ fn target(store: &Store, wanted: Option<&str>) -> Result<String> {
     )))
 }
 
-/// The targets, without another id of one that the tables know and that is there by its own, under which
-/// nobody takes a stance.
+/// The targets, without another id of one that the tables know and that is there by its own, under
+/// which nobody takes a stance.
 fn once(targets: &[figures::TargetCount]) -> impl Iterator<Item = &figures::TargetCount> {
     let is_again = |target: &figures::TargetCount| {
         let own = targets::called(&target.name).map(|(id, _)| id);

@@ -1,7 +1,7 @@
 //! `reprocess`: documents of a store, read again by the stages as they are now.
 //!
-//! A document's text is kept in the store as it was archived, so that nothing else is needed. Its id
-//! stays, and with it what people corrected.
+//! A document's text is kept in the store as it was archived, so that nothing else is needed. Its
+//! id stays, and with it what people corrected.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

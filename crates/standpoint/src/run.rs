@@ -87,8 +87,8 @@ pub(crate) fn run(arguments: &cli::Run, colour: clap::ColorChoice) -> Result<Exi
     Ok(after_one_pass(exit, &summary, &all_taken, &progress))
 }
 
-/// The exit code of a pass over what was given: unlike a daemon, it does not come back to what it left
-/// when it was stopped.
+/// The exit code of a pass over what was given: unlike a daemon, it does not come back to what it
+/// left when it was stopped.
 ///
 /// - `exit`: what it is otherwise;
 /// - `all_taken`: whether all was read.

@@ -1,5 +1,5 @@
-//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, orders of the daemon's
-//! own user, and the dashboard.
+//! The daemon's window: liveness, readiness, status and metrics over HTTP/1.1, orders of the
+//! daemon's own user, and the dashboard.
 //!
 //! It listens on the address of `server.listen` and, for the program's own commands, on a socket in
 //! the data folder. Its own pages show the engine's counters and names from the pipeline file,
@@ -297,7 +297,8 @@ enum Guard {
 }
 
 impl Guard {
-    /// - `is_own`: whether the page is one of the server's own; the dashboard has a door of its own.
+    /// - `is_own`: whether the page is one of the server's own; the dashboard has a door of its
+    ///   own.
     fn admit(&self, path: &str, is_own: bool, headers: &HeaderMap) -> Result<(), Page> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         match self {

@@ -262,7 +262,8 @@ pub(crate) struct Inbox {
     /// Documents that were not processed again, because what they are recognised by was known.
     #[serde(default)]
     pub(crate) documents_known: BTreeMap<String, u64>,
-    /// Files that are in the inbox and not taken yet, and since when the oldest of them has been there.
+    /// Files that are in the inbox and not taken yet, and since when the oldest of them has been
+    /// there.
     #[serde(default)]
     pub(crate) waiting: BTreeMap<String, u64>,
     #[serde(default)]

@@ -1,8 +1,8 @@
 //! Azure and Google, at servers that stand in for them: documents go into a container and out of it
 //! again, whoever is killed.
 //!
-//! For Google that is the server of S3, whose lists and objects are those of Google's XML interface. For
-//! Azure it is Azurite, which is a package for Node; where it is in the `PATH`:
+//! For Google that is the server of S3, whose lists and objects are those of Google's XML
+//! interface. For Azure it is Azurite, which is a package for Node; where it is in the `PATH`:
 //!
 //! ```sh
 //! cargo test -p standpoint --features objects --test program -- --ignored azure
@@ -69,8 +69,8 @@ fn goes_there_and_back(place: &str, env: &[(&str, String)]) {
     assert_eq!(found, expected);
 }
 
-/// Leads to a server what asks for it, with a login that it knows in place of Google's; the port to ask
-/// at.
+/// Leads to a server what asks for it, with a login that it knows in place of Google's; the port to
+/// ask at.
 fn under_a_login_of_s3(port: u16) -> u16 {
     let door = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let at = door.local_addr().unwrap().port();

@@ -48,7 +48,8 @@ impl Stage for Mischief {
                 while !left.is_zero() {
                     let begun = Instant::now();
                     thread::sleep(STEP.min(left));
-                    // On a busy machine a step takes longer; one in which the process was stopped counts little.
+                    // On a busy machine a step takes longer; one in which the process was stopped
+                    // counts little.
                     left = left.saturating_sub(begun.elapsed().min(STEP * 10));
                 }
             }

@@ -141,7 +141,8 @@ pub(super) struct Findings {
     pub(super) sources: Vec<(String, Option<usize>)>,
 }
 
-/// Looks at the fields of a condition; what variables and functions that there are not give is unknown.
+/// Looks at the fields of a condition; what variables and functions that there are not give is
+/// unknown.
 pub(super) fn look(program: &Program, source: &str) -> Findings {
     let bound = Vec::new();
     let mut reader = Reader { program, source, bound, findings: Findings::default() };

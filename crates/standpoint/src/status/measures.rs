@@ -37,7 +37,8 @@ pub(super) struct Measures {
 /// How long what was measured is good for.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
-/// How many times as long as the measuring took, at least: it takes at most so small a part of a core.
+/// How many times as long as the measuring took, at least: it takes at most so small a part of a
+/// core.
 const GOOD_FOR_TIMES: u32 = 20;
 
 /// How long an answer waits for what is being measured; then it has what was measured before.

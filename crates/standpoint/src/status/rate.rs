@@ -12,7 +12,8 @@ pub(super) const EVERY: Duration = Duration::from_secs(5);
 /// How many counts are kept: those of a minute and the one before.
 const KEPT: usize = 13;
 
-/// Documents that were done within the last minute, or since the start where that is not so long ago.
+/// Documents that were done within the last minute, or since the start where that is not so long
+/// ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Lately {
     pub(crate) done: u64,
