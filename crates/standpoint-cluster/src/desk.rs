@@ -123,8 +123,8 @@ impl Desk {
         (desk, Ends { outcomes: settled, suspects: suspected })
     }
 
-    /// Notes when the stream that is read was made: where it is another one, what was done of the one
-    /// before it may be gone with it, and is done again when it comes again.
+    /// Notes when the stream that is read was made: where it is another one, what was done of the
+    /// one before it may be gone with it, and is done again when it comes again.
     pub(crate) fn reads(&self, made: i64) {
         let before = self.made.swap(made, Ordering::Relaxed);
         if before != 0 && before != made {
@@ -157,8 +157,8 @@ impl Desk {
 
     /// Takes a message in hand: from here on the server hears of it.
     ///
-    /// - returns: its place if its document is to be brought to the engine, and nothing where it is one
-    ///   that was had before.
+    /// - returns: its place if its document is to be brought to the engine, and nothing where it is
+    ///   one that was had before.
     pub(crate) async fn hold(
         &self,
         message: jetstream::Message,

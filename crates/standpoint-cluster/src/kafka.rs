@@ -16,9 +16,9 @@
 //!
 //! Modules in reading order: [`settings`]; `client` (who speaks to the brokers, and how); [`sink`];
 //! `partition` (what is under way of one, and from where the next reader begins), `count` (readers
-//! that ended where they began); `source`, with `worker` (the loop; what it does with partitions, with
-//! documents, and what it commits), `handing` (which document is next), `offsets` (what the group
-//! keeps), `letters` (the dead ones) and `lookout` (what waits in the topic).
+//! that ended where they began); `source`, with `worker` (the loop; what it does with partitions,
+//! with documents, and what it commits), `handing` (which document is next), `offsets` (what the
+//! group keeps), `letters` (the dead ones) and `lookout` (what waits in the topic).
 
 mod client;
 mod count;

@@ -137,7 +137,8 @@ struct Reading {
     window: usize,
     /// How many documents go one at a time, still.
     alone: usize,
-    /// The first message of the stream, if it is this partition's and nobody has it, at the last look.
+    /// The first message of the stream, if it is this partition's and nobody has it, at the last
+    /// look.
     overlooked: Option<u64>,
 }
 
@@ -173,7 +174,8 @@ impl Reading {
                     // By a filter the server may overlook messages (see `EVERYTHING`).
                     let _ = queue.stream.delete_consumer(SHARED).await;
                 }
-                // It was made when that was another time, and the server would lose patience at that.
+                // It was made when that was another time, and the server would lose patience at
+                // that.
                 queue.stream.create_consumer(config).await.map_err(|error| {
                     QueueError::server("set `ack_wait` of the shared consumer", error)
                 })
@@ -370,8 +372,8 @@ impl Reading {
     }
 
     /// A message that was the stream's first before the server was asked, and still is now that it
-    /// had nothing to give, is one that it overlooks (see `EVERYTHING`). It is put in again: what came
-    /// after it has gone before it already.
+    /// had nothing to give, is one that it overlooks (see `EVERYTHING`). It is put in again: what
+    /// came after it has gone before it already.
     async fn look_for_overlooked(&mut self, partition: u32) {
         let queue = &self.desk.queue;
         let first = queue.first(EVERYTHING).await.ok().flatten();

@@ -146,7 +146,8 @@ impl Leases {
         self.beats += 1;
         let beat = Bytes::from(self.beats.to_string());
         let beaten = self.desk.queue.bucket.put(format!("worker.{}", self.instance), beat).await;
-        // Others count the time of each lease, whatever became of the word that this worker is there.
+        // Others count the time of each lease, whatever became of the word that this worker is
+        // there.
         self.renew().await?;
         beaten?;
         let workers = 1 + self.others(passed).await?;
@@ -156,8 +157,8 @@ impl Leases {
         self.acquire(share, passed).await
     }
 
-    /// Renews what is held, all at once, so that none waits for another that cannot be; what somebody
-    /// else has taken is left at once.
+    /// Renews what is held, all at once, so that none waits for another that cannot be; what
+    /// somebody else has taken is left at once.
     async fn renew(&mut self) -> Result<(), async_nats::Error> {
         let lasts = self.desk.settings.lease;
         let started = Instant::now();

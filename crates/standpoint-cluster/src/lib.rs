@@ -1,5 +1,5 @@
-//! How many daemons share one stream of documents: a queue of NATS (`JetStream`) in and out, or, with
-//! the feature `kafka`, a topic of Kafka.
+//! How many daemons share one stream of documents: a queue of NATS (`JetStream`) in and out, or,
+//! with the feature `kafka`, a topic of Kafka.
 //!
 //! A worker takes documents from a work queue on the server, sends them through its pipeline and
 //! acknowledges each when the engine has settled it: what the claim of a file is to an inbox, an
@@ -19,9 +19,10 @@
 //! | none, for the worker is gone | nothing | another gets it after `ack_wait`, or with the lease |
 //!
 //! Modules in reading order: [`settings`]; `record` (a document as a message), `partition` and
-//! `known`; [`source`], which is the engine's side of every worker; then of NATS `connect`; `queue` (what
-//! there is on the server); `worker`, with `desk` (what is held), `lane` (how it is read), `leases` and
-//! `watch`; `letters` (what was given up); `sink`; then `kafka`, which tells its own story; [`meters`].
+//! `known`; [`source`], which is the engine's side of every worker; then of NATS `connect`; `queue`
+//! (what there is on the server); `worker`, with `desk` (what is held), `lane` (how it is read),
+//! `leases` and `watch`; `letters` (what was given up); `sink`; then `kafka`, which tells its own
+//! story; [`meters`].
 
 #[cfg(feature = "nats")]
 mod connect;

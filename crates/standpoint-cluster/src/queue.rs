@@ -39,9 +39,9 @@ const HEADER_ROOM: usize = 8 << 10;
 /// The key of the layout.
 const LAYOUT_KEY: &str = "layout";
 
-/// The subject of all that is in a stream. By a pattern that says more, and by one subject of several,
-/// nats-server 2.9 may overlook a message: where those behind it are gone and one before it goes, it
-/// takes the last, which is gone, for the only one that is left.
+/// The subject of all that is in a stream. By a pattern that says more, and by one subject of
+/// several, nats-server 2.9 may overlook a message: where those behind it are gone and one before
+/// it goes, it takes the last, which is gone, for the only one that is left.
 pub(crate) const EVERYTHING: &str = ">";
 
 /// How a stream is divided: the same for all who work on it and for all who publish to it.
@@ -179,8 +179,8 @@ impl Queue {
         Ok(stream.cached_info().created.unix_timestamp_nanos() as i64)
     }
 
-    /// Which of the stream, and of what belongs to it, is not there any more: a server lost its store, or
-    /// somebody deleted it.
+    /// Which of the stream, and of what belongs to it, is not there any more: a server lost its
+    /// store, or somebody deleted it.
     ///
     /// - `with_rest`: whether what belongs to the stream is looked for, too.
     pub(crate) async fn missing(&self, with_rest: bool) -> Vec<String> {
@@ -200,8 +200,8 @@ impl Queue {
         join_all(looks).await.into_iter().flatten().collect()
     }
 
-    /// When the bucket was made, in nanoseconds since 1970: one that was made anew counts its revisions
-    /// from the start.
+    /// When the bucket was made, in nanoseconds since 1970: one that was made anew counts its
+    /// revisions from the start.
     pub(crate) async fn bucket_made(&self) -> Result<u64, QueueError> {
         let look = |error| QueueError::server("look for the bucket of the cluster", error);
         let bucket = self.context.get_stream(format!("KV_{}_cluster", self.name)).await;
@@ -227,8 +227,8 @@ impl Queue {
         }
     }
 
-    /// How many messages are really there, up to `most` of them: each is asked for, up to the first that
-    /// cannot be had.
+    /// How many messages are really there, up to `most` of them: each is asked for, up to the first
+    /// that cannot be had.
     pub(crate) async fn count_up_to(&self, most: u64) -> u64 {
         let (mut count, mut next) = (0, 1);
         while count < most

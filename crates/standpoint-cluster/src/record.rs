@@ -2,8 +2,8 @@
 //!
 //! Ours carry the header `Standpoint-Record: 1` and everything that a document has before the first
 //! stage. A message without that header is somebody else's: a JSON object with `text`, and `id`,
-//! `title`, `author`, `published`, `language` and `source` where it has them, like a line of an inbox's
-//! JSONL.
+//! `title`, `author`, `published`, `language` and `source` where it has them, like a line of an
+//! inbox's JSONL.
 
 #[cfg(feature = "nats")]
 use async_nats::header::NATS_MESSAGE_ID;
@@ -210,8 +210,8 @@ pub(crate) fn message_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 /// The id under which a message is published once more: the same for whoever does so.
 ///
 /// - `what`: why, in one word;
-/// - `sequence`, `published`: of the message, the time in nanoseconds since 1970, because a stream that
-///   is made anew gives its sequences anew.
+/// - `sequence`, `published`: of the message, the time in nanoseconds since 1970, because a stream
+///   that is made anew gives its sequences anew.
 #[cfg(feature = "nats")]
 pub(crate) fn id_of_copy(what: &str, sequence: u64, published: i128) -> String {
     format!("{COPY}{what} {sequence} of {published}")

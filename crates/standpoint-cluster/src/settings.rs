@@ -85,8 +85,8 @@ pub struct NatsSettings {
     pub tls: TlsSettings,
 }
 
-/// Settings of the `nats` sink, which publishes each document to a NATS server with `JetStream`, with
-/// the document's id as `Nats-Msg-Id`, so that one that comes twice within the stream's window
+/// Settings of the `nats` sink, which publishes each document to a NATS server with `JetStream`,
+/// with the document's id as `Nats-Msg-Id`, so that one that comes twice within the stream's window
 /// stands there once.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

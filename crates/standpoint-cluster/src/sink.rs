@@ -109,7 +109,8 @@ impl NatsSink {
     }
 
     /// Connects and looks for the streams, for whoever does not want to wait for a server that is
-    /// away. A runtime is needed, and what is found is used by the first write only in that runtime.
+    /// away. A runtime is needed, and what is found is used by the first write only in that
+    /// runtime.
     ///
     /// # Errors
     ///
@@ -152,9 +153,9 @@ impl NatsSink {
         Ok(())
     }
 
-    /// Publishes all and then waits for the answers; where there is an order, one after the other: a
-    /// connection that breaks drops what was to be written and takes what comes later, so that what
-    /// is tried again would stand behind it.
+    /// Publishes all and then waits for the answers; where there is an order, one after the other:
+    /// a connection that breaks drops what was to be written and takes what comes later, so that
+    /// what is tried again would stand behind it.
     async fn publish(
         &self,
         documents: &[Arc<Document<'static>>],
@@ -258,7 +259,8 @@ impl Sink for NatsSink {
         self.open().await?;
         self.publish(documents).await.map_err(|error| {
             let is_missing = error.kind() == PublishErrorKind::StreamNotFound;
-            // Somebody may have deleted it, or it never was; so may the store of large ones be gone.
+            // Somebody may have deleted it, or it never was; so may the store of large ones be
+            // gone.
             if is_missing || error.kind() == PublishErrorKind::Other {
                 self.open = None;
             }

@@ -25,7 +25,8 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How many looks in a row must show the same before something is done about it.
 const PATIENCE: u32 = 3;
 
-/// Every how many looks what belongs to the stream is looked for, too, which is three questions more.
+/// Every how many looks what belongs to the stream is looked for, too, which is three questions
+/// more.
 const REST_EVERY: u32 = 10;
 
 /// How many forgotten messages are put in again at a look.
@@ -34,13 +35,13 @@ const MOST_AT_ONCE: u64 = 500;
 /// How many messages that are not there are acknowledged at a look.
 const MOST_PHANTOMS: usize = 50_000;
 
-/// How many looks may show messages that wait and none delivered, before the consumer counts as stalled;
-/// doubled each time that this changed nothing, up to [`MOST_DOUBLINGS`] times.
+/// How many looks may show messages that wait and none delivered, before the consumer counts as
+/// stalled; doubled each time that this changed nothing, up to [`MOST_DOUBLINGS`] times.
 const STALLED_AFTER: u32 = 15;
 const MOST_DOUBLINGS: u32 = 6;
 
-/// How many messages are looked at one by one before a consumer is made anew. One that knows of more has
-/// enough to do to wait for.
+/// How many messages are looked at one by one before a consumer is made anew. One that knows of
+/// more has enough to do to wait for.
 const MOST_COUNTED: u64 = 5_000;
 
 /// What was seen before.
@@ -139,16 +140,16 @@ fn is_enough(seen: &mut Option<(u64, u32)>, now: u64, enough: u32) -> bool {
 }
 
 impl Memory {
-    /// Whether what belongs to the stream is to be looked for now: now and then, and where something was
-    /// missing.
+    /// Whether what belongs to the stream is to be looked for now: now and then, and where
+    /// something was missing.
     fn asks_for_rest(&mut self) -> bool {
         let asks = self.looks == 0 || !self.gone.is_empty();
         self.looks = (self.looks + 1) % REST_EVERY;
         asks
     }
 
-    /// What two looks in a row do not find is made anew: servers that come back may not know of a stream at
-    /// once, and what is in it would be lost.
+    /// What two looks in a row do not find is made anew: servers that come back may not know of a
+    /// stream at once, and what is in it would be lost.
     fn is_gone_for_good(&mut self, missing: Vec<String>) -> bool {
         let is_gone = missing.iter().any(|stream| self.gone.contains(stream));
         self.gone = missing;
@@ -199,7 +200,8 @@ impl Memory {
 
     /// The other way round, the consumer may wait for the acknowledgement of messages that the
     /// stream does not have any more. It tries to deliver them again and again, and what stands
-    /// behind them waits. They are acknowledged, which for a message that is not there loses nothing.
+    /// behind them waits. They are acknowledged, which for a message that is not there loses
+    /// nothing.
     async fn look_for_phantoms(&mut self, desk: &Desk, consumer: &Consumer) {
         let floor = consumer.ack_floor.stream_sequence;
         // What is not there was never acknowledged by whoever had it, so that it is due again.
@@ -234,15 +236,16 @@ impl Memory {
         }
     }
 
-    /// A consumer with requests for messages that delivers none does nothing if it has some and nothing is
-    /// under way, or if the stream has some of which it knows nothing, as after the end of a server. It is
-    /// deleted, and whoever reads it makes it anew; what is under way then comes to somebody else, too.
+    /// A consumer with requests for messages that delivers none does nothing if it has some and
+    /// nothing is under way, or if the stream has some of which it knows nothing, as after the end
+    /// of a server. It is deleted, and whoever reads it makes it anew; what is under way then comes
+    /// to somebody else, too.
     async fn look_for_stall(&mut self, desk: &Desk, messages: u64, consumer: &Consumer) {
         if !self.has_stalled(messages, consumer) {
             return;
         }
-        // The server may have counted too many, with all of them under way, and what is under way is
-        // not to be done twice for that: they are looked at one by one.
+        // The server may have counted too many, with all of them under way, and what is under way
+        // is not to be done twice for that: they are looked at one by one.
         let most = MOST_COUNTED.min(known(consumer) + 1);
         let there = desk.queue.count_up_to(most).await;
         let Ok(now) = desk.queue.stream.consumer_info(SHARED).await else { return };
@@ -276,8 +279,8 @@ fn known(consumer: &Consumer) -> u64 {
     consumer.num_pending + consumer.num_ack_pending as u64
 }
 
-/// Whether a consumer has something to give to whoever asks, if there are so many messages in the stream:
-/// one of which it knows nothing, or any while nothing is under way.
+/// Whether a consumer has something to give to whoever asks, if there are so many messages in the
+/// stream: one of which it knows nothing, or any while nothing is under way.
 fn withholds(messages: u64, consumer: &Consumer) -> bool {
     let is_idle = messages > 0 && consumer.num_ack_pending == 0;
     consumer.num_waiting > 0 && (is_idle || messages > known(consumer))

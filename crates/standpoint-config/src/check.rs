@@ -41,8 +41,8 @@ pub(crate) fn check(
     value
 }
 
-/// What was checked without the keys that could not be read, so that they have their defaults. In lists
-/// all stays in its place.
+/// What was checked without the keys that could not be read, so that they have their defaults. In
+/// lists all stays in its place.
 pub(crate) fn readable(checked: Value) -> Value {
     match checked {
         Value::Object(map) => {

@@ -64,8 +64,9 @@ impl Draft {
         }
     }
 
-    /// Reads only some sections of the pipeline file at `path`, such as `data_dir`, and what no file
-    /// can do without in a form that has no mistakes. Variables that set other sections do not count.
+    /// Reads only some sections of the pipeline file at `path`, such as `data_dir`, and what no
+    /// file can do without in a form that has no mistakes. Variables that set other sections do not
+    /// count.
     #[must_use]
     pub fn load_sections(path: &Path, environment: &Environment, sections: &[&str]) -> Self {
         let Some(text) = read_text(path).ok().and_then(|text| only(&text, sections)) else {
@@ -232,8 +233,8 @@ impl Draft {
 
     /// Adds a finding about a part of a value.
     ///
-    /// - `at`: where in the text of the value, in characters from 0, if that is known. In a value of
-    ///   several lines, or one with escapes, the value as a whole is shown.
+    /// - `at`: where in the text of the value, in characters from 0, if that is known. In a value
+    ///   of several lines, or one with escapes, the value as a whole is shown.
     pub fn report_within(
         &mut self,
         key_path: &str,

@@ -70,7 +70,8 @@ impl OwnSettings {
         if found_errors { Err(findings.into()) } else { Ok(value) }
     }
 
-    /// What can be read of the settings whatever else is wrong with them; the rest counts as left out.
+    /// What can be read of the settings whatever else is wrong with them; the rest counts as left
+    /// out.
     #[must_use]
     pub fn so_far(&self, schema: &Value) -> Value {
         check::readable(self.check(schema, &mut Vec::new()))

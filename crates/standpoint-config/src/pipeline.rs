@@ -30,7 +30,8 @@ pub struct PipelineFile {
     pub data_dir: PathBuf,
     /// Where plugins are looked for.
     pub plugins: PluginSettings,
-    /// What holds for each stage that does not say otherwise; already filled into [`stages`](Self::stages).
+    /// What holds for each stage that does not say otherwise; already filled into
+    /// [`stages`](Self::stages).
     pub defaults: StageDefaults,
     /// Where documents come from, in the order of the file. May be empty.
     pub sources: Vec<SourceSettings>,

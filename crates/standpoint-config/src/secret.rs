@@ -51,8 +51,8 @@ pub(crate) fn without_secrets(line: &str) -> String {
     without_credentials(&shown).unwrap_or(shown)
 }
 
-/// Where the value at the start of `text` ends: at its closing quote; in `{ ... }` at the next comma
-/// or bracket; else with the line. Rather too late than too early.
+/// Where the value at the start of `text` ends: at its closing quote; in `{ ... }` at the next
+/// comma or bracket; else with the line. Rather too late than too early.
 fn end_of_value(text: &str, in_braces: bool) -> usize {
     let start = text.len() - text.trim_start().len();
     match text[start..].chars().next() {

@@ -165,8 +165,8 @@ impl Default for Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dedupe {
-    /// When its id is known: the same name with the same content; of a record that brings an id, the
-    /// same name and that id, whatever it says now.
+    /// When its id is known: the same name with the same content; of a record that brings an id,
+    /// the same name and that id, whatever it says now.
     #[default]
     Id,
     /// When its content is known, under whatever name.
@@ -257,8 +257,8 @@ pub struct Limits {
     #[schemars(schema_with = "size_text::schema")]
     pub max_document_bytes: u64,
 
-    /// The size of a document's text once decoded, its title and what else is said of it included. The
-    /// memory that the program takes at most grows with it.
+    /// The size of a document's text once decoded, its title and what else is said of it included.
+    /// The memory that the program takes at most grows with it.
     #[serde(with = "size_text")]
     #[schemars(schema_with = "size_text::schema")]
     pub max_text_bytes: u64,
@@ -377,8 +377,8 @@ pub struct ServerSettings {
     #[schemars(schema_with = "optional_path_schema")]
     pub token_file: Option<PathBuf>,
 
-    /// Who is told when an actor's stance moves. The dashboard shows it in any case; it needs a sink
-    /// of type `sqlite`.
+    /// Who is told when an actor's stance moves. The dashboard shows it in any case; it needs a
+    /// sink of type `sqlite`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertSettings>,
 }

@@ -132,7 +132,8 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-/// A scalar without quotes where that cannot be misread, else in double quotes. Dollars are doubled, so that nothing is filled in again.
+/// A scalar without quotes where that cannot be misread, else in double quotes. Dollars are
+/// doubled, so that nothing is filled in again.
 fn yaml_scalar(scalar: &Scalar) -> String {
     if scalar.plain && !matches!(scalar.meaning(), Meaning::Text(_)) {
         return if scalar.text.is_empty() { "null".to_owned() } else { scalar.text.clone() };

@@ -219,8 +219,8 @@ impl Reader<'_> {
         })
     }
 
-    /// What a scanner's complaint means for someone who writes pipeline files. The scanner names the
-    /// place where it noticed; what is wrong may stand lines before.
+    /// What a scanner's complaint means for someone who writes pipeline files. The scanner names
+    /// the place where it noticed; what is wrong may stand lines before.
     fn explain(&self, error: &ScanError, text: &str) -> Fatal {
         let marker = error.marker();
         let (line, column) = (marker.line().max(1), marker.col() + 1);
@@ -282,8 +282,8 @@ impl Reader<'_> {
         (here, fault)
     }
 
-    /// The innermost bracket, with its line and column, that is open where a line begins that is not
-    /// indented as what stands in the bracket would be, or where the text ends.
+    /// The innermost bracket, with its line and column, that is open where a line begins that is
+    /// not indented as what stands in the bracket would be, or where the text ends.
     fn outside_of<'t>(
         &self,
         line: usize,

@@ -25,7 +25,8 @@ fn a_mistake_is_shown_where_it_is() {
         "version: 1\nstages: [tokenise]]\n",
         "version: 1\nstages:\n  - tokenise\n - entity\n",
         "version: 1\nname x\nstages: [tokenise]\n",
-        // A tab that is no indentation, or that stands in a line that was not read yet, is innocent.
+        // A tab that is no indentation, or that stands in a line that was not read yet, is
+        // innocent.
         "version: 1\nstages: [tokenise]\n\t\nname x\n",
         "version: 1\nstages: [tokenise]]\n\tname: x\n",
         // The bracket is closed.

@@ -71,8 +71,8 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// Waits for a future for as long as `limit`; a time in which the whole process was stopped counts as an
-/// eighth of a long one at most, because no stage is to blame for it.
+/// Waits for a future for as long as `limit`; a time in which the whole process was stopped counts
+/// as an eighth of a long one at most, because no stage is to blame for it.
 async fn in_time<T>(limit: Duration, mut future: impl Future<Output = T> + Unpin) -> Option<T> {
     // Timers tick in milliseconds.
     let parts = if limit < Duration::from_millis(80) { 1 } else { 8 };

@@ -53,8 +53,9 @@ impl Flights {
         }
     }
 
-    /// Waits until there is room for what a document of this size may become: this is where back-pressure reaches
-    /// the sources. One that is larger than the whole budget waits until it is alone.
+    /// Waits until there is room for what a document of this size may become: this is where
+    /// back-pressure reaches the sources. One that is larger than the whole budget waits until it
+    /// is alone.
     ///
     /// Cancel safe. `None` never comes: nobody closes the semaphores.
     pub(crate) async fn admit(&self, size_bytes: usize) -> Option<Charge> {

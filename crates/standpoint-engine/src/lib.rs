@@ -73,34 +73,38 @@
 //!    the only place where back-pressure meets a source, and the only one that listens for a stop.
 //! 3. The document gets a ticket, which holds its receipt, and becomes a task on the workers. It
 //!    walks through the stages back to back; a stage with a [`Group`] makes it wait for others that
-//!    are on their way, and one of them makes the call for all. A call is watched: a panic, an error, a timeout or a
-//!    condition that cannot be decided fails this document alone, or is noted, as [`OnError`] says.
+//!    are on their way, and one of them makes the call for all. A call is watched: a panic, an
+//!    error, a timeout or a condition that cannot be decided fails this document alone, or is
+//!    noted, as [`OnError`] says.
 //! 4. It is shared out to the queues of the sinks that want it. Each share owes an answer.
-//! 5. A [`Sink`] gets groups, one call at a time, on the caller's runtime. A group leaves when it is
-//!    full, when its time is up, or when nothing else is under way. What passes by itself, such as a
-//!    full disk, is waited out; the queues fill, the limits are reached, and the sources pause.
+//! 5. A [`Sink`] gets groups, one call at a time, on the caller's runtime. A group leaves when it
+//!    is full, when its time is up, or when nothing else is under way. What passes by itself, such
+//!    as a full disk, is waited out; the queues fill, the limits are reached, and the sources
+//!    pause.
 //! 6. When the last share has spoken, the receipt is settled with the worst that was said, and the
 //!    source acts on it: archive, quarantine, or deliver again.
 //!
-//! Documents have no order, so that a slow one does not hold up those behind it, unless their source
-//! asks for it ([`SourceStep::keeps_order`]).
+//! Documents have no order, so that a slow one does not hold up those behind it, unless their
+//! source asks for it ([`SourceStep::keeps_order`]).
 //!
 //! # Who may fail without whom
 //!
-//! - Stages run on threads of their own, so a busy one delays neither sources nor sinks. All workers
-//!   share one queue of tasks. A stage that blocks in one poll cannot be stopped from outside: a
-//!   watchdog fails its document, puts another worker in its place, counts it
-//!   ([`Snapshot::is_healthy`]), and ends the pipeline when too many threads are lost.
-//!   Neither it nor the end of the pipeline waits for the thread. It needs a timeout to know.
+//! - Stages run on threads of their own, so a busy one delays neither sources nor sinks. All
+//!   workers share one queue of tasks. A stage that blocks in one poll cannot be stopped from
+//!   outside: a watchdog fails its document, puts another worker in its place, counts it
+//!   ([`Snapshot::is_healthy`]), and ends the pipeline when too many threads are lost. Neither it
+//!   nor the end of the pipeline waits for the thread. It needs a timeout to know.
 //! - A source that fails ends alone. A sink that fails for good ends the pipeline, and so does a
 //!   stage with [`OnError::Stop`]. The [`Summary`] names them.
 //! - On [`Shutdown::drain`] sources stop and the pipeline empties from the front; what has not been
 //!   settled when [`Limits::shutdown_timeout`] is over goes back to its source.
 //! - A source that waits for something outside says why ([`Pause`]), as a sink does by its error.
-//! - [`Reloads::reload`] makes another pipeline of it between two documents, or refuses and leaves it.
+//! - [`Reloads::reload`] makes another pipeline of it between two documents, or refuses and leaves
+//!   it.
 //!
 //! Modules in reading order: `source`, `receipt`, `sink`, `pipeline`, `engine`, `run`, `reload`,
-//! `intake`, `flight`, `chain`, `call`, `batch`, `outlet`, `pool`, `watchdog`, `shutdown`, `stats`, `tap`.
+//! `intake`, `flight`, `chain`, `call`, `batch`, `outlet`, `pool`, `watchdog`, `shutdown`, `stats`,
+//! `tap`.
 
 mod batch;
 mod call;

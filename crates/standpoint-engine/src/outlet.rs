@@ -214,7 +214,8 @@ impl Outlet {
         Ok(Flow::Goes)
     }
 
-    /// Calls the sink once; `None` when it was told to give up meanwhile, and an error when it panicked.
+    /// Calls the sink once; `None` when it was told to give up meanwhile, and an error when it
+    /// panicked.
     async fn call(
         &mut self,
         documents: &[Arc<Document<'static>>],
@@ -256,8 +257,8 @@ impl Outlet {
                 SinkOrder::Abandon => return Flow::Ends,
             },
             () = sleep(pause) => {}
-            // What it has in hand went back, or nobody waits for this sink: one more attempt would be cut
-            // short.
+            // What it has in hand went back, or nobody waits for this sink: one more attempt would
+            // be cut short.
             () = closed(&mut self.closing) => return Flow::Ends,
         }
         Flow::Goes

@@ -206,8 +206,8 @@ pub struct Limits {
     /// that is larger than this passes alone. Layers that stages write are counted when a document
     /// reaches the sinks, as far as `growth` did not foresee them.
     pub bytes_in_flight: NonZeroUsize,
-    /// How many times its size a document is counted for when it comes in: what stages and sinks make
-    /// of a text is larger than the text, and there before anybody can count it.
+    /// How many times its size a document is counted for when it comes in: what stages and sinks
+    /// make of a text is larger than the text, and there before anybody can count it.
     pub growth: NonZeroUsize,
     /// How long a requested drain may take before what is left goes back to its source.
     pub shutdown_timeout: Duration,
@@ -219,8 +219,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// One worker for each core, 256 documents, 256 MiB, no growth, 30 s, 3 blocked calls, 16 blocked
-    /// workers.
+    /// One worker for each core, 256 documents, 256 MiB, no growth, 30 s, 3 blocked calls, 16
+    /// blocked workers.
     fn default() -> Self {
         Self {
             compute: Compute::default(),

@@ -145,8 +145,8 @@ struct Queue {
     tasks: VecDeque<Arc<Task>>,
     /// Workers that wait for a task.
     idle: usize,
-    /// Whether one of them was woken and has not looked yet. It wakes the next where there is more to
-    /// do, so that a burst of short tasks does not wake a worker for each.
+    /// Whether one of them was woken and has not looked yet. It wakes the next where there is more
+    /// to do, so that a burst of short tasks does not wake a worker for each.
     is_waking: bool,
     /// Workers that are to end.
     surplus: usize,

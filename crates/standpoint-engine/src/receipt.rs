@@ -16,17 +16,17 @@ pub enum Outcome {
     Failed(Failure),
     /// Nothing is decided, because the pipeline ended first: deliver it again next time.
     Returned,
-    /// The same, and no stage was at work on it any more: it waited for a sink. It is not to be blamed for
-    /// that.
+    /// The same, and no stage was at work on it any more: it waited for a sink. It is not to be
+    /// blamed for that.
     Unsent,
 }
 
 impl Outcome {
     /// The worse of two outcomes of one document.
     ///
-    /// A document that one sink has and another lacks is not done. `Unsent` is worse than `Failed`: it
-    /// will be tried again, so nothing final may be concluded from the failure. `Returned` is worse
-    /// still, because something may be to blame.
+    /// A document that one sink has and another lacks is not done. `Unsent` is worse than `Failed`:
+    /// it will be tried again, so nothing final may be concluded from the failure. `Returned` is
+    /// worse still, because something may be to blame.
     #[must_use]
     pub fn worst(self, other: Self) -> Self {
         if other.rank() > self.rank() { other } else { self }

@@ -4,8 +4,8 @@ use tokio::sync::watch;
 
 /// Asks a pipeline to stop. Clones ask the same pipeline.
 ///
-/// There is no second, more urgent request: whoever cannot wait ends the process, and sources take up
-/// at the next start what has no outcome. That works whatever the pipeline is blocked in.
+/// There is no second, more urgent request: whoever cannot wait ends the process, and sources take
+/// up at the next start what has no outcome. That works whatever the pipeline is blocked in.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     is_requested: watch::Sender<bool>,

@@ -69,7 +69,8 @@ impl Letters {
         Ok(Self { making, topic, pause, stop })
     }
 
-    /// Sends a message and the reason why it is here; tries again until it is there, or until a stop.
+    /// Sends a message and the reason why it is here; tries again until it is there, or until a
+    /// stop.
     ///
     /// - returns: whether it is there.
     pub(super) async fn send(self, message: OwnedMessage, failure: Failure, attempts: u32) -> bool {

@@ -15,8 +15,8 @@ use crate::settings::{
     default_retry_delay, refuse,
 };
 
-/// `cluster: { kafka: ... }`: this daemon is one of many workers that share the documents of a topic.
-/// The file's own sources are not used then.
+/// `cluster: { kafka: ... }`: this daemon is one of many workers that share the documents of a
+/// topic. The file's own sources are not used then.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaSettings {
@@ -94,7 +94,8 @@ pub struct KafkaSinkSettings {
     pub options: Options,
 }
 
-/// Settings of librdkafka by their names. Their values are not shown, as passwords may be among them.
+/// Settings of librdkafka by their names. Their values are not shown, as passwords may be among
+/// them.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Options(pub BTreeMap<String, String>);

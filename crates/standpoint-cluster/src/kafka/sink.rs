@@ -29,8 +29,8 @@ const QUEUE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Publishes documents, or what was found in them.
 ///
-/// A document counts as written once every replica that is in step has it. One whose answer was lost
-/// is published again, and stands there twice where the process was another meanwhile.
+/// A document counts as written once every replica that is in step has it. One whose answer was
+/// lost is published again, and stands there twice where the process was another meanwhile.
 pub struct KafkaSink {
     address: Address,
     /// `None` for documents, which are published as they are.
@@ -167,9 +167,9 @@ impl KafkaSink {
     }
 
     /// Publishes all and then waits for the answers; where there is an order, one after the other.
-    /// The library keeps the order of what it sends again by itself, and not of what it gives up: the
-    /// next message goes ahead of one that was refused or took too long, and is written behind it only
-    /// by whoever tries that again.
+    /// The library keeps the order of what it sends again by itself, and not of what it gives up:
+    /// the next message goes ahead of one that was refused or took too long, and is written behind
+    /// it only by whoever tries that again.
     async fn publish(
         &self,
         producer: &FutureProducer<Teller>,

@@ -34,8 +34,8 @@ use crate::source::{LAST_TRIES, READ_AHEAD, becomes_true};
 /// How often offsets are committed.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
-/// How often it is said of a partition that waits for messages, too: a commit that was late may have
-/// put its offset back.
+/// How often it is said of a partition that waits for messages, too: a commit that was late may
+/// have put its offset back.
 const SAY_AGAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// How long brokers may take to keep an offset.
@@ -80,8 +80,8 @@ pub(super) struct Worker {
     out: usize,
     epoch: u64,
     last: i32,
-    /// Whether a document that went alone is settled and the brokers have not heard of it: nothing is
-    /// handed out before, so that it does not answer for what another does.
+    /// Whether a document that went alone is settled and the brokers have not heard of it: nothing
+    /// is handed out before, so that it does not answer for what another does.
     owes_word: bool,
     /// When offsets were committed last of partitions that wait, too.
     said_again: Instant,
@@ -154,7 +154,8 @@ impl Worker {
         })
     }
 
-    /// Works until told to stop, or until nothing is left where that ends it; then leaves the group.
+    /// Works until told to stop, or until nothing is left where that ends it; then leaves the
+    /// group.
     ///
     /// # Errors
     ///

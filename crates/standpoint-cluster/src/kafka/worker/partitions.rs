@@ -1,5 +1,5 @@
-//! Which partitions a worker reads: what it does when the group divides them anew, and when enough of
-//! one waits.
+//! Which partitions a worker reads: what it does when the group divides them anew, and when enough
+//! of one waits.
 
 use std::sync::Arc;
 
@@ -132,8 +132,8 @@ impl Worker {
             }
         }
         self.resting.retain(|(_, ticket)| !numbers.contains(&ticket.partition));
-        // The library keeps a pause beyond the assignment: a partition that came back to this worker
-        // would never be fetched.
+        // The library keeps a pause beyond the assignment: a partition that came back to this
+        // worker would never be fetched.
         if paused.count() > 0 {
             self.member.resume(&paused)?;
         }
