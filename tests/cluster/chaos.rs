@@ -22,7 +22,8 @@ struct Events {
     server_killed: u32,
 }
 
-/// Runs `count` documents over `workers` workers with a mishap now and then, and checks the account.
+/// Runs `count` documents over `workers` workers with a mishap now and then, and checks the
+/// account.
 ///
 /// - `mishaps`: how many there are, one about every `every`.
 fn storm(count: usize, workers: usize, mishaps: u32, every: Duration, seed: u64) {

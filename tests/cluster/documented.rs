@@ -1,5 +1,5 @@
-//! What `docs/cluster.md` tells people to deploy, started as it says: the program has the arguments,
-//! variables, pages, ports and metrics that the compose file and the manifest name.
+//! What `docs/cluster.md` tells people to deploy, started as it says: the program has the
+//! arguments, variables, pages, ports and metrics that the compose file and the manifest name.
 
 use std::collections::BTreeSet;
 use std::fs;

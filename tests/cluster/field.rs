@@ -145,7 +145,8 @@ pub(crate) fn feeds(
 #[cfg(feature = "postgres")]
 pub(crate) const WRITTEN: &str = "SELECT path, text FROM standpoint.document ORDER BY key";
 
-/// Checks that the documents of each of so many feeds stand in their order, by their paths and texts.
+/// Checks that the documents of each of so many feeds stand in their order, by their paths and
+/// texts.
 #[cfg(feature = "postgres")]
 #[track_caller]
 pub(crate) fn check_order<'d>(documents: impl Iterator<Item = (&'d str, &'d str)>, feeds: usize) {

@@ -1,6 +1,7 @@
-//! Workers on hosts of their own, and both servers on another: hosts are parted and come back, while
-//! workers and the server die. Nothing is lost, every document has one row and stands once among
-//! the results, in order where one is asked for, and whoever was cut off writes no more than it had.
+//! Workers on hosts of their own, and both servers on another: hosts are parted and come back,
+//! while workers and the server die. Nothing is lost, every document has one row and stands once
+//! among the results, in order where one is asked for, and whoever was cut off writes no more than
+//! it had.
 
 use std::ops::Range;
 use std::path::Path;
@@ -124,7 +125,8 @@ impl<'n> Hosts<'n> {
         self.network.on_worker(worker, || self.field.restart(worker));
     }
 
-    /// Lets everything come to its end and checks what is in the stream of results and in the store.
+    /// Lets everything come to its end and checks what is in the stream of results and in the
+    /// store.
     fn finish(mut self, is_ordered: bool) {
         self.field.drained(Duration::from_mins(15));
         for worker in 0..self.workers {

@@ -1,4 +1,5 @@
-//! Credentials files and certificates of clients: what a server asks for beyond a name and a password.
+//! Credentials files and certificates of clients: what a server asks for beyond a name and a
+//! password.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +37,8 @@ fn jwt(issuer: &KeyPair, subject: &KeyPair, name: &str, nats: &Value) -> String 
     format!("{body}.{}", base64(&signature))
 }
 
-/// An operator, its account and a user of it, with the system account that a server wants: the server's configuration, and the user's file.
+/// An operator, its account and a user of it, with the system account that a server wants: the
+/// server's configuration, and the user's file.
 fn credentials() -> (String, String) {
     let (operator, account, user) =
         (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());

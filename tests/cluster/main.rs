@@ -12,12 +12,12 @@
 //! ```
 //!
 //! Without `nats-server` (Debian's package of that name) the tests say so and pass; where the
-//! variable `CI` is set they fail. So it is with the hosts of `hosts` and `ip` (of `iproute2`), and where
-//! the system lets nobody make network namespaces, those tests say so and pass.
+//! variable `CI` is set they fail. So it is with the hosts of `hosts` and `ip` (of `iproute2`), and
+//! where the system lets nobody make network namespaces, those tests say so and pass.
 //!
-//! Modules: `wire` speaks to the server, `server` is one, `cable` leads to it, `network` has hosts for
-//! both, `field` is a server with its workers and the account of what came out; the others break
-//! something each.
+//! Modules: `wire` speaks to the server, `server` is one, `cable` leads to it, `network` has hosts
+//! for both, `field` is a server with its workers and the account of what came out; the others
+//! break something each.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,9 +1,9 @@
-//! A network of a test's own: hosts that are network namespaces, each at a bridge by a cable that can
-//! be taken out.
+//! A network of a test's own: hosts that are network namespaces, each at a bridge by a cable that
+//! can be taken out.
 //!
-//! Nothing of it is in the machine's own network, so that no name can be taken already, and nothing is
-//! left behind: a namespace goes with the last process in it, and the one that holds it reads from
-//! the test, so that it ends when the test does, however that ends.
+//! Nothing of it is in the machine's own network, so that no name can be taken already, and nothing
+//! is left behind: a namespace goes with the last process in it, and the one that holds it reads
+//! from the test, so that it ends when the test does, however that ends.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -39,7 +39,8 @@ struct Host {
 }
 
 impl Network {
-    /// A host for the servers and as many for workers; `None`, said loudly, where there can be none.
+    /// A host for the servers and as many for workers; `None`, said loudly, where there can be
+    /// none.
     pub(crate) fn start(workers: usize) -> Option<Self> {
         if Command::new("ip").arg("-V").output().is_err() {
             let told = "NOT TESTED: there is no `ip`; `apt-get install iproute2` brings it";

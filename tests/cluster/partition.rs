@@ -71,7 +71,8 @@ impl Divided {
     /// Cuts the first worker's cable while it has documents under way, in this way, and mends it
     /// once `is_felt`.
     fn cut(&self, cable: Cable, is_felt: impl Fn(&Self) -> bool) {
-        // Both of its connections are there, its source's and its sink's, when it gets something done.
+        // Both of its connections are there, its source's and its sink's, when it gets something
+        // done.
         let done = |this: &Self| Some(this.cluster(0)?["acknowledged"].as_u64());
         let before = done(self).flatten();
         self.until("busy", |this| {
@@ -109,8 +110,8 @@ fn nothing_is_lost_or_doubled_when_a_worker_is_cut_off() {
         return;
     }
     let divided = Divided::new("none", 700);
-    // Long enough that what the worker had goes to the other one, which the account shows at the end:
-    // it is done then, and not a second time when the worker comes back with it.
+    // Long enough that what the worker had goes to the other one, which the account shows at the
+    // end: it is done then, and not a second time when the worker comes back with it.
     for cable in [Cable::Cut, Cable::Silent, Cable::Mute] {
         let start = std::cell::OnceCell::new();
         divided.cut(cable, |_| start.get_or_init(Instant::now).elapsed() > 2 * ACK_WAIT);

@@ -1,5 +1,5 @@
-//! Workers that keep their documents on a Postgres server: whoever dies, and whichever server, every
-//! document has one row.
+//! Workers that keep their documents on a Postgres server: whoever dies, and whichever server,
+//! every document has one row.
 
 use std::time::{Duration, Instant};
 

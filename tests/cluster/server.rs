@@ -153,8 +153,8 @@ impl Server {
         info["state"]["messages"].as_u64()
     }
 
-    /// Whether a stream has no message. Asked for the first one, because a server that was killed may
-    /// miscount.
+    /// Whether a stream has no message. Asked for the first one, because a server that was killed
+    /// may miscount.
     pub(crate) fn is_empty(&self, stream: &str) -> bool {
         let first = json!({ "seq": 1, "next_by_subj": ">" });
         let answer =

@@ -1,4 +1,5 @@
-//! The system refuses a call, or the process ends in one: the Nth of a kind, for one N after the other.
+//! The system refuses a call, or the process ends in one: the Nth of a kind, for one N after the
+//! other.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -61,8 +62,8 @@ fn the_nth_call_that_fails_loses_and_doubles_nothing() {
     }
 }
 
-/// Runs a command that ends in its first call that moves something, then in its second, and so on, until
-/// it comes through.
+/// Runs a command that ends in its first call that moves something, then in its second, and so on,
+/// until it comes through.
 fn killed_in_each_call(
     arguments: &[&str],
     begin: impl Fn() -> Station,

@@ -262,8 +262,9 @@ fn done_again(log: &str) -> u64 {
     events.filter(is_told).filter_map(|event| event["fields"]["known"].as_u64()).sum()
 }
 
-/// What may be under way when the process ends, and what may be done and not in the ledger yet: that
-/// is told of 256 together, and while a slow disk takes them more come, until no more are read.
+/// What may be under way when the process ends, and what may be done and not in the ledger yet:
+/// that is told of 256 together, and while a slow disk takes them more come, until no more are
+/// read.
 const UNDER_WAY: u64 = 256;
 const NOT_NOTED: u64 = 1 << 14;
 

@@ -169,9 +169,9 @@ fn descriptors_threads_and_memory_stay_flat_over_many_documents() {
     soak(10, 10_000);
 }
 
-/// Feeds files in rounds and kills the daemon in the middle of each; what it takes when all are done
-/// must be the same whenever it was started, and its state must not grow by more than its memory of
-/// documents.
+/// Feeds files in rounds and kills the daemon in the middle of each; what it takes when all are
+/// done must be the same whenever it was started, and its state must not grow by more than its
+/// memory of documents.
 fn soak_with_kills(rounds: u32, files: u32) {
     let mut dice = Dice::new(7);
     let mut station = Station::new();

@@ -66,8 +66,8 @@ fn a_record_that_ends_the_process_is_quarantined_alone() {
 
 #[test]
 fn a_record_far_behind_others_that_ends_the_process_is_found() {
-    // Where nothing is remembered, or the ledger was far behind, one more time shows how far they went
-    // out together.
+    // Where nothing is remembered, or the ledger was far behind, one more time shows how far they
+    // went out together.
     for (dedupe, bad, expected) in [("id", 5000, 3..=4), ("off", 1500, 4..=4)] {
         let mut station = station_that(&json!({ "dedupe": dedupe }));
         let mut texts: Vec<String> = (0..bad + 100).map(|number| format!("{number}.")).collect();

@@ -1,5 +1,5 @@
-//! Workers killed and stopped at random, and the brokers away for a while: nothing is lost, and what
-//! stands among the results twice has one id.
+//! Workers killed and stopped at random, and the brokers away for a while: nothing is lost, and
+//! what stands among the results twice has one id.
 
 use std::time::Instant;
 

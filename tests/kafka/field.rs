@@ -29,7 +29,8 @@ impl Field {
         let mut kafka = json!({
             "brokers": field.brokers.addresses(), "topic": "docs", "retry_delay": "50ms",
             "max_in_flight": 16,
-            // The brokers wait for 3 s whether more members come, and hear nothing of those who join.
+            // The brokers wait for 3 s whether more members come, and hear nothing of those who
+            // join.
             "options": { "session.timeout.ms": "6000", "heartbeat.interval.ms": "300" },
         });
         merge(&mut kafka, cluster);

@@ -1,5 +1,5 @@
-//! Many daemons over one topic of Kafka, on brokers that the tests play themselves: workers killed and
-//! stopped, brokers away, order, dead letters, feeding.
+//! Many daemons over one topic of Kafka, on brokers that the tests play themselves: workers killed
+//! and stopped, brokers away, order, dead letters, feeding.
 //!
 //! The brokers are those that Kafka's C library tests itself with. They speak the protocol, keep
 //! offsets with their metadata and divide partitions between the members of a group; they keep
@@ -13,8 +13,8 @@
 //!
 //! The long storm, which prints figures, wants `-- --ignored --nocapture` behind the second.
 //!
-//! Modules: `brokers` plays them, `field` is brokers with their workers and the account of what came
-//! out; the others break something each.
+//! Modules: `brokers` plays them, `field` is brokers with their workers and the account of what
+//! came out; the others break something each.
 
 #![expect(
     clippy::unwrap_used,
