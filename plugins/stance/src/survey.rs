@@ -8,22 +8,25 @@ mod indirect;
 mod quoted;
 mod scene;
 mod subjects;
+mod transcript;
 mod voted;
 
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 use standpoint_document::{
-    Document, EntityKind, Span, Target, TargetStance, Time, Voice, find_entity, sentence, within,
+    Annotation, Document, EntityKind, Span, Target, TargetStance, Time, Voice, find_entity,
+    sentence, within,
 };
 use standpoint_encoder::Seen;
 
 use crate::edge::DEMAND;
 use crate::judge::{Judge, Judgement};
-use crate::lexicon::Lexicon;
+use crate::lexicon::{Lexicon, form};
 use crate::reading::MAX_PARTIES;
 use crate::sum::{Limits, Piece, is_indirect};
 use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we};
+use transcript::Teller;
 
 /// The number of the target among the actors of a sentence.
 const TARGET: u32 = 0;
@@ -156,6 +159,7 @@ impl<'d> Survey<'d> {
         let mut scenes = Vec::with_capacity(document.sentences().len().min(MAX_SENTENCES));
         let mut in_quotes = false;
         let mut last_speaker = None;
+        let mut transcript = self.transcript();
         for sentence in document.sentences() {
             if scenes.len() >= MAX_SENTENCES {
                 notes.push(format!("stance: only the first {MAX_SENTENCES} sentences were read"));
@@ -171,6 +175,7 @@ impl<'d> Survey<'d> {
             }
             let tokens = within(document.tokens(), sentence.span);
             let mut scene = self.scene(sentence.span, tokens, in_quotes);
+            scene.teller = transcript.teller(self, sentence.span, tokens);
             in_quotes = quotes_after(document, tokens, in_quotes);
             if scene.names_target() {
                 if let Some(talk) = self.talk_in(&scene) {
@@ -202,13 +207,16 @@ impl<'d> Survey<'d> {
         let mut nearest: Vec<(u32, u16, u16, u32)> = Vec::new();
         for holder in 0..parties.len() as u16 {
             let party = parties[holder as usize];
-            if party.actor == TARGET || party.inert {
+            // What whoever speaks says is the voice's.
+            let speaks = scene.teller == Teller::Entity(scene.entities[holder as usize])
+                && self.is_label(party.span, scene.tokens);
+            if party.actor == TARGET || party.inert || speaks {
                 continue;
             }
             let Some((target, gap)) = targets
                 .iter()
                 .map(|&target| (target, gap(party.span, parties[target as usize].span)))
-                .map(|(target, gap)| (target, gap + self.aside(party.span)))
+                .map(|(target, gap)| (target, gap + self.aside(party.span, scene.tokens)))
                 .min_by_key(|&(_, gap)| gap)
             else {
                 continue;
@@ -250,27 +258,36 @@ impl<'d> Survey<'d> {
     }
 
     /// How much farther away a place counts that only says whose something is, or whom somebody
-    /// means: "its", "you".
-    fn aside(&self, span: Span) -> u32 {
+    /// means: "its", "you", the "it" of "to help it fight".
+    fn aside(&self, span: Span, tokens: &[Annotation]) -> u32 {
         let word = self.document.slice(span);
         let owns = ["its", "his", "her", "their", "you", "your"]
             .iter()
             .any(|own| word.eq_ignore_ascii_case(own));
-        if owns { 1000 } else { 0 }
+        let is_object = || {
+            let behind = tokens.partition_point(|token| token.span.start < span.end);
+            let next = tokens.get(behind).map_or("", |next| self.document.slice(next.span));
+            let forms = self.lexicon.get(next).map_or(0, |entry| entry.forms);
+            forms & form::BASE != 0 && forms & form::PAST == 0
+        };
+        if owns || word == "it" && is_object() { 1000 } else { 0 }
     }
 
     /// Who holds what a party of a scene says: in a transcript of the author's own people, who
     /// speaks gives voice to the author.
     fn holder(&self, scene: &Scene<'_>, party: u16) -> Holder {
         let entity = scene.entities[party as usize];
-        let is_stranger =
-            self.document.entities().get(entity as usize).is_some_and(|entity| {
-                entity.kind == EntityKind::Person && entity.country.is_none()
-            });
-        let speaks_for_author = is_stranger
-            && self.document.metadata().author.is_some()
+        let speaks_for_author = self.is_of_author(entity)
             && self.is_label(scene.parties[party as usize].span, scene.tokens);
         if speaks_for_author { Holder::Author } else { Holder::Entity(entity) }
+    }
+
+    /// Whether somebody is a stranger in a text of a known author, and so speaks for him.
+    fn is_of_author(&self, entity: u32) -> bool {
+        let found = self.document.entities().get(entity as usize);
+        let is_stranger = found
+            .is_some_and(|entity| entity.kind == EntityKind::Person && entity.country.is_none());
+        is_stranger && self.document.metadata().author.is_some()
     }
 
     /// The voice of the text: the author's, or inside a quotation that of whoever spoke last.
@@ -282,6 +299,11 @@ impl<'d> Survey<'d> {
         last_speaker: Option<u32>,
     ) {
         let mut piece = self.piece(scene, None, target, judgement);
+        if !scene.is_quoted() && scene.teller != Teller::Text {
+            piece.voice = Voice::Quoted;
+            self.keep_told(scene, piece);
+            return;
+        }
         if !scene.is_quoted() {
             // A reporter's words are taken for a judgement only where one of them judges, and what
             // he says must happen is what others have agreed on.
@@ -302,6 +324,16 @@ impl<'d> Survey<'d> {
         {
             piece.voice = Voice::Quoted;
             self.keep(Holder::Entity(speaker), piece);
+        }
+    }
+
+    /// Files what the voice of a scene says under whoever speaks there.
+    fn keep_told(&mut self, scene: &Scene<'_>, piece: Piece) {
+        match scene.teller {
+            Teller::Text => self.keep(Holder::Author, piece),
+            Teller::Entity(entity) if self.is_of_author(entity) => self.keep(Holder::Author, piece),
+            Teller::Entity(entity) => self.keep(Holder::Entity(entity), piece),
+            Teller::Nobody => {}
         }
     }
 

@@ -192,6 +192,27 @@ fn a_transcript_s_speaker_gives_voice_to_its_author() {
     assert_eq!(label_of(&document, "author"), Some(StanceLabel::Opposed));
 }
 
+/// Whoever is named before a colon at the beginning of a line speaks there.
+#[test]
+fn answers_are_those_of_whoever_is_asked() {
+    use StanceLabel::Opposed;
+    let cases = [
+        ("named", "Duda: We condemn Russia.", Some(Opposed), None),
+        ("goes on", "Duda: Good day.\nWe condemn Russia.", None, Some(Opposed)),
+        ("asked", "Duda spoke.\nQ: Well?\nA: We condemn Russia.", Some(Opposed), None),
+        ("unknown", "Q: Well?\nA: We condemn Russia.", None, None),
+        ("the question", "Duda spoke.\nQ: Why do we condemn Russia?\nA: It rains.", None, None),
+        ("a note", "Note: We condemn Russia.", None, Some(Opposed)),
+        ("a place", "Poland: We condemn Russia.", None, Some(Opposed)),
+        ("in a line", "It quoted Duda: We condemn Russia.", None, Some(Opposed)),
+    ];
+    for (case, text, of_person, of_author) in cases {
+        let document = judged(text);
+        assert_eq!(label_of(&document, "POL.DUDA"), of_person, "{case}: {text}");
+        assert_eq!(label_of(&document, "author"), of_author, "{case}: {text}");
+    }
+}
+
 #[test]
 fn neural_judgement_needs_vectors_and_says_when_there_are_none() {
     let settings = StanceSettings { judge: JudgeKind::Neural, ..StanceSettings::default() };

@@ -368,7 +368,7 @@ impl Survey<'_> {
             };
             match holder {
                 Some(holder) => self.keep(Holder::Entity(scene.entities[holder as usize]), piece),
-                None if !scene.is_quoted() => self.keep(Holder::Author, piece),
+                None if !scene.is_quoted() => self.keep_told(scene, piece),
                 None => {}
             }
         }

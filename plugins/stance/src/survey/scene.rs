@@ -2,6 +2,7 @@
 
 use standpoint_document::{Annotation, Document, EntityKind, Span, mention, sentence, within};
 
+use super::transcript::Teller;
 use super::{Survey, TARGET};
 use crate::judge::Sentence;
 use crate::lexicon::{Lexicon, class};
@@ -20,6 +21,8 @@ pub(super) struct Scene<'d> {
     pub(super) starts_quoted: bool,
     /// Who is named outside quotation marks and acts: the likely speaker of what follows.
     pub(super) speaker: Option<u32>,
+    /// Whose words it is in, outside quotation marks.
+    pub(super) teller: Teller,
 }
 
 impl Scene<'_> {
@@ -102,8 +105,10 @@ impl Survey<'_> {
         let parties = found.iter().map(|&(party, _)| party).collect();
         let entities = found.iter().map(|&(_, entity)| entity).collect();
         let starts_quoted = starts_quoted(self.document, tokens);
+        let teller = Teller::Text;
+        let speaker = None;
         let mut scene =
-            Scene { span, tokens, parties, entities, in_quotes, starts_quoted, speaker: None };
+            Scene { span, tokens, parties, entities, in_quotes, starts_quoted, speaker, teller };
         scene.speaker = self.speaker_of(&scene);
         scene
     }

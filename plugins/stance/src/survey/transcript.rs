@@ -1,0 +1,132 @@
+//! Who speaks in an interview or transcript: "Q: ... A: ...", "Kallas: ...".
+
+use standpoint_document::{Annotation, EntityKind, Span, within};
+
+use super::Survey;
+
+/// Whose words the voice of a sentence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Teller {
+    /// The author's.
+    #[default]
+    Text,
+    /// Those of whoever asks, or of somebody unknown: they count nothing.
+    Nobody,
+    /// Those of whom the label of the line names.
+    Entity(u32),
+}
+
+/// Labels of whoever asks, beside "Q".
+const ASKERS: [&str; 8] = [
+    "question",
+    "reporter",
+    "interviewer",
+    "journalist",
+    "moderator",
+    "host",
+    "presenter",
+    "correspondent",
+];
+
+/// So many words, at most, stand in a label before its colon: "Prime Minister Kaja Kallas:".
+const LABEL_WORDS: usize = 5;
+
+/// Follows who speaks from one sentence to the next.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Transcript {
+    has_labels: bool,
+    /// Whom the text names before the first question.
+    interviewee: Option<u32>,
+    asked: bool,
+    now: Teller,
+}
+
+impl Transcript {
+    /// Goes on to a sentence.
+    pub(super) fn teller(
+        &mut self,
+        survey: &Survey<'_>,
+        span: Span,
+        tokens: &[Annotation],
+    ) -> Teller {
+        if !self.has_labels || !survey.begins_line(span) {
+            return self.now;
+        }
+        match survey.label(span, tokens) {
+            Some(Label::Question) => (self.asked, self.now) = (true, Teller::Nobody),
+            Some(Label::Answer) if self.asked => {
+                let author = survey.document.metadata().author.is_some();
+                let unnamed = if author { Teller::Text } else { Teller::Nobody };
+                self.now = self.interviewee.map_or(unnamed, Teller::Entity);
+            }
+            Some(Label::Person(entity)) => {
+                self.interviewee.get_or_insert(entity);
+                self.now = Teller::Entity(entity);
+            }
+            Some(Label::Answer) | None => {
+                // A title such as "Kallas: we condemn" ends with its line.
+                if !self.asked {
+                    self.now = Teller::Text;
+                    self.interviewee = self.interviewee.or_else(|| survey.first_person(span));
+                }
+            }
+        }
+        self.now
+    }
+}
+
+/// What stands before the colon at the beginning of a line.
+#[derive(Debug, Clone, Copy)]
+enum Label {
+    Question,
+    Answer,
+    Person(u32),
+}
+
+impl Survey<'_> {
+    pub(super) fn transcript(&self) -> Transcript {
+        // Most texts have no label, and looking for one in each sentence takes longer.
+        let has_labels = self.document.text().lines().any(|line| {
+            line.char_indices()
+                .take(60)
+                .any(|(at, letter)| letter == ':' && line[at + 1..].starts_with(' '))
+        });
+        Transcript { has_labels, ..Transcript::default() }
+    }
+
+    fn begins_line(&self, span: Span) -> bool {
+        let before = self.document.text().get(..span.start as usize).unwrap_or_default();
+        let before = before.trim_end_matches([' ', '\t']);
+        before.is_empty() || before.ends_with('\n')
+    }
+
+    fn label(&self, span: Span, tokens: &[Annotation]) -> Option<Label> {
+        let word = |token: &Annotation| self.document.slice(token.span);
+        let colon = tokens.iter().take(LABEL_WORDS + 1).position(|token| word(token) == ":")?;
+        let named = tokens.get(..colon)?;
+        let is_capital = |token: &Annotation| word(token).starts_with(|c: char| !c.is_lowercase());
+        let last = named.last().filter(|_| named.iter().all(is_capital))?;
+        if named.len() == 1 {
+            let word = word(last);
+            if word == "Q" || ASKERS.iter().any(|asker| word.eq_ignore_ascii_case(asker)) {
+                return Some(Label::Question);
+            }
+            if word == "A" || word.eq_ignore_ascii_case("answer") {
+                return Some(Label::Answer);
+            }
+        }
+        let mut mentions = within(self.document.mentions(), span).iter();
+        let person = mentions.find(|mention| mention.span.end == last.span.end)?;
+        let is_person = EntityKind::from_code(person.label) == Some(EntityKind::Person);
+        is_person.then(|| {
+            Label::Person(self.same.get(person.link as usize).copied().unwrap_or(person.link))
+        })
+    }
+
+    fn first_person(&self, span: Span) -> Option<u32> {
+        let mut mentions = within(self.document.mentions(), span).iter();
+        let person = mentions
+            .find(|mention| EntityKind::from_code(mention.label) == Some(EntityKind::Person))?;
+        Some(self.same.get(person.link as usize).copied().unwrap_or(person.link))
+    }
+}
