@@ -8,6 +8,7 @@ mod arms;
 mod deed;
 mod demand;
 mod inquiry;
+mod measure;
 mod nested;
 mod noun;
 mod object;
