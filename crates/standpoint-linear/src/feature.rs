@@ -90,6 +90,12 @@ impl Feature {
     pub const fn as_u64(self) -> u64 {
         self.0
     }
+
+    /// The half that is mixed best, of which a model takes the upper bits.
+    #[inline]
+    pub(crate) const fn half(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
 }
 
 /// Mixes `bytes` into `state`; see [`Feature`] for the definition.
@@ -154,6 +160,14 @@ pub trait Facts {
         self.push_valued(feature, 1.0);
     }
 
+    /// Takes several facts that hold to one degree: a model looks them up together.
+    #[inline]
+    fn push_each(&mut self, features: impl Iterator<Item = Feature>, value: f32) {
+        for feature in features {
+            self.push_valued(feature, value);
+        }
+    }
+
     /// Takes one fact for each of `edges` that `value` reaches, so that a model can learn any
     /// staircase of a number.
     ///
@@ -172,7 +186,7 @@ impl Facts for Features {
     #[inline]
     fn push_valued(&mut self, feature: Feature, value: f32) {
         if value.is_finite() {
-            self.entries.push(((feature.0 >> 32) as u32, value));
+            self.entries.push((feature.half(), value));
         }
     }
 }

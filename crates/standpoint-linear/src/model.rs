@@ -27,7 +27,7 @@ const CHECKSUM_SEED: u64 = 0x5350_4c49_4e45_4152;
 /// from -1, so a gap is never 0), then one `i8` per row and class, then the checksum `u64` of all
 /// that precedes it. The checksum finds damage, not forgery.
 // Invariant: the rows are as many as the set bits, and a block knows how many bits are set in all
-// earlier ones, so every row index that `row_of` makes is inside `rows`.
+// earlier ones, so the rows of a bucket whose bit is set are inside `rows`.
 #[derive(Clone, PartialEq)]
 pub struct LinearModel<const C: usize> {
     bits: u32,
@@ -39,40 +39,16 @@ pub struct LinearModel<const C: usize> {
     rows: Vec<[i8; C]>,
 }
 
-/// Eight neighbouring buckets: in the lowest byte, bit `i` is set when bucket `i` of them has a row;
-/// above it stands how many rows all earlier blocks have.
-///
-/// So few buckets that a table counts the bits of a byte: not every processor that we are built for
-/// counts them by itself, and counting those of a long word takes longer than all else here.
+/// Neighbouring buckets: a bit for each, set where it has a row, and how many rows all earlier blocks
+/// have. Both are wanted for a bucket with a row, so they stand in one line of the cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Block(u32);
+struct Block {
+    present: u32,
+    before: u32,
+}
 
 /// How many buckets a block has.
-const BLOCK: u32 = 8;
-
-/// How many bits of each byte are set.
-static ONES: [u8; 256] = {
-    let mut ones = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        ones[byte] = (byte as u8).count_ones() as u8;
-        byte += 1;
-    }
-    ones
-};
-
-impl Block {
-    /// Where the row of a bucket of the block is, if it has one.
-    #[inline]
-    fn row(self, bucket: u32) -> Option<usize> {
-        let bit = 1 << (bucket % BLOCK);
-        if self.0 & bit == 0 {
-            return None;
-        }
-        let inside = ONES[(self.0 & (bit - 1)) as usize];
-        Some((self.0 >> BLOCK) as usize + usize::from(inside))
-    }
-}
+const BLOCK: u32 = u32::BITS;
 
 impl<const C: usize> LinearModel<C> {
     /// Reads a model from the bytes of its file.
@@ -193,11 +169,50 @@ impl<const C: usize> LinearModel<C> {
     pub fn steps(&self, facts: impl Iterator<Item = Feature>) -> [i16; C] {
         let mut sums = [0_i16; C];
         // 256 weights of eight bits cannot leave sixteen.
-        for fact in facts.take(256) {
-            if let Some(row) = self.row_of((fact.as_u64() >> 32) as u32) {
-                for (sum, &weight) in sums.iter_mut().zip(row) {
-                    *sum = sum.wrapping_add(i16::from(weight));
-                }
+        self.each_row(facts.take(256), |row| {
+            for (sum, &weight) in sums.iter_mut().zip(row) {
+                *sum = sum.wrapping_add(i16::from(weight));
+            }
+        });
+        sums
+    }
+
+    /// The weights of each fact that has any, in order, in steps: for whoever adds up rows by
+    /// himself, and many of them.
+    #[inline]
+    pub fn each_row(&self, facts: impl Iterator<Item = Feature>, mut take: impl FnMut(&[i8; C])) {
+        let mut found = Found::new();
+        for fact in facts {
+            if found.is_full() {
+                found.take().for_each(|(row, _)| take(self.weights(row)));
+            }
+            found.note(self.place(fact.half()), 1.0);
+        }
+        found.take().for_each(|(row, _)| take(self.weights(row)));
+    }
+
+    /// Appends to `places` where the weights of each fact stand that has any; for
+    /// [`steps_at`](Self::steps_at), so that all facts of many things are looked up before the first
+    /// is weighed.
+    #[inline]
+    pub fn find(&self, facts: impl Iterator<Item = Feature>, places: &mut Vec<u32>) {
+        for fact in facts {
+            let (row, is_there) = self.place(fact.half());
+            places.push(row);
+            places.truncate(places.len() - usize::from(!is_there));
+        }
+    }
+
+    /// The sum of up to 256 weights in whole steps.
+    ///
+    /// - `places`: as [`find`](Self::find) gives them.
+    #[must_use]
+    #[inline]
+    pub fn steps_at(&self, places: &[u32]) -> [i16; C] {
+        let mut sums = [0_i16; C];
+        for &row in places.iter().take(256) {
+            for (sum, &weight) in sums.iter_mut().zip(self.weights(row)) {
+                *sum = sum.wrapping_add(i16::from(weight));
             }
         }
         sums
@@ -224,7 +239,7 @@ impl<const C: usize> LinearModel<C> {
     /// no buffer.
     #[must_use]
     pub const fn adder(&self) -> Adder<'_, C> {
-        Adder { model: self, sums: [0.0; C] }
+        Adder { model: self, sums: [0.0; C], found: Found::new() }
     }
 
     /// What each feature adds to the score of each class: why the model says what it says.
@@ -267,7 +282,7 @@ impl<const C: usize> LinearModel<C> {
     #[must_use]
     #[inline]
     pub fn row(&self, fact: Feature) -> Option<[i8; C]> {
-        self.row_of((fact.as_u64() >> 32) as u32).copied()
+        self.row_of(fact.half()).copied()
     }
 
     /// How many buckets carry weights.
@@ -278,15 +293,30 @@ impl<const C: usize> LinearModel<C> {
 
     #[inline]
     fn row_of(&self, half: u32) -> Option<&[i8; C]> {
+        let (row, is_there) = self.place(half);
+        is_there.then(|| self.weights(row))
+    }
+
+    /// Where the row of a feature is, and whether it has one; without a branch.
+    #[inline]
+    fn place(&self, half: u32) -> (u32, bool) {
         let bucket = half >> (32 - self.bits);
-        let block = self.blocks.get((bucket / BLOCK) as usize)?;
-        self.rows.get(block.row(bucket)?)
+        let block = self.blocks.get((bucket / BLOCK) as usize).copied().unwrap_or_default();
+        let bit = 1 << (bucket % BLOCK);
+        (block.before + (block.present & (bit - 1)).count_ones(), block.present & bit != 0)
+    }
+
+    /// The weights of a row.
+    #[inline]
+    fn weights(&self, row: u32) -> &[i8; C] {
+        self.rows.get(row as usize).unwrap_or(&[0; C])
     }
 
     /// The buckets that have a row, in order.
     fn buckets(&self) -> impl Iterator<Item = u32> + '_ {
-        (0_u32..).step_by(BLOCK as usize).zip(&self.blocks).flat_map(|(first, block)| {
-            (0..BLOCK).filter(|bit| block.0 >> bit & 1 == 1).map(move |bit| first + bit)
+        (0..).step_by(BLOCK as usize).zip(&self.blocks).flat_map(|(first, block)| {
+            let has_row = |bit: &u32| block.present >> bit & 1 == 1;
+            (0..BLOCK).filter(has_row).map(move |bit| first + bit)
         })
     }
 }
@@ -297,21 +327,69 @@ pub struct Adder<'m, const C: usize> {
     model: &'m LinearModel<C>,
     /// In steps of the weights.
     sums: [f32; C],
+    found: Found,
 }
 
 impl<const C: usize> Adder<'_, C> {
     /// Adds what the facts come to, as [`LinearModel::add`] does.
-    pub fn add_to(self, scores: &mut [f32; C]) {
+    #[inline]
+    pub fn add_to(mut self, scores: &mut [f32; C]) {
+        self.add_found();
         self.model.add_sums(&self.sums, scores);
     }
 
     #[inline]
     fn push_half(&mut self, half: u32, value: f32) {
-        if let Some(row) = self.model.row_of(half) {
-            for (sum, &weight) in self.sums.iter_mut().zip(row) {
+        if self.found.is_full() {
+            self.add_found();
+        }
+        self.found.note(self.model.place(half), value);
+    }
+
+    fn add_found(&mut self) {
+        for (row, value) in self.found.take() {
+            for (sum, &weight) in self.sums.iter_mut().zip(self.model.weights(row)) {
                 *sum += value * f32::from(weight);
             }
         }
+    }
+}
+
+/// Rows of facts, with their values, which wait to be added.
+///
+/// Whether a fact has a row is known when its block has come from far down the memory. A branch on
+/// it would be guessed, and where the guess is wrong, all that follows waits for the block. So many
+/// facts are looked up without a branch before the first row is read.
+#[derive(Debug)]
+struct Found {
+    rows: [(u32, f32); Self::ROOM],
+    count: usize,
+}
+
+impl Found {
+    const ROOM: usize = 16;
+
+    const fn new() -> Self {
+        Self { rows: [(0, 0.0); Self::ROOM], count: 0 }
+    }
+
+    #[inline]
+    const fn is_full(&self) -> bool {
+        self.count >= Self::ROOM
+    }
+
+    /// Notes a row if there is one; only when there is room.
+    #[inline]
+    fn note(&mut self, (row, is_there): (u32, bool), value: f32) {
+        self.rows[self.count] = (row, value);
+        self.count += usize::from(is_there);
+    }
+
+    /// All that were noted, in order.
+    #[inline]
+    fn take(&mut self) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let count = std::mem::take(&mut self.count);
+        self.rows[..count.min(Self::ROOM)].iter().copied()
     }
 }
 
@@ -319,7 +397,7 @@ impl<const C: usize> Facts for Adder<'_, C> {
     #[inline]
     fn push_valued(&mut self, feature: Feature, value: f32) {
         if value.is_finite() {
-            self.push_half((feature.as_u64() >> 32) as u32, value);
+            self.push_half(feature.half(), value);
         }
     }
 }
@@ -444,13 +522,12 @@ fn checked_body(bytes: &[u8]) -> Result<&[u8], LoadError> {
 fn blocks_of(buckets: &[u32], bits: u32) -> Vec<Block> {
     let mut blocks = vec![Block::default(); (1_u32 << bits).div_ceil(BLOCK) as usize];
     for bucket in buckets {
-        blocks[(bucket / BLOCK) as usize].0 |= 1 << (bucket % BLOCK);
+        blocks[(bucket / BLOCK) as usize].present |= 1 << (bucket % BLOCK);
     }
     let mut before = 0;
     for block in &mut blocks {
-        let present = block.0;
-        block.0 |= before << BLOCK;
-        before += present.count_ones();
+        block.before = before;
+        before += block.present.count_ones();
     }
     blocks
 }
