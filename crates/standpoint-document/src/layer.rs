@@ -234,7 +234,13 @@ fn begins_character(text: &[u8], offset: u32) -> bool {
 pub fn within(annotations: &[Annotation], span: Span) -> &[Annotation] {
     let first = annotations.partition_point(|annotation| annotation.span.start < span.start);
     let rest = &annotations[first..];
-    &rest[..rest.partition_point(|annotation| annotation.span.start < span.end)]
+    // A span has few of them, so they are looked for close by before they are halved.
+    let starts_inside = |annotation: &Annotation| annotation.span.start < span.end;
+    let mut most = 16;
+    while rest.get(most).is_some_and(starts_inside) {
+        most *= 2;
+    }
+    &rest[..rest[..most.min(rest.len())].partition_point(starts_inside)]
 }
 
 /// Why a layer does not fit its text.
