@@ -31,6 +31,15 @@ const fn base(letter: char) -> char {
 /// same, whatever accents, case, white space, hyphens and apostrophes stand between them.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
+    // Most names that are compared differ in the first letter, which costs little to see.
+    let initial = |name: &str| {
+        name.bytes().next().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+    };
+    if let (Some(first), Some(second)) = (initial(one), initial(other))
+        && first != second
+    {
+        return false;
+    }
     let (mut ours, mut theirs) = (plain(one), plain(other));
     match (ours.next(), theirs.next()) {
         (Some(first), Some(second)) => first == second && ours.eq(theirs),
