@@ -89,13 +89,19 @@ type Row = [f32; 4];
 
 const NOTHING: Row = [0.0; 4];
 
-fn wide(row: [i8; 3]) -> Row {
-    let [negative, neutral, positive] = row.map(f32::from);
-    [negative, neutral, positive, 0.0]
+/// A row as the model has it, and its zero.
+type Narrow = [i8; 4];
+
+const fn narrow([negative, neutral, positive]: [i8; 3]) -> Narrow {
+    [negative, neutral, positive, 0]
 }
 
-/// What a word weighs in each role.
-pub(crate) type Rows = [Row; Role::ALL.len()];
+fn wide(row: Narrow) -> Row {
+    row.map(f32::from)
+}
+
+/// What a word weighs in each role; narrow, so that it takes one line of the processor's cache.
+pub(crate) type Rows = [Narrow; Role::ALL.len()];
 
 /// Words by their stems, with what they weigh; a new word takes the place of an old one.
 pub(crate) type Weighed = Vec<Option<(Feature, Rows)>>;
@@ -125,7 +131,7 @@ pub(crate) fn weigh(
         let slot = &mut weighed[word.stem.as_u64() as usize % WEIGHED];
         if !matches!(slot, Some((known, _)) if *known == word.stem) {
             let row = |namespace: Feature| model.row(namespace.and(word.stem));
-            let rows = NAMESPACES.map(|namespace| row(namespace).map_or(NOTHING, wide));
+            let rows = NAMESPACES.map(|namespace| narrow(row(namespace).unwrap_or_default()));
             *slot = Some((word.stem, rows));
         }
         rows.extend(slot.as_ref().map(|(_, rows)| rows));
@@ -164,15 +170,21 @@ impl Facts for Scale<'_> {
         if value.is_finite()
             && let Some(row) = self.model.row(feature)
         {
-            self.add(wide(row), value);
+            self.add(wide(narrow(row)), value);
         }
+    }
+
+    #[inline]
+    fn push_each(&mut self, features: impl Iterator<Item = Feature>, value: f32) {
+        let model = self.model;
+        model.each_row(features, |&row| self.add(wide(narrow(row)), value));
     }
 }
 
 impl WordFacts for Scale<'_> {
     #[inline]
     fn push_word(&mut self, role: Role, _: &Word, place: usize, value: f32) {
-        self.add(self.rows[place][role.index()], value);
+        self.add(wide(self.rows[place][role.index()]), value);
     }
 }
 
@@ -181,20 +193,16 @@ pub(crate) fn describe_passage(words: &[Word], features: &mut impl WordFacts) {
     const PAIR: Feature = Feature::new("p2");
     const TONE: Feature = Feature::new("p tone");
     const FORM: Feature = Feature::new("p form");
-    let mut before = None;
     for (place, word) in words.iter().enumerate() {
-        if word.kind.is_mark() {
-            if matches!(word.kind, Kind::Quote | Kind::Question) {
-                features.push_valued(FORM.and(word.form), 0.5);
-            }
-            continue;
+        if !word.kind.is_mark() {
+            features.push_word(Role::Passage, word, place, BAG);
+        } else if matches!(word.kind, Kind::Quote | Kind::Question) {
+            features.push_valued(FORM.and(word.form), 0.5);
         }
-        features.push_word(Role::Passage, word, place, BAG);
-        if let Some(before) = before {
-            features.push_valued(PAIR.and(before).and(word.stem), BAG);
-        }
-        before = Some(word.stem);
     }
+    let stems = || words.iter().filter(|word| !word.kind.is_mark()).map(|word| word.stem);
+    let pairs = stems().zip(stems().skip(1));
+    features.push_each(pairs.map(|(before, stem)| PAIR.and(before).and(stem)), BAG);
     push_tone(TONE, tally(words).score(), features);
 }
 
@@ -277,9 +285,7 @@ fn describe_neighbours(left: &[Word], right: &[Word], features: &mut impl Facts)
         AROUND.number(7).and(l2).and(l1).and(r1),
         AROUND.number(8).and(l1).and(r1).and(r2),
     ];
-    for gram in grams {
-        features.push(gram);
-    }
+    features.push_each(grams.into_iter(), 1.0);
 }
 
 /// What one side of the mention comes to.

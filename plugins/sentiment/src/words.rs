@@ -20,6 +20,7 @@ pub(crate) struct Word {
     pub(crate) is_quoted: bool,
     /// Counted from 0.
     pub(crate) clause: u16,
+    role: Role,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +69,17 @@ pub(crate) fn read(
     words: &mut Vec<Word>,
 ) {
     words.clear();
-    let mut scope = Scope::default();
+    // What is known of each word comes from far down the memory: asked for by itself, for one word
+    // while the one before is still on its way.
     for span in tokens {
-        let Some(token) = text.get(span.range()).filter(|token| !token.is_empty()) else {
-            continue;
-        };
-        words.push(scope.read(span, token, known));
+        if let Some(token) = text.get(span.range()).filter(|token| !token.is_empty()) {
+            let Alone { form, stem, kind, tone, role } = known.get(token);
+            words.push(Word { span, form, stem, kind, tone, is_quoted: false, clause: 0, role });
+        }
+    }
+    let mut scope = Scope::default();
+    for word in words.iter_mut() {
+        scope.read(word);
     }
     mark_quotes(text, words);
     if is_title_case(words) {
@@ -180,31 +186,28 @@ struct Scope {
 }
 
 impl Scope {
-    fn read(&mut self, span: Span, token: &str, known: &mut Known<'_>) -> Word {
-        let Alone { form, stem, kind, tone, role } = known.get(token);
-        let clause = self.clause;
-        let mut word = Word { span, form, stem, kind, tone, is_quoted: false, clause };
-        if kind.is_mark() {
-            if kind == Kind::Break {
+    fn read(&mut self, word: &mut Word) {
+        word.clause = self.clause;
+        if word.kind.is_mark() {
+            if word.kind == Kind::Break {
                 self.end_clause();
             }
-            return word;
+            return;
         }
-        if kind == Kind::Number {
-            return word;
+        if word.kind == Kind::Number {
+            return;
         }
-        if let Some((factor, _)) = self.boost.filter(|_| tone != 0.0) {
+        if let Some((factor, _)) = self.boost.filter(|_| word.tone != 0.0) {
             word.tone *= factor;
             self.boost = None;
         }
         if let Some((factor, _)) = self.negation {
             word.tone *= -factor;
-            word.stem = NOT.and(stem);
+            word.stem = NOT.and(word.stem);
         }
         self.wear_off();
-        self.begin(role);
+        self.begin(word.role);
         word.clause = self.clause;
-        word
     }
 
     /// Opens or closes scopes after a word.
