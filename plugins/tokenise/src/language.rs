@@ -5,6 +5,8 @@
 //! given to the trigram and script profiles of `whatlang`. Only words of prose are looked at: names,
 //! links and markup are thick in short texts, and say nothing of the language that they stand in.
 
+use std::ops::Range;
+
 use standpoint_document::Span;
 
 /// Bytes that the trigram profiles are given at most; more does not change their answer.
@@ -20,46 +22,86 @@ const ENGLISH_SHARE: f32 = 0.2;
 /// The share below which a text may be in another language.
 const FOREIGN_SHARE: f32 = 0.1;
 
-/// The language of a whole text, as ISO 639-1 code; `None` where it cannot be told.
-///
-/// - `tokens`: those of `text`.
-#[must_use]
-pub fn language_of_text(text: &str, tokens: &[Span]) -> Option<&'static str> {
-    // Openings of the text tell enough, and the time stays bounded.
-    let tokens = &tokens[..tokens.len().min(2_000)];
-    let evidence = Evidence::of(text, tokens);
-    if evidence.words < MIN_WORDS && evidence.is_latin {
-        return None;
-    }
-    if evidence.english_share() >= ENGLISH_SHARE {
-        return Some("en");
-    }
-    profile(text, tokens, SURE).or_else(|| {
-        // Names may add to what little English there is, but they make no text foreign.
-        detected(&sample(prose(text, tokens)), SURE).filter(|found| *found == "en")
-    })
+/// A text with what each of its tokens tells of the language, for the text is asked as a whole and
+/// each of its paragraphs again.
+#[derive(Debug)]
+pub struct Words<'t> {
+    text: &'t str,
+    tokens: &'t [Span],
+    /// Bits of [`glance`].
+    glances: Vec<u8>,
 }
 
-/// The language of a paragraph, when it is surely not that of its document.
-///
-/// - `tokens`: those of the paragraph;
-/// - `language`: the document's, as ISO 639-1 code;
-/// - returns: an ISO 639-1 code that is not `language`.
-#[must_use]
-pub fn foreign_language(text: &str, tokens: &[Span], language: &str) -> Option<&'static str> {
-    let evidence = Evidence::of(text, tokens);
-    if language != "en" {
-        let is_english = evidence.words >= MIN_WORDS && evidence.english_share() >= 0.3;
-        return is_english.then_some("en");
+impl<'t> Words<'t> {
+    /// - `tokens`: those of `text`.
+    #[must_use]
+    pub fn new(text: &'t str, tokens: &'t [Span]) -> Self {
+        let glances = tokens.iter().map(|token| glance(text.as_bytes(), *token)).collect();
+        Self { text, tokens, glances }
     }
-    // Lists of names and headings have no function words either.
-    let is_prose = evidence.words >= MIN_WORDS && 2 * evidence.lower >= evidence.words;
-    if evidence.is_latin && (!is_prose || evidence.english_share() >= FOREIGN_SHARE) {
-        return None;
+
+    /// The language of the whole text, as ISO 639-1 code; `None` where it cannot be told.
+    #[must_use]
+    pub fn language(&self) -> Option<&'static str> {
+        // Openings of the text tell enough, and the time stays bounded.
+        let opening = 0..self.tokens.len().min(2_000);
+        let tokens = &self.tokens[opening.clone()];
+        let evidence = self.evidence(opening);
+        if evidence.words < MIN_WORDS && evidence.is_latin {
+            return None;
+        }
+        if evidence.english_share() >= ENGLISH_SHARE {
+            return Some("en");
+        }
+        profile(self.text, tokens, SURE).or_else(|| {
+            // Names may add to what little English there is, but they make no text foreign.
+            detected(&sample(prose(self.text, tokens)), SURE).filter(|found| *found == "en")
+        })
     }
-    // Ten words of which none is English are not English; which language they are may be less sure.
-    let confidence = if evidence.english == 0 && evidence.words >= 10 { 0.3 } else { SURE };
-    profile(text, tokens, confidence).filter(|found| *found != language)
+
+    /// The language of a paragraph, when it is surely not that of its document.
+    ///
+    /// - `paragraph`: its tokens, by their numbers;
+    /// - `language`: the document's, as ISO 639-1 code;
+    /// - returns: an ISO 639-1 code that is not `language`.
+    #[must_use]
+    pub fn foreign(&self, paragraph: Range<usize>, language: &str) -> Option<&'static str> {
+        let tokens = &self.tokens[paragraph.clone()];
+        let evidence = self.evidence(paragraph);
+        if language != "en" {
+            let is_english = evidence.words >= MIN_WORDS && evidence.english_share() >= 0.3;
+            return is_english.then_some("en");
+        }
+        // Lists of names and headings have no function words either.
+        let is_prose = evidence.words >= MIN_WORDS && 2 * evidence.lower >= evidence.words;
+        if evidence.is_latin && (!is_prose || evidence.english_share() >= FOREIGN_SHARE) {
+            return None;
+        }
+        // Ten words of which none is English are not English; which language they are may be less
+        // sure.
+        let confidence = if evidence.english == 0 && evidence.words >= 10 { 0.3 } else { SURE };
+        profile(self.text, tokens, confidence).filter(|found| *found != language)
+    }
+
+    fn evidence(&self, range: Range<usize>) -> Evidence {
+        let (mut words, mut lower, mut english, mut wide) = (0, 0, 0, 0);
+        let mut end_of_tag = 0;
+        for (token, &glance) in self.tokens[range.clone()].iter().zip(&self.glances[range]) {
+            let start = token.start as usize;
+            if start < end_of_tag {
+                continue;
+            }
+            if glance & glance::TAG != 0 {
+                end_of_tag = start + tag_length(&self.text.as_bytes()[start..]);
+            }
+            let count = |bit: u8| usize::from(glance & bit != 0);
+            words += count(glance::WORD);
+            lower += count(glance::LOWER);
+            english += count(glance::ENGLISH);
+            wide += count(glance::WIDE);
+        }
+        Evidence { words, lower, english, is_latin: 2 * wide < words }
+    }
 }
 
 /// From this confidence on, `whatlang` calls an answer reliable.
@@ -76,24 +118,45 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn of(text: &str, tokens: &[Span]) -> Self {
-        let (mut words, mut lower, mut english, mut wide) = (0, 0, 0, 0);
-        for word in prose(text, tokens) {
-            match word[0] {
-                b'a'..=b'z' => lower += 1,
-                b'A'..=b'Z' => {}
-                0xc3..=0xff => wide += 1,
-                _ => continue,
-            }
-            words += 1;
-            english += usize::from(word.len() <= 5 && is_english_word(word));
-        }
-        Self { words, lower, english, is_latin: 2 * wide < words }
-    }
-
     fn english_share(&self) -> f32 {
         self.english as f32 / self.words.max(1) as f32
     }
+}
+
+/// What a token tells by itself.
+mod glance {
+    /// It is a word of prose, as [`prose`](super::prose) has them, and begins with a letter.
+    pub(super) const WORD: u8 = 1;
+    /// And with a small one.
+    pub(super) const LOWER: u8 = 1 << 1;
+    /// And with one that is not of ASCII.
+    pub(super) const WIDE: u8 = 1 << 2;
+    /// And it is one of [`ENGLISH_WORDS`](super::ENGLISH_WORDS).
+    pub(super) const ENGLISH: u8 = 1 << 3;
+    /// It may begin a tag.
+    pub(super) const TAG: u8 = 1 << 4;
+}
+
+fn glance(text: &[u8], token: Span) -> u8 {
+    let word = &text[token.range()];
+    let kind = match word[0] {
+        b'a'..=b'z' => glance::WORD | glance::LOWER,
+        b'A'..=b'Z' => glance::WORD,
+        0xc3..=0xff => glance::WORD | glance::WIDE,
+        b'<' => return glance::TAG,
+        _ => return 0,
+    };
+    if !is_prose(text, token) {
+        return 0;
+    }
+    kind | if is_english_word(word) { glance::ENGLISH } else { 0 }
+}
+
+/// Whether a token is written as words are, and no handle.
+fn is_prose(text: &[u8], token: Span) -> bool {
+    let range = token.range();
+    let is_handle = 0 < range.start && matches!(text[range.start - 1], b'#' | b'@');
+    !is_handle && text[range].iter().all(|byte| is_letter(*byte))
 }
 
 /// The words that are written as words are, without those of addresses, tags and handles.
@@ -105,13 +168,11 @@ fn prose<'t>(text: &'t str, tokens: &'t [Span]) -> impl Iterator<Item = &'t [u8]
         if range.start < end_of_tag {
             return None;
         }
-        let word = &bytes[range.clone()];
-        if word[0] == b'<' {
+        if bytes[range.start] == b'<' {
             end_of_tag = range.start + tag_length(&bytes[range.start..]);
             return None;
         }
-        let is_handle = 0 < range.start && matches!(bytes[range.start - 1], b'#' | b'@');
-        (!is_handle && word.iter().all(|byte| is_letter(*byte))).then_some(word)
+        is_prose(bytes, *token).then(|| &bytes[range])
     })
 }
 
@@ -128,56 +189,64 @@ fn tag_length(text: &[u8]) -> usize {
     end.map_or(0, |end| end + 1)
 }
 
-/// Whether `word` is a function word of English and of no other language we know of. ("in",
-/// "a", "on", "me" and the like are left out.)
+/// The function words of English that no other language we know of has ("in", "a", "on", "me" and
+/// the like are left out).
+const ENGLISH_WORDS: [&str; 45] = [
+    "the", "The", "of", "and", "And", "to", "is", "that", "for", "with", "it", "It", "are", "was",
+    "be", "by", "this", "This", "which", "have", "has", "not", "n't", "from", "at", "they", "We",
+    "we", "I", "you", "his", "their", "its", "would", "will", "been", "were", "who", "but", "But",
+    "or", "an", "'s", "’s", "n’t",
+];
+
+/// The most bytes that such a word has.
+const MOST_OF_ENGLISH: usize = 5;
+
+/// The same words as numbers: each at its place, or where that is taken, at the next free one.
+static ENGLISH: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut next = 0;
+    while next < ENGLISH_WORDS.len() {
+        let word = ENGLISH_WORDS[next].as_bytes();
+        assert!(word.len() <= MOST_OF_ENGLISH);
+        let number = number_of(word);
+        let mut place = place_of(number);
+        while table[place as usize] != 0 {
+            place = place.wrapping_add(1);
+        }
+        table[place as usize] = number;
+        next += 1;
+    }
+    table
+};
+
+const fn number_of(word: &[u8]) -> u64 {
+    let mut number = 0;
+    let mut at = 0;
+    while at < word.len() {
+        number = number << 8 | word[at] as u64;
+        at += 1;
+    }
+    number
+}
+
+const fn place_of(number: u64) -> u8 {
+    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
+}
+
+/// Whether `word` is one of [`ENGLISH_WORDS`].
 fn is_english_word(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"the"
-            | b"The"
-            | b"of"
-            | b"and"
-            | b"And"
-            | b"to"
-            | b"is"
-            | b"that"
-            | b"for"
-            | b"with"
-            | b"it"
-            | b"It"
-            | b"are"
-            | b"was"
-            | b"be"
-            | b"by"
-            | b"this"
-            | b"This"
-            | b"which"
-            | b"have"
-            | b"has"
-            | b"not"
-            | b"n't"
-            | b"from"
-            | b"at"
-            | b"they"
-            | b"We"
-            | b"we"
-            | b"I"
-            | b"you"
-            | b"his"
-            | b"their"
-            | b"its"
-            | b"would"
-            | b"will"
-            | b"been"
-            | b"were"
-            | b"who"
-            | b"but"
-            | b"But"
-            | b"or"
-            | b"an"
-            | b"'s"
-    ) || word == "’s".as_bytes()
-        || word == "n’t".as_bytes()
+    if word.len() > MOST_OF_ENGLISH {
+        return false;
+    }
+    let number = number_of(word);
+    let mut place = place_of(number);
+    while ENGLISH[usize::from(place)] != number {
+        if ENGLISH[usize::from(place)] == 0 {
+            return false;
+        }
+        place = place.wrapping_add(1);
+    }
+    true
 }
 
 /// What the trigrams and the script tell.
@@ -292,7 +361,7 @@ mod tests {
     use crate::{lists::Lists, words::words};
 
     fn detect(text: &str) -> Option<&'static str> {
-        language_of_text(text, &words(text, &Lists::standard()))
+        Words::new(text, &words(text, &Lists::standard())).language()
     }
 
     #[test]
@@ -355,7 +424,8 @@ mod tests {
         ];
         for (expected, text) in cases {
             let tokens = words(text, &Lists::standard());
-            assert_eq!(foreign_language(text, &tokens, "en"), expected, "{text:?}");
+            let found = Words::new(text, &tokens).foreign(0..tokens.len(), "en");
+            assert_eq!(found, expected, "{text:?}");
         }
     }
 }

@@ -35,7 +35,7 @@ mod words;
 
 pub use boilerplate::Boilerplate;
 pub use chars::is_left_out;
-pub use language::{foreign_language, language_of_text};
+pub use language::Words;
 pub use lists::{Abbreviation, Lists};
 pub use sentences::{MAX_SENTENCE_TOKENS, RECIPE, Sentence, SentenceSplitter, examples};
 pub use stage::{BoilerplateMode, Tokenise, TokeniseSettings};

@@ -11,7 +11,7 @@ use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageErro
 
 use crate::{
     boilerplate::Boilerplate,
-    language::{foreign_language, language_of_text},
+    language::Words,
     lists::Lists,
     sentences::{Sentence, SentenceSplitter},
     words::words,
@@ -97,9 +97,10 @@ impl Stage for Tokenise {
         _: &StageContext<'_>,
     ) -> Result<(), StageError> {
         let tokens = words(document.text(), &self.lists);
-        let found = self.language_of(document, &tokens);
+        let seen = Words::new(document.text(), &tokens);
+        let found = self.language_of(document, &seen);
         let language = found.as_deref().or(document.language());
-        let sentences = self.sentences(document.text(), &tokens, language);
+        let sentences = self.sentences(document.text(), &tokens, &seen, language);
 
         if let Some(found) = found {
             document.set_language(found);
@@ -113,17 +114,23 @@ impl Stage for Tokenise {
 
 impl Tokenise {
     /// The language to write: that of the settings, or what is found where the document is silent.
-    fn language_of(&self, document: &Document<'_>, tokens: &[Span]) -> Option<String> {
+    fn language_of(&self, document: &Document<'_>, words: &Words<'_>) -> Option<String> {
         if self.language.is_some() {
             return self.language.clone();
         }
         if document.language().is_some() {
             return None;
         }
-        language_of_text(document.text(), tokens).map(String::from)
+        words.language().map(String::from)
     }
 
-    fn sentences(&self, text: &str, tokens: &[Span], language: Option<&str>) -> Vec<Annotation> {
+    fn sentences(
+        &self,
+        text: &str,
+        tokens: &[Span],
+        words: &Words<'_>,
+        language: Option<&str>,
+    ) -> Vec<Annotation> {
         let boilerplate =
             self.boilerplate.as_ref().map(|known| known.find(text)).unwrap_or_default();
         let mut sentences = self.splitter.split(text, tokens, &self.lists);
@@ -132,7 +139,7 @@ impl Tokenise {
         }
         mark_titles(text, tokens, &mut sentences);
         if let Some(language) = language {
-            mark_foreign(text, tokens, language, &mut sentences);
+            mark_foreign(words, language, &mut sentences);
         }
         mark_boilerplate(&boilerplate, tokens, &mut sentences);
         sentences
@@ -214,11 +221,11 @@ fn mark_titles(text: &str, tokens: &[Span], sentences: &mut [Sentence]) {
     }
 }
 
-fn mark_foreign(text: &str, tokens: &[Span], language: &str, sentences: &mut [Sentence]) {
+fn mark_foreign(words: &Words<'_>, language: &str, sentences: &mut [Sentence]) {
     for paragraph in paragraphs(sentences).take(MAX_FOREIGN_LOOKS).collect::<Vec<_>>() {
-        let words =
+        let tokens =
             sentences[paragraph.start].tokens.start..sentences[paragraph.end - 1].tokens.end;
-        if foreign_language(text, &tokens[words], language).is_some() {
+        if words.foreign(tokens, language).is_some() {
             for sentence in &mut sentences[paragraph] {
                 sentence.flags |= sentence::FOREIGN;
             }
