@@ -18,6 +18,8 @@ pub struct Atom {
     pub flags: u16,
     /// What kinds of cue the word is; see [`crate::cues`].
     pub cues: u32,
+    /// The node of the names that begin with it, as the tables have it; 0 where none does.
+    pub node: u32,
 }
 
 /// It begins with a capital letter.
@@ -132,6 +134,7 @@ fn push(atoms: &mut Vec<Atom>, word: &str, look: Look, start: u32, token: usize,
         hash: if is_word { look.hash } else { hash_of_mark(word) },
         flags,
         cues: 0,
+        node: 0,
     });
 }
 

@@ -1,9 +1,5 @@
 //! Words of context that decide how a name is meant.
 
-use rustc_hash::FxHashMap;
-
-use crate::fold::fold;
-
 /// The kinds of cue in `cues.tsv`, each with its bit.
 const KINDS: [(&str, u32); 21] = [
     ("place-preposition", PLACE_PREPOSITION),
@@ -76,32 +72,10 @@ pub const SUBORDINATOR: u32 = 1 << 20;
 /// [`crate::anaphora`].
 pub const REFERRING: u32 = 1 << 21;
 
-/// Which kinds of cue a word is.
-#[derive(Debug, Default)]
-pub struct Cues {
-    kinds_of: FxHashMap<u64, u32>,
-}
+/// "Vladimir": somebody in the tables has this first name; in no table, as names are in theirs.
+pub const FIRST_NAME: u32 = 1 << 22;
 
-impl Cues {
-    /// The kinds of the word with this folded hash, as bits.
-    #[must_use]
-    pub fn kinds(&self, word: u64) -> u32 {
-        self.kinds_of.get(&word).copied().unwrap_or_default()
-    }
-
-    /// Marks the words that may refer to somebody.
-    pub(crate) fn mark_referring(&mut self, words: impl Iterator<Item = u64>) {
-        for word in words {
-            *self.kinds_of.entry(word).or_default() |= REFERRING;
-        }
-    }
-
-    /// Adds words of one kind; `None` when the kind is not known.
-    pub(crate) fn add(&mut self, kind: &str, words: &str) -> Option<()> {
-        let (_, bit) = KINDS.iter().find(|(name, _)| *name == kind)?;
-        for word in words.split_whitespace() {
-            *self.kinds_of.entry(fold(word)).or_default() |= bit;
-        }
-        Some(())
-    }
+/// The bit of a kind of cue by its name in `cues.tsv`.
+pub(crate) fn kind(name: &str) -> Option<u32> {
+    KINDS.iter().find(|(known, _)| *known == name).map(|&(_, bit)| bit)
 }

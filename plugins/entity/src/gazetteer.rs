@@ -2,12 +2,11 @@
 
 mod builder;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use standpoint_document::{Aliases, EntityKind};
 use thiserror::Error;
 
 use crate::atom::{self, Atom, atoms_of_name};
-use crate::cues::Cues;
 use crate::date::{Month, Period};
 
 use self::builder::Builder;
@@ -161,6 +160,15 @@ pub struct Match {
     best: u32,
 }
 
+/// What the tables know of a word by itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beginning {
+    /// What kinds of cue it is; see [`crate::cues`].
+    pub cues: u32,
+    /// The node of the names that begin with it; 0 where none does.
+    pub node: u32,
+}
+
 /// All names that are known.
 #[derive(Debug, Default)]
 pub struct Gazetteer {
@@ -170,11 +178,9 @@ pub struct Gazetteer {
     /// For each node of the trie, its senses as start and count.
     nodes: Vec<(u32, u16)>,
     edges: FxHashMap<(u32, u64), u32>,
-    roots: FxHashMap<u64, u32>,
+    words: FxHashMap<u64, Beginning>,
     /// The place of each capital, by its name's folded hash.
     capitals: FxHashMap<u32, FxHashMap<u64, u32>>,
-    cues: Cues,
-    first_names: FxHashSet<u64>,
     /// People by state or organisation.
     people_of: FxHashMap<String, Vec<u32>>,
     citizens_of: FxHashMap<u32, u32>,
@@ -267,16 +273,10 @@ impl Gazetteer {
         self.people_of.get(country).map_or(&[], Vec::as_slice)
     }
 
-    /// Words of context.
+    /// What is known of the word with this folded hash, whatever follows it.
     #[must_use]
-    pub fn cues(&self) -> &Cues {
-        &self.cues
-    }
-
-    /// Whether somebody in the tables has this first name.
-    #[must_use]
-    pub fn is_first_name(&self, word: u64) -> bool {
-        self.first_names.contains(&word)
+    pub fn beginning(&self, word: u64) -> Beginning {
+        self.words.get(&word).copied().unwrap_or_default()
     }
 
     /// The meanings of a match that fit its case.
@@ -344,10 +344,10 @@ impl Gazetteer {
     }
 
     fn longest(&self, atoms: &[Atom], first: usize) -> Option<Match> {
-        if !atoms[first].is(atom::WORD) {
+        let mut node = atoms[first].node;
+        if node == 0 {
             return None;
         }
-        let mut node = *self.roots.get(&atoms[first].hash)?;
         let mut longest = None;
         let mut end = first + 1;
         loop {

@@ -3,6 +3,7 @@
 use standpoint_document::{Annotation, sentence};
 
 use crate::atom::{self, Atom, atoms};
+use crate::cues;
 use crate::fold::{Look, fold};
 use crate::gazetteer::{Form, Gazetteer, Match, Sense};
 use crate::tagger::Hint;
@@ -38,7 +39,8 @@ impl Sight {
         mark_sentences(&mut atoms, sentences);
         for atom in &mut atoms {
             if atom.is(atom::WORD) {
-                atom.cues = gazetteer.cues().kinds(atom.hash);
+                let known = gazetteer.beginning(atom.hash);
+                (atom.cues, atom.node) = (known.cues, known.node);
             }
         }
         let matches = gazetteer.matches(&atoms);
@@ -46,7 +48,7 @@ impl Sight {
         let mut hints = vec![0; tokens.len()];
         for (index, atom) in atoms.iter().enumerate().rev() {
             atom_of_token[atom.token as usize] = index as u32;
-            if atom.is(atom::CAPITAL) && gazetteer.is_first_name(atom.hash) {
+            if atom.is(atom::CAPITAL) && atom.cues(cues::FIRST_NAME) {
                 hints[atom.token as usize] = FIRST_NAME;
             }
         }

@@ -4,6 +4,7 @@ use standpoint_document::{EntityKind, slug};
 
 use super::{BUILT_IN, Form, Gazetteer, Record, Role, Sense, hash_of_name};
 use crate::atom::{self, atoms_of_name};
+use crate::cues;
 use crate::date::Period;
 use crate::fold::fold;
 
@@ -50,10 +51,10 @@ impl Builder {
             "words.tsv" => expect(2).map(|()| self.name(columns[0], 0, Form::Nothing)),
             "cues.tsv" => expect(2).and_then(|()| {
                 let kind = columns[0];
-                self.gazetteer
-                    .cues
-                    .add(kind, columns[1])
-                    .ok_or_else(|| format!("`{kind}` is not a kind of cue"))
+                let bit =
+                    cues::kind(kind).ok_or_else(|| format!("`{kind}` is not a kind of cue"))?;
+                self.mark(columns[1].split_whitespace().map(fold), bit);
+                Ok(())
             }),
             other => Err(format!(
                 "`{other}` is not the name of a table; expected one of {}",
@@ -135,7 +136,7 @@ impl Builder {
             self.name(alias, index, Form::Name);
         }
         if let Some((first, _)) = name.split_once(' ') {
-            self.gazetteer.first_names.insert(fold(first));
+            self.mark([fold(first)], cues::FIRST_NAME);
         }
         Ok(())
     }
@@ -198,9 +199,9 @@ impl Builder {
                 upper |= 1 << index;
             }
         }
-        let known = self.gazetteer.roots.get(&first.hash).copied();
-        let mut node = known.unwrap_or_else(|| self.node());
-        self.gazetteer.roots.insert(first.hash, node);
+        let known = self.gazetteer.beginning(first.hash).node;
+        let mut node = if known == 0 { self.node() } else { known };
+        self.gazetteer.words.entry(first.hash).or_default().node = node;
         for atom in &atoms[1..] {
             let edge = (node, atom.hash);
             let known = self.gazetteer.edges.get(&edge).copied();
@@ -219,9 +220,16 @@ impl Builder {
         self.senses_of.len() as u32 - 1
     }
 
-    pub(super) fn finish(self) -> Gazetteer {
+    /// Marks words, by their folded hashes, as cues of a kind.
+    fn mark(&mut self, words: impl IntoIterator<Item = u64>, kind: u32) {
+        for word in words {
+            self.gazetteer.words.entry(word).or_default().cues |= kind;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Gazetteer {
+        self.mark(crate::anaphora::referring_words(), cues::REFERRING);
         let mut gazetteer = self.gazetteer;
-        gazetteer.cues.mark_referring(crate::anaphora::referring_words());
         for senses in self.senses_of {
             gazetteer.nodes.push((gazetteer.senses.len() as u32, senses.len().min(32) as u16));
             gazetteer.senses.extend(senses);
