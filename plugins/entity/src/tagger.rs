@@ -10,7 +10,7 @@ use standpoint_document::Annotation;
 use standpoint_linear::LinearModel;
 
 use crate::fold::{Look, mix, step};
-use crate::vocabulary::{Known, VOCABULARY_BYTES, Vocabulary};
+use crate::vocabulary::{Cities, Known, VOCABULARY_BYTES, Vocabulary};
 use memory::hashes;
 pub use memory::{Memories, Memory};
 
@@ -75,18 +75,25 @@ pub struct Tagged {
 /// What the tables say of a token, for the tagger's features.
 pub type Hint = u8;
 
-/// A token as the features see it.
+/// A token as the features see it that it shares with other tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
     hash: u64,
+    /// Its last three letters.
+    ending: u64,
     shape: u8,
-    prefix: [u64; 3],
-    suffix: [u64; 3],
     hint: Hint,
     known: Known,
     /// Whether a city of several words begins (1) or goes on (2) here.
     city: u8,
     lower: bool,
+}
+
+/// The first and the last two to four letters of a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Affixes {
+    prefix: [u64; 3],
+    suffix: [u64; 3],
 }
 
 /// The hashes of one token's features.
@@ -115,7 +122,7 @@ fn shape(look: Look) -> u8 {
 }
 
 /// Looks at a token once for all features that it takes part in.
-fn word(text: &str, look: Look, hint: Hint, vocabulary: Vocabulary<'_>) -> Word {
+fn word(text: &str, look: Look, hint: Hint, vocabulary: Vocabulary<'_>) -> (Word, Affixes) {
     let bytes = text.as_bytes();
     let mut prefix = [0; 3];
     let mut suffix = [0; 3];
@@ -129,29 +136,30 @@ fn word(text: &str, look: Look, hint: Hint, vocabulary: Vocabulary<'_>) -> Word 
         }
     }
     let known = vocabulary.of(look.hash);
-    Word {
+    let word = Word {
         hash: look.hash,
+        ending: suffix[1],
         shape: shape(look),
-        prefix,
-        suffix,
         hint,
         known,
         city: 0,
         lower: look.upper == 0,
-    }
+    };
+    (word, Affixes { prefix, suffix })
 }
 
 /// The word beyond either end of a sentence.
 const NOWHERE: Word = Word {
     hash: 3,
+    ending: 0,
     shape: 15,
-    prefix: [0; 3],
-    suffix: [0; 3],
     hint: 0,
     known: Known { usage: 0, cluster: 0, given: 0, family: 0, city: 0 },
     city: 0,
     lower: true,
 };
+
+const NO_AFFIXES: Affixes = Affixes { prefix: [0; 3], suffix: [0; 3] };
 
 /// Whether the token at `index` could be part of a name: one with a capital, or a small word or
 /// number beside or between such.
@@ -205,31 +213,33 @@ pub fn describe(
     line: Line<'_>,
     run: std::ops::Range<usize>,
     vocabulary: Vocabulary<'_>,
-    words: &mut Vec<Word>,
     rows: &mut Vec<Row>,
 ) {
     let from = run.start.saturating_sub(AROUND);
     let until = (run.end + AROUND).min(line.tokens.len());
-    words.clear();
-    words.extend((from..until).map(|index| {
+    let look = |index: usize| {
         let text = line.text.get(line.tokens[index].span.range()).unwrap_or_default();
         word(text, line.looks[index], line.hints[index], vocabulary)
-    }));
-    mark_cities(&mut words[run.start - from..run.end - from], vocabulary);
+    };
+    let (mut words, affixes): (Vec<Word>, Vec<Affixes>) = (from..until).map(look).unzip();
+    mark_cities(&mut words[run.start - from..run.end - from], |phrase| {
+        vocabulary.of(phrase).city != 0
+    });
     rows.clear();
-    rows.extend(run.map(|index| features(words, index - from, index == 0)));
+    rows.extend(run.map(|index| features(&words, &affixes, index - from, index == 0)));
 }
 
 /// Marks "San Francisco", whose parts alone are not cities.
-fn mark_cities(words: &mut [Word], vocabulary: Vocabulary<'_>) {
+///
+/// - `is_city`: of a run of words, by the hash of both or all three.
+fn mark_cities(words: &mut [Word], is_city: impl Fn(u64) -> bool) {
     for index in 0..words.len().saturating_sub(1) {
         if words[index].lower {
             continue;
         }
         let two = mix(words[index].hash, words[index + 1].hash);
         let three = words.get(index + 2).map(|third| mix(two, third.hash));
-        let is_city = |phrase: u64| vocabulary.of(phrase).city != 0;
-        let length = if three.is_some_and(is_city) {
+        let length = if three.is_some_and(&is_city) {
             3
         } else if is_city(two) {
             2
@@ -241,11 +251,13 @@ fn mark_cities(words: &mut [Word], vocabulary: Vocabulary<'_>) {
     }
 }
 
-fn features(words: &[Word], index: usize, is_first: bool) -> Row {
+fn features(words: &[Word], affixes: &[Affixes], index: usize, is_first: bool) -> Row {
     let mut row = [0; TEMPLATES];
     let alone = PLACES.into_iter().flat_map(|place| {
-        let word = index.checked_add_signed(place).and_then(|at| words.get(at));
-        alone(word.unwrap_or(&NOWHERE), place)
+        let at = index.checked_add_signed(place);
+        let word = at.and_then(|at| words.get(at).zip(affixes.get(at)));
+        let (word, affixes) = word.unwrap_or((&NOWHERE, &NO_AFFIXES));
+        alone(word, affixes, place)
     });
     let together = together(words, index, is_first);
     for (slot, (template, value)) in row.iter_mut().zip(alone.chain(together)) {
@@ -267,25 +279,26 @@ const OF_ALONE: usize = 18;
 /// The features of a token that come from one word alone, by their templates.
 ///
 /// - `place`: where the word stands from the token; one of [`PLACES`].
-fn alone(word: &Word, place: isize) -> impl Iterator<Item = (u64, u64)> {
+fn alone(word: &Word, affixes: &Affixes, place: isize) -> impl Iterator<Item = (u64, u64)> {
     let cluster = u64::from(word.known.cluster);
     let (values, count) = match place {
         -2 => ([(9, word.hash), (35, cluster), (0, 0), (0, 0)], 2),
-        -1 => ([(7, word.hash), (21, word.suffix[1]), (0, 0), (0, 0)], 2),
-        1 => ([(8, word.hash), (20, word.suffix[1]), (0, 0), (0, 0)], 2),
+        -1 => ([(7, word.hash), (21, word.ending), (0, 0), (0, 0)], 2),
+        1 => ([(8, word.hash), (20, word.ending), (0, 0), (0, 0)], 2),
         2 => ([(10, word.hash), (36, cluster), (0, 0), (0, 0)], 2),
         _ => {
             let shape = u64::from(word.shape);
             ([(5, 0), (6, word.hash), (29, u64::from(word.hint)), (32, cluster << 4 | shape)], 4)
         }
     };
+    let Affixes { prefix, suffix } = affixes;
     let affixes = [
-        (14, word.prefix[0]),
-        (15, word.prefix[1]),
-        (16, word.prefix[2]),
-        (17, word.suffix[0]),
-        (18, word.suffix[1]),
-        (19, word.suffix[2]),
+        (14, prefix[0]),
+        (15, prefix[1]),
+        (16, prefix[2]),
+        (17, suffix[0]),
+        (18, suffix[1]),
+        (19, suffix[2]),
     ];
     let affixes = affixes.into_iter().take(if place == 0 { affixes.len() } else { 0 });
     values.into_iter().take(count).chain(affixes)
@@ -314,7 +327,7 @@ fn together(words: &[Word], index: usize, is_first: bool) -> [(u64, u64); TEMPLA
         (1, usages(&[before, here])),
         (2, usages(&[here, after])),
         (3, usages(&[before, here, after])),
-        (4, mix(usages(&[here]), here.suffix[1])),
+        (4, mix(usages(&[here]), here.ending)),
         (11, mix(before.hash, here.hash)),
         (12, mix(here.hash, after.hash)),
         (13, mix(before.hash, after.hash)),
@@ -401,6 +414,7 @@ pub struct Tagger<'m> {
     transitions: [[f32; TAGS]; TAGS],
     calibration: Calibration,
     vocabulary: Vocabulary<'m>,
+    cities: Cities,
     weights: LinearModel<WEIGHED>,
     /// What the word beyond either end of a sentence weighs at each of [`PLACES`].
     nowhere: [[i16; WEIGHED]; PLACES.len()],
@@ -419,9 +433,11 @@ impl<'m> Tagger<'m> {
         transitions.as_flattened_mut().iter_mut().for_each(|weight| *weight = next());
         let calibration = std::array::from_fn(|_| (next(), next()));
         let weights: LinearModel<WEIGHED> = LinearModel::from_bytes(weights, RECIPE).ok()?;
-        let nowhere = PLACES.map(|place| weights.steps(hashes(alone(&NOWHERE, place))));
+        let nowhere =
+            PLACES.map(|place| weights.steps(hashes(alone(&NOWHERE, &NO_AFFIXES, place))));
         let vocabulary = Vocabulary::new(vocabulary);
-        Some(Self { transitions, calibration, vocabulary, weights, nowhere })
+        let cities = Cities::of(vocabulary);
+        Some(Self { transitions, calibration, vocabulary, cities, weights, nowhere })
     }
 
     /// Finds names in the tokens of one sentence.
@@ -455,15 +471,26 @@ impl<'m> Tagger<'m> {
             let (look, hint) = (line.looks[index], line.hints[index]);
             memory.weigh(text, look, hint, self.vocabulary, &self.weights);
         }
-        mark_cities(&mut memory.words[run.start - from..run.end - from], self.vocabulary);
+        mark_cities(&mut memory.words[run.start - from..run.end - from], |phrase| {
+            self.cities.may_have(phrase) && self.vocabulary.of(phrase).city != 0
+        });
+        // The weights lie far down the memory: those of the whole run are looked for at once.
+        memory.places.clear();
+        memory.ends.clear();
+        for index in run.clone() {
+            let features = together(&memory.words, index - from, index == 0);
+            self.weights.find(hashes(features.into_iter()), &mut memory.places);
+            memory.ends.push(memory.places.len());
+        }
         memory.scores.clear();
-        for index in run {
-            let at = index - from;
-            let features = together(&memory.words, at, index == 0);
-            let mut steps = self.weights.steps(hashes(features.iter().copied()));
+        let mut begin = 0;
+        for (index, &end) in run.zip(&memory.ends) {
+            let mut steps = self.weights.steps_at(&memory.places[begin..end]);
+            begin = end;
             for (place, nowhere) in PLACES.into_iter().zip(&self.nowhere) {
                 // What a word weighs is kept by where the token stands from it.
-                let word = at.checked_add_signed(place).and_then(|at| memory.weighed.get(at));
+                let at = (index - from).checked_add_signed(place);
+                let word = at.and_then(|at| memory.weighed.get(at));
                 let word = word.map_or(nowhere, |steps| &steps[(2 - place) as usize]);
                 for (step, more) in steps.iter_mut().zip(word) {
                     *step = step.wrapping_add(*more);
@@ -586,8 +613,8 @@ mod tests {
             let line = Line { text, tokens: &tokens, looks: &looks, hints: &hints };
             let mut seen = 0;
             for run in runs(&looks) {
-                let (mut words, mut rows) = (Vec::new(), Vec::new());
-                describe(line, run.clone(), tagger.vocabulary, &mut words, &mut rows);
+                let mut rows = Vec::new();
+                describe(line, run.clone(), tagger.vocabulary, &mut rows);
                 tagger.score(line, run, &mut memory);
                 let sums = rows
                     .iter()

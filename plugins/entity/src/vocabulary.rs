@@ -88,6 +88,33 @@ impl<'m> Vocabulary<'m> {
     }
 }
 
+/// Which pairs of slots of a table have a city: so few that the bits stay in the processor's cache,
+/// where the table does not, and two of three words in a row are hardly ever one.
+#[derive(Debug)]
+pub struct Cities(Vec<u64>);
+
+impl Cities {
+    /// Notes the pairs of a table.
+    #[must_use]
+    pub fn of(Vocabulary(table): Vocabulary<'_>) -> Self {
+        let mut bits = vec![0; (1 << PAIR_BITS) / u64::BITS as usize];
+        for (at, slot) in table.as_chunks::<SLOT_BYTES>().0.iter().enumerate() {
+            if Known::unpack(u32::from_le_bytes(*slot)).city != 0 {
+                let pair = at / 2;
+                bits[pair / 64] |= 1 << (pair % 64);
+            }
+        }
+        Self(bits)
+    }
+
+    /// Whether the table may say that the word, or run of words, with this hash is a city.
+    #[must_use]
+    pub fn may_have(&self, word: u64) -> bool {
+        let pair = pair_of(word);
+        self.0.get(pair / 64).is_some_and(|bits| bits >> (pair % 64) & 1 == 1)
+    }
+}
+
 /// Makes a table; where more than two words meet, the first two stay.
 ///
 /// - `words`: by their folded hashes, the weightiest first.
@@ -120,6 +147,8 @@ mod tests {
         let table = table(words.iter().map(|&word| (word, known)));
         let vocabulary = Vocabulary::new(&table);
         assert!(words.iter().all(|&word| vocabulary.of(word) == known));
+        let cities = Cities::of(vocabulary);
+        assert!(words.iter().all(|&word| cities.may_have(word)) && !cities.may_have(fold("Zlín")));
         assert_eq!(vocabulary.of(fold("Zlín")), Known::default());
         assert_eq!(Vocabulary::new(&[]).of(words[0]), Known::default());
     }

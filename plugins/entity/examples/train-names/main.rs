@@ -187,10 +187,10 @@ fn prepare(
         gold[first] = doubt | 1 << begins;
         gold[first + 1..end].fill(doubt | 1 << (begins + 1));
     }
-    let (mut words, mut rows) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     runs.into_iter()
         .map(|run| {
-            describe(laid.line(), run.clone(), vocabulary, &mut words, &mut rows);
+            describe(laid.line(), run.clone(), vocabulary, &mut rows);
             Run { rows: rows.clone(), allowed: gold[run].to_vec() }
         })
         .collect()
@@ -205,12 +205,12 @@ fn margins(
     answers: &mut Vec<(f32, bool)>,
 ) {
     let has_other = has_other(examples);
-    let (mut words, mut rows) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
     let (mut back, mut tags) = (Vec::new(), Vec::new());
     for example in examples {
         let laid = Laid::new(gazetteer, &example.words);
         for run in runs(&laid.sight.looks) {
-            describe(laid.line(), run.clone(), vocabulary, &mut words, &mut rows);
+            describe(laid.line(), run.clone(), vocabulary, &mut rows);
             let scores: Vec<_> = rows.iter().map(|row| crf.scores(row)).collect();
             viterbi(&scores, &crf.transitions, &mut back, &mut tags);
             for (name, class, margin) in names(&tags, &scores) {

@@ -22,12 +22,21 @@ type Weights = [Steps; PLACES.len()];
 /// How many words are kept, a power of two: less than a megabyte for each worker.
 const SLOTS: usize = 4096;
 
+/// A word with what it weighs, behind the hash by which it is found; it begins with a line of the
+/// processor's cache and takes two.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Slot(Option<(u64, Word, Weights)>);
+
 /// Words with what they weigh, and room for one run of tokens.
 pub struct Memory {
-    slots: Vec<Option<(u64, Word, Weights)>>,
+    slots: Vec<Slot>,
     pub(super) words: Vec<Word>,
     /// What each of the words weighs.
     pub(super) weighed: Vec<Weights>,
+    /// Where the weights stand of features that take several words, and where each token's end.
+    pub(super) places: Vec<u32>,
+    pub(super) ends: Vec<usize>,
     pub(super) scores: Vec<Scores>,
     pub(super) back: Vec<[u8; TAGS]>,
     pub(super) tags: Vec<usize>,
@@ -42,8 +51,10 @@ impl fmt::Debug for Memory {
 impl Default for Memory {
     fn default() -> Self {
         Self {
-            slots: vec![None; SLOTS],
+            slots: vec![Slot(None); SLOTS],
             weighed: Vec::new(),
+            places: Vec::new(),
+            ends: Vec::new(),
             words: Vec::new(),
             scores: Vec::new(),
             back: Vec::new(),
@@ -64,10 +75,10 @@ impl Memory {
     ) {
         // The text decides all that a word is but for the hint.
         let key = Feature::new("word").text(text).number(i64::from(hint)).as_u64();
-        let slot = &mut self.slots[key as usize % SLOTS];
+        let Slot(slot) = &mut self.slots[key as usize % SLOTS];
         if !matches!(slot, Some((known, ..)) if *known == key) {
-            let word = word(text, look, hint, vocabulary);
-            let steps = PLACES.map(|place| weights.steps(hashes(alone(&word, -place))));
+            let (word, affixes) = word(text, look, hint, vocabulary);
+            let steps = PLACES.map(|place| weights.steps(hashes(alone(&word, &affixes, -place))));
             *slot = Some((key, word, steps));
         }
         self.words.extend(slot.as_ref().map(|(_, word, _)| word));
