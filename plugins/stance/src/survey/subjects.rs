@@ -8,45 +8,29 @@ use super::{Holder, MAX_HOLDERS, Survey, TARGET};
 use crate::judge::Judgement;
 use crate::lexicon::class;
 
-/// How the words for measures begin that states take against people and firms of others.
-const MEASURES: &[&str] = &[
-    "banned",
-    "banning",
-    "blacklist",
-    "confiscat",
-    "embargo",
-    "expel",
-    "freez",
-    "froze",
-    "impound",
-    "nationalis",
-    "nationaliz",
-    "restrict",
-    "revok",
-    "sanction",
-    "seiz",
-    "strip",
-];
-
-/// Such words, and what else the phrase of a measure names: "closed its border to", "stopped issuing
-/// visas to".
-const MEASURE_WORDS: &[&str] = &[
-    "ban",
-    "bans",
-    "bar",
-    "bars",
-    "barred",
-    "barring",
-    "border",
-    "borders",
-    "airspace",
-    "ports",
-    "entry",
-    "visa",
-    "visas",
-    "passports",
-    "assets",
-];
+/// The words for measures that states take against people and firms of others, and what else the
+/// phrase of a measure names: "closed its border to", "stopped issuing visas to".
+///
+/// - returns: how some of them begin, and others as they are, of those with this first letter.
+const fn measures(initial: u8) -> (&'static [&'static str], &'static [&'static str]) {
+    match initial {
+        b'a' => (&[], &["airspace", "assets"]),
+        b'b' => (
+            &["banned", "banning", "blacklist"],
+            &["ban", "bans", "bar", "bars", "barred", "barring", "border", "borders"],
+        ),
+        b'c' => (&["confiscat"], &[]),
+        b'e' => (&["embargo", "expel"], &["entry"]),
+        b'f' => (&["freez", "froze"], &[]),
+        b'i' => (&["impound"], &[]),
+        b'n' => (&["nationalis", "nationaliz"], &[]),
+        b'p' => (&[], &["ports", "passports"]),
+        b'r' => (&["restrict", "revok"], &[]),
+        b's' => (&["sanction", "seiz", "strip"], &[]),
+        b'v' => (&[], &["visa", "visas"]),
+        _ => (&[], &[]),
+    }
+}
 
 /// Those who may stand against the state whose adjective they bear, or have left it; beside the
 /// words of the lists.
@@ -108,10 +92,12 @@ impl Survey<'_> {
 
     fn is_measure(&self, token: &Annotation) -> bool {
         let word = self.document.slice(token.span);
+        let Some(initial) = word.bytes().next() else { return false };
+        let (stems, words) = measures(initial.to_ascii_lowercase());
         let begins = |stem: &&str| {
             word.get(..stem.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(stem))
         };
-        MEASURES.iter().any(begins) || is_one_of(MEASURE_WORDS, word)
+        stems.iter().any(begins) || is_one_of(words, word)
     }
 
     /// Whether people of the target are meant, or what is theirs: "Russians", "Russian oligarchs".
