@@ -1,9 +1,11 @@
 //! The cue lists: verbs, nouns, evaluations and small words, with every form that a text may use.
 
 mod inflection;
+mod phrases;
 
 use std::borrow::Cow;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use self::inflection::{plural, verb_forms};
+use self::phrases::ANY;
+pub(crate) use self::phrases::{Phrases, key};
 
 /// Why a cue list cannot be used.
 #[derive(Debug, Error)]
@@ -167,8 +171,8 @@ pub(crate) struct Cue {
 pub(crate) struct Phrase {
     /// The words that must follow, in lower case.
     pub(crate) rest: Arc<[Box<str>]>,
-    /// The [`hint`] of the first of them that the phrase names; all bits where it names none.
-    pub(crate) hint: u64,
+    /// The [`key`] of the first of them that the phrase names; [`ANY`] where it names none.
+    pub(crate) key: u32,
     /// Whether whole names may stand before that word: "hold X to account", "turn X down".
     pub(crate) is_far: bool,
     pub(crate) cue: Cue,
@@ -179,8 +183,8 @@ impl Phrase {
         let first = rest.first().map_or("", |word| &**word);
         let is_far = first == GOAL || is_result_particle(first);
         let named = rest.get(usize::from(first == GOAL)).filter(|_| first != OWNER);
-        let hint = named.map_or(u64::MAX, |word| hint(word));
-        Self { rest, hint, is_far, cue }
+        let key = named.map_or(ANY, |word| key(word));
+        Self { rest, key, is_far, cue }
     }
 }
 
@@ -206,36 +210,47 @@ pub(crate) fn is_meant(pattern: &str, word: &str) -> bool {
         }
 }
 
-/// A bit that a word has in common with few others, and with every pattern that means it, so that
-/// most of the hundreds of phrases behind "be" or "take" are passed over in one step.
-pub(crate) fn hint(word: &str) -> u64 {
-    let bit = match word {
-        "its" | "his" | "her" | "their" | "our" | "my" => 0,
-        "itself" | "himself" | "herself" | "themselves" | "ourselves" => 1,
-        "to" | "toward" | "towards" => 2,
-        "about" | "over" | "regarding" => 3,
-        _ => {
-            let bytes = word.as_bytes();
-            let at = |index: usize| bytes.get(index).map_or(0, |&byte| usize::from(byte));
-            4 + (at(0) * 31 + at(bytes.len() / 2) * 7 + bytes.len()) % 60
-        }
-    };
-    1 << bit
-}
-
 /// All that the lists know of a word in lower case.
+///
+/// Small, so that a look at a word takes one line of the processor's cache: most words of the lists
+/// begin no phrase.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Entry {
     /// Bits of [`class`].
     pub(crate) classes: u32,
     /// Bits of [`form`].
     pub(crate) forms: u8,
-    /// Longest first, like the two that follow.
-    pub(crate) verbs: Vec<Phrase>,
-    pub(crate) nouns: Vec<Phrase>,
-    pub(crate) evaluations: Vec<Phrase>,
+    begins: Option<Box<Begins>>,
+}
+
+/// What a word begins, or is by itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Begins {
+    pub(crate) verbs: Phrases,
+    pub(crate) nouns: Phrases,
+    pub(crate) evaluations: Phrases,
     /// Small words of several parts: what follows and their class.
     pub(crate) runs: Vec<(Box<[Box<str>]>, u32)>,
+}
+
+impl Entry {
+    fn begins(&mut self) -> &mut Begins {
+        self.begins.get_or_insert_default()
+    }
+}
+
+impl Deref for Entry {
+    type Target = Begins;
+
+    fn deref(&self) -> &Begins {
+        static NOTHING: Begins = Begins {
+            verbs: Phrases::NONE,
+            nouns: Phrases::NONE,
+            evaluations: Phrases::NONE,
+            runs: Vec::new(),
+        };
+        self.begins.as_deref().unwrap_or(&NOTHING)
+    }
 }
 
 /// The cue lists, by the first word of each entry.
@@ -254,6 +269,8 @@ struct Sieve {
     words: Vec<Box<str>>,
     /// A bit for each length that a word has, the last one for all longer ones.
     lengths: u32,
+    /// A bit for each letter that a word begins with, from "a" on.
+    initials: u32,
     /// A phrase has only words that a text may write in several ways.
     takes_all: bool,
 }
@@ -265,6 +282,7 @@ impl Sieve {
             Some(word) if self.words.iter().any(|known| **known == *word) => {}
             Some(word) => {
                 self.lengths |= length_bit(word);
+                self.initials |= initial(word);
                 self.words.push(word.into());
             }
             None => self.takes_all = true,
@@ -273,6 +291,7 @@ impl Sieve {
 
     fn takes(&self, word: &str) -> bool {
         self.lengths & length_bit(word) != 0
+            && self.initials & initial(word) != 0
             && self.words.iter().any(|known| known.eq_ignore_ascii_case(word))
     }
 }
@@ -349,7 +368,7 @@ impl Lexicon {
             let score = score_of(EVALUATIONS, index, &fields[1])?;
             let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma: index as u16 };
             for (first, rest) in spellings(&fields[0]).map(|phrase| words_of(&phrase)) {
-                lexicon.entry(&first).evaluations.push(Phrase::new(rest.into(), cue));
+                lexicon.entry(&first).begins().evaluations.push(Phrase::new(rest.into(), cue));
             }
         }
         for (index, fields) in rows(FUNCTION, &read(FUNCTION)?, 2)? {
@@ -366,12 +385,14 @@ impl Lexicon {
             if rest.is_empty() {
                 lexicon.entry(&first).classes |= bit;
             } else {
-                lexicon.entry(&first).runs.push((rest, bit));
+                lexicon.entry(&first).begins().runs.push((rest, bit));
             }
         }
         for entry in lexicon.entries.values_mut() {
-            for phrases in [&mut entry.verbs, &mut entry.nouns, &mut entry.evaluations] {
-                phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.rest.len()));
+            if let Some(begins) = &mut entry.begins {
+                begins.verbs.sort();
+                begins.nouns.sort();
+                begins.evaluations.sort();
             }
         }
         for (word, entry) in &lexicon.entries {
@@ -441,7 +462,7 @@ impl Lexicon {
             for (word, forms) in known.get(base).into_iter().flatten() {
                 let entry = self.entry(word);
                 entry.forms |= forms;
-                entry.verbs.push(Phrase::new(Arc::clone(&rest), cue));
+                entry.begins().verbs.push(Phrase::new(Arc::clone(&rest), cue));
             }
         }
         Ok(())
@@ -467,7 +488,7 @@ impl Lexicon {
         words[head] = plural(&words[head]).into();
         for form in [&*fields[0], &words.join(" ")] {
             for (first, rest) in spellings(form).map(|phrase| words_of(&phrase)) {
-                self.entry(&first).nouns.push(Phrase::new(rest.into(), cue));
+                self.entry(&first).begins().nouns.push(Phrase::new(rest.into(), cue));
             }
         }
         Ok(())
@@ -567,15 +588,12 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_meant_have_the_hint_of_their_pattern() {
+    fn words_that_are_meant_have_the_key_of_their_pattern() {
         let words =
             ["its", "our", "itself", "ourselves", "to", "towards", "about", "over", "with", "of"];
         for pattern in words {
             for word in words {
-                assert!(
-                    !is_meant(pattern, word) || hint(pattern) == hint(word),
-                    "{pattern} {word}"
-                );
+                assert!(!is_meant(pattern, word) || key(pattern) == key(word), "{pattern} {word}");
             }
         }
         assert!(is_meant("to", "towards") && !is_meant("towards", "to"));

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use standpoint_document::{Annotation, Span};
 
 use crate::lexicon::{
-    Entry, GOAL, Lexicon, OWNER, Phrase, class, hint, is_meant, is_result_particle,
+    Entry, GOAL, Lexicon, OWNER, Phrase, Phrases, class, is_meant, is_result_particle, key,
 };
 
 /// A place in a sentence that names somebody who may hold a stance or be its target.
@@ -65,8 +65,8 @@ pub(crate) struct Word<'t, 'l> {
     /// Bits of [`class`].
     pub(crate) classes: u32,
     pub(crate) entry: Option<&'l Entry>,
-    /// The [`hint`] of the word.
-    hint: u64,
+    /// The [`key`] of the word.
+    key: u32,
     pub(crate) capital: bool,
     /// Inside quotation marks of this sentence, or of one that began before it.
     pub(crate) quoted: bool,
@@ -156,7 +156,7 @@ pub(crate) fn read<'t, 'l>(
                 part: Part::Name(party),
                 classes: 0,
                 entry: None,
-                hint: 0,
+                key: key(""),
                 capital: true,
                 quoted,
             });
@@ -249,7 +249,7 @@ fn push_word<'t, 'l>(
         last.lower = Cow::Owned(joined.to_owned());
         last.span.end = span.end;
         last.entry = lexicon.get(&last.lower);
-        last.hint = hint(&last.lower);
+        last.key = key(&last.lower);
         last.classes = last.entry.map_or(0, |entry| entry.classes);
         if *quoted && last.part == Part::Quote {
             *quoted = last.quoted;
@@ -277,7 +277,7 @@ fn push_word<'t, 'l>(
     words.push(Word {
         classes: entry.map_or(0, |entry| entry.classes),
         entry,
-        hint: hint(&lower),
+        key: key(&lower),
         capital: raw.starts_with(char::is_uppercase),
         lower,
         span,
@@ -287,7 +287,7 @@ fn push_word<'t, 'l>(
 }
 
 /// In lower case and with a straight apostrophe; borrowed where nothing changes.
-fn lower_case(raw: &str) -> Cow<'_, str> {
+pub(crate) fn lower_case(raw: &str) -> Cow<'_, str> {
     if raw.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_punctuation()) {
         return Cow::Borrowed(raw);
     }
@@ -417,23 +417,35 @@ impl Reading<'_, '_> {
     pub(crate) fn longest<'p>(
         &self,
         at: usize,
-        phrases: &'p [Phrase],
+        phrases: &'p Phrases,
     ) -> Option<(&'p Phrase, usize)> {
-        match phrases {
+        match &phrases[..] {
             [] => return None,
             [only] if only.rest.is_empty() => return Some((only, at + 1)),
             _ => {}
         }
+        let mut found = self.first_of(at, phrases.with_any(), usize::MAX);
         // Two words may stand before the next one of a phrase, and more where its goal does.
-        let hints = |far: usize| {
-            self.words.iter().skip(at + 1).take(far).fold(0, |hints, word| hints | word.hint)
-        };
-        let (near, far) = (hints(3), hints(GOAL_WORDS + 3));
-        phrases.iter().find_map(|phrase| {
-            let found = if phrase.is_far { far } else { near };
-            let may_follow = phrase.rest.is_empty() || phrase.hint & found != 0;
-            let end = may_follow.then(|| self.match_rest(at, &phrase.rest, false)).flatten()?;
-            Some((phrase, end))
+        for (distance, word) in self.words.iter().skip(at + 1).take(GOAL_WORDS + 3).enumerate() {
+            let before = found.map_or(usize::MAX, |(place, ..)| place);
+            let in_reach = |&(_, phrase): &(usize, &Phrase)| phrase.is_far || distance < 3;
+            let with_word = phrases.with(word.key).filter(in_reach);
+            found = self.first_of(at, with_word, before).or(found);
+        }
+        found.map(|(_, phrase, end)| (phrase, end))
+    }
+
+    /// The first of some phrases that stands at `at`, with its place and the word behind it.
+    ///
+    /// - `before`: those from this place on do not count.
+    fn first_of<'p>(
+        &self,
+        at: usize,
+        phrases: impl Iterator<Item = (usize, &'p Phrase)>,
+        before: usize,
+    ) -> Option<(usize, &'p Phrase, usize)> {
+        phrases.take_while(|&(place, _)| place < before).find_map(|(place, phrase)| {
+            Some((place, phrase, self.match_rest(at, &phrase.rest, false)?))
         })
     }
 
@@ -441,9 +453,11 @@ impl Reading<'_, '_> {
     pub(crate) fn longest_of_passive<'p>(
         &self,
         at: usize,
-        phrases: &'p [Phrase],
+        phrases: &'p Phrases,
     ) -> Option<(&'p Phrase, usize)> {
-        let holds_goal = |phrase: &&Phrase| phrase.rest.first().is_some_and(|word| **word == *GOAL);
+        let holds_goal = |phrase: &&Phrase| {
+            phrase.is_far && phrase.rest.first().is_some_and(|word| **word == *GOAL)
+        };
         phrases
             .iter()
             .filter(holds_goal)

@@ -53,7 +53,7 @@ fn gerund_cue(reading: &Reading<'_, '_>, index: usize, entry: &Entry) -> Option<
     if entry.forms & form::ING == 0 || !of_goal {
         return None;
     }
-    let cue = entry.verbs.iter().find(|phrase| phrase.rest.is_empty())?.cue;
+    let cue = entry.verbs.bare().first()?.cue;
     let kind = match cue.kind {
         Kind::War => Kind::War,
         Kind::Bad => Kind::Act,

@@ -76,9 +76,8 @@ impl Reading<'_, '_> {
             && !is_listed
             && words[index + 1].lower == "by"
             && words.iter().skip(index + 2).take(2).any(|next| next.name().is_some());
-        let says_nothing = |entry: &Entry| {
-            entry.verbs.iter().all(|verb| !verb.rest.is_empty() || verb.cue.score == 0.0)
-        };
+        let says_nothing =
+            |entry: &Entry| entry.verbs.bare().iter().all(|verb| verb.cue.score == 0.0);
         let is_plain = words[index].entry.is_none_or(says_nothing);
         if !participle || !(noun && governs || by_somebody && is_plain) {
             return false;
@@ -312,12 +311,11 @@ impl Reading<'_, '_> {
     fn takes_no_clause(&self, index: usize) -> bool {
         let word = &self.words[index];
         let does = |phrase: &Phrase| {
-            phrase.rest.is_empty()
-                && phrase.cue.score != 0.0
+            phrase.cue.score != 0.0
                 && phrase.cue.carry != Carry::Report
                 && phrase.cue.kind != Kind::Wish
         };
-        let acts = || word.entry.is_some_and(|entry| entry.verbs.iter().any(does));
+        let acts = || word.entry.is_some_and(|entry| entry.verbs.bare().iter().any(does));
         word.is_verb() && (word.is(class::GIVING) || acts())
     }
 
@@ -453,9 +451,8 @@ impl Reading<'_, '_> {
         let entry = self.words[index].entry;
         let next = self.words.get(index + 1);
         // "Its arming Russia" is a deed.
-        let says = entry.is_some_and(|entry| {
-            entry.verbs.iter().any(|verb| verb.rest.is_empty() && verb.cue.score != 0.0)
-        });
+        let says =
+            entry.is_some_and(|entry| entry.verbs.bare().iter().any(|verb| verb.cue.score != 0.0));
         let before = self.before(index).map(|at| self.words[at].part);
         let qualifies_name = !says
             && before == Some(Part::Determiner)
