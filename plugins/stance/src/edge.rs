@@ -28,6 +28,7 @@ use crate::lexicon::{Carry, Cue, Kind, class};
 use crate::reading::{Part, Reading};
 use speech::speakers;
 pub(crate) use time::{is_over_at, time_of};
+pub(crate) use unnamed::may_blame;
 pub(crate) use verdict::evaluation;
 pub use vote::Votes;
 pub(crate) use vote::{of_vote, votes};
@@ -53,8 +54,6 @@ pub(crate) struct Edge {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edges {
     pub(crate) list: Vec<Edge>,
-    /// Attitudes toward what no party of the sentence is; their target is [`NAMELESS`].
-    pub(crate) nameless: Vec<Edge>,
     /// Whoever speaks at each word; `None` for the voice of the text.
     pub(crate) speaker: Vec<Option<Doer>>,
     pub(crate) groups: Vec<Group>,
@@ -144,9 +143,28 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     }
     finder.of_aid();
     finder.of_shared();
-    let Finder { mut list, nameless, .. } = finder;
+    let Finder { mut list, .. } = finder;
     list.truncate(MAX_EDGES);
-    Edges { list, nameless, speaker, groups }
+    Edges { list, speaker, groups }
+}
+
+/// The attitudes of a sentence toward what no party of it is; their target is [`NAMELESS`].
+///
+/// - `outside`: as [`edges`] takes it.
+pub(crate) fn nameless(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Vec<Edge> {
+    let groups = groups(reading);
+    let speaker = speakers(reading, &groups, outside);
+    let mut finder = Finder {
+        reading,
+        groups: &groups,
+        speaker: &speaker,
+        list: Vec::new(),
+        nameless: Vec::new(),
+    };
+    for number in 0..groups.len() {
+        finder.of_group(number);
+    }
+    finder.nameless
 }
 
 /// How a chain of verbs changes the attitude at its end.

@@ -15,7 +15,7 @@ use crate::clause::{Doer, groups};
 pub use crate::edge::Votes;
 use crate::edge::{
     BETWEEN, DEALS, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED,
-    RESISTS, TAKES, TONE, edges, is_over_at, votes,
+    RESISTS, TAKES, TONE, edges, is_over_at, may_blame, nameless, votes,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -176,7 +176,9 @@ impl Judge for RulesAndWeights {
 
     fn implied(&self, sentence: &Sentence<'_>, blame: bool) -> Implied {
         let slice = |token: &Annotation| sentence.text.get(token.span.range()).unwrap_or_default();
-        let alike = self.lexicon.may_be_alike(sentence.tokens.iter().map(slice));
+        let words = || sentence.tokens.iter().map(slice);
+        let alike = self.lexicon.may_be_alike(words());
+        let blame = blame && may_blame(&self.lexicon, words());
         if !blame && !alike {
             return Implied::default();
         }
@@ -185,9 +187,7 @@ impl Judge for RulesAndWeights {
         if !blame {
             return Implied { blame: Vec::new(), followers };
         }
-        let found = edges(&reading, sentence.speaker.map(Doer::Party));
-        let blame = found
-            .nameless
+        let blame = nameless(&reading, sentence.speaker.map(Doer::Party))
             .iter()
             .map(|edge| {
                 let holder = match edge.holder {

@@ -220,6 +220,8 @@ pub(crate) struct Entry {
     pub(crate) classes: u32,
     /// Bits of [`form`].
     pub(crate) forms: u8,
+    /// Whether a verb of it says what somebody is held for: "call", "describe".
+    pub(crate) judges: bool,
     begins: Option<Box<Begins>>,
 }
 
@@ -394,6 +396,7 @@ impl Lexicon {
                 begins.nouns.sort();
                 begins.evaluations.sort();
             }
+            entry.judges = entry.verbs.iter().any(|verb| verb.cue.kind == Kind::Judge);
         }
         for (word, entry) in &lexicon.entries {
             for (class, initials) in lexicon.initials.iter_mut().enumerate() {

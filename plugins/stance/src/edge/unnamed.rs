@@ -5,8 +5,8 @@ use standpoint_document::Voice;
 
 use super::{Edge, Finder, MAX_EDGES, NAMELESS, of_measure, time_of};
 use crate::clause::{Doer, Group, noun_cue};
-use crate::lexicon::{Cue, Kind, class};
-use crate::reading::Part;
+use crate::lexicon::{Cue, Kind, Lexicon, class};
+use crate::reading::{Part, lower_case};
 
 impl Finder<'_, '_, '_> {
     /// "It", where the sentence has said who or what that is.
@@ -90,6 +90,19 @@ impl Finder<'_, '_, '_> {
             });
         }
     }
+}
+
+/// Whether a sentence of these words may have an attitude toward what it does not name: few have a
+/// verb for it, and looking takes a tenth of reading the sentence.
+pub(crate) fn may_blame<'t>(lexicon: &Lexicon, mut words: impl Iterator<Item = &'t str>) -> bool {
+    let may_blame = |word: &str| {
+        let word = lower_case(word);
+        lexicon.get(&word).is_some_and(|entry| {
+            entry.judges || !entry.verbs.is_empty() && is_against_somebody(&word)
+        })
+    };
+    // What "be" says is said of other verbs, too.
+    lexicon.get("be").is_some_and(|be| be.judges) || words.any(may_blame)
 }
 
 /// Whether a verb is an act of speech or of state against somebody who need not be named: "condemned the
