@@ -97,9 +97,7 @@ impl Finder<'_, '_, '_> {
 pub(crate) fn may_blame<'t>(lexicon: &Lexicon, mut words: impl Iterator<Item = &'t str>) -> bool {
     let may_blame = |word: &str| {
         let word = lower_case(word);
-        lexicon.get(&word).is_some_and(|entry| {
-            entry.judges || !entry.verbs.is_empty() && is_against_somebody(&word)
-        })
+        lexicon.get(&word).is_some_and(|entry| entry.judges || is_against_somebody(&word))
     };
     // What "be" says is said of other verbs, too.
     lexicon.get("be").is_some_and(|be| be.judges) || words.any(may_blame)
