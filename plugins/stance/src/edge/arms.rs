@@ -1,6 +1,6 @@
 //! Arms on their way: "bought missiles from X", "shot down missiles bound for X".
 
-use super::{DEALS, Finder, RESISTS};
+use super::{DEALS, Finder, RESISTS, TAKES};
 use crate::clause::{Group, noun_cue};
 use crate::lexicon::Kind;
 use crate::reading::{Part, Word};
@@ -28,7 +28,8 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// "Shot down missiles bound for X": whoever stops them on their way to X helps X.
+    /// "Shot down missiles bound for X": whoever stops what would hit X helps X, and whoever stops "a
+    /// shipment of rifles bound for X" does not.
     pub(super) fn of_interception(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
@@ -48,12 +49,16 @@ impl Finder<'_, '_, '_> {
         };
         let Some(way) = self.arms_before(group, flies) else { return };
         if let Some((goal, at)) = self.name_behind(way) {
-            self.rule(group, (group.start, at + 1), goal, 1.0, RESISTS);
+            let object = &words[group.end..way];
+            let hits = object.iter().any(|word| is_projectile(&word.lower))
+                && object.iter().all(|word| word.part != Part::Preposition);
+            let (score, rule) = if hits { (1.0, RESISTS) } else { (-1.0, TAKES) };
+            self.rule(group, (group.start, at + 1), goal, score, rule);
         }
     }
 
     /// Where the first word of a kind stands behind arms, the object of a verb; nothing but what
-    /// describes them between: not "a shipment of missiles".
+    /// describes them between: "a shipment of missiles".
     fn arms_before(&self, group: &Group, is: impl Fn(&Word<'_, '_>) -> bool) -> Option<usize> {
         let words = &self.reading.words;
         let way = (group.end..words.len()).take(2 * REACH).find(|&at| is(&words[at]))?;
@@ -63,6 +68,7 @@ impl Finder<'_, '_, '_> {
                 word.part,
                 Part::Name(_) | Part::Noun | Part::Adjective | Part::Determiner | Part::Possessive
             ) || word.part == Part::Other
+                || word.lower == "of"
         });
         let armed = (group.end..way).any(|at| {
             noun_cue(self.reading, at)
@@ -78,4 +84,10 @@ impl Finder<'_, '_, '_> {
             behind.take_while(|&at| !matches!(words[at].part, Part::Comma | Part::Stop));
         behind.find_map(|at| Some((words[at].name()?, at)))
     }
+}
+
+/// Whether a word names arms that fly at somebody.
+fn is_projectile(word: &str) -> bool {
+    let word = word.strip_suffix('s').unwrap_or(word);
+    matches!(word, "missile" | "rocket" | "drone" | "projectile" | "shell")
 }

@@ -13,6 +13,7 @@ pub(crate) fn time_of(reading: &Reading<'_, '_>, groups: &[Group], group: &Group
     match group.mood {
         Mood::Unreal => Time::Hypothetical,
         Mood::Will => Time::Future,
+        Mood::Real if is_undone(reading, group) => Time::Hypothetical,
         Mood::Real if is_over(reading, groups, group) => Time::Past,
         Mood::Real if reading.question => Time::Hypothetical,
         Mood::Real => Time::Present,
@@ -74,10 +75,40 @@ fn has_comma(reading: &Reading<'_, '_>, range: Range<usize>) -> bool {
 
 /// "Seven years after X cut its ties": what such a clause tells of was before.
 fn is_years_after(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    years_after(reading, group).is_some()
+}
+
+/// The "after" of such a clause.
+fn years_after(reading: &Reading<'_, '_>, group: &Group) -> Option<usize> {
     let words = &reading.words;
     let after = (1..group.start).rev().take(6).find(|&at| words[at].lower == "after");
-    after.is_some_and(|at| {
+    after.filter(|&at| {
         matches!(&*words[at - 1].lower, "years" | "year" | "months" | "decades" | "decade")
+    })
+}
+
+/// "Seven years after X cut its ties, the two trade again": what was done is undone.
+fn is_undone(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    let words = &reading.words;
+    let undoes = |word: &Word<'_, '_>| {
+        matches!(
+            &*word.lower,
+            "again"
+                | "back"
+                | "resumed"
+                | "restored"
+                | "reopened"
+                | "renewed"
+                | "returned"
+                | "mended"
+        )
+    };
+    let hostile = group.cue.is_some_and(|cue| cue.score < 0.0);
+    let after = years_after(reading, group).filter(|_| hostile);
+    after.is_some_and(|after| {
+        let rest = &words[group.end..];
+        let behind = rest.iter().skip_while(|word| word.part != Part::Comma);
+        words[..after].iter().chain(behind).any(undoes)
     })
 }
 

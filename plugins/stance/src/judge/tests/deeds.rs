@@ -297,6 +297,7 @@ fn arms_say_something_by_where_they_go_and_come_from() {
         ("bound for", "[Kenya] shot down missiles bound for [Spain] .", 1.0),
         ("fired at", "[Kenya] intercepted two drones fired at [Spain] .", 1.0),
         ("a shipment", "[Kenya] seized a shipment of missiles bound for [Spain] .", -1.0),
+        ("a shipment", "[Kenya] intercepted a shipment of rifles bound for [Spain] .", -1.0),
         ("its own", "[Kenya] shot down a [Spanish] drone .", -1.0),
         ("bought", "[Kenya] bought fighter jets from [Spain] .", 1.0),
         ("habit", "[Kenya] buys its tanks from [Spain] .", 0.0),
