@@ -1,5 +1,7 @@
 //! What each word does in its sentence, guessed from the lists and from its neighbours.
 
+mod unknown;
+
 use super::{Part, Reading, Word, is_of_degree};
 use crate::lexicon::{Carry, Entry, Kind, Phrase, class, form};
 
@@ -15,19 +17,6 @@ const SUPERLATIVES: [&str; 10] = [
     "harshest",
     "strictest",
     "sharpest",
-];
-
-/// People who belong to a state, or are in it, and whom no list has; no verbs.
-pub(crate) const PEOPLE: [&str; 9] = [
-    "citizens",
-    "nationals",
-    "residents",
-    "passengers",
-    "persons",
-    "tourists",
-    "travellers",
-    "travelers",
-    "visitors",
 ];
 
 /// Words that count, or tell how many.
@@ -544,79 +533,5 @@ impl Reading<'_, '_> {
             .skip(1)
             .take(3)
             .any(|word| matches!(&*word.lower, "and" | "or"))
-    }
-
-    fn unknown_verb(&self, index: usize) -> Option<Part> {
-        let word = &self.words[index];
-        let lower = &*word.lower;
-        let previous = self.before(index).map(|at| &self.words[at]);
-        let next = self.words.get(index + 1);
-        let nominal_before = matches!(
-            previous.map(|word| word.part),
-            Some(Part::Determiner | Part::Possessive | Part::Adjective | Part::Preposition)
-        );
-        if word.capital && index > 0 || PEOPLE.contains(&lower) {
-            return None;
-        }
-        if lower.len() > 4 && lower.ends_with("ed") && !lower.ends_with("eed") {
-            return Some(if nominal_before {
-                Part::Adjective
-            } else {
-                Part::Verb(form::PAST | form::PARTICIPLE)
-            });
-        }
-        if lower.len() > 5 && lower.ends_with("ing") {
-            let verb = matches!(
-                previous.map(|word| word.part),
-                Some(
-                    Part::Auxiliary
-                        | Part::Comma
-                        | Part::Preposition
-                        | Part::Verb(_)
-                        | Part::Subordinator
-                )
-            );
-            return Some(if verb { Part::Verb(form::ING) } else { Part::Noun });
-        }
-        let subject_before = matches!(
-            previous.map(|word| word.part),
-            Some(Part::Name(_) | Part::Pronoun | Part::Relative)
-        ) && index > 0
-            && self.words[index - 1].part != Part::Possessive;
-        let object_next = next.is_some_and(|next| {
-            next.name().is_some()
-                || next.is(class::DETERMINER | class::PREPOSITION)
-                || next.lower == "to"
-        });
-        if lower.len() > 3
-            && lower.ends_with('s')
-            && !lower.ends_with("ss")
-            && subject_before
-            && !self.is_object_name(index)
-            && object_next
-        {
-            return Some(Part::Verb(form::S));
-        }
-        let modal_before = previous.is_some_and(|word| {
-            word.part == Part::To
-                || word.part == Part::Auxiliary
-                    && matches!(
-                        &*word.lower,
-                        "will"
-                            | "would"
-                            | "can"
-                            | "could"
-                            | "may"
-                            | "might"
-                            | "must"
-                            | "should"
-                            | "shall"
-                            | "do"
-                            | "does"
-                            | "did"
-                            | "'ll"
-                    )
-        });
-        modal_before.then_some(Part::Verb(form::BASE))
     }
 }
