@@ -396,7 +396,8 @@ impl Reading<'_, '_> {
         if matches!(previous.map(|word| word.part), Some(Part::Noun)) {
             let plural_before = previous.is_some_and(|word| word.lower.ends_with('s'));
             let agrees = if plural_before { forms & form::BASE != 0 } else { forms & form::S != 0 };
-            return Some(if agrees && object_next { Part::Verb(forms) } else { Part::Noun });
+            let is_verb = agrees && object_next && !is_object;
+            return Some(if is_verb { Part::Verb(forms) } else { Part::Noun });
         }
         if matches!(previous.map(|word| word.part), Some(Part::Coordinator | Part::Comma)) {
             // "Welcomes and supports": like the last verb.
@@ -521,7 +522,7 @@ impl Reading<'_, '_> {
             && self.words[index - 1].part == Part::Noun
             && verb.is_some_and(|verb| {
                 verb.is_verb()
-                    && verb.entry.is_some_and(|entry| !entry.verbs.iter().any(opens_clause))
+                    && verb.entry.is_none_or(|entry| !entry.verbs.iter().any(opens_clause))
             })
     }
 
