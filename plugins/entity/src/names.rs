@@ -10,7 +10,7 @@ use crate::atom::{self, Atom};
 use crate::context::{self, Reading};
 use crate::cues;
 use crate::date::Month;
-use crate::fold::fold;
+use crate::fold::folded;
 use crate::gazetteer::{Form, Gazetteer, Match, Record, Sense};
 use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
@@ -182,20 +182,21 @@ impl<'r> Reader<'r> {
     /// The name without words that stand loose at its end, or with the place that they lead to: "Housing
     /// Authority of" [New Orleans]; and with the "Inc." of a firm.
     fn whole(&self, mut tag: Tagged) -> Tagged {
+        const OF: [u64; 1] = folded(["of"]);
+        const LOOSE: [u64; 5] = folded(["of", "and", "the", "for", "in"]);
         let atoms = self.atoms();
         let atom = |token: u32| self.sight.atom_of_token[token as usize];
         let is_firm = is_legal_form(atoms[atom(tag.first) as usize].hash);
-        let leads_on = atoms[atom(tag.end - 1) as usize].hash == fold("of");
+        let leads_on = OF.contains(&atoms[atom(tag.end - 1) as usize].hash);
         if tag.class == Class::Organisation && leads_on && !is_firm {
             let behind = self.sight.matches.iter().find(|known| known.first == atom(tag.end));
             if let Some(place) = behind.filter(|known| self.is_location(**known)) {
                 tag.end = atoms[place.end as usize - 1].token + 1;
             }
         }
-        let loose = ["of", "and", "the", "for", "in"].map(fold);
         while tag.first + 1 < tag.end {
             let last = &atoms[atom(tag.end - 1) as usize];
-            if last.is(atom::WORD) && !loose.contains(&last.hash) {
+            if last.is(atom::WORD) && !LOOSE.contains(&last.hash) {
                 break;
             }
             tag.end -= 1;
@@ -357,12 +358,12 @@ impl<'r> Reader<'r> {
     /// Where the name of a party begins that is another's here, and its state: "Sweden's Greens",
     /// "the Swedish Social Democrats".
     fn other_party(&self, known: Match, record: &Record) -> Option<(u32, Option<&'r str>)> {
+        // "The Swedish opposition Greens", "Sweden's far-left Greens".
+        const BETWEEN: [u64; 7] =
+            folded(["opposition", "ruling", "governing", "far", "left", "right", "centre"]);
+        const OTHER: [u64; 4] = folded(["social", "christian", "liberal", "free"]);
         let country = record.country.as_deref().filter(|_| record.party)?;
         let atoms = self.atoms();
-        let is = |word: &Atom, of: &[&str]| of.iter().any(|other| word.hash == fold(other));
-        // "The Swedish opposition Greens", "Sweden's far-left Greens".
-        let between = ["opposition", "ruling", "governing", "far", "left", "right", "centre"];
-        let other = ["social", "christian", "liberal", "free"];
         let mut first = known.first as usize;
         let mut at = first;
         let mut is_other = false;
@@ -380,10 +381,12 @@ impl<'r> Reader<'r> {
                     && (is_other || state.id != country);
                 return is_state.then_some((first as u32, Some(&state.id)));
             }
-            if at == first && before.is(atom::CAPITAL) && is(before, &other) {
+            if at == first && before.is(atom::CAPITAL) && OTHER.contains(&before.hash) {
                 is_other = true;
                 first -= 1;
-            } else if !before.is(atom::CAPITAL | atom::HYPHENATED) && !is(before, &between) {
+            } else if !before.is(atom::CAPITAL | atom::HYPHENATED)
+                && !BETWEEN.contains(&before.hash)
+            {
                 break;
             }
             at -= 1;
@@ -426,10 +429,10 @@ impl<'r> Reader<'r> {
         let title_before = context::before(self.atoms(), known.first as usize, 1)
             .is_some_and(|word| word.cues(cues::TITLE) && (dated || !context::is_courtesy(word)));
         // In small letters nothing else tells "to france" from a word.
-        let way = ["to", "from"].map(fold);
+        const WAY: [u64; 2] = folded(["to", "from"]);
         let place_before =
             context::before(self.atoms(), known.first as usize, 1).is_some_and(|word| {
-                word.cues(cues::PLACE_PREPOSITION) || in_small && way.contains(&word.hash)
+                word.cues(cues::PLACE_PREPOSITION) || in_small && WAY.contains(&word.hash)
             });
         let class = tagged.filter(|tag| !self.reaches_beyond(*tag, known)).map(|tag| tag.class);
         let supported = if person(&chosen) {
@@ -469,18 +472,19 @@ impl<'r> Reader<'r> {
 
     /// An entity of a name that only the tagger found.
     fn unknown(&mut self, candidate: Candidate) -> Option<Named> {
+        const THE: [u64; 1] = folded(["the"]);
+        const OFFICE: [u64; 3] = folded(["ministry", "minister", "ministers"]);
         let tag = candidate.tagged?;
         if candidate.known.is_some() && !self.tag_fits(candidate) {
             return None;
         }
         let (mut first, end) = (candidate.first, candidate.end);
-        if self.atoms()[first as usize].hash == fold("the") && first + 1 < end {
+        if THE.contains(&self.atoms()[first as usize].hash) && first + 1 < end {
             first += 1;
         }
         // "The Ministry" is whichever was spoken of, and "Minister" an office.
-        let office = [fold("ministry"), fold("minister"), fold("ministers")];
         let word = self.atoms()[first as usize].hash;
-        if first + 1 == end && (office.contains(&word) || is_legal_form(word)) {
+        if first + 1 == end && (OFFICE.contains(&word) || is_legal_form(word)) {
             return None;
         }
         let confidence = tag.confidence;
@@ -525,7 +529,8 @@ impl<'r> Reader<'r> {
 
 /// Whether a word says what kind of firm the name before it is.
 fn is_legal_form(word: u64) -> bool {
-    ["inc", "ltd", "corp", "llc", "plc", "lp", "gmbh"].map(fold).contains(&word)
+    const FORMS: [u64; 7] = folded(["inc", "ltd", "corp", "llc", "plc", "lp", "gmbh"]);
+    FORMS.contains(&word)
 }
 
 const fn known(found: Match) -> Candidate {
