@@ -285,6 +285,14 @@ impl<const C: usize> LinearModel<C> {
         self.row_of(fact.half()).copied()
     }
 
+    /// The same for several facts, all of which are looked up before the first is weighed.
+    #[must_use]
+    #[inline]
+    pub fn rows_of<const N: usize>(&self, facts: [Feature; N]) -> [Option<[i8; C]>; N] {
+        let places = facts.map(|fact| self.place(fact.half()));
+        places.map(|(row, is_there)| is_there.then(|| *self.weights(row)))
+    }
+
     /// How many buckets carry weights.
     #[must_use]
     pub const fn rows(&self) -> usize {

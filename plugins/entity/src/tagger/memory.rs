@@ -78,7 +78,17 @@ impl Memory {
         let Slot(slot) = &mut self.slots[key as usize % SLOTS];
         if !matches!(slot, Some((known, ..)) if *known == key) {
             let (word, affixes) = word(text, look, hint, vocabulary);
-            let steps = PLACES.map(|place| weights.steps(hashes(alone(&word, &affixes, -place))));
+            self.places.clear();
+            let ends = PLACES.map(|place| {
+                weights.find(hashes(alone(&word, &affixes, -place)), &mut self.places);
+                self.places.len()
+            });
+            let mut begin = 0;
+            let steps = ends.map(|end| {
+                let places = &self.places[begin..end];
+                begin = end;
+                weights.steps_at(places)
+            });
             *slot = Some((key, word, steps));
         }
         self.words.extend(slot.as_ref().map(|(_, word, _)| word));
