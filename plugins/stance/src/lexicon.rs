@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use standpoint_linear::Feature;
 use thiserror::Error;
 
 use self::inflection::{plural, verb_forms};
@@ -258,7 +259,9 @@ impl Deref for Entry {
 /// The cue lists, by the first word of each entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
-    entries: FxHashMap<Box<str>, Entry>,
+    /// By a hash of the word, for to compare letters takes one more line of the cache: that a word of
+    /// a text shares the 64 bits with another of some ten thousand will not happen.
+    entries: FxHashMap<u64, Entry>,
     alike: Sieve,
     /// With which letters the words of each class begin, a bit each from "a" on.
     initials: [u32; 32],
@@ -296,6 +299,11 @@ impl Sieve {
             && self.initials & initial(word) != 0
             && self.words.iter().any(|known| known.eq_ignore_ascii_case(word))
     }
+}
+
+fn hash_of(word: &str) -> u64 {
+    const WORD: Feature = Feature::new("cue");
+    WORD.text(word).as_u64()
 }
 
 /// The bit of a word's first letter; all bits of a word that begins with something else.
@@ -386,6 +394,7 @@ impl Lexicon {
             let (first, rest) = words_of(&fields[0]);
             if rest.is_empty() {
                 lexicon.entry(&first).classes |= bit;
+                lexicon.initials[bit.trailing_zeros() as usize % 32] |= initial(&first);
             } else {
                 lexicon.entry(&first).begins().runs.push((rest, bit));
             }
@@ -397,11 +406,6 @@ impl Lexicon {
                 begins.evaluations.sort();
             }
             entry.judges = entry.verbs.iter().any(|verb| verb.cue.kind == Kind::Judge);
-        }
-        for (word, entry) in &lexicon.entries {
-            for (class, initials) in lexicon.initials.iter_mut().enumerate() {
-                *initials |= (entry.classes >> class & 1) * initial(word);
-            }
         }
         Ok(lexicon)
     }
@@ -420,7 +424,7 @@ impl Lexicon {
 
     /// What the lists know of `word`, which is in lower case.
     pub(crate) fn get(&self, word: &str) -> Option<&Entry> {
-        self.entries.get(word)
+        self.entries.get(&hash_of(word))
     }
 
     /// Whether a sentence of these words may have a phrase of the class [`class::ALIKE`].
@@ -429,7 +433,7 @@ impl Lexicon {
     }
 
     fn entry(&mut self, word: &str) -> &mut Entry {
-        self.entries.entry(word.into()).or_default()
+        self.entries.entry(hash_of(word)).or_default()
     }
 
     fn add_verb(
@@ -578,11 +582,13 @@ mod tests {
     #[test]
     fn a_word_is_of_the_classes_of_its_entry_however_it_is_written() {
         let lexicon = Lexicon::standard().unwrap();
-        for (word, entry) in &lexicon.entries {
+        for (_, fields) in rows(FUNCTION, include_str!("../cues/function.tsv"), 2).unwrap() {
+            let word = &*fields[0];
+            let Some(entry) = lexicon.get(word) else { continue };
             for class in (0..32).map(|bit| 1 << bit) {
                 for written in [word.to_string(), word.to_ascii_uppercase()] {
                     // Capitals are looked at where the first letter is one.
-                    let same = written == **word || written.starts_with(char::is_uppercase);
+                    let same = written == word || written.starts_with(char::is_uppercase);
                     let expected = same && entry.classes & class != 0;
                     assert_eq!(lexicon.is_of(&written, class), expected, "{written} {class}");
                 }
