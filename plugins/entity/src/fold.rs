@@ -25,7 +25,7 @@ pub fn fold(word: &str) -> u64 {
 
 /// The hashes of words of small ASCII letters, made when the program is compiled.
 #[must_use]
-pub const fn folded<const N: usize>(words: [&str; N]) -> [u64; N] {
+pub(crate) const fn folded<const N: usize>(words: [&str; N]) -> [u64; N] {
     let mut hashes = [SEED; N];
     let mut word = 0;
     while word < N {

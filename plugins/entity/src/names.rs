@@ -429,10 +429,9 @@ impl<'r> Reader<'r> {
         let title_before = context::before(self.atoms(), known.first as usize, 1)
             .is_some_and(|word| word.cues(cues::TITLE) && (dated || !context::is_courtesy(word)));
         // In small letters nothing else tells "to france" from a word.
-        const WAY: [u64; 2] = folded(["to", "from"]);
         let place_before =
             context::before(self.atoms(), known.first as usize, 1).is_some_and(|word| {
-                word.cues(cues::PLACE_PREPOSITION) || in_small && WAY.contains(&word.hash)
+                word.cues(cues::PLACE_PREPOSITION) || in_small && TO_OR_FROM.contains(&word.hash)
             });
         let class = tagged.filter(|tag| !self.reaches_beyond(*tag, known)).map(|tag| tag.class);
         let supported = if person(&chosen) {
@@ -526,6 +525,9 @@ impl<'r> Reader<'r> {
         Some((state.id.clone(), speaks))
     }
 }
+
+/// What leads to a place, written small or not.
+const TO_OR_FROM: [u64; 2] = folded(["to", "from"]);
 
 /// Whether a word says what kind of firm the name before it is.
 fn is_legal_form(word: u64) -> bool {
