@@ -31,7 +31,7 @@ pub(crate) use time::{is_over_at, time_of};
 pub(crate) use unnamed::may_blame;
 pub(crate) use verdict::evaluation;
 pub use vote::Votes;
-pub(crate) use vote::{of_vote, votes};
+pub(crate) use vote::{is_text, of_vote, votes};
 
 /// An attitude that a pattern found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -204,6 +204,7 @@ fn answers_are_those_of_whoever_is_asked() {
         ("the question", "Duda spoke.\nQ: Why do we condemn Russia?\nA: It rains.", None, None),
         ("a note", "Note: We condemn Russia.", None, Some(Opposed)),
         ("a place", "Poland: We condemn Russia.", None, Some(Opposed)),
+        ("a by-line", "Reporter: Ann Lee\n\nWe condemn Russia.", None, Some(Opposed)),
         ("in a line", "It quoted Duda: We condemn Russia.", None, Some(Opposed)),
     ];
     for (case, text, of_person, of_author) in cases {
@@ -427,6 +428,10 @@ fn a_vote_is_on_the_text_of_the_sentence_before() {
         ("praise", "The resolution praised Russia.\nNorway backed it.", Some(Supportive)),
         ("between", "The text condemned Russia.\nIt rained.\nNorway voted for it.", Some(Opposed)),
         ("abstained", "The resolution condemned Russia.\nNorway abstained.", None),
+        ("perhaps", "The resolution condemned Russia.\nNorway may vote against it.", None),
+        ("if", "The text condemned Russia.\nIf Norway votes against it, it falls.", None),
+        ("far off", "The text condemned Russia.\nIt rained.\nNorway backed the text.", None),
+        ("another text", "The resolution condemned Russia.\nNorway backed the bill.", None),
         ("another", "The resolution condemned Russia.\nNorway voted for the bill on fish.", None),
         ("no text", "The minister met Russia.\nNorway voted for it.", None),
         ("no vote", "The resolution condemned Russia.\nNorway published it.", None),

@@ -17,13 +17,13 @@ impl Finder<'_, '_, '_> {
         let head = &*words[group.head].lower;
         let stems = ["buy", "bought", "purchas", "acquir", "order"];
         let is_habit = group.start == group.head && head.ends_with('s');
-        let buys = stems.iter().any(|stem| head.starts_with(stem)) && !is_habit;
+        let buys = stems.iter().any(|stem| head.starts_with(stem)) && group.finite && !is_habit;
         let chain = self.chain(group);
         if !buys || group.passive || chain.cut || chain.is_odd() {
             return;
         }
-        let Some(from) = self.arms_before(group, |word| word.lower == "from") else { return };
-        if let Some((seller, at)) = self.name_behind(from) {
+        let Some(from) = self.arms_before(group, |at| words[at].lower == "from") else { return };
+        if let Some((seller, at)) = self.name_right_behind(from) {
             self.rule(group, (group.start, at + 1), seller, 1.0, DEALS);
         }
     }
@@ -43,12 +43,15 @@ impl Finder<'_, '_, '_> {
         if !downs || group.passive || chain.cut || chain.is_odd() {
             return;
         }
-        let flies = |word: &Word<'_, '_>| {
+        // "Launched by X" and "fired from X" tell whose they are.
+        let goes = |at: usize| {
             let forms = ["bound", "heading", "headed", "aimed", "fired", "launched", "flying"];
-            forms.contains(&&*word.lower)
+            let next = words.get(at + 1).map_or("", |word| &*word.lower);
+            forms.contains(&&*words[at].lower)
+                && matches!(next, "for" | "at" | "to" | "toward" | "towards" | "on" | "against")
         };
-        let Some(way) = self.arms_before(group, flies) else { return };
-        if let Some((goal, at)) = self.name_behind(way) {
+        let Some(way) = self.arms_before(group, goes) else { return };
+        if let Some((goal, at)) = self.name_behind(way + 1) {
             let object = &words[group.end..way];
             let hits = object.iter().any(|word| is_projectile(&word.lower))
                 && object.iter().all(|word| word.part != Part::Preposition);
@@ -59,9 +62,9 @@ impl Finder<'_, '_, '_> {
 
     /// Where the first word of a kind stands behind arms, the object of a verb; nothing but what
     /// describes them between: "a shipment of missiles".
-    fn arms_before(&self, group: &Group, is: impl Fn(&Word<'_, '_>) -> bool) -> Option<usize> {
+    fn arms_before(&self, group: &Group, is: impl Fn(usize) -> bool) -> Option<usize> {
         let words = &self.reading.words;
-        let way = (group.end..words.len()).take(2 * REACH).find(|&at| is(&words[at]))?;
+        let way = (group.end..words.len()).take(2 * REACH).find(|&at| is(at))?;
         let object = &words[group.end..way];
         let is_plain = object.iter().all(|word| {
             matches!(
@@ -75,6 +78,15 @@ impl Finder<'_, '_, '_> {
                 .is_some_and(|(noun, _)| noun.kind == Kind::Aid && 0.0 < noun.score)
         });
         (is_plain && armed).then_some(way)
+    }
+
+    /// A name with nothing before it but what describes it: not "from rivals of X".
+    fn name_right_behind(&self, at: usize) -> Option<(u16, usize)> {
+        let words = &self.reading.words;
+        let describes =
+            |word: &Word<'_, '_>| matches!(word.part, Part::Determiner | Part::Adjective);
+        let mut behind = (at + 1..words.len()).skip_while(|&at| describes(&words[at]));
+        behind.next().and_then(|at| Some((words[at].name()?, at)))
     }
 
     fn name_behind(&self, at: usize) -> Option<(u16, usize)> {

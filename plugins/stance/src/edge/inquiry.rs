@@ -55,8 +55,13 @@ impl Finder<'_, '_, '_> {
             |at: usize| noun_cue(self.reading, at).is_some_and(|(noun, _)| noun.score < 0.0);
         let bad = (into + 1..at).any(is_bad);
         let Some(party) = words[at].name() else {
-            let suspect = words.iter().skip(at + 1).take(3).find_map(Word::name);
-            return suspect.map(|party| (party, false));
+            // "A jet built by X" crashed, and "an attack condemned by X" is not X's.
+            let did =
+                is_bad(at - 1) || matches!(&*words[at - 1].lower, "committed" | "perpetrated");
+            let describes =
+                |word: &&Word<'_, '_>| matches!(word.part, Part::Determiner | Part::Adjective);
+            let suspect = words[at + 1..].iter().find(|word| !describes(word));
+            return suspect.filter(|_| did).and_then(|word| Some((word.name()?, false)));
         };
         let owns = words.get(at + 1).is_some_and(|word| word.part == Part::Possessive)
             && owned_run(self.reading, at).is_some_and(|run| run.cue(self.reading).is_some());

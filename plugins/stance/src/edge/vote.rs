@@ -1,8 +1,11 @@
 //! Votes that are told of in another sentence than what was voted on: "The resolution condemned X.
 //! Forty states voted for it."
 
+use standpoint_document::Time;
+
 use super::Finder;
 use super::nested::{Content, Side, toward};
+use super::time::time_of;
 use crate::clause::{Doer, Group, groups};
 use crate::reading::{Part, Reading, Word};
 
@@ -70,6 +73,10 @@ impl Finder<'_, '_, '_> {
         if group.passive || chain.cut || chain.is_odd() || group.negated {
             return None;
         }
+        // "May vote against it", "in 1990 it voted for it".
+        if !group.finite || time_of(self.reading, self.groups, group) != Time::Present {
+            return None;
+        }
         let head = &*words[group.head].lower;
         let begins = |stems: &[&str]| stems.iter().any(|stem| head.starts_with(stem));
         let word = |at: usize| words.get(at).map_or("", |word| &*word.lower);
@@ -102,7 +109,7 @@ impl Finder<'_, '_, '_> {
 }
 
 /// Whether a word names a text on which bodies vote.
-fn is_text(word: &str) -> bool {
+pub(crate) fn is_text(word: &str) -> bool {
     let word = word.strip_suffix('s').unwrap_or(word);
     matches!(
         word,

@@ -513,6 +513,10 @@ impl Reading<'_, '_> {
             matches!(word.part, Part::Noun | Part::Adjective | Part::Determiner)
         };
         let verb = before.find(|word| !is_nominal(word));
+        // "The minister who met farmers condemns": the sentence still waits for its verb.
+        let is_small = |word: &&Word<'_, '_>| matches!(word.part, Part::Adverb | Part::Auxiliary);
+        let is_relative =
+            before.find(|word| !is_small(word)).is_some_and(|word| word.part == Part::Relative);
         let opens_clause = |phrase: &Phrase| {
             phrase.rest.is_empty()
                 && (phrase.cue.carry == Carry::Report
@@ -520,6 +524,7 @@ impl Reading<'_, '_> {
         };
         index > 0
             && self.words[index - 1].part == Part::Noun
+            && !is_relative
             && verb.is_some_and(|verb| {
                 verb.is_verb()
                     && verb.entry.is_none_or(|entry| !entry.verbs.iter().any(opens_clause))

@@ -48,7 +48,8 @@ impl Survey<'_> {
             }
             if let Some((text, since)) = text.as_mut().filter(|(_, since)| *since < 2) {
                 *since += 1;
-                if self.judge_votes(&scene, text) {
+                let just_before = *since == 1 && !sentence.has(sentence::PARAGRAPH);
+                if self.judge_votes(&scene, text, just_before) {
                     continue;
                 }
             }

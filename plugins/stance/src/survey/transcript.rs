@@ -16,17 +16,9 @@ pub(super) enum Teller {
     Entity(u32),
 }
 
-/// Labels of whoever asks, beside "Q".
-const ASKERS: [&str; 8] = [
-    "question",
-    "reporter",
-    "interviewer",
-    "journalist",
-    "moderator",
-    "host",
-    "presenter",
-    "correspondent",
-];
+/// Labels of whoever asks, beside "Q" and "Question"; without a question behind them, of a by-line.
+const ASKERS: [&str; 7] =
+    ["reporter", "interviewer", "journalist", "moderator", "host", "presenter", "correspondent"];
 
 /// So many words, at most, stand in a label before its colon: "Prime Minister Kaja Kallas:".
 const LABEL_WORDS: usize = 5;
@@ -100,6 +92,11 @@ impl Survey<'_> {
         before.is_empty() || before.ends_with('\n')
     }
 
+    fn rest_of_line(&self, span: Span) -> &str {
+        let rest = self.document.text().get(span.start as usize..).unwrap_or_default();
+        rest.lines().next().unwrap_or_default()
+    }
+
     fn label(&self, span: Span, tokens: &[Annotation]) -> Option<Label> {
         let word = |token: &Annotation| self.document.slice(token.span);
         let colon = tokens.iter().take(LABEL_WORDS + 1).position(|token| word(token) == ":")?;
@@ -108,7 +105,9 @@ impl Survey<'_> {
         let last = named.last().filter(|_| named.iter().all(is_capital))?;
         if named.len() == 1 {
             let word = word(last);
-            if word == "Q" || ASKERS.iter().any(|asker| word.eq_ignore_ascii_case(asker)) {
+            let is_asker = ASKERS.iter().any(|asker| word.eq_ignore_ascii_case(asker));
+            let asks = || self.rest_of_line(span).contains('?');
+            if word == "Q" || word.eq_ignore_ascii_case("question") || is_asker && asks() {
                 return Some(Label::Question);
             }
             if word == "A" || word.eq_ignore_ascii_case("answer") {

@@ -3,12 +3,14 @@
 
 use super::scene::Scene;
 use super::{Holder, Survey, TARGET};
-use crate::edge::of_vote;
+use crate::edge::{is_text, of_vote};
 use crate::judge::Judgement;
 
 /// How the words for votes begin. Most sentences have none of them.
-const VOTES: &[&str] =
-    &["vot", "back", "support", "endors", "approv", "adopt", "reject", "oppos", "veto", "block"];
+const VOTES: &[&str] = &["vot", "veto"];
+/// How others begin that are votes where the text was described just before.
+const DECISIONS: &[&str] =
+    &["back", "support", "endors", "approv", "adopt", "reject", "oppos", "block"];
 
 /// How often such a vote is on that text.
 const SURE: f32 = 0.75;
@@ -16,13 +18,30 @@ const SURE: f32 = 0.75;
 impl Survey<'_> {
     /// Files the votes that a scene tells of, on the text that `before` describes.
     ///
+    /// - `just_before`: nothing stands between the two;
     /// - returns: whether there are any.
-    pub(super) fn judge_votes(&mut self, scene: &Scene<'_>, before: &Scene<'_>) -> bool {
+    pub(super) fn judge_votes(
+        &mut self,
+        scene: &Scene<'_>,
+        before: &Scene<'_>,
+        just_before: bool,
+    ) -> bool {
+        let words = |scene: &Scene<'_>| {
+            let words = scene.tokens.iter().map(|token| self.document.slice(token.span));
+            words.map(str::to_lowercase).collect::<Vec<_>>()
+        };
+        let begins = |word: &str, stems: &[&str]| stems.iter().any(|stem| word.starts_with(stem));
         let tells = scene.tokens.iter().any(|token| {
             let word = self.document.slice(token.span);
-            VOTES.iter().any(|stem| word.starts_with(stem))
+            begins(word, VOTES) || just_before && begins(word, DECISIONS)
         });
         if !tells || scene.parties.is_empty() {
+            return false;
+        }
+        // "The bill" is no resolution of which the sentence before has told.
+        let described = words(before);
+        let is_other = |word: &String| is_text(word) && word != "text" && !described.contains(word);
+        if words(scene).iter().any(is_other) {
             return false;
         }
         let cast = self.judge.votes(&self.sentence(scene)).cast;

@@ -272,6 +272,9 @@ fn whoever_wants_an_inquiry_is_against_whose_deeds_it_is_into() {
         ("backed", "[Kenya] backed a probe into attacks by [Spain] .", -1.0),
         ("of others", "[Kenya] read about an inquiry into abuses by [Spain] .", 0.0),
         ("a place", "[Kenya] opened an inquiry into a bus accident in [Spain] .", 0.0),
+        ("a maker", "[Kenya] sought an inquiry into the crash of a jet built by [Spain] .", 0.0),
+        ("a judge", "[Kenya] sought an inquiry into an attack condemned by [Spain] .", 0.0),
+        ("rebels in it", "[Kenya] sought an inquiry into attacks by rebels in [Spain] .", 0.0),
     ];
     assert_sides(&cases, patterns_of);
 }
@@ -299,6 +302,10 @@ fn arms_say_something_by_where_they_go_and_come_from() {
         ("a shipment", "[Kenya] seized a shipment of missiles bound for [Spain] .", -1.0),
         ("a shipment", "[Kenya] intercepted a shipment of rifles bound for [Spain] .", -1.0),
         ("its own", "[Kenya] shot down a [Spanish] drone .", -1.0),
+        ("from it", "[Kenya] shot down 30 drones launched by [Spain] .", 0.0),
+        ("from it", "[Kenya] shot down missiles fired from [Spain] .", 0.0),
+        ("from its foe", "[Kenya] bought tanks from rivals of [Spain] .", 0.0),
+        ("no deal", "[Kenya] was fined for buying tanks from [Spain] .", 0.0),
         ("bought", "[Kenya] bought fighter jets from [Spain] .", 1.0),
         ("habit", "[Kenya] buys its tanks from [Spain] .", 0.0),
         ("goods", "[Kenya] bought timber from [Spain] .", 0.0),
@@ -355,6 +362,8 @@ fn a_relative_clause_agrees_with_what_it_is_of() {
         ("called so", "The sanctions on [Spain] , which [Kenya] calls a menace , stand .", 0.0),
     ];
     assert_sides(&cases, |marked| patterns_between(marked, 1, 0));
+    let hosts = "The [Kenyan] group that hosts refugees condemns [Spain] .";
+    assert_sides(&[("its own verb", hosts, 0.0)], patterns_of);
     let many = "The sanctions on [Spain] , which have harmed [Kenya] , stand .";
     let forces = "The forces of [Spain] , which have attacked [Kenya] , rest .";
     assert_sides(&[("sanctions", many, 0.0), ("forces", forces, -1.0)], patterns_of);
