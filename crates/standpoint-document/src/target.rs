@@ -22,12 +22,14 @@ impl Target {
     #[must_use]
     pub fn resolve(wanted: &str, entities: &[Entity]) -> Self {
         let (name, id) = name_and_id(wanted);
+        // A state has the id that it has, whatever stands behind its name: "UAE".
+        let id = id.filter(|id| id.contains('.') || state_called(name).is_none());
         // An id and a code of a state are no name of a stranger, even where a text calls it so
         // ("condemned RUS").
         let has_id = id.is_some() || is_state_id(name) && state_called(name).is_some();
         let may_be = |found: &&Entity| !(has_id && found.id.starts_with("name:"));
-        let by_id = id.and_then(|id| find_entity(id, entities));
-        let Some(found) = by_id.or_else(|| find_entity(name, entities)).filter(may_be) else {
+        let found = find_entity(id.unwrap_or(name), entities);
+        let Some(found) = found.filter(may_be) else {
             // A state may be meant by its leaders and bodies alone.
             let id = id.map_or_else(|| id_of(name), str::to_owned);
             let shown = StanceTarget { id, name: name_of(name) };
@@ -35,7 +37,7 @@ impl Target {
             let own = entities
                 .iter()
                 .map(|entity| {
-                    has_id && entity.name == name
+                    has_id && entity.name == name && !is_state_id(&entity.id)
                         || is_state
                             && entity.speaks_for_country
                             && entity.country.as_deref() == Some(&*shown.id)
@@ -213,5 +215,14 @@ mod tests {
             (&*target.shown.id, &*target.shown.name, target.own),
             ("CHN.HUAWEI", "Huawei", vec![true])
         );
+        let georgia = entity("GEO", "Georgia", EntityKind::Country, Some("GEO"), true);
+        for (wanted, id, own) in [
+            ("United Arab Emirates (UAE)", "ARE", false),
+            ("Georgia (USA.GEORGIA)", "USA.GEORGIA", false),
+            ("Georgia (GEO)", "GEO", true),
+        ] {
+            let target = Target::resolve(wanted, std::slice::from_ref(&georgia));
+            assert_eq!((&*target.shown.id, target.own), (id, vec![own]), "{wanted}");
+        }
     }
 }

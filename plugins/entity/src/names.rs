@@ -179,8 +179,8 @@ impl<'r> Reader<'r> {
         tag
     }
 
-    /// The name without words that stand loose at its end, or with the place that they lead to: "Housing
-    /// Authority of" [New Orleans]; and with the "Inc." of a firm.
+    /// The name without words that stand loose at its end and without the "Inc." of a firm, or with
+    /// the place that they lead to: "Housing Authority of" [New Orleans].
     fn whole(&self, mut tag: Tagged) -> Tagged {
         const OF: [u64; 1] = folded(["of"]);
         const LOOSE: [u64; 5] = folded(["of", "and", "the", "for", "in"]);
@@ -196,7 +196,8 @@ impl<'r> Reader<'r> {
         }
         while tag.first + 1 < tag.end {
             let last = &atoms[atom(tag.end - 1) as usize];
-            if last.is(atom::WORD) && !LOOSE.contains(&last.hash) {
+            let says_form = tag.class == Class::Organisation && is_legal_form(last.hash);
+            if last.is(atom::WORD) && !LOOSE.contains(&last.hash) && !says_form {
                 break;
             }
             tag.end -= 1;

@@ -186,6 +186,7 @@ fn a_name_is_read_as_it_is_written() {
         ("i moved to france and then to malaysia", &["france=FRA", "malaysia=MYS"]),
         ("we had turkey and fine china", &[]),
         ("He moved to france.", &[]),
+        ("Boeing Inc and Gazprom closed.", &["Boeing Inc=USA.BOEING", "Gazprom=RUS.GAZPROM"]),
         ("Boeing, Ltd and Gazprom closed.", &["Boeing, Ltd=USA.BOEING", "Gazprom=RUS.GAZPROM"]),
     ];
     for (text, expected) in cases {

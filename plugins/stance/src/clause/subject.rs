@@ -1,6 +1,6 @@
 //! Who does what a verb says: its subject, or the verb on which it depends.
 
-use super::owned::owned_run;
+use super::owned::{noun_cue, owned_run};
 use super::{Doer, Group};
 use crate::lexicon::{Kind, class};
 use crate::reading::{Part, Reading, Word};
@@ -130,13 +130,15 @@ fn is_of_plural(reading: &Reading<'_, '_>, group: &Group, joint: usize) -> bool 
     let mut before = (0..joint).rev().filter(|&at| words[at].part != Part::Comma);
     let is_name = before.next().is_some_and(|at| words[at].name().is_some());
     let governed = before.next().is_some_and(|at| words[at].part == Part::Preposition);
-    let noun = before.next().map(|at| &words[at]);
-    is_plural
-        && is_name
-        && governed
-        && noun.is_some_and(|noun| {
-            noun.part == Part::Noun && noun.lower.ends_with('s') && !noun.is(class::AGENT)
-        })
+    // What is done to somebody, not what somebody has: "the ships of X, which have attacked Y".
+    let is_deed = |at: usize| {
+        let noun = &words[at];
+        noun.part == Part::Noun
+            && noun.lower.ends_with('s')
+            && !noun.is(class::AGENT)
+            && noun_cue(reading, at).is_some()
+    };
+    is_plural && is_name && governed && before.next().is_some_and(is_deed)
 }
 
 /// "X, which borders Y, praised Z": the comma closes the clause, and whom it is of goes on.

@@ -366,5 +366,7 @@ fn a_relative_clause_agrees_with_what_it_is_of() {
     assert_sides(&[("its own verb", hosts, 0.0)], patterns_of);
     let many = "The sanctions on [Spain] , which have harmed [Kenya] , stand .";
     let forces = "The forces of [Spain] , which have attacked [Kenya] , rest .";
-    assert_sides(&[("sanctions", many, 0.0), ("forces", forces, -1.0)], patterns_of);
+    let ships = "The ships of [Spain] , which have attacked [Kenya] , rest .";
+    let of_it = [("sanctions", many, 0.0), ("forces", forces, -1.0), ("ships", ships, -1.0)];
+    assert_sides(&of_it, patterns_of);
 }
