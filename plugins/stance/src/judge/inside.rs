@@ -7,7 +7,8 @@ use super::{Sentence, strongest, understand, with_pattern};
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::Lexicon;
 
-/// The features of pairs, for training: the same that [`RulesAndWeights`](super::RulesAndWeights) weighs.
+/// The features of pairs, for training: the same that
+/// [`RulesAndWeights`](super::RulesAndWeights) weighs.
 #[must_use]
 pub fn features_of(
     lexicon: &Lexicon,
