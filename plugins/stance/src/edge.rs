@@ -108,13 +108,7 @@ const MAX_EDGES: usize = 256;
 pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
     let groups = groups(reading);
     let speaker = speakers(reading, &groups, outside);
-    let mut finder = Finder {
-        reading,
-        groups: &groups,
-        speaker: &speaker,
-        list: Vec::new(),
-        nameless: Vec::new(),
-    };
+    let mut finder = Finder::new(reading, &groups, &speaker);
     for number in 0..groups.len() {
         finder.of_group(number);
         finder.of_received(number);
@@ -154,13 +148,7 @@ pub(crate) fn edges(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Edges {
 pub(crate) fn nameless(reading: &Reading<'_, '_>, outside: Option<Doer>) -> Vec<Edge> {
     let groups = groups(reading);
     let speaker = speakers(reading, &groups, outside);
-    let mut finder = Finder {
-        reading,
-        groups: &groups,
-        speaker: &speaker,
-        list: Vec::new(),
-        nameless: Vec::new(),
-    };
+    let mut finder = Finder::new(reading, &groups, &speaker);
     for number in 0..groups.len() {
         finder.of_group(number);
     }
@@ -197,6 +185,12 @@ struct Finder<'a, 't, 'l> {
     speaker: &'a [Option<Doer>],
     list: Vec<Edge>,
     nameless: Vec<Edge>,
+}
+
+impl<'a, 't, 'l> Finder<'a, 't, 'l> {
+    fn new(reading: &'a Reading<'t, 'l>, groups: &'a [Group], speaker: &'a [Option<Doer>]) -> Self {
+        Self { reading, groups, speaker, list: Vec::new(), nameless: Vec::new() }
+    }
 }
 
 impl Finder<'_, '_, '_> {

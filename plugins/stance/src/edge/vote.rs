@@ -25,13 +25,7 @@ pub struct Votes {
 pub(crate) fn votes(reading: &Reading<'_, '_>) -> Votes {
     let groups = groups(reading);
     let speaker = vec![None; reading.words.len()];
-    let finder = Finder {
-        reading,
-        groups: &groups,
-        speaker: &speaker,
-        list: Vec::new(),
-        nameless: Vec::new(),
-    };
+    let finder = Finder::new(reading, &groups, &speaker);
     let texts = groups.iter().filter_map(|group| finder.text_of(group));
     let texts = texts.map(|content| (content.target, content.score)).collect();
     let cast = groups.iter().filter_map(|group| Some((group, finder.cast(group)?)));
