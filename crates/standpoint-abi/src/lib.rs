@@ -73,8 +73,9 @@
 //! with the version of the program. Tables grow at their end and never change otherwise; a field
 //! exists where the table's `size` covers it, and either side may be the older one. The structs
 //! that lie in arrays, [`document::Annotation`], [`layout::RawLayer`], [`layout::RawJson`],
-//! [`layout::RawEntity`], [`layout::RawSentiment`] and [`layout::Str`], never change. The manifest names the lowest minor version that the plugin
-//! needs (`host_minor_required`), and unknown keys in it are passed over.
+//! [`layout::RawEntity`], [`layout::RawSentiment`] and [`layout::Str`], never change. The manifest
+//! names the lowest minor version that the plugin needs (`host_minor_required`), and unknown keys
+//! in it are passed over.
 //!
 //! **Ownership.** Nobody frees what the other side allocated. What the host lends stays until the
 //! call is over; what a plugin passes is copied before the host's function returns. Instances and

@@ -131,7 +131,8 @@ fn another_processor_is_seen_in_the_file_s_header() {
     );
 }
 
-/// A library that names a glibc which there is not yet: what one built on a newer system looks like.
+/// A library that names a glibc which there is not yet: what one built on a newer system looks
+/// like.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn a_newer_c_library_is_asked_for_in_vain() {

@@ -11,8 +11,8 @@
 /// little-endian words of eight bytes, the last one padded with zeros. Each word `w` turns the
 /// state `s` into `fold((rotl(s, 23) ^ w) * 0x9e3779b97f4a7c15)`, where the product has 128 bits
 /// and `fold` is the exclusive or of its halves; after the last word `s` becomes
-/// `fold((s ^ n) * 0xe7037ed1a0b428db)`. Without the rotation `a.and(b)` would be `b.and(a)`. A namespace starts from `0x2d358dccaa6c78a5`. A test
-/// holds known values.
+/// `fold((s ^ n) * 0xe7037ed1a0b428db)`. Without the rotation `a.and(b)` would be `b.and(a)`. A
+/// namespace starts from `0x2d358dccaa6c78a5`. A test holds known values.
 ///
 /// # Source
 ///

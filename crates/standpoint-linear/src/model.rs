@@ -39,8 +39,8 @@ pub struct LinearModel<const C: usize> {
     rows: Vec<[i8; C]>,
 }
 
-/// Neighbouring buckets: a bit for each, set where it has a row, and how many rows all earlier blocks
-/// have. Both are wanted for a bucket with a row, so they stand in one line of the cache.
+/// Neighbouring buckets: a bit for each, set where it has a row, and how many rows all earlier
+/// blocks have. Both are wanted for a bucket with a row, so they stand in one line of the cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Block {
     present: u32,
@@ -192,8 +192,8 @@ impl<const C: usize> LinearModel<C> {
     }
 
     /// Appends to `places` where the weights of each fact stand that has any; for
-    /// [`steps_at`](Self::steps_at), so that all facts of many things are looked up before the first
-    /// is weighed.
+    /// [`steps_at`](Self::steps_at), so that all facts of many things are looked up before the
+    /// first is weighed.
     #[inline]
     pub fn find(&self, facts: impl Iterator<Item = Feature>, places: &mut Vec<u32>) {
         for fact in facts {

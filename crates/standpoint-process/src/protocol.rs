@@ -33,8 +33,8 @@ pub enum Kind {
     Start = 2,
     /// To the stage: a document in the form that was chosen.
     Document = 3,
-    /// To the stage: a `u32` count, then for each document a `u32` length and the document in the form
-    /// that was chosen, each beginning at a multiple of four bytes.
+    /// To the stage: a `u32` count, then for each document a `u32` length and the document in the
+    /// form that was chosen, each beginning at a multiple of four bytes.
     Batch = 4,
     /// From the stage: what it wrote; empty in answer to `start`.
     Result = 5,

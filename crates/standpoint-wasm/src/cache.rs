@@ -1,8 +1,8 @@
 //! What the compiler made of a module's functions, kept from run to run.
 //!
 //! What is read back becomes machine code, which is run as it is. So only files are taken that this
-//! user's programs wrote into a folder that nobody else can change, under the hash of the module and
-//! of the engine that compiled it, and whose content has the hash that it was written with.
+//! user's programs wrote into a folder that nobody else can change, under the hash of the module
+//! and of the engine that compiled it, and whose content has the hash that it was written with.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -108,8 +108,8 @@ pub(crate) fn compile(
     Ok(module)
 }
 
-/// Writes compiled functions: the hash of what follows, then keys and values in turn, each behind its
-/// length as 32 bits, little end first.
+/// Writes compiled functions: the hash of what follows, then keys and values in turn, each behind
+/// its length as 32 bits, little end first.
 fn keep(kept: &Path, by_key: &BTreeMap<Vec<u8>, Vec<u8>>) -> io::Result<()> {
     let mut content = Vec::new();
     for part in by_key.iter().flat_map(|(key, value)| [key, value]) {

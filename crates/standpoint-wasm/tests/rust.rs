@@ -2,7 +2,8 @@
 //! `standpoint-abi`, compiled for WebAssembly.
 //!
 //! It needs the target `wasm32-unknown-unknown` (`rustup target add wasm32-unknown-unknown`) and
-//! says so where it is not there; with `STANDPOINT_NEEDS_WASM` in the environment that is a failure.
+//! says so where it is not there; with `STANDPOINT_NEEDS_WASM` in the environment that is a
+//! failure.
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]

@@ -10,8 +10,8 @@
 //!
 //! A number is a little-endian `u32`; what follows texts begins at a multiple of four bytes. A
 //! text that is absent has [`ABSENT`] bytes. A layer's name is its place in the contract's `reads`
-//! or, in a reply, `writes`. The JSON, which has no bytes where there is nothing to say, is what the
-//! header of a packed document or reply says of records, attributes, language and notes.
+//! or, in a reply, `writes`. The JSON, which has no bytes where there is nothing to say, is what
+//! the header of a packed document or reply says of records, attributes, language and notes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

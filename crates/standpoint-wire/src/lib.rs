@@ -3,17 +3,18 @@
 //!
 //! Three forms say the same:
 //!
-//! - **binary**: numbers, then the texts and one column for each layer, in which an annotation takes
-//!   the same 24 bytes as in memory. Offsets are UTF-8 bytes, and JSON is only what is JSON anyway.
-//!   Writing and reading it is copying, which is what makes a stage in another process affordable;
+//! - **binary**: numbers, then the texts and one column for each layer, in which an annotation
+//!   takes the same 24 bytes as in memory. Offsets are UTF-8 bytes, and JSON is only what is JSON
+//!   anyway. Writing and reading it is copying, which is what makes a stage in another process
+//!   affordable;
 //! - **packed**: the same text and columns behind a JSON header that names them, which is easier to
 //!   read for whoever has a reader of JSON, and has been there longer;
 //! - **JSON**: one object, in which offsets count code points as in results, so that twenty lines
 //!   of a script can read it.
 //!
 //! A host writes a document with [`write_document`], or to a place of its own with [`Lending`], and
-//! takes what comes back with [`read_reply`]; a stage's side does the opposite with [`LentDocument`]
-//! and [`append_reply`] or, packed, with [`read_document`] and [`write_reply`].
+//! takes what comes back with [`read_reply`]; a stage's side does the opposite with
+//! [`LentDocument`] and [`append_reply`] or, packed, with [`read_document`] and [`write_reply`].
 //! What comes back is never trusted: [`Writes`] checks it against the text and the contract, and
 //! applies all of it or nothing.
 //!

@@ -29,8 +29,8 @@ use crate::writes::{Writes, writable};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// Numbers, texts and columns; offsets are bytes. Chosen by the version of a protocol, so that it
-    /// has no name there.
+    /// Numbers, texts and columns; offsets are bytes. Chosen by the version of a protocol, so that
+    /// it has no name there.
     #[serde(skip)]
     Binary,
     /// A JSON header and columns; offsets are bytes.

@@ -334,7 +334,8 @@ impl Gazetteer {
         matches
     }
 
-    /// The name behind the article of another where that one goes further: "the West Bank" is not "the West".
+    /// The name behind the article of another where that one goes further: "the West Bank" is not
+    /// "the West".
     fn or_behind_article(&self, atoms: &[Atom], found: Match) -> Match {
         if !self.best_sense(found).article {
             return found;

@@ -24,7 +24,8 @@
 //!   accepts any office that somebody ever held.
 //!
 //! Modules in reading order: `stage`, [`sight`], [`events`], [`names`], [`context`], [`voices`],
-//! [`anaphora`], [`gazetteer`], [`cues`], [`tagger`], [`vocabulary`], [`learned`], [`atom`], [`fold`], [`date`].
+//! [`anaphora`], [`gazetteer`], [`cues`], [`tagger`], [`vocabulary`], [`learned`], [`atom`],
+//! [`fold`], [`date`].
 
 pub mod anaphora;
 pub mod atom;

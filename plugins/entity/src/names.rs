@@ -127,8 +127,8 @@ impl<'r> Reader<'r> {
             let first = self.sight.atom_of_token[tag.first as usize];
             let end = self.sight.atom_of_token[tag.end as usize];
             let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
-            // "The minister" in lower case is somebody's office, and no name, nor is the "Minister" of
-            // "Minister Lavrov".
+            // "The minister" in lower case is somebody's office, and no name, nor is the "Minister"
+            // of "Minister Lavrov".
             let before_name =
                 || self.atoms().get(end as usize).is_some_and(|atom| atom.is(atom::CAPITAL));
             let is_word = tag.class == Class::Person
@@ -164,8 +164,8 @@ impl<'r> Reader<'r> {
         candidates
     }
 
-    /// The name behind "President" and "Prime Minister", which a capital at the beginning of a sentence
-    /// makes part of it.
+    /// The name behind "President" and "Prime Minister", which a capital at the beginning of a
+    /// sentence makes part of it.
     fn without_titles(&self, mut tag: Tagged) -> Tagged {
         let atom = |token: u32| &self.atoms()[self.sight.atom_of_token[token as usize] as usize];
         // "The minister of" has no name behind it.

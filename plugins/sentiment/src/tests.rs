@@ -163,8 +163,8 @@ fn settings_schema_is_current() {
     testing::check_settings_schema::<SentimentStage>(file);
 }
 
-/// A sentence of 200 KB with a mention at every word: unoptimised, what reads all words at each of them
-/// takes many minutes, and this some seconds.
+/// A sentence of 200 KB with a mention at every word: unoptimised, what reads all words at each of
+/// them takes many minutes, and this some seconds.
 #[test]
 fn work_on_an_endless_sentence_is_bounded() {
     let text = "Berg denied the awful claims of fraud and ".repeat(5_000);

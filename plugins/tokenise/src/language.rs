@@ -2,8 +2,9 @@
 //! tell.
 //!
 //! English is told by its function words, which costs almost nothing; only what lacks them is
-//! given to the trigram and script profiles of `whatlang`. Only words of prose are looked at: names,
-//! links and markup are thick in short texts, and say nothing of the language that they stand in.
+//! given to the trigram and script profiles of `whatlang`. Only words of prose are looked at:
+//! names, links and markup are thick in short texts, and say nothing of the language that they
+//! stand in.
 
 use std::ops::Range;
 

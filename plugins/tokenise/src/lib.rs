@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Word lists and the weights of the sentence splitter lie in `data/`, with their model card; the
-//! weights are made by the example `train-sentences`. How fast it is: `cargo bench -p standpoint-tokenise`.
+//! weights are made by the example `train-sentences`. How fast it is:
+//! `cargo bench -p standpoint-tokenise`.
 //!
 //! Modules in reading order: `stage`, `words`, `sentences`, `language`, `boilerplate`, `lists`,
 //! `shape`, `chars`.

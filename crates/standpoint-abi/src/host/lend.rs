@@ -59,8 +59,8 @@ pub(super) struct View<'d> {
 }
 
 impl<'d> View<'d> {
-    /// Lends `document`: of its layers, records and attributes those that `reads` names, and nothing
-    /// else. What is not declared cannot be relied on by mistake, and costs nothing.
+    /// Lends `document`: of its layers, records and attributes those that `reads` names, and
+    /// nothing else. What is not declared cannot be relied on by mistake, and costs nothing.
     ///
     /// - `lists`: empty.
     /// - `reads_tables`: whether the plugin reads entities without JSON.

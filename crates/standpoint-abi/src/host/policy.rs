@@ -139,8 +139,8 @@ fn whole(copy: &Path, sha256: &str) -> io::Result<Option<File>> {
     Ok((hexadecimal(&hash.finalize()) == sha256).then_some(file))
 }
 
-/// Removes what has not been loaded for longest, and what was left unfinished as long ago. Code that
-/// runs from a copy goes on: the system keeps what is mapped.
+/// Removes what has not been loaded for longest, and what was left unfinished as long ago. Code
+/// that runs from a copy goes on: the system keeps what is mapped.
 fn remove_old(folder: &Path) -> io::Result<()> {
     let mut copies = Vec::new();
     for entry in fs::read_dir(folder)? {

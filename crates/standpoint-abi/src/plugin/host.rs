@@ -21,8 +21,8 @@ pub(super) fn host() -> Option<&'static HostTable> {
     unsafe { HOST.load(Ordering::Acquire).as_ref() }
 }
 
-/// The same as the host lent it, to be handed back: behind the table lies what the host keeps for this
-/// plugin, which a reference to the table must not reach.
+/// The same as the host lent it, to be handed back: behind the table lies what the host keeps for
+/// this plugin, which a reference to the table must not reach.
 pub(super) fn lent_host() -> *const HostTable {
     HOST.load(Ordering::Acquire)
 }

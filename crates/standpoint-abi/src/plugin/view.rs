@@ -54,8 +54,8 @@ unsafe impl Sync for LentDocument<'_> {}
 unsafe impl Send for LentDocument<'_> {}
 
 impl LentDocument<'_> {
-    /// A view of it, without annotation yet. Apart from [`LentDocument::annotate`], so that the view is
-    /// made where it stays: moving one costs more than filling it.
+    /// A view of it, without annotation yet. Apart from [`LentDocument::annotate`], so that the
+    /// view is made where it stays: moving one costs more than filling it.
     pub(super) fn view(&self) -> Document<'_> {
         let (id, text) = self.texts();
         Document::lent(id, text, self)

@@ -12,8 +12,8 @@ const LOOK_AT: u64 = 512;
 /// How many bytes are decoded at a time.
 const PIECE_BYTES: usize = 8 << 10;
 
-/// A stream as UTF-8: what begins with a byte order mark of UTF-16 is decoded, and all else stays as
-/// it is, for a line or a field is decoded by itself.
+/// A stream as UTF-8: what begins with a byte order mark of UTF-16 is decoded, and all else stays
+/// as it is, for a line or a field is decoded by itself.
 pub(crate) struct AsUtf8 {
     inner: Box<dyn BufRead + Send>,
     state: State,

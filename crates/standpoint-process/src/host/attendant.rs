@@ -1,8 +1,9 @@
 //! One process and the thread that starts it, watches it and starts it again.
 //!
 //! A process ends with the thread that started it, so that thread does nothing else, for as long as
-//! the stage is there. A call that is answered at once never comes here: whoever calls writes to the
-//! process and reads its answer by itself. What takes longer, fails or is given up is handed over.
+//! the stage is there. A call that is answered at once never comes here: whoever calls writes to
+//! the process and reads its answer by itself. What takes longer, fails or is given up is handed
+//! over.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;

@@ -210,8 +210,8 @@ impl Link {
             else {
                 return Ok(Progress::Waiting);
             };
-            // Before reading: nothing is answered as soon as it is asked, and to find that out costs
-            // a system call.
+            // Before reading: nothing is answered as soon as it is asked, and to find that out
+            // costs a system call.
             if self.wait(rest, bell)? {
                 return Ok(Progress::Woken);
             }

@@ -1,8 +1,9 @@
 //! Whatever a plugin passes to the host's functions, the host takes only what fits.
 //!
 //! Each case is a row of calls as a hostile or broken plugin would make them: null, misaligned and
-//! endless arrays, texts that are not UTF-8, names of no contract, calls after a refusal. Pointers of
-//! the right shape that point nowhere are left out, because nobody can survive those. The long form:
+//! endless arrays, texts that are not UTF-8, names of no contract, calls after a refusal. Pointers
+//! of the right shape that point nowhere are left out, because nobody can survive those. The long
+//! form:
 //!
 //! ```text
 //! PROPTEST_CASES=100000 cargo test --release -p standpoint-abi --lib fuzz
