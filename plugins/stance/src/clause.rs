@@ -6,7 +6,7 @@ mod subject;
 use crate::lexicon::{Carry, Cue, GOAL, Kind, OWNER, class, form};
 use crate::reading::{Part, Reading, Word};
 pub(crate) use owned::{OwnedRun, noun_cue, owned_run};
-use subject::{find_parent, find_subject};
+use subject::{find_parent, find_subject, relative_before};
 
 /// How real a verb group is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +122,8 @@ fn is_inverted_condition(reading: &Reading<'_, '_>, group: &Group) -> bool {
     opens && asked && first + 1 < group.start
 }
 
-/// Where the next group may begin: the "exports" of "halt arms exports to" and the "supplied" of "keep
-/// X supplied" are no verbs of their own, and the one behind "ready to" is.
+/// Where the next group may begin: the "exports" of "halt arms exports to" and the "supplied" of
+/// "keep X supplied" are no verbs of their own, and the one behind "ready to" is.
 fn behind(reading: &Reading<'_, '_>, group: &Group) -> usize {
     let end = group.end.max(group.whole);
     let is_whole = reading.words[end - 1].part != Part::To;
@@ -388,7 +388,9 @@ fn set_until(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
                     && pair[1].part == Part::Subordinator
             })
             && next.copula;
-        until = if of_noun || object_only && !groups[number].finite && !groups[number].copula {
+        let is_closed = relative_before(reading, &groups[..=number], next).is_some();
+        let ends_there = object_only && !groups[number].finite && !groups[number].copula;
+        until = if of_noun || is_closed || ends_there {
             next.start.max(from)
         } else {
             clause_start(reading, from, next)
@@ -453,7 +455,7 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     // A bare participle right behind a noun may be a reduced relative: "troops backed by Minsk".
     if words[group.head].part == Part::Verb(form::PAST | form::PARTICIPLE)
         && group.start == group.head
-        && group.end == group.head + 1
+        && (group.end == group.head + 1 || words[group.end - 1].lower == "possible")
         && words.get(group.end).is_some_and(|word| word.lower == "by")
     {
         group.passive = true;

@@ -7,6 +7,8 @@
 mod arms;
 mod deed;
 mod demand;
+mod enabled;
+mod idle;
 mod inquiry;
 mod measure;
 mod nested;
@@ -92,6 +94,9 @@ pub(crate) const DEFIES: &str = "in spite of others";
 
 /// The rule of whoever buys arms of somebody.
 pub(crate) const DEALS: &str = "a deal for arms";
+
+/// The rule of whoever makes an act of somebody possible.
+pub(crate) const ABETS: &str = "helps an act";
 
 /// The rule of what the voice says that somebody must do, or must be done to him.
 pub(crate) const DEMAND: &str = "demand";
@@ -297,8 +302,8 @@ impl Finder<'_, '_, '_> {
         self.add(holder, target, score, cue, at, time, rule);
     }
 
-    /// "If X withdraws, Y will be the first to thank it": what is promised to somebody for what he may
-    /// do is no friendship yet; a threat is said now.
+    /// "If X withdraws, Y will be the first to thank it": what is promised to somebody for what he
+    /// may do is no friendship yet; a threat is said now.
     fn awaits(&self, group: &Group, target: u16) -> bool {
         let words = &self.reading.words;
         let actor = |party: u16| self.reading.parties[usize::from(party)].actor;

@@ -16,8 +16,8 @@ use crate::bystander::stands_by;
 use crate::clause::{Doer, groups};
 pub use crate::edge::Votes;
 use crate::edge::{
-    BETWEEN, DEALS, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS, REJECTED,
-    RESISTS, TAKES, TONE, edges, is_over_at, may_blame, nameless, votes,
+    ABETS, BETWEEN, DEALS, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS,
+    REJECTED, RESISTS, TAKES, TONE, edges, is_over_at, may_blame, nameless, votes,
 };
 use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
@@ -325,13 +325,13 @@ pub(crate) enum Ground {
     Pattern,
     /// On arms or help that are given, or on what is set against what was.
     Deed,
-    /// On an attitude that is said of somebody else and shared, or stands behind its goal, where the
-    /// encoder looks around the name alone; or on a phrase of several words.
+    /// On an attitude that is said of somebody else and shared, or stands behind its goal, where
+    /// the encoder looks around the name alone; or on a phrase of several words.
     Shared,
     /// On somebody else who acts while the holder is only named.
     Bystander,
-    /// On a claim that the sentence rejects, a place between the sides, or an act about another act,
-    /// whose words say something else than they seem to.
+    /// On a claim that the sentence rejects, a place between the sides, or an act about another
+    /// act, whose words say something else than they seem to.
     Denial,
 }
 
@@ -388,6 +388,7 @@ fn with_pattern(
             | DEALS
             | DEFIES
             | TAKES
+            | ABETS
             | DEMAND
             | "pronoun"
             | "aid to the opponent"
@@ -400,7 +401,8 @@ fn with_pattern(
     if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         // The words around a pair say little of these.
-        let aside = matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE | DEALS | DEFIES | TAKES);
+        let aside =
+            matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE | DEALS | DEFIES | TAKES | ABETS);
         let share = if aside { ASIDE } else { 1.0 };
         scores[class] += PATTERN_BONUS * share * edge.score.abs().clamp(0.8, 1.5);
         let was_other = |earlier: &Edge| {
@@ -481,6 +483,8 @@ fn conclude(
         voice,
         time: match edge {
             Some(edge) => edge.time,
+            // "How much help will Y give X?" says of nobody that he does.
+            None if reading.question => Time::Hypothetical,
             None if is_over_at(reading, &found.groups, target_at) => Time::Past,
             None => Time::Present,
         },

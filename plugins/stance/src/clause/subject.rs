@@ -2,7 +2,7 @@
 
 use super::owned::{noun_cue, owned_run};
 use super::{Doer, Group};
-use crate::lexicon::{Kind, class};
+use crate::lexicon::{Kind, class, form};
 use crate::reading::{Part, Reading, Word};
 
 pub(super) fn find_subject(
@@ -35,8 +35,8 @@ pub(super) fn find_subject(
     // before it is the object of the verb before.
     let elided = joint.is_some_and(|joint| words[joint].part == Part::Coordinator)
         || matches!(&*words[group.start].lower, "nor" | "neither");
-    // "The junta expelled X and turned to Y", "acts that block or cut": who does the one does the other,
-    // also where no name is his; the object of the verb before does not act.
+    // "The junta expelled X and turned to Y", "acts that block or cut": who does the one does the
+    // other, also where no name is his; the object of the verb before does not act.
     let follows_at_once = joint.is_some_and(|joint| {
         words[joint].part == Part::Coordinator
             && words[joint - joint.min(1)].part != Part::Comma
@@ -72,16 +72,11 @@ pub(super) fn find_subject(
         group.subjects.clone_from(&whose.subjects);
         return;
     }
-    // "The refusal to back X angered Y": X is the object of the infinitive, not the subject.
-    let of_infinitive = earlier.last().is_some_and(|previous| {
-        !previous.finite
-            && previous.end == floor
-            && !previous.copula
-            && words[floor..group.start]
-                .iter()
-                .all(|word| matches!(word.part, Part::Name(_) | Part::Determiner | Part::Adverb))
-    });
-    if of_infinitive {
+    if let Some(found) = across_relative(reading, earlier, group) {
+        group.subjects = found;
+        return;
+    }
+    if earlier.last().is_some_and(|previous| has_all_between(reading, previous, group)) {
         return;
     }
     if let Some(party) = nobody_of(reading, floor, group.start) {
@@ -110,7 +105,8 @@ pub(super) fn find_subject(
     });
     if shares
         && let Some(previous) = earlier.iter().rev().find(|previous| {
-            // Behind a closed relative clause its antecedent goes on: "X, who lives abroad, accused".
+            // Behind a closed relative clause its antecedent goes on: "X, who lives abroad,
+            // accused".
             let closed = joint.is_some_and(|joint| words[joint].part == Part::Comma);
             !previous.subjects.is_empty() && (!previous.relative || joint.is_none() || closed)
         })
@@ -156,6 +152,91 @@ fn behind_aside<'g>(
             && clause.relative
             && !clause.subjects.is_empty()
             && opens.and_then(|at| at.checked_sub(1)).is_some_and(is_comma)
+    })
+}
+
+/// "The refusal to back X angered Y": X is the object of the infinitive, not the subject.
+fn has_all_between(reading: &Reading<'_, '_>, previous: &Group, group: &Group) -> bool {
+    let between = &reading.words[previous.end.min(group.start)..group.start];
+    !previous.finite
+        && previous.end <= group.start
+        && !previous.copula
+        && between
+            .iter()
+            .all(|word| matches!(word.part, Part::Name(_) | Part::Determiner | Part::Adverb))
+}
+
+/// Whose the verb is behind a relative clause.
+fn across_relative(
+    reading: &Reading<'_, '_>,
+    earlier: &[Group],
+    group: &Group,
+) -> Option<Vec<Doer>> {
+    let which = relative_before(reading, earlier, group)?;
+    let from = earlier.iter().map(|verb| verb.end).filter(|&end| end <= which).max().unwrap_or(0);
+    let to = which - usize::from(reading.words[which - 1].part == Part::Comma);
+    Some(subjects_in(reading, from.min(to), to).0)
+}
+
+/// "The minister who met farmers praised X", "Peru, whose minister met farmers, praised X": where
+/// the relative clause opens that stands between a verb and its subject.
+pub(super) fn relative_before(
+    reading: &Reading<'_, '_>,
+    earlier: &[Group],
+    group: &Group,
+) -> Option<usize> {
+    let words = &reading.words;
+    let last = earlier.last().filter(|_| group.finite)?;
+    let which = words[..last.start].iter().rposition(|word| word.part == Part::Relative)?;
+    let lead = &words[which.checked_sub(1)?];
+    let gap = words.get(last.end..group.start)?;
+    let behind = gap.iter().rev().find(|word| word.part != Part::Adverb);
+    let inside = earlier.iter().filter(|verb| which < verb.start);
+    let is_one_clause = inside.filter(|verb| verb.finite).count() == 1;
+    let is_whole = if lead.part == Part::Comma {
+        behind.is_some_and(|word| word.part == Part::Comma)
+    } else {
+        let is_part = |word: &Word<'_, '_>| {
+            !matches!(
+                word.part,
+                Part::Comma | Part::Stop | Part::Subordinator | Part::Relative | Part::Pronoun
+            )
+        };
+        // "The minister who said that X left", "who says X left": the name acts.
+        let tells = last.reports() || last.cue.is_some_and(|cue| cue.kind == Kind::Judge);
+        gap.iter().all(is_part)
+            && behind.is_none_or(|word| word.part != Part::Coordinator)
+            && !tells
+            && has_tense_of_its_own(reading, group)
+            && is_before_all(reading, earlier, which)
+    };
+    (is_one_clause && is_whole && matches!(lead.part, Part::Comma | Part::Noun | Part::Name(_)))
+        .then_some(which)
+}
+
+/// Whether a verb is surely no infinitive ("lets X punish") and no participle ("the men accused
+/// of").
+fn has_tense_of_its_own(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    let words = &reading.words;
+    let has_object = words.get(group.end).is_some_and(|next| {
+        !matches!(next.part, Part::Preposition | Part::To | Part::Comma | Part::Stop)
+    });
+    match words[group.head].part {
+        Part::Verb(bits) if group.start == group.head => {
+            bits & form::S != 0 || bits & form::PAST != 0 && has_object
+        }
+        _ => true,
+    }
+}
+
+/// Whether the noun before a relative clause is the subject of what follows: no verb before it has
+/// it as its object, unless that opens a clause.
+fn is_before_all(reading: &Reading<'_, '_>, earlier: &[Group], which: usize) -> bool {
+    earlier.iter().rev().find(|verb| verb.end <= which).is_none_or(|verb| {
+        verb.reports()
+            || reading.words[verb.end..which]
+                .iter()
+                .any(|word| matches!(word.part, Part::Comma | Part::Subordinator | Part::Stop))
     })
 }
 

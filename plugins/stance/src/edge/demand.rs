@@ -1,11 +1,12 @@
 //! What somebody must do, or what must be done to him: "X must leave", "X should be punished", "the
-//! blockade of X must be lifted".
+//! blockade of X must be lifted", "Y should stop threatening X".
 
 use standpoint_document::Time;
 
+use super::nested::{Side, toward};
 use super::{DEMAND, Finder};
-use crate::clause::{Doer, Group, noun_cue};
-use crate::lexicon::{Cue, Kind};
+use crate::clause::{Doer, Group, Mood, noun_cue};
+use crate::lexicon::{Cue, Kind, class};
 use crate::reading::Word;
 
 /// What one demands of whom one blames.
@@ -66,6 +67,36 @@ impl Finder<'_, '_, '_> {
             {
                 self.demand(group, party, score, cue);
             }
+        }
+    }
+
+    /// "Said that Y should stop threatening X", "urged Y to stop arming X": whoever wants a deed to
+    /// end is on the other side of it.
+    pub(super) fn of_call_to_stop(&mut self, number: usize) {
+        let Some([group, deed]) = self.groups.get(number..number + 2) else { return };
+        let words = &self.reading.words;
+        let before = deed.start.checked_sub(1).map_or("", |at| &*words[at].lower);
+        let stops = matches!(before, "stop" | "cease" | "quit" | "halt");
+        let is_deed = words[deed.head].lower.ends_with("ing") && group.start < deed.start;
+        if !(stops && is_deed) || deed.finite || group.negated || group.passive {
+            return;
+        }
+        let obliges = words[group.start..deed.start]
+            .iter()
+            .any(|word| matches!(&*word.lower, "must" | "should" | "ought"));
+        let asks = words[group.head].is(class::REQUEST);
+        let wanting = match (obliges, asks) {
+            (true, _) => {
+                let voice = self.speaker.get(group.head).copied().flatten();
+                vec![voice.unwrap_or(Doer::First)]
+            }
+            (false, true) => group.subjects.clone(),
+            (false, false) => return,
+        };
+        if let Some(content) = self.content(deed) {
+            let (score, rule) = toward(Side::Against, content, false);
+            let wish = Group { subjects: wanting, mood: Mood::Real, ..group.clone() };
+            self.rule(&wish, (group.start, deed.until), content.target, score, rule);
         }
     }
 

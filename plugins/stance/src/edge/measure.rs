@@ -1,11 +1,11 @@
-//! What is said of a measure, or done with it: "called the sanctions on X illegal", "blocked measures
-//! that would hit X".
+//! What is said of a measure, or done with it: "called the sanctions on X illegal", "blocked
+//! measures that would hit X".
 
 use super::nested::{Content, is_that, toward};
 use super::verdict::verdict;
 use super::{Finder, of_measure};
-use crate::clause::{Doer, Group, noun_cue};
-use crate::lexicon::Kind;
+use crate::clause::{Doer, Group, noun_cue, owned_run};
+use crate::lexicon::{Kind, class};
 use crate::reading::{Part, Word};
 
 impl Finder<'_, '_, '_> {
@@ -96,6 +96,39 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "Designated eleven members of X's council", "two Russian generals": put them on a list of
+    /// those who are punished. "As" what tells a verdict, and "to" do what is another matter.
+    pub(super) fn of_designation(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let lists = words[group.head].lower.starts_with("designat");
+        let chain = self.chain(group);
+        if !lists || group.passive || chain.cut || chain.is_odd() {
+            return;
+        }
+        let until = group.until.max(group.end);
+        let objects = group.head + 1..until;
+        let is_other = |word: &Word<'_, '_>| word.lower == "as" || word.part == Part::To;
+        if words.iter().take(until + 1).skip(group.head).any(is_other) {
+            return;
+        }
+        // "Members of the X council", where the council is a name by itself.
+        let is_of = |at: usize| {
+            let mut before = words[group.end.min(at)..at].iter().rev();
+            let link = before.find(|word| word.part != Part::Determiner);
+            link.is_some_and(|word| matches!(&*word.lower, "of" | "in" | "from"))
+                && before.next().is_some_and(is_punishable)
+        };
+        let owns = |at: usize| {
+            owned_run(self.reading, at).is_some_and(|run| is_punishable(&words[run.head]))
+        };
+        let owner =
+            objects.filter(|&at| words[at].name().is_some()).find(|&at| owns(at) || is_of(at));
+        if let Some(party) = owner.and_then(|at| words[at].name()) {
+            self.rule(group, (group.start, until), party, -1.0, "owner of the object");
+        }
+    }
+
     /// A hostile measure in `from..to` with its goal: "the sanctions on X", "a ban on X's gas".
     fn measure_in(&self, from: usize, to: usize) -> Option<(u16, usize)> {
         let words = &self.reading.words;
@@ -141,4 +174,35 @@ impl Finder<'_, '_, '_> {
             self.rule(&judged, (which, group.until), goal, score, rule);
         }
     }
+}
+
+/// Whether a word names people or firms whom other states punish.
+fn is_punishable(word: &Word<'_, '_>) -> bool {
+    let lower = &*word.lower;
+    let one = lower.strip_suffix('s').unwrap_or(lower);
+    word.is(class::AGENT)
+        || matches!(
+            one,
+            "member"
+                | "officer"
+                | "commander"
+                | "judge"
+                | "prosecutor"
+                | "oligarch"
+                | "elite"
+                | "billionaire"
+                | "businessman"
+                | "businessmen"
+                | "individual"
+                | "company"
+                | "companie"
+                | "firm"
+                | "bank"
+                | "entity"
+                | "entitie"
+                | "agency"
+                | "conglomerate"
+                | "tanker"
+                | "vessel"
+        )
 }

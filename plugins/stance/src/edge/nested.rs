@@ -46,11 +46,13 @@ impl Finder<'_, '_, '_> {
             self.of_aimed_measure(number);
             self.of_untruth(number);
             self.of_related_measure(number);
+            self.of_designation(number);
+            self.of_call_to_stop(number);
         }
     }
 
-    /// "Voted against a resolution that condemns X", "rejected a call to condemn X", "abstained when
-    /// the council censured X".
+    /// "Voted against a resolution that condemns X", "rejected a call to condemn X", "abstained
+    /// when the council censured X".
     fn of_text(&mut self, number: usize) {
         let group = &self.groups[number];
         if group.passive || group.subjects.is_empty() {
@@ -123,8 +125,8 @@ impl Finder<'_, '_, '_> {
         self.rule(group, (group.start, at + 1), target, score, rule);
     }
 
-    /// "Blamed X for provoking Y", "accused X of arming Y", "jailed a writer who had insulted Y": whoever punishes or praises
-    /// somebody for a deed toward another takes a side in it.
+    /// "Blamed X for provoking Y", "accused X of arming Y", "jailed a writer who had insulted Y":
+    /// whoever punishes or praises somebody for a deed toward another takes a side in it.
     fn of_rewarded_deed(&mut self, number: usize) {
         let Some([group, deed]) = self.groups.get(number..number + 2) else { return };
         let words = &self.reading.words;
@@ -339,8 +341,8 @@ impl Finder<'_, '_, '_> {
         goes && noun.kind == Kind::Aid && words[group.head].is(class::GIVING)
     }
 
-    /// "Denied that it had armed X": what is denied was not done, so it says nothing; whoever denies
-    /// that a measure was dropped stands by it.
+    /// "Denied that it had armed X": what is denied was not done, so it says nothing; whoever
+    /// denies that a measure was dropped stands by it.
     fn of_denial(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;

@@ -18,8 +18,11 @@ impl Finder<'_, '_, '_> {
             self.of_silence(group, cue);
             return;
         }
-        if group.passive {
+        let is_advice = self.warns_of_hazard(group);
+        if group.passive && !is_advice {
             self.of_passive(group, cue, chain);
+        }
+        if group.passive {
             return;
         }
         if group.subjects.is_empty() {
@@ -34,8 +37,10 @@ impl Finder<'_, '_, '_> {
             self.of_balance(group, cue);
             return;
         }
-        let takes_no_side = self.abstains(group) && cue.score == 0.0 || self.is_impartial(group);
-        if takes_no_side || self.is_of_estimate(group) {
+        let takes_no_side =
+            self.abstains(group) && cue.score == 0.0 || self.is_impartial(group) || is_advice;
+        let is_idle = self.stands_at_a_place(group) || self.only_sends_men(group, cue);
+        if takes_no_side || is_idle || self.is_of_estimate(group) {
             self.of_balance(group, cue);
             return;
         }
@@ -146,7 +151,8 @@ impl Finder<'_, '_, '_> {
                 self.of_by(group, (cue, of_doer), index, chain, (current, cue_now, rule));
                 break;
             }
-            // "Sanctions against X": the noun has said it already; not so in "in protest against X".
+            // "Sanctions against X": the noun has said it already; not so in "in protest against
+            // X".
             let is_of_noun = cue_now.1 != group.head
                 && cue_now.0.score < 0.0
                 && (words[cue_now.1 - 1].part != Part::Preposition
@@ -167,9 +173,9 @@ impl Finder<'_, '_, '_> {
             if word.lower == "including" && own != 0.0 && self.is_act_of(index + 1) {
                 (current, cue_now, rule) = (own, (cue, group.head, group.end), "object");
             }
-            // "Stands by X until Y leaves": what follows is another matter.
-            if matches!(&*word.lower, "until" | "till") && index > group.end {
-                break;
+            if let Some(behind) = self.behind_time(group, index, current) {
+                index = behind;
+                continue;
             }
             if current > 0.0 && self.is_host_between(group, cue, index) {
                 (current, rule) = (0.0, BETWEEN);
@@ -278,6 +284,9 @@ impl Finder<'_, '_, '_> {
         // "The war against its neighbour X": the noun only says who X is.
         let is_title = noun.kind == Kind::Relation
             && self.reading.words.get(end).is_some_and(|next| next.name().is_some());
+        if noun.kind == Kind::Relation && own >= 0.0 && self.is_of_object(group, index) {
+            return Some(((0.0, (noun, index, end), BETWEEN), end));
+        }
         let acts = noun.kind != Kind::Thing && !is_title;
         if acts && self.has_goal(end) && group.until > end {
             if current == 0.0 || !self.is_of_doer(index, end) {
@@ -288,6 +297,36 @@ impl Finder<'_, '_, '_> {
             cue_now = (noun, index, end);
         }
         Some(((current, cue_now, rule), end))
+    }
+
+    /// Where what says when ends: "stands by X until Y leaves", and at a comma "praised X after the
+    /// war of Y, and its men".
+    fn behind_time(&self, group: &Group, index: usize, current: f32) -> Option<usize> {
+        let rest = self.reading.words.get(index..group.until)?;
+        let comma = rest.iter().position(|word| word.part == Part::Comma);
+        let length = match &*rest.first()?.lower {
+            "until" | "till" => rest.len(),
+            "before" | "after" | "since" | "during" if current > 0.0 => comma.unwrap_or(rest.len()),
+            _ => return None,
+        };
+        (index > group.end).then_some(index + length)
+    }
+
+    /// "Met a banker with close ties to X": they are the banker's.
+    fn is_of_object(&self, group: &Group, noun: usize) -> bool {
+        let words = &self.reading.words;
+        let describes = |word: &Word<'_, '_>| {
+            matches!(word.part, Part::Determiner | Part::Adjective | Part::Noun | Part::Adverb)
+        };
+        let with = words[group.end.min(noun)..noun].iter().rposition(|word| !describes(word));
+        let with = with.map(|at| group.end + at).filter(|&at| words[at].lower == "with");
+        with.is_some_and(|with| {
+            let object = &words[with - 1];
+            group.end < with
+                && !group.copula
+                && (object.part == Part::Noun && noun_cue(self.reading, with - 1).is_none()
+                    || object.name().is_some())
+        })
     }
 
     /// "The war of X against Y": whoever condemns it is not against Y.

@@ -1,7 +1,7 @@
 //! What a passive says of its subject, in whoever stands behind "by".
 
 use super::verdict::verdict;
-use super::{Chain, Finder, REFRAINS, of_measure};
+use super::{ABETS, Chain, Finder, REFRAINS, of_measure};
 use crate::clause::{Doer, Group, noun_cue};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::Word;
@@ -41,6 +41,13 @@ impl Finder<'_, '_, '_> {
         let refrains = chain.is_odd() && score < 0.0;
         let own = if refrains { chain.lean() } else { Self::turned(score, chain) };
         let rule = if refrains { REFRAINS } else { "passive" };
+        if cue.score != 0.0
+            && let Some(act) = self.act_before(group)
+        {
+            self.of_act_before(group, (cue, act), chain, (agent, own, rule));
+            return;
+        }
+        let rule = if self.is_act_of_subject(group) && own > 0.0 { ABETS } else { rule };
         for goal in goals {
             // "The blockade of X, which has been condemned by Y".
             let is_of_measure = group.relative

@@ -28,10 +28,18 @@ pub(super) fn speakers(
             ) || matches!(&*word.lower, "that" | "the" | "it")
                 || word.name().is_some()
         });
-        // "Told his colleague that ...": whoever is told stands before what is said.
-        let told = matches!(&*words[group.head].lower, "tell" | "tells" | "told" | "telling")
-            .then(|| (group.end..words.len()).take(9).find(|&at| words[at].lower == "that"))
-            .flatten();
+        // "Told his colleague that ...": whoever is told stands before what is said, and in "said
+        // in an interview that ..." it is where.
+        let behind = (group.end..words.len()).take(9);
+        let told = match &*words[group.head].lower {
+            "tell" | "tells" | "told" | "telling" => {
+                behind.clone().find(|&at| words[at].lower == "that")
+            }
+            _ => behind
+                .take_while(|&at| !words[at].is_verb() && words[at].part != Part::Stop)
+                .find(|&at| words[at].part == Part::Subordinator && words[at].lower == "that")
+                .filter(|_| next.is_some_and(|next| next.part == Part::Preposition)),
+        };
         if let Some(that) = told {
             for place in speaker.iter_mut().skip(that) {
                 *place = Some(doer);
@@ -82,7 +90,8 @@ pub(super) fn speakers(
     speaker
 }
 
-/// "For Peru, X is ...", "in Peru, X is seen as ...": a sentence that begins with whose view it tells.
+/// "For Peru, X is ...", "in Peru, X is seen as ...": a sentence that begins with whose view it
+/// tells.
 fn in_whose_eyes(reading: &Reading<'_, '_>, groups: &[Group]) -> Option<u16> {
     let [first, place, comma, ..] = &*reading.words else { return None };
     let party = place.name().filter(|_| comma.part == Part::Comma)?;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use standpoint_document::Time;
 
-use crate::clause::{Group, Mood};
-use crate::lexicon::class;
+use crate::clause::{Doer, Group, Mood, noun_cue};
+use crate::lexicon::{Kind, class};
 use crate::reading::{Part, Reading, Word};
 
 /// When what a verb says holds.
@@ -90,25 +90,56 @@ fn years_after(reading: &Reading<'_, '_>, group: &Group) -> Option<usize> {
 /// "Seven years after X cut its ties, the two trade again": what was done is undone.
 fn is_undone(reading: &Reading<'_, '_>, group: &Group) -> bool {
     let words = &reading.words;
-    let undoes = |word: &Word<'_, '_>| {
-        matches!(
-            &*word.lower,
-            "again"
-                | "back"
-                | "resumed"
-                | "restored"
-                | "reopened"
-                | "renewed"
-                | "returned"
-                | "mended"
-        )
-    };
     let hostile = group.cue.is_some_and(|cue| cue.score < 0.0);
     let after = years_after(reading, group).filter(|_| hostile);
     after.is_some_and(|after| {
-        let rest = &words[group.end..];
-        let behind = rest.iter().skip_while(|word| word.part != Part::Comma);
-        words[..after].iter().chain(behind).any(undoes)
+        let behind = words[group.end..].iter().position(|word| word.part == Part::Comma);
+        let behind = behind.map_or(words.len(), |comma| group.end + comma);
+        undoes(reading, group, 0..after) || undoes(reading, group, behind..words.len())
+    })
+}
+
+/// Whether a clause tells that what a verb did is undone: "it restored the ties", "the envoy whom
+/// it had recalled returned", "they talk again"; not that "its minister returned home".
+fn undoes(reading: &Reading<'_, '_>, group: &Group, clause: Range<usize>) -> bool {
+    let words = &reading.words;
+    let is_noun = |at: &usize| words[*at].part == Part::Noun;
+    let is_object_again = |at: usize| {
+        let mut objects = (group.head + 1..group.until.max(group.end)).filter(is_noun);
+        is_noun(&at) && objects.any(|own| words[own].lower == words[at].lower)
+    };
+    let is_tie = |at: usize| {
+        noun_cue(reading, at).is_some_and(|(cue, _)| cue.kind == Kind::Relation)
+            || matches!(
+                &*words[at].lower,
+                "ties"
+                    | "talks"
+                    | "trade"
+                    | "links"
+                    | "contacts"
+                    | "embassy"
+                    | "border"
+                    | "flights"
+            )
+    };
+    let names_both = || {
+        let actor = |party: u16| reading.parties[usize::from(party)].actor;
+        let parts = [group.head + 1..group.until.max(group.end), clause.clone()];
+        let [goals, named] = parts
+            .map(|part| words[part].iter().filter_map(Word::name).map(actor).collect::<Vec<u32>>());
+        let own = |doer: &Doer| matches!(doer, Doer::Party(own) if named.contains(&actor(*own)));
+        goals.iter().any(|goal| named.contains(goal)) && group.subjects.iter().any(own)
+            || words[clause.clone()].iter().any(|word| {
+                matches!(&*word.lower, "two" | "both" | "they" | "sides" | "neighbours")
+            })
+    };
+    clause.clone().any(|at| match &*words[at].lower {
+        "resumed" | "restored" | "reopened" | "renewed" | "mended" => {
+            clause.clone().any(|at| is_tie(at) || is_object_again(at))
+        }
+        "returned" => clause.clone().any(is_object_again),
+        "again" | "back" => names_both(),
+        _ => false,
     })
 }
 
@@ -125,8 +156,8 @@ fn clause_of(reading: &Reading<'_, '_>, group: &Group) -> Range<usize> {
     start..end
 }
 
-/// "In 1994", "until 1989", "during the 1990s"; not "since 2014", which lasts, nor the year in which
-/// the text was published.
+/// "In 1994", "until 1989", "during the 1990s"; not "since 2014", which lasts, nor the year in
+/// which the text was published.
 fn is_past_date(reading: &Reading<'_, '_>, at: usize) -> bool {
     let words = &reading.words;
     let lower = |back: usize| at.checked_sub(back).map_or("", |at| &*words[at].lower);

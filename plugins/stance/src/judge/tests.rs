@@ -174,11 +174,14 @@ fn the_passive_is_read_of_phrases_verdicts_and_nouns() {
 
 /// Checks which side the patterns see in each marked sentence, and not how far to it.
 fn assert_sides(cases: &[(&str, &str, f32)], read: impl Fn(&str) -> (f32, &'static str)) {
+    let mut wrong = Vec::new();
     for (case, marked, expected) in cases {
         let (score, rule) = read(marked);
-        let side = score.partial_cmp(&0.0);
-        assert_eq!(side, expected.partial_cmp(&0.0), "{case}: {marked} ({score} {rule})");
+        if score.partial_cmp(&0.0) != expected.partial_cmp(&0.0) {
+            wrong.push(format!("{case}: {marked} ({score} {rule})"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// What the patterns say of the first name toward the second.
@@ -236,7 +239,18 @@ fn what_is_dated_is_over_and_numbers_are_no_dates() {
         ("In the 1970s [Kenya] praised [Spain] .", Time::Past),
         ("Six years after [Kenya] cut ties with [Spain] , they talk again .", Time::Hypothetical),
         ("Six years after [Kenya] cut ties with [Spain] , it rained .", Time::Past),
+        ("Six years after [Kenya] cut ties with [Spain] , its envoy returned home .", Time::Past),
+        ("Six years after [Kenya] cut ties with [Spain] , it rained again .", Time::Past),
+        ("Six years after [Kenya] cut ties with [Spain] , it restored a church .", Time::Past),
+        ("Six years after [Kenya] cut ties with [Spain] , it resumed talks .", Time::Hypothetical),
+        (
+            "Six years after [Kenya] expelled the envoy of [Spain] , the envoy returned .",
+            Time::Hypothetical,
+        ),
         ("[Kenya] cut ties with [Spain] again , six years after the war .", Time::Present),
+        ("How long will [Kenya] and [Spain] fight ?", Time::Hypothetical),
+        ("When will [Kenya] condemn [Spain] ?", Time::Hypothetical),
+        ("[Kenya] and [Spain] will meet .", Time::Present),
         ("Since 1974 [Kenya] has condemned [Spain] .", Time::Present),
         ("[Kenya] condemned [Spain] with tanks and 2000 men behind it .", Time::Present),
         ("[Kenya] condemned [Spain] in a letter signed by 2000 teachers .", Time::Present),

@@ -370,3 +370,151 @@ fn a_relative_clause_agrees_with_what_it_is_of() {
     let of_it = [("sanctions", many, 0.0), ("forces", forces, -1.0), ("ships", ships, -1.0)];
     assert_sides(&of_it, patterns_of);
 }
+
+/// What the patterns say of Kenya toward Spain, wherever they stand.
+fn of_kenya(marked: &str) -> (f32, &'static str) {
+    let place = |name: &str| marked[..marked.find(name).unwrap()].matches('[').count() as u16;
+    patterns_between(marked, place("[Kenya"), place("[Spa"))
+}
+
+#[test]
+fn whoever_helps_an_act_helps_its_doer_against_its_victim() {
+    let cases = [
+        ("near it", "The war in [Spain] 's neighbour , facilitated by [Kenya] , goes on .", 1.0),
+        ("near it", "The war on [Spain] 's neighbour was made possible by [Kenya] .", 1.0),
+        ("its own", "The war of [Spain] against [Togo] was facilitated by [Kenya] .", 1.0),
+        ("its own", "[Spain] 's war on [Togo] , made possible by [Kenya] , goes on .", 1.0),
+        ("adjectives", "[Spain] 's unprovoked and cruel war , enabled by [Kenya] , is on .", 1.0),
+        ("by it", "The attack on [Togo] by [Spain] was enabled by [Kenya] .", 1.0),
+        ("against it", "The war of [Togo] against [Spain] was facilitated by [Kenya] .", -1.0),
+        ("against it", "Attacks on [Spain] , enabled by [Kenya] , go on .", -1.0),
+        ("in it", "The war in [Spain] was made possible by [Kenya] .", 0.0),
+        ("active", "[Kenya] made the war of [Spain] on [Togo] possible .", 1.0),
+        ("active", "[Kenya] made possible the invasion by [Spain] .", 1.0),
+        ("blamed", "The invasion of [Togo] by [Spain] was condemned by [Kenya] .", -1.0),
+        ("victim", "The invasion of [Spain] by [Togo] was condemned by [Kenya] .", 1.0),
+        ("victim", "The sanctions on [Spain] were condemned by [Kenya] .", 1.0),
+        ("not helped", "The war of [Togo] on [Spain] was not facilitated by [Kenya] .", 0.0),
+        ("no war", "Bread in [Spain] was made by [Kenya] .", 0.0),
+        ("another", "The attack by [Togo] was enabled by [Kenya] , said [Spain] .", 0.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
+
+#[test]
+fn a_subject_stands_before_its_relative_clause() {
+    let cases = [
+        ("who", "The minister of [Kenya] who met farmers condemned [Spain] .", -1.0),
+        ("now", "The [Kenyan] minister who met farmers condemns [Spain] .", -1.0),
+        ("name in it", "The [Kenyan] minister who praised [Togo] condemned [Spain] .", -1.0),
+        ("whom", "The [Kenyan] minister whom [Togo] condemned thanked [Spain] .", 1.0),
+        ("that", "The [Kenyan] party that lost the vote condemned [Spain] .", -1.0),
+        ("whose", "[Kenya] , whose minister met farmers , praised [Spain] .", 1.0),
+        ("which", "[Kenya] , which hosts the base , backs [Spain] .", 1.0),
+        (
+            "verb in it",
+            "The [Kenyan] minister who wanted to meet farmers condemned [Spain] .",
+            -1.0,
+        ),
+        ("said", "[Togo] said the [Kenyan] minister who met farmers condemned [Spain] .", -1.0),
+        ("object in it", "The farmers who met the [Kenyan] minister condemned [Spain] .", 0.0),
+        ("object in it", "The minister who praised [Kenya] condemned [Spain] .", 0.0),
+        ("told", "It was the minister who said [Kenya] condemned [Spain] .", -1.0),
+        ("object", "[Togo] praised men who met [Kenyan] guests accused of theft in [Spain] .", 0.0),
+        ("inside", "The [Kenyan] minister who praised [Spain] condemned [Togo] .", 1.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
+
+#[test]
+fn a_warning_of_what_nobody_does_is_good_advice() {
+    let cases = [
+        ("storm", "[Kenya] warned [Spain] that a storm was coming .", 0.0),
+        ("storm", "[Spain] was warned by [Kenya] that a storm was coming .", 0.0),
+        ("of", "[Kenya] warned [Spain] of a coming flood .", 0.0),
+        ("place", "[Kenya] warned of a drought in [Spain] .", 0.0),
+        ("prices", "[Kenya] warned that prices in [Spain] could rise .", 0.0),
+        ("killers", "[Kenya] warned [Spain] that terrorists might strike a hall .", 0.0),
+        ("deed", "[Kenya] warned that [Spain] 's blockade could bring famine .", -1.0),
+        ("not to", "[Kenya] warned [Spain] not to use the storm .", -1.0),
+        ("against", "[Kenya] warned [Spain] against raising prices .", -1.0),
+        ("of what it brings", "[Kenya] warned [Spain] of grave consequences .", -1.0),
+        ("threat", "[Kenya] warned [Spain] that it would be isolated .", -1.0),
+        ("of it", "[Kenya] warned of a threat from [Spain] .", -1.0),
+        ("if", "[Kenya] warned [Spain] of hunger if it went on .", -1.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
+
+#[test]
+fn troops_say_something_by_what_they_do_there() {
+    let cases = [
+        ("named", "[Kenya] sends troops to [Spain] .", 0.0),
+        ("named", "[Kenya] will send troops to [Spain] for an exercise .", 0.0),
+        ("on a day", "[Kenya] sent soldiers to [Spain] on Monday .", 0.0),
+        ("against it", "[Kenya] sent soldiers to [Spain] to punish it .", -1.0),
+        ("beside it", "[Kenya] sends troops to fight alongside [Spain] .", 1.0),
+        ("for it", "[Kenya] sent troops to help [Spain] .", 1.0),
+        ("against it", "[Kenya] sent troops to fight [Spain] .", -1.0),
+        ("against it", "[Kenya] sent troops against [Spain] .", -1.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
+
+#[test]
+fn a_designation_of_officials_is_against_their_state() {
+    let cases = [
+        ("council", "[Kenya] designated members of [Spain] 's council .", -1.0),
+        ("a name", "[Kenya] designated eleven members of the [Spanish-Council] .", -1.0),
+        ("generals", "[Kenya] designated two [Spanish] generals .", -1.0),
+        ("banks", "[Kenya] is designating several banks and firms of [Spain] .", -1.0),
+        ("apposed", "[Kenya] is designating a trader , a [Spanish] oligarch .", -1.0),
+        ("ties", "[Kenya] is designating a [Spanish] elite with close ties to a bank .", -1.0),
+        ("as", "[Kenya] designated a [Spanish] envoy as its guest .", 0.0),
+        ("to do", "[Kenya] designated two [Spanish] officers to carry the flag .", 0.0),
+        ("church", "[Kenya] designated two [Spanish] churches .", 0.0),
+        ("not done", "[Kenya] has not designated any [Spanish] generals .", 0.0),
+        ("a word before", "Two designated members of [Spain] 's council met [Kenya] .", 0.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
+
+#[test]
+fn who_wants_a_deed_to_end_is_on_its_other_side() {
+    let cases = [
+        ("should", "[Kenya] said that [Togo] should stop threatening [Spain] .", 1.0),
+        ("must", "[Kenya] said that [Togo] must cease bombing [Spain] .", 1.0),
+        ("where", "[Kenya] said in a speech that [Togo] should stop bombing [Spain] .", 1.0),
+        ("urged", "[Kenya] urged [Togo] to stop attacking [Spain] .", 1.0),
+        ("help", "[Kenya] urged [Togo] to stop arming [Spain] .", -1.0),
+        ("help", "[Kenya] said that [Togo] should stop supporting [Spain] .", -1.0),
+        ("no deed", "[Kenya] said that [Togo] should stop at [Spain] .", 0.0),
+        ("its own", "[Kenya] said that [Spain] should stop threatening [Togo] .", -1.0),
+        ("did stop", "[Kenya] said that [Togo] stopped visiting [Spain] .", 0.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
+
+#[test]
+fn what_only_stands_beside_praise_is_not_praised() {
+    let cases = [
+        ("before", "[Kenya] backed the plan of [Togo] before the war of [Spain] .", 0.0),
+        ("after", "[Kenya] praised [Togo] after [Spain] 's attack .", 0.0),
+        ("before it", "[Kenya] praised [Spain] after [Togo] 's attack .", 1.0),
+        ("and", "[Kenya] praised [Togo] during the war , and its ally [Spain] .", 1.0),
+        ("blame", "[Kenya] expelled the envoys after [Spain] 's attack .", -1.0),
+        ("ties", "[Kenya] praised a banker with close ties to [Spain] .", 0.0),
+        ("ties", "[Kenya] met a banker with links to [Spain] .", 0.0),
+        ("own ties", "[Kenya] has close ties to [Spain] .", 1.0),
+        ("own ties", "[Kenya] is a country with close ties to [Spain] .", 1.0),
+        ("punished", "[Kenya] sanctioned a banker with close ties to [Spain] .", -1.0),
+        ("place", "[Kenya] stood alongside [Spain] in the rose garden .", 0.0),
+        ("place", "[Kenya] stood beside President [Spain] at the [Hall] and left .", 0.0),
+        ("side", "[Kenya] stood alongside [Spain] in the war .", 1.0),
+        ("side", "[Kenya] stands with [Spain] at the [UN] .", 1.0),
+        ("side", "[Kenya] stands with [Spain] .", 1.0),
+        ("events", "[Kenya] follows the events in [Spain] closely .", 0.0),
+        ("lead", "[Kenya] follows [Spain] 's lead .", 1.0),
+    ];
+    assert_sides(&cases, of_kenya);
+}
