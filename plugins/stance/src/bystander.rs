@@ -97,7 +97,8 @@ fn is_joined(reading: &Reading<'_, '_>, at: usize) -> bool {
 }
 
 /// Whether whoever is named at `at` stands between commas behind another name, in words that say
-/// something else of that one: "X, sanctioned by Y, thanked Z", "X, despite pressure from Y, praised Z".
+/// something else of that one: "X, sanctioned by Y, thanked Z", "X, despite pressure from Y,
+/// praised Z".
 fn is_in_aside(reading: &Reading<'_, '_>, at: usize) -> bool {
     let words = &reading.words;
     let Some(open) = words[..at].iter().rposition(|word| word.part == Part::Comma) else {

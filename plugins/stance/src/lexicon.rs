@@ -259,8 +259,8 @@ impl Deref for Entry {
 /// The cue lists, by the first word of each entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
-    /// By a hash of the word, for to compare letters takes one more line of the cache: that a word of
-    /// a text shares the 64 bits with another of some ten thousand will not happen.
+    /// By a hash of the word, for to compare letters takes one more line of the cache: that a word
+    /// of a text shares the 64 bits with another of some ten thousand will not happen.
     entries: FxHashMap<u64, Entry>,
     alike: Sieve,
     /// With which letters the words of each class begin, a bit each from "a" on.
@@ -546,8 +546,8 @@ fn score_of(file: &'static str, line: usize, field: &str) -> Result<f32, CueErro
     })
 }
 
-/// A phrase as the list has it, and with its hyphens as words of their own: "a dressing-down" is cut
-/// there, and "co-operate" is not.
+/// A phrase as the list has it, and with its hyphens as words of their own: "a dressing-down" is
+/// cut there, and "co-operate" is not.
 fn spellings(phrase: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let cut = phrase.contains('-').then(|| Cow::Owned(phrase.replace('-', " - ")));
     std::iter::once(Cow::Borrowed(phrase)).chain(cut)

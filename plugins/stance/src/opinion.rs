@@ -43,7 +43,8 @@ impl Opinion {
         let Stance { probabilities, strong, voice, time } = self.0;
         let by_itself = judgement.rule == "weights";
         let found = judgement.score.abs();
-        // Where the encoder sees no such attitude, it cannot say how strong it is, nor when it holds.
+        // Where the encoder sees no such attitude, it cannot say how strong it is, nor when it
+        // holds.
         let sees = |class: usize| likeliest(probabilities) == class;
         let sees_it = found == 0.0 || sees(if judgement.score < 0.0 { 0 } else { 2 });
         let degree = match 0.5 + 0.5 * strong {

@@ -355,7 +355,8 @@ fn is_of_degree(word: &str) -> bool {
 impl Reading<'_, '_> {
     /// The word behind the phrase whose first word is at `at`; adverbs may stand inside.
     ///
-    /// - `goal_before`: the X of "hit X with sanctions" stands before, as where X "was hit with" them.
+    /// - `goal_before`: the X of "hit X with sanctions" stands before, as where X "was hit with"
+    ///   them.
     fn match_rest(&self, at: usize, rest: &[Box<str>], goal_before: bool) -> Option<usize> {
         let mut index = at + 1;
         for (position, pattern) in rest.iter().enumerate() {
@@ -464,8 +465,8 @@ impl Reading<'_, '_> {
             .find_map(|phrase| Some((phrase, self.match_rest(at, &phrase.rest, true)?)))
     }
 
-    /// Whether the name at `at` only says where something is from: "its Russian-made tanks"; a ban on
-    /// "Russian-made tanks" is for their maker.
+    /// Whether the name at `at` only says where something is from: "its Russian-made tanks"; a ban
+    /// on "Russian-made tanks" is for their maker.
     pub(crate) fn is_origin(&self, at: usize) -> bool {
         let lower = |at: usize| self.words.get(at).map_or("", |word| &*word.lower);
         let is_kept = at.checked_sub(1).is_some_and(|before| {

@@ -142,8 +142,8 @@ struct Survey<'d> {
     /// Entities on which the target makes war, with how sure that is.
     opponents: FxHashMap<u32, f32>,
     assaults: Vec<(u32, Piece)>,
-    /// In how many passages the author is against the target or it makes war, less those where he is
-    /// for it or war is made on it; wars count twice.
+    /// In how many passages the author is against the target or it makes war, less those where he
+    /// is for it or war is made on it; wars count twice.
     blames: i32,
     /// A sentence that names the target speaks of sanctions: those without it mean the same ones.
     speaks_of_measures: bool,

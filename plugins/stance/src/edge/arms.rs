@@ -9,8 +9,8 @@ use crate::reading::{Part, Word};
 const REACH: usize = 6;
 
 impl Finder<'_, '_, '_> {
-    /// "Bought missiles from X": whoever strikes such a deal leans to whom he strikes it with, a little;
-    /// not whoever "buys its missiles from X", year by year.
+    /// "Bought missiles from X": whoever strikes such a deal leans to whom he strikes it with, a
+    /// little; not whoever "buys its missiles from X", year by year.
     pub(super) fn of_purchase(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
@@ -28,8 +28,8 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// "Shot down missiles bound for X": whoever stops what would hit X helps X, and whoever stops "a
-    /// shipment of rifles bound for X" does not.
+    /// "Shot down missiles bound for X": whoever stops what would hit X helps X, and whoever stops
+    /// "a shipment of rifles bound for X" does not.
     pub(super) fn of_interception(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;

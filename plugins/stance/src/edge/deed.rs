@@ -165,8 +165,8 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// "Hand X's frozen assets to Y", "released X's frozen funds": whoever uses what was taken from X
-    /// acts against X, and whoever gives it back does not.
+    /// "Hand X's frozen assets to Y", "released X's frozen funds": whoever uses what was taken from
+    /// X acts against X, and whoever gives it back does not.
     pub(super) fn of_frozen(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;

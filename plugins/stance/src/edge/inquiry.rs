@@ -1,5 +1,5 @@
-//! Inquiries into what somebody did: "called for an investigation into crimes by X" is against X, and
-//! "voted against an inquiry into abuses by X" is for X.
+//! Inquiries into what somebody did: "called for an investigation into crimes by X" is against X,
+//! and "voted against an inquiry into abuses by X" is for X.
 
 use super::nested::{Content, Side, toward};
 use super::{BETWEEN, Finder};
@@ -44,8 +44,8 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// Whose deeds are looked into: "crimes committed by X", "X's crimes"; and whether X is only where
-    /// it was, of what nobody need have done: "an accident in X".
+    /// Whose deeds are looked into: "crimes committed by X", "X's crimes"; and whether X is only
+    /// where it was, of what nobody need have done: "an accident in X".
     fn suspect(&self, into: usize) -> Option<(u16, bool)> {
         let words = &self.reading.words;
         let of_clause = |&at: &usize| !matches!(words[at].part, Part::Stop | Part::Comma);

@@ -18,8 +18,8 @@ struct Share {
     at: usize,
 }
 
-/// What stands behind whoever does what was just said of somebody else. A bare "too" may as well speak of
-/// the act's goal.
+/// What stands behind whoever does what was just said of somebody else. A bare "too" may as well
+/// speak of the act's goal.
 const SAME: &[&[&str]] = &[
     &["did", "too"],
     &["does", "too"],

@@ -1,5 +1,5 @@
-//! What a verb says of what was named before, or of nobody who is named: "rejected it", "condemned the
-//! verdict".
+//! What a verb says of what was named before, or of nobody who is named: "rejected it", "condemned
+//! the verdict".
 
 use standpoint_document::Voice;
 
@@ -38,8 +38,8 @@ impl Finder<'_, '_, '_> {
         is_judged && !objects.iter().take(3).any(|word| word.lower == "for")
     }
 
-    /// Whether a party before `from` is the goal of a hostile measure or act: "the blockade imposed on
-    /// X". A word for it behind that, "it" or "which", means the measure.
+    /// Whether a party before `from` is the goal of a hostile measure or act: "the blockade imposed
+    /// on X". A word for it behind that, "it" or "which", means the measure.
     pub(super) fn ends_measure(&self, from: usize, party: u16) -> bool {
         self.measure_before(from, party).is_some()
     }
@@ -103,8 +103,9 @@ pub(crate) fn may_blame<'t>(lexicon: &Lexicon, mut words: impl Iterator<Item = &
     lexicon.get("be").is_some_and(|be| be.judges) || words.any(may_blame)
 }
 
-/// Whether a verb is an act of speech or of state against somebody who need not be named: "condemned the
-/// verdict", "expelled the consul". Of others, such as "left" or "reduce", nobody knows whom they mean.
+/// Whether a verb is an act of speech or of state against somebody who need not be named:
+/// "condemned the verdict", "expelled the consul". Of others, such as "left" or "reduce", nobody
+/// knows whom they mean.
 pub(super) fn is_against_somebody(verb: &str) -> bool {
     const STEMS: [&str; 28] = [
         "accus",

@@ -49,7 +49,8 @@ impl Finder<'_, '_, '_> {
                         break;
                     }
                     if let Some((score, end, lemma)) = evaluation(reading, at) {
-                        // One "not" is heard once, also where it stands in the phrase: "is not alone".
+                        // One "not" is heard once, also where it stands in the phrase: "is not
+                        // alone".
                         let is_heard = is_negated(reading, at) || words[at].part == Part::Negation;
                         let score = if group.negated && !is_heard { -score * 0.5 } else { score };
                         let cue = Cue { score, carry: Carry::Cut, kind: Kind::None, lemma };

@@ -46,7 +46,8 @@ pub(crate) fn of_vote(vote: f32, text: f32) -> f32 {
 }
 
 impl Finder<'_, '_, '_> {
-    /// What a text says whose verb this is: "the resolution condemned X", "a draft calling on X to".
+    /// What a text says whose verb this is: "the resolution condemned X", "a draft calling on X
+    /// to".
     fn text_of(&self, group: &Group) -> Option<Content> {
         let words = &self.reading.words;
         let mut before = words.get(..group.start)?.iter().rev().take(REACH);
@@ -57,8 +58,8 @@ impl Finder<'_, '_, '_> {
         (text.part == Part::Noun).then(|| self.content(group)).flatten()
     }
 
-    /// How a verb decides on what another sentence has described: "voted for it", "rejected the text",
-    /// "voted against".
+    /// How a verb decides on what another sentence has described: "voted for it", "rejected the
+    /// text", "voted against".
     fn cast(&self, group: &Group) -> Option<f32> {
         const FOR: [&str; 5] = ["back", "support", "endors", "approv", "adopt"];
         const AGAINST: [&str; 4] = ["reject", "oppos", "veto", "block"];

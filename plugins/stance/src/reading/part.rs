@@ -194,7 +194,8 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// "Sanctions that target X": whether "that" stands between a plural and its verb with an object.
+    /// "Sanctions that target X": whether "that" stands between a plural and its verb with an
+    /// object.
     fn opens_plural_relative(&self, that: usize) -> bool {
         let plural = self.before(that).is_some_and(|at| self.words[at].lower.ends_with('s'));
         let is_base = self.words.get(that + 1).is_some_and(|verb| verb.forms() & form::BASE != 0);
@@ -247,7 +248,8 @@ impl Reading<'_, '_> {
         self.unknown_verb(index).unwrap_or_else(by_ending)
     }
 
-    /// Whether a word has the ending of an adjective; with some only before another word of content.
+    /// Whether a word has the ending of an adjective; with some only before another word of
+    /// content.
     fn ends_as_adjective(&self, index: usize) -> bool {
         let lower = &*self.words[index].lower;
         let has_any = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
@@ -283,9 +285,9 @@ impl Reading<'_, '_> {
             })
     }
 
-    /// "All remaining Russian firms", "to Russian trucks", "banned Russian citizens": whether a number, a
-    /// preposition or a verb that takes no clause stands before the name before a word, which is then
-    /// no subject.
+    /// "All remaining Russian firms", "to Russian trucks", "banned Russian citizens": whether a
+    /// number, a preposition or a verb that takes no clause stands before the name before a word,
+    /// which is then no subject.
     fn is_object_name(&self, index: usize) -> bool {
         let skips = [Part::Adverb, Part::Negation, Part::Adjective, Part::Noun];
         let name = self.before(index).unwrap_or(0);
@@ -295,8 +297,8 @@ impl Reading<'_, '_> {
         })
     }
 
-    /// Whether a word is a verb for or against whom it is done, or of giving: "banned", "hand", but not
-    /// "said", "hopes".
+    /// Whether a word is a verb for or against whom it is done, or of giving: "banned", "hand", but
+    /// not "said", "hopes".
     fn takes_no_clause(&self, index: usize) -> bool {
         let word = &self.words[index];
         let does = |phrase: &Phrase| {
@@ -505,8 +507,8 @@ impl Reading<'_, '_> {
             })
     }
 
-    /// "Took retaliatory measures", "saw people boarding trains": only nouns stand between a verb that
-    /// opens no clause and the word.
+    /// "Took retaliatory measures", "saw people boarding trains": only nouns stand between a verb
+    /// that opens no clause and the word.
     fn ends_object(&self, index: usize) -> bool {
         let mut before = self.words[..index].iter().rev();
         let is_nominal = |word: &&Word<'_, '_>| {

@@ -112,7 +112,8 @@ impl Survey<'_> {
         entity.is_some_and(|entity| entity.id.starts_with("name:"))
     }
 
-    /// Whoever the title of a joint statement names speaks in it, other than those whom it is about.
+    /// Whoever the title of a joint statement names speaks in it, other than those whom it is
+    /// about.
     fn share_with_joint_authors(&mut self) {
         let Some(title) = self.document.metadata().title.as_deref() else { return };
         let title = title.to_lowercase();

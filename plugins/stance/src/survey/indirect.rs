@@ -211,7 +211,8 @@ impl Survey<'_> {
         behind.is_empty() || behind.starts_with(['.', ',', ';', '!'])
     }
 
-    /// Whether words say that somebody takes another's side, rather than that he helps or likes him.
+    /// Whether words say that somebody takes another's side, rather than that he helps or likes
+    /// him.
     fn is_siding(&self, cue: Option<Span>) -> bool {
         let words = cue.map_or("", |cue| self.document.slice(cue));
         let verb = words.split_whitespace().next().unwrap_or_default().to_lowercase();

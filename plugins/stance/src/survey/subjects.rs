@@ -140,8 +140,9 @@ impl Survey<'_> {
         is_body && !scene.parties[party as usize].inert && !self.is_of_target(index)
     }
 
-    /// Whether a judgement rests on a measure against `whom`, who stands close to its words: "banned
-    /// discrimination against Russians" and "sanctioned those who jailed Russians" are none.
+    /// Whether a judgement rests on a measure against `whom`, who stands close to its words:
+    /// "banned discrimination against Russians" and "sanctioned those who jailed Russians" are
+    /// none.
     fn tells_of_measure(&self, judgement: &Judgement, whom: Span, tokens: &[Annotation]) -> bool {
         let Some(cue) = judgement.cue else { return false };
         let counts = judgement.score != 0.0 && judgement.time != Time::Hypothetical;

@@ -1,5 +1,5 @@
-//! Votes on a text of which the sentence before has told: "The resolution condemned X. Chile voted for
-//! it, and Mali against."
+//! Votes on a text of which the sentence before has told: "The resolution condemned X. Chile voted
+//! for it, and Mali against."
 
 use super::scene::Scene;
 use super::{Holder, Survey, TARGET};
