@@ -73,11 +73,10 @@ class Network(nn.Module):
         self.author = nn.Parameter(torch.zeros(self.width))
 
     def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        if self.renumbered is None:
-            return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        # At the width of a teacher half the bits take half the time.
-        with torch.autocast("cpu", torch.bfloat16):
-            vectors = self.encoder(input_ids=self.renumbered[ids], attention_mask=mask).last_hidden_state
+        pieces = ids if self.renumbered is None else self.renumbered[ids]
+        # Learning takes two thirds of the time in half the bits, and a teacher, which is wider, half of it.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training or self.renumbered is not None):
+            vectors = self.encoder(input_ids=pieces, attention_mask=mask).last_hidden_state
         return vectors.float()
 
     def judge_sentiment(self, cls: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@
 
 Whom a sentence names is read from the result lines, so the pairs that are asked about are those that
 the program would ask about. Sentences of the dev sets are left out. `train.py --taught taught.pt` learns
-from what is written.
+from what is written, and the linear models of the fast chain from the same as text (`--lines taught.jsonl`).
 """
 
 import argparse
@@ -52,6 +52,21 @@ def with_all_questions(sentence: data.Sentence) -> data.Sentence:
     return replace(sentence, questions=tuple(data.Question(t, data.NEUTRAL, h) for h, t in pairs if t is not None))
 
 
+def as_line(sentence: data.Sentence, stances: torch.Tensor, tones: torch.Tensor) -> dict:
+    """A sentence with what was answered: for each question how likely negative, neutral and positive are.
+
+    Spans are in characters; a pair is a holder (null for the author) and a target, by number of the span.
+    """
+    shares = lambda logits: [[round(p, 3) for p in row] for row in logits.float().softmax(1).tolist()]  # noqa: E731
+    return {
+        "text": sentence.text,
+        "spans": sentence.spans,
+        "pairs": [[q.holder, q.target] for q in sentence.questions],
+        "stance": shares(stances[:, :3]),
+        "sentiment": shares(tones),
+    }
+
+
 def dev_texts(folder: Path):
     """Sentences and documents that are measured, and so are not to be learnt in any way."""
     yield from (sentence.text for _, found in dev_sets(folder).values() for sentence in found)
@@ -62,24 +77,11 @@ def normal(written: str) -> str:
     return "".join(c for c in written.lower() if c.isalnum())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("encoder", type=Path, help="the folder that the teacher began as")
-    parser.add_argument("teacher", type=Path)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--sentences", type=int, default=30_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-
-    torch.set_num_threads(options.threads)
-    chance = random.Random(options.seed)
-    tokens = tokenizer()
-    kept_aside = "|".join(normal(text) for text in dev_texts(options.data))
+def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tuple[list, list]:
+    """Sentences that nobody labelled, and those of the training sets, with other names in some."""
+    kept_aside = "|".join(normal(text) for text in dev_texts(folder))
     seen, found = set(), []
-    with options.results.open(encoding="utf-8") as lines:
+    with results.open(encoding="utf-8") as lines:
         for line in lines:
             found += asked_of(json.loads(line), seen, kept_aside)
     # Where nobody stands beside the target there is less to learn.
@@ -88,26 +90,59 @@ def main() -> None:
     print(f"{len(found)} sentences with several actors, {len(alone)} with one", flush=True)
     chance.shuffle(found)
     chance.shuffle(alone)
-    found = found[: options.sentences * 3 // 4]
-    found += alone[: options.sentences - len(found)]
-    names = [s.text[a:b] for s in found for a, b in s.spans]
+    found = found[: most * 3 // 4]
+    found += alone[: most - len(found)]
     # What has labels is taught as well: of the pairs that nobody labelled, and how sure a label is.
-    found += [with_all_questions(s) for _, of_set in train_sets(options.data).values() for s in of_set]
-    found = [data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s for s in found]
-    items = [item for s in found if (item := encode(tokens, s))]
+    labelled = [with_all_questions(s) for _, of_set in train_sets(folder).values() for s in of_set]
+    names = [s.text[a:b] for s in found for a, b in s.spans]
+    renamed = lambda s: data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s  # noqa: E731
+    return [renamed(s) for s in found], [renamed(s) for s in labelled]
+
+
+@torch.no_grad()
+def answered(net: Network, items: list):
+    """The number of each item with its logits for stance and for sentiment, sentences of like length together."""
+    done, begun = 0, time.monotonic()
+    for number, batch in enumerate(batches(items, None)):
+        of_batch = [items[i] for i in batch]
+        vectors, counts = read(net, of_batch), [len(item.questions) for item in of_batch]
+        stances, tones = (answers(net, vectors, of_batch, kind).half().split(counts) for kind in ("stance", "sentiment"))
+        yield from ((i, s.clone(), t.clone()) for i, s, t in zip(batch, stances, tones))
+        done += len(batch)
+        if number % 50 == 0:
+            print(f"{done} of {len(items)} {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("encoder", type=Path, help="the folder that the teacher began as")
+    parser.add_argument("teacher", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--sentences", type=int, default=30_000)
+    parser.add_argument("--lines", type=Path, help="where what nobody labelled is written as JSON lines, too")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+
+    torch.set_num_threads(options.threads)
+    unlabelled, labelled = to_ask(options.data, options.results, options.sentences, random.Random(options.seed))
+    tokens = tokenizer()
+    encoded = lambda sentences: [(s, item) for s in sentences if (item := encode(tokens, s))]  # noqa: E731
+    asked = encoded(unlabelled)
+    without_labels = len(asked)
+    asked += encoded(labelled)
 
     net = Network(folder=options.encoder).eval()
     net.load_state_dict(torch.load(options.teacher, map_location="cpu")["network"])
-    taught, begun = [], time.monotonic()
-    for number, batch in enumerate(batches(items, None)):
-        batch = [items[i] for i in batch]
-        with torch.no_grad():
-            vectors, asked = read(net, batch), [len(item.questions) for item in batch]
-            stances, tones = (answers(net, vectors, batch, kind).half().split(asked) for kind in ("stance", "sentiment"))
-        taught += [(item, s.clone(), t.clone()) for item, s, t in zip(batch, stances, tones)]
-        if number % 50 == 0:
-            print(f"{len(taught)} {time.monotonic() - begun:.0f} s", flush=True)
-    torch.save(taught, options.out)
+    taught = list(answered(net, [item for _, item in asked]))
+    torch.save([(asked[i][1], stances, tones) for i, stances, tones in taught], options.out)
+    if options.lines:
+        with options.lines.open("w", encoding="utf-8") as out:
+            for i, stances, tones in taught:
+                if i < without_labels:
+                    out.write(json.dumps(as_line(asked[i][0], stances, tones), ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ fn toy(count: u64, noise: u64) -> Vec<Example> {
         let (a, b) = (format!("a{}", index % 7), format!("b{}", index % 11));
         let is_wrong = noise > 0 && (index / 3).is_multiple_of(noise);
         let class = if is_wrong { (shown + 1) % 3 } else { shown };
-        Example { features: bag(&[told, &a, &b]), class, weight: 1.0, group: index }
+        Example { features: bag(&[told, &a, &b]), class, weight: 1.0, group: index, labelled: true }
     };
     (0..count).map(example).collect()
 }
@@ -134,6 +134,18 @@ fn noise_lowers_confidence_to_the_share_that_is_right() {
     let checked = cross_validate::<3>(&toy(3000, 4), 3, &settings).unwrap();
     assert!((checked.report.accuracy() - 0.75).abs() < 0.01, "{}", checked.report);
     assert!(checked.report.expected_calibration_error() < 0.05, "{}", checked.report);
+}
+
+#[test]
+fn what_a_model_answered_is_learnt_but_never_set_aside() {
+    let mut examples = toy(300, 0);
+    let labels = train::<3>(RECIPE, &examples, &Settings::default()).unwrap();
+    let answered =
+        |group| Example { features: bag(&["grim"]), class: 0, weight: 1.0, group, labelled: false };
+    examples.extend((1000..2000).map(answered));
+    let both = train::<3>(RECIPE, &examples, &Settings::default()).unwrap();
+    assert_eq!(both.held_out.count(), labels.held_out.count());
+    assert!(both.model.predict(&bag(&["grim"]))[0] > 0.9);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Makes the weights: `cargo run --release -p standpoint-sentiment --features train --example
-//! train-sentiment -- DATA_DIR`.
+//! train-sentiment -- DATA_DIR [TAUGHT]`.
 //!
-//! Trains on the training parts of `newsmtsc` and `sentfin`, writes `data/target.weights` beside
-//! this crate's `Cargo.toml` and prints figures for the development parts. The same data gives
-//! the same bytes.
+//! Trains on the training parts of `newsmtsc` and `sentfin` and on what a larger network says of
+//! more sentences (the lines that `teach.py` of `standpoint-encoder` writes), writes
+//! `data/target.weights` beside this crate's `Cargo.toml` and prints figures for the development
+//! parts. The same data gives the same bytes.
 #![expect(clippy::print_stdout, reason = "printing the figures is half of what it is for")]
 
 use std::fs;
@@ -20,28 +21,38 @@ use standpoint_sentiment::{Lexicon, RECIPE, describe, tokens};
 
 /// How much a financial headline counts beside a political sentence; by cross-validation.
 const HEADLINE_WEIGHT: f32 = 0.2;
+/// How much an answer of the larger network counts beside it.
+const TAUGHT_WEIGHT: f32 = 0.5;
+/// Answers that are less likely than this are left out.
+const LEAST_SHARE: f32 = 0.1;
 const CLASSES: [&str; 3] = ["negative", "neutral", "positive"];
 
 /// An example and the score that the lexicon alone gives its sentence.
 type Row = (Example, f32);
 
 fn main() -> Result<()> {
-    let folder =
-        std::env::args().nth(1).context("give the folder that holds newsmtsc and sentfin")?;
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().context("give the folder that holds newsmtsc and sentfin")?;
     let folder = Path::new(&folder);
     let lexicon = Lexicon::standard();
     let news = read_news(&folder.join("newsmtsc/train.jsonl.gz"), &lexicon)?;
     let headlines = read_headlines(&folder.join("sentfin/train.jsonl.gz"), &lexicon)?;
 
+    let taught = match arguments.next() {
+        Some(lines) => read_taught(Path::new(&lines), &lexicon)?,
+        None => Vec::new(),
+    };
+
     let settings = Settings {
         learning_rate: 0.02,
         l2: 1e-4,
         balance: 0.4,
+        max_rows: Some(60_000),
         held_out: 0.15,
         ..Settings::default()
     };
     let examples: Vec<Example> =
-        news.iter().chain(&headlines).map(|(example, _)| example.clone()).collect();
+        news.iter().chain(&headlines).chain(&taught).map(|(example, _)| example.clone()).collect();
     let trained = train::<3>(RECIPE, &examples, &settings)?;
     let bytes = trained.model.to_bytes();
     fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/target.weights"), &bytes)?;
@@ -120,6 +131,35 @@ fn read_headlines(path: &Path, lexicon: &Lexicon) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// An example for each class that the larger network holds for likely, which counts as much as it
+/// is.
+fn read_taught(path: &Path, lexicon: &Lexicon) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for record in read_lines(path)? {
+        let text = record["text"].as_str().context("a text")?;
+        let list = |key: &str| record[key].as_array().with_context(|| format!("a list {key}"));
+        let (spans, answers) = (list("spans")?, list("sentiment")?);
+        for (pair, answer) in list("pairs")?.iter().zip(answers) {
+            // The sentiment toward a target is the same whoever is asked about.
+            if !pair[0].is_null() {
+                continue;
+            }
+            let target = pair[1].as_u64().context("a target")? as usize;
+            let end = |index: usize| spans[target][index].as_u64().context("a span");
+            let span = Span::new(byte_at(text, end(0)?), byte_at(text, end(1)?));
+            let Some((example, score)) = row(lexicon, text, span, 0, 1.0, text) else { continue };
+            for class in 0..CLASSES.len() {
+                let share = answer[class].as_f64().context("a share")? as f32;
+                if LEAST_SHARE <= share {
+                    let (example, weight) = (example.clone(), TAUGHT_WEIGHT * share);
+                    rows.push((Example { class, weight, labelled: false, ..example }, score));
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
 fn row(
     lexicon: &Lexicon,
     text: &str,
@@ -130,7 +170,7 @@ fn row(
 ) -> Option<Row> {
     let (features, score) = describe(lexicon, text, &tokens(text), span)?;
     let group = Feature::new("group").text(group).as_u64();
-    Some((Example { features, class, weight, group }, score))
+    Some((Example { features, class, weight, group, labelled: true }, score))
 }
 
 fn read_lines(path: &Path) -> Result<Vec<Value>> {

@@ -30,6 +30,9 @@ pub struct Example {
     /// Examples of one group (a document, say) are never divided between training and checking,
     /// so that the check is not of what was learnt by heart.
     pub group: u64,
+    /// Whether its class is a label. What another model answered is learnt from and never set
+    /// aside: stopping, calibration and figures are by labels alone.
+    pub labelled: bool,
 }
 
 /// How to train. The defaults suit some ten thousand examples of some hundred features.
@@ -222,7 +225,7 @@ fn check<const C: usize>(examples: &[Example], settings: &Settings) -> Result<()
 
 fn is_held_out(example: &Example, settings: &Settings) -> bool {
     let share = (group_hash(example, settings.seed) >> 40) as f32 / (1_u64 << 24) as f32;
-    share < settings.held_out
+    example.labelled && share < settings.held_out
 }
 
 fn group_hash(example: &Example, seed: u64) -> u64 {

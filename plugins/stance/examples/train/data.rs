@@ -42,11 +42,40 @@ pub(crate) fn attitudes(path: &Path, others: bool) -> Vec<Labelled> {
     lines(path).iter().map(|row| attitude(row, others)).collect()
 }
 
+/// What a larger network says of sentences that nobody labelled: the lines that `teach.py` of
+/// `standpoint-encoder` writes, with how likely it holds each class of a pair.
+pub(crate) fn taught(path: &Path) -> Vec<(Labelled, Vec<[f32; 3]>)> {
+    lines(path).iter().map(answered).collect()
+}
+
+fn answered(row: &Value) -> (Labelled, Vec<[f32; 3]>) {
+    let text = row["text"].as_str().expect("a text").to_owned();
+    let list = |key: &str| row[key].as_array().expect("a list");
+    let byte = |offset: &Value| byte_at(&text, offset.as_u64().expect("an offset"));
+    let party = |(index, span): (usize, &Value)| Party {
+        span: Span::new(byte(&span[0]), byte(&span[1])),
+        actor: index as u32,
+        inert: false,
+    };
+    let number = |value: &Value| value.as_u64().map(|number| number as u16);
+    let pair = |pair: &Value| (number(&pair[0]), number(&pair[1]).expect("a target"));
+    let share = |value: &Value| value.as_f64().expect("a share") as f32;
+    let shares = |answer: &Value| std::array::from_fn(|class| share(&answer[class]));
+    let answers = list("stance").iter().map(shares).collect();
+    let labelled = Labelled {
+        id: text.clone(),
+        tokens: tokens(&text),
+        parties: list("spans").iter().enumerate().map(party).collect(),
+        pairs: list("pairs").iter().map(pair).collect(),
+        classes: Vec::new(),
+        text: text.clone(),
+    };
+    (labelled, answers)
+}
+
 fn attitude(row: &Value, others: bool) -> Labelled {
     let text = row["sentence"].as_str().unwrap_or_default().to_owned();
-    let byte = |offset: u64| {
-        text.char_indices().nth(offset as usize).map_or(text.len(), |(at, _)| at) as u32
-    };
+    let byte = |offset: u64| byte_at(&text, offset);
     let span = |place: &Value| -> Option<Span> {
         Some(Span::new(byte(place["start"].as_u64()?), byte(place["end"].as_u64()?)))
     };
@@ -91,6 +120,11 @@ fn attitude(row: &Value, others: bool) -> Labelled {
     }
     let id = row["id"].as_str().unwrap_or_default().to_owned();
     Labelled { id, tokens: words, text, parties, pairs, classes }
+}
+
+/// The byte offset of the character with this number.
+fn byte_at(text: &str, character: u64) -> u32 {
+    text.char_indices().nth(character as usize).map_or(text.len(), |(at, _)| at) as u32
 }
 
 /// At most three runs of capitalised words that no label names.

@@ -1,8 +1,10 @@
 //! Trains the linear model of the stance stage.
 //!
-//! `cargo run --release -p standpoint-stance --example train --features train -- DATA_DIR [OUT]`
-//! reads `attitudes` and `directed-sentiment` below `DATA_DIR`, trains with a fixed seed, prints
-//! figures on parts set aside and on the development files, and writes the weights.
+//! `cargo run --release -p standpoint-stance --example train --features train --
+//! DATA_DIR [OUT [TAUGHT]]` reads `attitudes` and `directed-sentiment` below `DATA_DIR`, and what a
+//! larger network says of more sentences (the lines that `teach.py` of `standpoint-encoder` writes);
+//! trains with a fixed seed, prints figures on parts set aside and on the development files, and
+//! writes the weights.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -48,6 +50,9 @@ fn main() {
     push_examples(&lexicon, &attitudes, weight("ATT", 3.0), 1, &mut examples);
     push_examples(&lexicon, &directed, weight("DSE", 1.2), 2, &mut examples);
     push_examples(&lexicon, &contrast::contrasts(), weight("CON", 0.2), 3, &mut examples);
+    if let Some(lines) = arguments.next() {
+        push_taught(&lexicon, Path::new(&lines), weight("TAUGHT", 0.3), &mut examples);
+    }
     println!("{} examples", examples.len());
     let settings = Settings {
         bits: 19,
@@ -187,7 +192,27 @@ fn push_examples(
             } else {
                 (number as u64) << 8 | salt
             };
-            examples.push(Example { features, class, weight, group });
+            examples.push(Example { features, class, weight, group, labelled: true });
+        }
+    }
+}
+
+/// Answers that are less likely than this are left out.
+const LEAST_SHARE: f32 = 0.1;
+
+/// An example for each class that the larger network holds for likely, which counts as much as it
+/// is.
+fn push_taught(lexicon: &Lexicon, lines: &Path, weight: f32, examples: &mut Vec<Example>) {
+    for (number, (row, answers)) in data::taught(lines).iter().enumerate() {
+        let group = (number as u64) << 8 | 4;
+        let features = features_of(lexicon, &sentence(row), &row.pairs);
+        for (features, answer) in features.into_iter().zip(answers) {
+            for (class, &share) in answer.iter().enumerate() {
+                if LEAST_SHARE <= share {
+                    let (features, weight) = (features.clone(), weight * share);
+                    examples.push(Example { features, class, weight, group, labelled: false });
+                }
+            }
         }
     }
 }

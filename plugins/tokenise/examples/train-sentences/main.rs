@@ -70,6 +70,7 @@ fn train_weights(data: &Path, lists: &Lists) -> Result<()> {
                 class: usize::from(ends),
                 weight,
                 group,
+                labelled: true,
             }));
             group += 1;
         }
