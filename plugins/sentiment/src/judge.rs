@@ -146,7 +146,7 @@ const NEUTRAL_BELOW: f32 = 0.15;
 
 /// How much the encoder's log-odds count, and how much those of the linear model.
 const ENCODER: f32 = 0.9;
-const WORDS: f32 = 0.2;
+const WORDS: f32 = 0.1;
 
 /// The probabilities by both models, each weighed in log-odds.
 fn both(by_encoder: [f32; 3], by_words: [f32; 3]) -> [f32; 3] {
