@@ -18,7 +18,13 @@ fn main() -> Result<(), TrainError> {
             let variety = if slot % 2 == 0 { 50 } else { 5000 };
             FACT.number(slot).number((index * 7919 + slot * 31) % variety)
         }));
-        Example { features, class: (index % 3) as usize, weight: 1.0, group: index.unsigned_abs(), labelled: true }
+        Example {
+            features,
+            class: (index % 3) as usize,
+            weight: 1.0,
+            group: index.unsigned_abs(),
+            labelled: true,
+        }
     };
     let examples: Vec<Example> = (0..3000).map(example).collect();
     let model = train::<3>("speed", &examples, &Settings::default())?.model;
