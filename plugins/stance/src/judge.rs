@@ -403,9 +403,9 @@ fn with_pattern(
         // The words around a pair say little of these.
         let aside =
             matches!(edge.rule, LIKENED | NAMED | RECEIVED | TONE | DEALS | DEFIES | TAKES | ABETS);
-        // "Accused Norway of arming Russia": what is around the deed speaks of the accusation.
-        let is_accused = edge.rule == "object" && edge.voice == Voice::Reported;
-        let share = if aside || is_accused { ASIDE } else { 1.0 };
+        // "Accused Norway of arming Russia": what is around the deed speaks of who reports it.
+        let is_reported = edge.rule == "object" && edge.voice == Voice::Reported;
+        let share = if aside || is_reported { ASIDE } else { 1.0 };
         scores[class] += PATTERN_BONUS * share * edge.score.abs().clamp(0.8, 1.5);
         let was_other = |earlier: &Edge| {
             earlier.time == Time::Past && edge.time != Time::Past && earlier.rule != REJECTED

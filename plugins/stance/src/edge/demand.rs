@@ -84,11 +84,16 @@ impl Finder<'_, '_, '_> {
         let obliges = words[group.start..deed.start]
             .iter()
             .any(|word| matches!(&*word.lower, "must" | "should" | "ought"));
-        let asks = words[group.head].is(class::REQUEST);
+        let chain = self.chain(group);
+        let asks = words[group.head].is(class::REQUEST) && !chain.cut && !chain.is_odd();
         let wanting = match (obliges, asks) {
             (true, _) => {
-                let voice = self.speaker.get(group.head).copied().flatten();
-                vec![voice.unwrap_or(Doer::First)]
+                // "Rejected calls that Y should stop": not the author's wish.
+                let is_first = self.groups.iter().all(|other| group.start <= other.start);
+                let author = is_first.then_some(Doer::First);
+                let voice = self.speaker.get(group.head).copied().flatten().or(author);
+                let Some(voice) = voice else { return };
+                vec![voice]
             }
             (false, true) => group.subjects.clone(),
             (false, false) => return,

@@ -12,6 +12,17 @@ pub(super) struct Act {
     victim: Option<u16>,
 }
 
+/// What an act of somebody has to do with the subject of a passive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ActOfSubject {
+    /// There is none.
+    None,
+    /// "X's war": the subject is the act.
+    Meant,
+    /// "A report on X's war": it stands in the subject.
+    Mentioned,
+}
+
 impl Finder<'_, '_, '_> {
     /// The hostile act that is the subject of a passive, where nobody is: "the war of X on Y",
     /// "attacks on Y", "the war in X's neighbour".
@@ -27,8 +38,14 @@ impl Finder<'_, '_, '_> {
             noun_cue(self.reading, at).filter(|(cue, _)| is_act(cue)).map(|(_, end)| (at, end))
         });
         let (at, end) = found.filter(|_| !is_named && !group.relative)?;
+        if !self.begins_at(floor, at) || words.get(end).is_some_and(|next| next.part == Part::Noun)
+        {
+            return None;
+        }
         let mut act = Act { doer: self.owner_over(floor, at), victim: None };
-        for index in end..group.start {
+        // "Protests against the war on X" are against the war.
+        let until = (end..group.start).find(|&at| noun_cue(self.reading, at).is_some());
+        for index in end..until.unwrap_or(group.start) {
             let Some((party, link)) = self.name_with_link(end, index) else { continue };
             let is_neighbour = owned_run(self.reading, index)
                 .is_some_and(|run| is_neighbour(&words[run.head].lower));
@@ -44,18 +61,36 @@ impl Finder<'_, '_, '_> {
         Some(act)
     }
 
-    /// "X's war on Y, made possible by Z": whether the subject is named as the owner of such an
-    /// act.
-    pub(super) fn is_act_of_subject(&self, group: &Group) -> bool {
-        let is_war = |at: usize| {
+    /// Whether the noun at `at` is the head of a subject that begins behind `floor`, where another
+    /// verb may end: not so in "a resolution to condemn the attack" and "victims of the attack".
+    fn begins_at(&self, floor: usize, at: usize) -> bool {
+        let words = &self.reading.words;
+        let is_bound = |word: &Word<'_, '_>| matches!(word.part, Part::Comma | Part::Stop);
+        let begin = words[floor..at].iter().rposition(is_bound).map_or(floor, |it| floor + it + 1);
+        let hangs = |word: &Word<'_, '_>| {
+            matches!(word.part, Part::Preposition | Part::To | Part::Relative | Part::Verb(_))
+        };
+        (begin > floor || floor == 0) && !words[begin..at].iter().any(hangs)
+    }
+
+    /// "X's war on Y, made possible by Z": whether such an act is what the subject is about.
+    pub(super) fn act_of_subject(&self, group: &Group) -> ActOfSubject {
+        let is_war = |&at: &usize| {
             let run = owned_run(self.reading, at);
             let act = run.and_then(|run| run.cue(self.reading));
             act.is_some_and(|(cue, ..)| cue.score < 0.0 && cue.kind == Kind::War)
         };
-        group.subjects.iter().any(|doer| match doer {
-            Doer::Party(party) => is_war(usize::from(self.reading.word_of[usize::from(*party)])),
-            Doer::First => false,
-        })
+        let owner = group.subjects.iter().find_map(|doer| match doer {
+            Doer::Party(party) => {
+                Some(usize::from(self.reading.word_of[usize::from(*party)])).filter(is_war)
+            }
+            Doer::First => None,
+        });
+        match owner {
+            None => ActOfSubject::None,
+            Some(at) if self.begins_at(0, at) => ActOfSubject::Meant,
+            Some(_) => ActOfSubject::Mentioned,
+        }
     }
 
     /// Who owns the noun at `at`, which no subject is: "the Spanish attack", "Spain's brazen and

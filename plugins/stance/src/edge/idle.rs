@@ -20,11 +20,18 @@ impl Finder<'_, '_, '_> {
         let Some(opening) = (group.head + 1..end).find(opens) else { return false };
         let hazard = (opening + 1..end).find(|&at| is_hazard(&words[at].lower));
         let Some(hazard) = hazard else { return false };
+        // "Hunger strikers", "the prices of aggression".
+        let is_other = |word: &Word<'_, '_>| word.part == Part::Noun || word.lower == "of";
+        if words.get(hazard + 1).is_some_and(is_other) {
+            return false;
+        }
         let is_deed = |at: usize| {
             words[at].name().is_some()
                 || words[at].part == Part::Pronoun
                 || words[at].part == Part::Possessive
-                || noun_cue(self.reading, at).is_some_and(|(cue, _)| cue.score < 0.0)
+        };
+        let is_act = |at: usize| {
+            at != hazard && noun_cue(self.reading, at).is_some_and(|(cue, _)| cue.score < 0.0)
         };
         let refuses = |word: &Word<'_, '_>| {
             word.part == Part::Negation || matches!(&*word.lower, "against" | "unless" | "if")
@@ -37,6 +44,7 @@ impl Finder<'_, '_, '_> {
                 })
         });
         !(opening + 1..hazard).any(is_deed)
+            && !(opening + 1..end).any(is_act)
             && !words[group.head..end].iter().any(refuses)
             && !is_of_somebody
     }
@@ -49,12 +57,12 @@ impl Finder<'_, '_, '_> {
         let Some(goal) = objects.clone().find(|&at| words[at].name().is_some()) else {
             return false;
         };
-        let place = |at: usize| {
-            let inert = words[at]
-                .name()
-                .is_some_and(|party| self.reading.parties[usize::from(party)].inert);
-            inert || is_place(&words[at].lower)
-        };
+        // "Stands with X in Europe" is a side, "beside X at the airport" a place.
+        let beside = |word: &Word<'_, '_>| matches!(&*word.lower, "beside" | "alongside");
+        if !words[group.head..goal].iter().any(beside) {
+            return false;
+        }
+        let place = |at: usize| is_place(&words[at].lower);
         // "Beside President X at the UN": a man stands there in person.
         let is_titled = words[goal - 1].is(class::AGENT);
         let is_named = words.get(goal + 2).is_some_and(|word| word.part == Part::Determiner)
@@ -98,46 +106,48 @@ impl Finder<'_, '_, '_> {
 /// sends.
 fn is_hazard(word: &str) -> bool {
     let one = word.strip_suffix('s').filter(|_| word != "virus").unwrap_or(word);
-    matches!(
-        one,
-        "storm"
-            | "hurricane"
-            | "typhoon"
-            | "cyclone"
-            | "tornado"
-            | "flood"
-            | "flooding"
-            | "drought"
-            | "earthquake"
-            | "quake"
-            | "tsunami"
-            | "eruption"
-            | "landslide"
-            | "avalanche"
-            | "heatwave"
-            | "wildfire"
-            | "rain"
-            | "snow"
-            | "frost"
-            | "asteroid"
-            | "epidemic"
-            | "pandemic"
-            | "outbreak"
-            | "virus"
-            | "cholera"
-            | "flu"
-            | "locust"
-            | "famine"
-            | "hunger"
-            | "shortage"
-            | "price"
-            | "inflation"
-            | "recession"
-            | "slowdown"
-            | "terrorist"
-            | "militant"
-            | "extremist"
-    )
+    // One price is paid for a deed.
+    let are_prices = word == "prices";
+    are_prices
+        || matches!(
+            one,
+            "storm"
+                | "hurricane"
+                | "typhoon"
+                | "cyclone"
+                | "tornado"
+                | "flood"
+                | "flooding"
+                | "drought"
+                | "earthquake"
+                | "quake"
+                | "tsunami"
+                | "eruption"
+                | "landslide"
+                | "avalanche"
+                | "heatwave"
+                | "wildfire"
+                | "rain"
+                | "snow"
+                | "frost"
+                | "asteroid"
+                | "epidemic"
+                | "pandemic"
+                | "outbreak"
+                | "virus"
+                | "cholera"
+                | "flu"
+                | "locust"
+                | "famine"
+                | "hunger"
+                | "shortage"
+                | "inflation"
+                | "recession"
+                | "slowdown"
+                | "terrorist"
+                | "militant"
+                | "extremist"
+        )
 }
 
 /// Whether a word names a place where people stand before cameras.

@@ -124,7 +124,15 @@ impl Finder<'_, '_, '_> {
         };
         let owner =
             objects.filter(|&at| words[at].name().is_some()).find(|&at| owns(at) || is_of(at));
-        if let Some(party) = owner.and_then(|at| words[at].name()) {
+        let Some(owner) = owner else { return };
+        // "Designated an officer from X its consul" is an honour.
+        let mut behind = words[owner + 1..until.max(owner + 1)]
+            .iter()
+            .take_while(|word| !matches!(word.part, Part::Preposition | Part::Comma | Part::Stop));
+        if behind.any(|word| matches!(word.part, Part::Determiner | Part::Pronoun)) {
+            return;
+        }
+        if let Some(party) = words[owner].name() {
             self.rule(group, (group.start, until), party, -1.0, "owner of the object");
         }
     }
@@ -201,6 +209,7 @@ fn is_punishable(word: &Word<'_, '_>) -> bool {
                 | "entity"
                 | "entitie"
                 | "agency"
+                | "agencie"
                 | "conglomerate"
                 | "tanker"
                 | "vessel"

@@ -39,8 +39,10 @@ impl Finder<'_, '_, '_> {
         }
         let takes_no_side =
             self.abstains(group) && cue.score == 0.0 || self.is_impartial(group) || is_advice;
-        let is_idle = self.stands_at_a_place(group) || self.only_sends_men(group, cue);
-        if takes_no_side || is_idle || self.is_of_estimate(group) {
+        if self.only_sends_men(group, cue) {
+            return;
+        }
+        if takes_no_side || self.stands_at_a_place(group) || self.is_of_estimate(group) {
             self.of_balance(group, cue);
             return;
         }
@@ -306,7 +308,12 @@ impl Finder<'_, '_, '_> {
         let comma = rest.iter().position(|word| word.part == Part::Comma);
         let length = match &*rest.first()?.lower {
             "until" | "till" => rest.len(),
-            "before" | "after" | "since" | "during" if current > 0.0 => comma.unwrap_or(rest.len()),
+            "before" | "after" | "since" | "during" if current > 0.0 => {
+                let length = comma.unwrap_or(rest.len());
+                // "Helped Y during its war against X" takes a side in it.
+                let takes_side = rest[..length].iter().any(|word| word.lower == "against");
+                (!takes_side).then_some(length)?
+            }
             _ => return None,
         };
         (index > group.end).then_some(index + length)
@@ -322,8 +329,12 @@ impl Finder<'_, '_, '_> {
         let with = with.map(|at| group.end + at).filter(|&at| words[at].lower == "with");
         with.is_some_and(|with| {
             let object = &words[with - 1];
+            let joins = ["replac", "combin", "pair", "swap"]
+                .iter()
+                .any(|stem| words[group.head].lower.starts_with(stem));
             group.end < with
                 && !group.copula
+                && !joins
                 && (object.part == Part::Noun && noun_cue(self.reading, with - 1).is_none()
                     || object.name().is_some())
         })

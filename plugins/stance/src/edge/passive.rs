@@ -1,5 +1,6 @@
 //! What a passive says of its subject, in whoever stands behind "by".
 
+use super::enabled::ActOfSubject;
 use super::verdict::verdict;
 use super::{ABETS, Chain, Finder, REFRAINS, of_measure};
 use crate::clause::{Doer, Group, noun_cue};
@@ -41,13 +42,22 @@ impl Finder<'_, '_, '_> {
         let refrains = chain.is_odd() && score < 0.0;
         let own = if refrains { chain.lean() } else { Self::turned(score, chain) };
         let rule = if refrains { REFRAINS } else { "passive" };
+        // "Was not made possible by X": nobody's help.
+        if chain.is_odd() && cue.kind == Kind::Aid {
+            return;
+        }
         if cue.score != 0.0
             && let Some(act) = self.act_before(group)
         {
             self.of_act_before(group, (cue, act), chain, (agent, own, rule));
             return;
         }
-        let rule = if self.is_act_of_subject(group) && own > 0.0 { ABETS } else { rule };
+        let rule = match self.act_of_subject(group) {
+            // "A report on X's attack was backed by Y".
+            ActOfSubject::Mentioned => return,
+            ActOfSubject::Meant if own > 0.0 => ABETS,
+            ActOfSubject::Meant | ActOfSubject::None => rule,
+        };
         for goal in goals {
             // "The blockade of X, which has been condemned by Y".
             let is_of_measure = group.relative

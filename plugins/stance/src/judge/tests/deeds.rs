@@ -395,6 +395,12 @@ fn whoever_helps_an_act_helps_its_doer_against_its_victim() {
         ("victim", "The invasion of [Spain] by [Togo] was condemned by [Kenya] .", 1.0),
         ("victim", "The sanctions on [Spain] were condemned by [Kenya] .", 1.0),
         ("not helped", "The war of [Togo] on [Spain] was not facilitated by [Kenya] .", 0.0),
+        ("not helped", "The war of [Spain] on [Togo] was not made possible by [Kenya] .", 0.0),
+        ("text on it", "The text condemning the attack on [Spain] was backed by [Kenya] .", 1.0),
+        ("end of it", "A plan to end the attack on [Spain] was backed by [Kenya] .", 1.0),
+        ("victims", "Victims of the attack on [Spain] were helped by [Kenya] .", 1.0),
+        ("protests", "Protests against the war on [Spain] were backed by [Kenya] .", 0.0),
+        ("text on its own", "The text condemning [Spain] 's attack was backed by [Kenya] .", 0.0),
         ("no war", "Bread in [Spain] was made by [Kenya] .", 0.0),
         ("another", "The attack by [Togo] was enabled by [Kenya] , said [Spain] .", 0.0),
     ];
@@ -442,6 +448,8 @@ fn a_warning_of_what_nobody_does_is_good_advice() {
         ("threat", "[Kenya] warned [Spain] that it would be isolated .", -1.0),
         ("of it", "[Kenya] warned of a threat from [Spain] .", -1.0),
         ("if", "[Kenya] warned [Spain] of hunger if it went on .", -1.0),
+        ("a price", "[Kenya] warned [Spain] that the price of aggression would be high .", -1.0),
+        ("another noun", "[Kenya] warned [Spain] over hunger strikers .", -1.0),
     ];
     assert_sides(&cases, of_kenya);
 }
@@ -474,6 +482,8 @@ fn a_designation_of_officials_is_against_their_state() {
         ("to do", "[Kenya] designated two [Spanish] officers to carry the flag .", 0.0),
         ("church", "[Kenya] designated two [Spanish] churches .", 0.0),
         ("not done", "[Kenya] has not designated any [Spanish] generals .", 0.0),
+        ("honoured", "[Kenya] designated an officer from [Spain] its consul .", 0.0),
+        ("agencies", "[Kenya] designated three [Spanish] agencies .", -1.0),
         ("a word before", "Two designated members of [Spain] 's council met [Kenya] .", 0.0),
     ];
     assert_sides(&cases, of_kenya);
@@ -490,6 +500,7 @@ fn who_wants_a_deed_to_end_is_on_its_other_side() {
         ("help", "[Kenya] said that [Togo] should stop supporting [Spain] .", -1.0),
         ("no deed", "[Kenya] said that [Togo] should stop at [Spain] .", 0.0),
         ("its own", "[Kenya] said that [Spain] should stop threatening [Togo] .", -1.0),
+        ("refused", "[Kenya] refused to urge [Togo] to stop arming [Spain] .", 1.0),
         ("did stop", "[Kenya] said that [Togo] stopped visiting [Spain] .", 0.0),
     ];
     assert_sides(&cases, of_kenya);
@@ -512,6 +523,9 @@ fn what_only_stands_beside_praise_is_not_praised() {
         ("place", "[Kenya] stood beside President [Spain] at the [Hall] and left .", 0.0),
         ("side", "[Kenya] stood alongside [Spain] in the war .", 1.0),
         ("side", "[Kenya] stands with [Spain] at the [UN] .", 1.0),
+        ("side", "[Kenya] stood by [Spain] on the world stage .", 1.0),
+        ("war", "[Kenya] helped [Togo] during its war against [Spain] .", -1.0),
+        ("its ally", "[Kenya] replaced its plan with an alliance with [Spain] .", 1.0),
         ("side", "[Kenya] stands with [Spain] .", 1.0),
         ("events", "[Kenya] follows the events in [Spain] closely .", 0.0),
         ("lead", "[Kenya] follows [Spain] 's lead .", 1.0),
