@@ -107,8 +107,7 @@ impl Finder<'_, '_, '_> {
 fn is_hazard(word: &str) -> bool {
     let one = word.strip_suffix('s').filter(|_| word != "virus").unwrap_or(word);
     // One price is paid for a deed.
-    let are_prices = word == "prices";
-    are_prices
+    word == "prices"
         || matches!(
             one,
             "storm"

@@ -306,14 +306,12 @@ impl Finder<'_, '_, '_> {
     fn behind_time(&self, group: &Group, index: usize, current: f32) -> Option<usize> {
         let rest = self.reading.words.get(index..group.until)?;
         let comma = rest.iter().position(|word| word.part == Part::Comma);
+        let to_comma = comma.unwrap_or(rest.len());
+        // "Helped Y during its war against X" takes a side in it.
+        let takes_side = || rest[..to_comma].iter().any(|word| word.lower == "against");
         let length = match &*rest.first()?.lower {
             "until" | "till" => rest.len(),
-            "before" | "after" | "since" | "during" if current > 0.0 => {
-                let length = comma.unwrap_or(rest.len());
-                // "Helped Y during its war against X" takes a side in it.
-                let takes_side = rest[..length].iter().any(|word| word.lower == "against");
-                (!takes_side).then_some(length)?
-            }
+            "before" | "after" | "since" | "during" if current > 0.0 && !takes_side() => to_comma,
             _ => return None,
         };
         (index > group.end).then_some(index + length)
