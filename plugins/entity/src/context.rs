@@ -27,7 +27,7 @@ pub enum Reading {
 pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading {
     let before = before(atoms, first, 1);
     let after = same_sentence_after(atoms, end);
-    if is_seat(atoms, first) {
+    if is_seat(atoms, first, end) {
         return Reading::State(0.85);
     }
     if let Some(after) = after {
@@ -77,14 +77,24 @@ pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading 
     Reading::State(if acts { 0.95 } else { 0.75 })
 }
 
-/// "The ministry in Tashkent", "the rulers here in Tehran", "the foreign office in Berlin".
-fn is_seat(atoms: &[Atom], first: usize) -> bool {
+/// "The ministry in Tashkent", "the rulers here in Tehran", "the foreign office in Berlin", "those in
+/// Vienna who gave the order".
+fn is_seat(atoms: &[Atom], first: usize, end: usize) -> bool {
     let is = |back: usize, word: &str| {
         before(atoms, first, back).is_some_and(|atom| atom.hash == fold(word))
     };
+    let follows = |offset: usize, words: &[&str]| {
+        let found = same_sentence_after(atoms, end + offset);
+        found.is_some_and(|atom| words.iter().any(|word| atom.hash == fold(word)))
+    };
     let back = if is(2, "here") { 3 } else { 2 };
     let of_state = before(atoms, first, back).is_some_and(|word| word.cues(cues::SEATED));
-    is(1, "in") && (of_state || is(back, "office") && is(back + 1, "foreign"))
+    let decide = || {
+        let verbs = ["decide", "decided", "ordered", "planned", "rule", "ruled", "govern", "sent"];
+        let gave = follows(1, &["gave"]) && follows(3, &["order", "orders"]);
+        is(2, "those") && follows(0, &["who"]) && (gave || follows(1, &verbs))
+    };
+    is(1, "in") && (of_state || is(back, "office") && is(back + 1, "foreign") || decide())
 }
 
 /// "MOSCOW (Reuters) -", "KYIV, March 5 -": at the start of a sentence, and followed by a dash

@@ -131,6 +131,10 @@ fn names_mean_what_their_context_says() {
         ("seated", "the rulers in Ankara", &["Ankara=TUR metonym"]),
         ("seated here", "the government here in Riga", &["Riga=LVA metonym"]),
         ("foreign office", "the foreign office in Berlin", &["Berlin=DEU metonym"]),
+        ("those who decide", "those in Ankara who ordered the raid", &["Ankara=TUR metonym"]),
+        ("those who order", "those in Ankara who gave the order", &["Ankara=TUR metonym"]),
+        ("those who gave", "those in Ankara who gave blood", &["Ankara=name:ankara"]),
+        ("those who protest", "those in Ankara who march", &["Ankara=name:ankara"]),
         ("visitors", "the skiers in Ankara", &["Ankara=name:ankara"]),
         ("members", "UN Member States voted.", &["UN Member States=UN.UNGA"]),
         (
