@@ -470,9 +470,21 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     let clause = (clause + usize::from(taken)).min(group.start);
     group.no_subject |= subject_is_none(reading, clause, group.start);
     group.mood = mood_of(reading, earlier, group, floor);
-    let would =
-        words[group.start..group.head].iter().any(|word| matches!(&*word.lower, "would" | "'d"));
-    if would && group.mood == Mood::Unreal && !words.iter().any(|word| word.lower == "if") {
+    settle_mood(reading, earlier, group);
+}
+
+/// Takes for real what only sounds unreal: a refusal, a promise, a polite word.
+fn settle_mood(reading: &Reading<'_, '_>, earlier: &[Group], group: &mut Group) {
+    let words = &reading.words;
+    let has = |forms: &[&str]| {
+        words[group.start..group.head].iter().any(|word| forms.contains(&&*word.lower))
+    };
+    let would = has(&["would", "'d"]);
+    let cannot = has(&["could", "can", "cannot"]) && brings_itself_to_favour(reading, group.head);
+    if (would || cannot)
+        && group.mood == Mood::Unreal
+        && !words.iter().any(|word| word.lower == "if")
+    {
         // "Would not let him pass" is a refusal; in past reports "would" is a promise.
         let refusal = group.negated && group.finite;
         group.mood = if refusal { Mood::Real } else { group.mood };
@@ -481,16 +493,43 @@ fn attach(reading: &Reading<'_, '_>, groups: &mut [Group], number: usize) {
     if would && words[group.head].lower == "like" && group.subjects == [Doer::First] {
         group.mood = Mood::Real;
     }
-    if would
-        && let Some(previous) = earlier.last()
-        && previous.past
-        && !previous.negated
-        && (previous.subjects == group.subjects || earlier.len() == 1)
-        // Behind "vowed", "would" is what its subject means to do.
-        && words[previous.head].is(class::ANNOUNCING)
-    {
+    let Some(previous) = earlier.last().filter(|_| would) else { return };
+    let same = previous.subjects == group.subjects;
+    // Behind "vowed", "would" is what its subject means to do, and behind "gave its word that".
+    let vows = (same || earlier.len() == 1) && words[previous.head].is(class::ANNOUNCING);
+    let promises = same && gives_word(reading, previous);
+    if previous.past && !previous.negated && (vows || promises) {
         group.mood = Mood::Will;
     }
+}
+
+/// "Bring itself to endorse", of an act that favours somebody.
+fn brings_itself_to_favour(reading: &Reading<'_, '_>, head: usize) -> bool {
+    let words = &reading.words;
+    let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+    let is_reflexive = matches!(lower(head + 1), "itself" | "himself" | "herself" | "themselves");
+    let favours = || {
+        let verbs = &words.get(head + 3)?.entry?.verbs;
+        reading.longest(head + 3, verbs).map(|(verb, _)| verb.cue.score > 0.0)
+    };
+    lower(head) == "bring" && is_reflexive && lower(head + 2) == "to" && favours() == Some(true)
+}
+
+/// "Gave X its word that", "has made a solemn promise that": the subject's own.
+fn gives_word(reading: &Reading<'_, '_>, group: &Group) -> bool {
+    let words = &reading.words;
+    let gives =
+        matches!(&*words[group.head].lower, "gave" | "given" | "made" | "renewed" | "repeated");
+    let is_promise = |word: &str| {
+        matches!(word, "word" | "promise" | "pledge" | "vow" | "assurance" | "assurances" | "oath")
+    };
+    let behind = &words[group.head + 1..words.len().min(group.head + 7)];
+    let that = behind.iter().position(|word| word.lower == "that");
+    let none = |word: &Word<'_, '_>| word.part == Part::Negation || word.lower == "no";
+    gives
+        && that.is_some_and(|that| {
+            that > 0 && is_promise(&behind[that - 1].lower) && !behind[..that].iter().any(none)
+        })
 }
 
 /// "No official", "none of", "not a single", "neither", "nobody" in `from..to`.

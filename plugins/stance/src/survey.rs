@@ -96,6 +96,33 @@ enum Holder {
     StateOf(u32),
 }
 
+/// An actor's place nearest to the target, with the target's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Near {
+    actor: u32,
+    holder: u16,
+    target: u16,
+    /// How many bytes lie between them.
+    gap: u32,
+}
+
+impl Near {
+    const fn pair(&self) -> (Option<u16>, u16) {
+        (Some(self.holder), self.target)
+    }
+}
+
+/// Whether a judgement of an actor's name says clearly more than one of a pronoun, of which no
+/// pattern is sure: the pronoun may be somebody else's, or nobody's ("let it be known").
+fn speaks_up(of_pronoun: &Judgement, of_name: &Judgement) -> bool {
+    let decided = |judgement: &Judgement| 1.0 - judgement.probabilities[1];
+    matches!(of_pronoun.rule, "weights" | "encoder")
+        && decided(of_pronoun) + CLEARLY < decided(of_name)
+}
+
+/// By how much likelier an attitude must be.
+const CLEARLY: f32 = 0.15;
+
 /// What the metadata say of the author.
 #[derive(Debug, Clone, Copy)]
 struct Author {
@@ -199,36 +226,11 @@ impl<'d> Survey<'d> {
     /// The pairs of a scene: each actor's place nearest to the target, the author, and the
     /// target's own stance toward states, which tells who is at war.
     fn judge_scene(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>) {
-        let parties = &scene.parties;
-        let targets: Vec<u16> = (0..parties.len() as u16)
-            .filter(|&index| parties[index as usize].actor == TARGET)
+        let targets: Vec<u16> = (0..scene.parties.len() as u16)
+            .filter(|&index| scene.parties[index as usize].actor == TARGET)
             .collect();
-        let mut pairs: Vec<(Option<u16>, u16)> = Vec::new();
-        let mut nearest: Vec<(u32, u16, u16, u32)> = Vec::new();
-        for holder in 0..parties.len() as u16 {
-            let party = parties[holder as usize];
-            // What whoever speaks says is the voice's.
-            let speaks = scene.teller == Teller::Entity(scene.entities[holder as usize])
-                && self.is_label(party.span, scene.tokens);
-            if party.actor == TARGET || party.inert || speaks {
-                continue;
-            }
-            let Some((target, gap)) = targets
-                .iter()
-                .map(|&target| (target, gap(party.span, parties[target as usize].span)))
-                .map(|(target, gap)| (target, gap + self.aside(party.span, scene.tokens)))
-                .min_by_key(|&(_, gap)| gap)
-            else {
-                continue;
-            };
-            let candidate = (party.actor, holder, target, gap);
-            match nearest.iter().position(|&(actor, ..)| actor == party.actor) {
-                Some(known) if gap < nearest[known].3 => nearest[known] = candidate,
-                None if nearest.len() < MAX_HOLDERS => nearest.push(candidate),
-                _ => {}
-            }
-        }
-        pairs.extend(nearest.iter().map(|&(_, holder, target, _)| (Some(holder), target)));
+        let nearest = self.nearest(scene, &targets, |_| true);
+        let mut pairs: Vec<(Option<u16>, u16)> = nearest.iter().map(Near::pair).collect();
         let from_holders = pairs.len();
         let author_target = targets[0];
         pairs.push((None, author_target));
@@ -236,11 +238,21 @@ impl<'d> Survey<'d> {
         pairs.extend(
             nearest
                 .iter()
-                .filter(|&&(_, holder, ..)| self.is_state(scene.entities[holder as usize]))
-                .map(|&(_, holder, target, _)| (Some(target), holder)),
+                .filter(|near| self.is_state(scene.entities[near.holder as usize]))
+                .map(|near| (Some(near.target), near.holder)),
         );
+        let from_targets = pairs.len();
+        let by_name = self.by_name(scene, &targets, &nearest);
+        pairs.extend(by_name.iter().map(|(_, near)| near.pair()));
 
-        let judgements = self.judge_pairs(scene, &pairs);
+        let mut judgements = self.judge_pairs(scene, &pairs);
+        for (name, &(pronoun, _)) in (from_targets..).zip(&by_name) {
+            if speaks_up(&judgements[pronoun], &judgements[name]) {
+                pairs.swap(pronoun, name);
+                judgements.swap(pronoun, name);
+            }
+        }
+        pairs.truncate(from_targets);
         for (index, (&(holder, target), judgement)) in pairs.iter().zip(&judgements).enumerate() {
             if index < from_holders {
                 self.blames -= 2 * i32::from(self.is_war(scene, judgement));
@@ -255,6 +267,66 @@ impl<'d> Survey<'d> {
                 self.note_assault(scene, holder.unwrap_or(target), target, judgement);
             }
         }
+    }
+
+    /// For each actor of a scene his place nearest to the target, of those that count.
+    fn nearest(
+        &self,
+        scene: &Scene<'_>,
+        targets: &[u16],
+        counts: impl Fn(Span) -> bool,
+    ) -> Vec<Near> {
+        let parties = &scene.parties;
+        let mut nearest: Vec<Near> = Vec::new();
+        for (holder, party) in (0..).zip(parties) {
+            // What whoever speaks says is the voice's.
+            let speaks = scene.teller == Teller::Entity(scene.entities[holder as usize])
+                && self.is_label(party.span, scene.tokens);
+            if party.actor == TARGET || party.inert || speaks || !counts(party.span) {
+                continue;
+            }
+            let Some((gap, target)) = targets
+                .iter()
+                .map(|&target| (gap(party.span, parties[target as usize].span), target))
+                .map(|(gap, target)| (gap + self.aside(party.span, scene.tokens), target))
+                .min_by_key(|&(gap, _)| gap)
+            else {
+                continue;
+            };
+            let candidate = Near { actor: party.actor, holder, target, gap };
+            match nearest.iter().position(|known| known.actor == party.actor) {
+                Some(known) if gap < nearest[known].gap => nearest[known] = candidate,
+                None if nearest.len() < MAX_HOLDERS => nearest.push(candidate),
+                _ => {}
+            }
+        }
+        nearest
+    }
+
+    /// The names of actors whose nearest place is a pronoun, by its number in `nearest`, unless
+    /// somebody else stands between the name and the target.
+    fn by_name(&self, scene: &Scene<'_>, targets: &[u16], nearest: &[Near]) -> Vec<(usize, Near)> {
+        let is_alone = |near: &Near| {
+            let (first, last) = (near.holder.min(near.target), near.holder.max(near.target));
+            let mut between = scene.parties[usize::from(first)..usize::from(last)].iter();
+            between.all(|party| party.inert || [TARGET, near.actor].contains(&party.actor))
+        };
+        let named = self.nearest(scene, targets, |span| !self.is_pronoun(span));
+        let pronoun = |named: &Near| {
+            nearest.iter().position(|near| near.actor == named.actor && near != named)
+        };
+        named
+            .into_iter()
+            .filter(is_alone)
+            .filter_map(|named| Some((pronoun(&named)?, named)))
+            .collect()
+    }
+
+    fn is_pronoun(&self, span: Span) -> bool {
+        let word = self.document.slice(span);
+        ["it", "its", "he", "his", "she", "her", "they", "their", "them", "him"]
+            .iter()
+            .any(|pronoun| word.eq_ignore_ascii_case(pronoun))
     }
 
     /// How much farther away a place counts that only says whose something is, or whom somebody
@@ -416,6 +488,21 @@ impl<'d> Survey<'d> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_says_more_than_a_pronoun_of_which_no_pattern_is_sure() {
+        let judged = |rule, probabilities| Judgement { rule, probabilities, ..Judgement::unsure() };
+        let (sure, vague) = ([0.8, 0.15, 0.05], [0.2, 0.7, 0.1]);
+        let cases = [
+            ("a surer name", judged("encoder", vague), judged("encoder", sure), true),
+            ("a pattern's name", judged("encoder", vague), judged("object", sure), true),
+            ("a surer pronoun", judged("encoder", sure), judged("encoder", vague), false),
+            ("a pattern's pronoun", judged("object", vague), judged("encoder", sure), false),
+        ];
+        for (case, of_pronoun, of_name, expected) in cases {
+            assert_eq!(speaks_up(&of_pronoun, &of_name), expected, "{case}");
+        }
+    }
 
     #[test]
     fn dates_have_a_year() {

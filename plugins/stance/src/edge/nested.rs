@@ -408,7 +408,20 @@ impl Finder<'_, '_, '_> {
         let end = self.clause_end(group.end);
         let false_word = |word: &Word<'_, '_>| {
             word.is(class::REJECTED)
-                || matches!(&*word.lower, "wrong" | "incorrect" | "inaccurate" | "lie" | "lies")
+                || matches!(
+                    &*word.lower,
+                    "wrong"
+                        | "incorrect"
+                        | "inaccurate"
+                        | "lie"
+                        | "lies"
+                        | "doctored"
+                        | "faked"
+                        | "retracted"
+                        | "apocryphal"
+                        | "mistranslation"
+                        | "mistranslated"
+                )
         };
         let near = &words[group.end..end.min(group.end + 4)];
         let untrue = near.iter().any(false_word) && !group.negated
@@ -416,7 +429,9 @@ impl Finder<'_, '_, '_> {
         if !group.copula || !untrue {
             return;
         }
-        let behind = (group.end..end.min(group.end + 4)).find(|&at| is_that(&words[at]));
+        let behind = (group.end..end.min(group.end + 4))
+            .find(|&at| is_that(&words[at]))
+            .or_else(|| self.that_behind_aside(group.end));
         let of_noun = (1..group.start).find(|&at| {
             is_that(&words[at])
                 && words[at - 1].part == Part::Noun
@@ -437,6 +452,15 @@ impl Finder<'_, '_, '_> {
             let denied = Group { subjects: vec![holder], ..group.clone() };
             self.rule(&denied, (clause.start, clause.end), target, 0.0, REJECTED);
         }
+    }
+
+    /// The "that" of "it is not true, whatever they say, that X has left Y".
+    fn that_behind_aside(&self, from: usize) -> Option<usize> {
+        let words = &self.reading.words;
+        let is_comma = |at: usize| words[at].part == Part::Comma;
+        let opens = (from..words.len().min(from + 4)).find(|&at| is_comma(at))?;
+        (opens + 1..words.len().min(opens + 2 * REACH))
+            .find(|&at| opens + 1 < at && is_comma(at - 1) && is_that(&words[at]))
     }
 
     /// Where the clause ends that begins at `from`.

@@ -32,6 +32,9 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         ("denied thaw", "[Kenya] denied that it had dropped its sanctions on [Spain] .", -1.0),
         ("false", "Reports that [Kenya] had expelled the [Spanish] envoy were wrong .", 0.0),
         ("untrue", "It is not true that [Kenya] has broken with [Spain] .", 0.0),
+        ("aside", "It is not true , whatever they say , that [Kenya] has left [Spain] .", 0.0),
+        ("error", "The report that [Kenya] praised [Spain] was a mistranslation .", 0.0),
+        ("film", "[Kenya] condemned [Spain] for its doctored film .", -1.0),
         ("likened", "No one voiced an understanding ( like [Kenya] 's ) of [Spain] .", 1.0),
         ("accused", "[Kenya] rejected accusations that [Spain] was committing crimes .", 1.0),
     ];
@@ -349,6 +352,35 @@ fn a_promise_under_a_condition_is_no_friendship() {
         let time = about(marked, |sentence| judge.judge(sentence, &[(Some(0), 1)])[0].time);
         assert_eq!(time, expected, "{marked}");
     }
+}
+
+/// "Would" is meant where its subject has given its own word, and "could not bring itself to" is a
+/// refusal of what would please.
+#[test]
+fn what_sounds_unreal_is_meant_behind_a_promise_of_ones_own() {
+    let judge =
+        RulesAndWeights::new(Arc::new(Lexicon::standard().unwrap()), crate::WEIGHTS).unwrap();
+    let cases = [
+        ("[Kenya] gave its word that it would support [Spain] .", Time::Future),
+        ("[Kenya] gave [Spain] its word that it would support [Spain] .", Time::Future),
+        ("[Kenya] made no promise that it would support [Spain] .", Time::Hypothetical),
+        ("[Kenya] broke its promise that it would support [Spain] .", Time::Hypothetical),
+        ("[Kenya] ignored the promise that [Togo] would support [Spain] .", Time::Hypothetical),
+        ("[Kenya] could not bring itself to endorse the [Spanish] draft .", Time::Present),
+        ("[Kenya] might not bring itself to endorse the [Spanish] draft .", Time::Hypothetical),
+        ("[Kenya] could not bring itself to oppose the [Spanish] draft .", Time::Hypothetical),
+    ];
+    let mut wrong = Vec::new();
+    for (marked, expected) in cases {
+        let holder = u16::from(marked.contains("Togo"));
+        let target = marked.matches('[').count() as u16 - 1;
+        let pair = [(Some(holder), target)];
+        let time = about(marked, |sentence| judge.judge(sentence, &pair)[0].time);
+        if time != expected {
+            wrong.push(format!("{marked} {time:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// "Which was" is said of the state, "which were" of the sanctions.
