@@ -1,7 +1,8 @@
 """Joins our labels of real sentences with the texts they are of: `python labels.py DATA_FOLDER > labelled.jsonl`.
 
 The records have the form of `contrast`: sentence, actors, attitudes, and as `neutral` every other
-ordered pair of actors and the author toward each. `--agreement DATA_FOLDER` says how
+ordered pair of actors and the author toward each. `--documents documents-dev DATA_FOLDER` writes the labelled
+documents of a file in the form of `stance-documents`, and `--agreement DATA_FOLDER` says how
 far labels agree. What is written holds sentences of the corpora: it stays out of the repository.
 """
 
@@ -62,6 +63,27 @@ def join(row: dict, document: dict) -> dict:
     }
 
 
+def documents(data: Path, name: str) -> Iterator[dict]:
+    """Yields the labelled documents of `labels/{name}.jsonl`, for `standpoint evaluate stance`."""
+    rows = stored(name)
+    texts = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
+    for row in rows:
+        document = texts[row["corpus"], row["document"]]
+        text = document["text"]
+        if hashlib.sha256(text.encode()).hexdigest()[:8] != row["sha256"]:
+            raise ValueError(f"{row['document']}: the text is not the one that was labelled")
+        places = lambda actor: [{"start": start, "end": end} for start, end in actor["evidence"]]  # noqa: E731
+        yield {
+            "id": row["document"],
+            "title": document["title"],
+            "author": row["author"],
+            "published": document["date"],
+            "text": text,
+            "target": row["target"],
+            "actors": [actor | {"evidence": places(actor)} for actor in row["actors"]],
+        }
+
+
 def other_pairs(row: dict) -> Iterator[tuple]:
     told = [(a["holder"], a["target"]) for a in row["attitudes"]]
     own = row.get("own", ())
@@ -117,7 +139,11 @@ def main() -> None:
     if sys.argv[1] == "--agreement":
         print_agreement(Path(sys.argv[2]))
         return
-    for record in labelled(Path(sys.argv[1])):
+    if sys.argv[1] == "--documents":
+        records = documents(Path(sys.argv[3]), sys.argv[2])
+    else:
+        records = labelled(Path(sys.argv[1]))
+    for record in records:
         print(json.dumps(record, ensure_ascii=False))
 
 
