@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use standpoint_document::{EntityKind, mention};
 
 use crate::atom::{self, Atom};
@@ -28,6 +28,8 @@ enum Wanted {
     ThatState,
     /// "he", "the president": a person.
     Person,
+    /// "the foreign minister", "the spokesman": whoever speaks for a state without a name.
+    Officer,
     /// "the bloc", "the alliance": an organisation of states.
     Union,
     /// "the company", "the party": any other organisation or group.
@@ -40,6 +42,20 @@ enum Part {
     Pronoun,
     Noun,
 }
+
+/// Those who speak for a state where its name stands before them, or behind them and "of".
+const OFFICERS: [&str; 10] = [
+    "minister",
+    "president",
+    "premier",
+    "chancellor",
+    "ambassador",
+    "envoy",
+    "spokesman",
+    "spokeswoman",
+    "king",
+    "counterpart",
+];
 
 /// Words that [`resolve`] looks at, by their folded hashes.
 pub(crate) fn referring_words() -> impl Iterator<Item = u64> {
@@ -57,6 +73,10 @@ struct Descriptions {
     /// Pronouns, and nouns that need an article.
     words: FxHashMap<u64, (Part, Wanted)>,
     offices: Vec<(u64, &'static [&'static str])>,
+    officers: FxHashSet<u64>,
+    he_or_she: [u64; 2],
+    a_or_an: [u64; 2],
+    its: u64,
     foreign: u64,
     ministry: u64,
     defence: [u64; 2],
@@ -87,6 +107,11 @@ impl Descriptions {
             ("president", Wanted::Person),
             ("chancellor", Wanted::Person),
             ("premier", Wanted::Person),
+            ("minister", Wanted::Officer),
+            ("ambassador", Wanted::Officer),
+            ("envoy", Wanted::Officer),
+            ("spokesman", Wanted::Officer),
+            ("spokeswoman", Wanted::Officer),
             ("company", Wanted::Organisation),
             ("party", Wanted::Organisation),
             ("organisation", Wanted::Organisation),
@@ -110,6 +135,10 @@ impl Descriptions {
             ]
             .map(|(word, offices)| (fold(word), offices))
             .to_vec(),
+            officers: OFFICERS.iter().map(|word| fold(word)).collect(),
+            he_or_she: ["he", "she"].map(fold),
+            a_or_an: ["a", "an"].map(fold),
+            its: fold("its"),
             foreign: fold("foreign"),
             ministry: fold("ministry"),
             defence: [fold("defence"), fold("defense")],
@@ -139,6 +168,66 @@ impl Descriptions {
     }
 }
 
+/// The state for which somebody speaks by his office, without a name: "Peru's minister said".
+#[derive(Debug, Default)]
+struct SpokenFor {
+    /// In this sentence, with the place of its first word.
+    here: Option<(u32, u32)>,
+    /// Two states leave it open who is meant.
+    several: bool,
+    /// In the sentence before.
+    earlier: Option<(u32, u32)>,
+}
+
+impl SpokenFor {
+    fn note(&mut self, state: u32, first: u32) {
+        match self.here {
+            Some((known, _)) => self.several |= known != state,
+            None => self.here = Some((state, first)),
+        }
+    }
+
+    fn next_sentence(&mut self) {
+        let ended = std::mem::take(self);
+        self.earlier = ended.here.filter(|_| !ended.several);
+    }
+
+    /// In the sentence before.
+    fn before(&self) -> Option<u32> {
+        self.earlier.map(|(state, _)| state)
+    }
+
+    /// In the sentence before, which begins at `start`, if that is about him.
+    fn before_by_subject(&self, start: u32) -> Option<u32> {
+        self.earlier.filter(|&(_, first)| first <= start + 3).map(|(state, _)| state)
+    }
+}
+
+/// "Peru's foreign minister", "the Peruvian president", "the president of Peru".
+fn has_officer(words: &Descriptions, atoms: &[Atom], name: &Named) -> bool {
+    if name.kind != EntityKind::Country || name.flags & mention::ANAPHOR != 0 {
+        return false;
+    }
+    let (first, end) = (name.first as usize, name.end as usize);
+    let owned = atoms.get(end).is_some_and(|next| next.is(atom::APOSTROPHE));
+    let is_owner = owned || name.flags & mention::DEMONYM != 0;
+    let the = usize::from(first > 0 && atoms[first - 1].hash == words.the);
+    let of = (first - the).checked_sub(2).is_some_and(|at| {
+        atoms[at + 1].hash == words.links[0] && words.officers.contains(&atoms[at].hash)
+    });
+    of || is_owner && opens_with_officer(words, &atoms[end + usize::from(owned)..])
+}
+
+/// Whether an office is what words begin with: "deputy prime minister said", and not "minister's
+/// driver".
+fn opens_with_officer(words: &Descriptions, atoms: &[Atom]) -> bool {
+    let near = atoms.iter().take(3).take_while(|atom| atom.is(atom::WORD) && !atom.is(atom::FIRST));
+    let Some(office) = near.clone().position(|atom| words.officers.contains(&atom.hash)) else {
+        return false;
+    };
+    !atoms.get(office + 1).is_some_and(|next| next.is(atom::APOSTROPHE))
+}
+
 /// Adds mentions of whom pronouns and descriptions refer to.
 pub fn resolve(reader: &mut Reader<'_>) {
     let descriptions = &*DESCRIPTIONS;
@@ -150,14 +239,19 @@ pub fn resolve(reader: &mut Reader<'_>) {
     let mut previous = 0;
     let mut next = 0;
     let mut ministry = None;
+    let mut spoken = SpokenFor::default();
     for (index, atom) in atoms.iter().enumerate() {
         if atom.is(atom::FIRST) {
             previous = sentence;
             sentence = index as u32;
+            spoken.next_sentence();
         }
         while next < names.len() && (names[next].first as usize) <= index {
             if is_ministry(descriptions, atoms, sentence as usize, &names[next]) {
                 ministry = Some(names[next]);
+            }
+            if has_officer(descriptions, atoms, &names[next]) {
+                spoken.note(names[next].entity, names[next].first);
             }
             next += 1;
         }
@@ -197,15 +291,33 @@ pub fn resolve(reader: &mut Reader<'_>) {
             }
             None => None,
         };
-        let Some((antecedent, confidence)) = antecedent else { continue };
-        found.push(Named {
-            first,
-            end: index as u32 + 1,
-            entity: antecedent.entity,
-            kind: reader.table.entities[antecedent.entity as usize].kind,
-            flags: mention::ANAPHOR,
-            confidence,
-        });
+        let antecedent =
+            antecedent.map(|(name, confidence)| (name.entity, confidence)).or_else(|| {
+                let is_he = early && descriptions.he_or_she.contains(&atom.hash);
+                let state = match wanted {
+                    Wanted::Officer => spoken.before(),
+                    Wanted::Person if is_he => {
+                        let spoke = &atoms[previous as usize..sentence as usize];
+                        // "The minister met a boxer": who is met may be meant.
+                        let meets =
+                            spoke.iter().any(|word| descriptions.a_or_an.contains(&word.hash));
+                        spoken.before_by_subject(previous).filter(|_| !meets)
+                    }
+                    _ => None,
+                };
+                state.map(|state| (state, 0.55))
+            });
+        let Some((entity, confidence)) = antecedent else { continue };
+        let end = index as u32 + 1;
+        let kind = reader.table.entities[entity as usize].kind;
+        let by_office = wanted == Wanted::Officer
+            || descriptions.he_or_she.contains(&atom.hash)
+            || atom.hash == descriptions.its
+                && opens_with_officer(descriptions, &atoms[index + 1..]);
+        if by_office && kind == EntityKind::Country {
+            spoken.note(entity, first);
+        }
+        found.push(Named { first, end, entity, kind, flags: mention::ANAPHOR, confidence });
     }
     reader.named.extend(found);
 }
@@ -218,7 +330,15 @@ fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(
         // "IT" is a trade.
         return (!atom.is(atom::UPPER)).then_some((wanted, index as u32));
     }
-    let article = index.checked_sub(1)?;
+    // "The deputy foreign minister", and not "the firm's spokesman".
+    let modifies = |&at: &usize| {
+        atoms[at].hash != descriptions.the
+            && atoms[at].is(atom::WORD)
+            && !atoms[at].is(atom::CAPITAL | atom::APOSTROPHE)
+    };
+    let most = if wanted == Wanted::Officer { 2 } else { 0 };
+    let modifiers = (1..index).rev().take(most).take_while(modifies).count();
+    let article = index.checked_sub(1 + modifiers)?;
     let wanted = match wanted {
         _ if atoms[article].hash == descriptions.the => wanted,
         // "Said that country music": there it opens a clause.
@@ -282,6 +402,8 @@ fn fits(reader: &Reader<'_>, name: &Named, wanted: Wanted) -> bool {
         Wanted::State => name.kind == EntityKind::Country && !state_adjective,
         Wanted::ThatState => name.kind == EntityKind::Country,
         Wanted::Person => name.kind == EntityKind::Person,
+        // He has no name.
+        Wanted::Officer => false,
         Wanted::Union => {
             let record = reader.table.records[name.entity as usize];
             record.is_some_and(|record| reader.gazetteer.record(record).union)

@@ -520,7 +520,9 @@ impl<'r> Reader<'r> {
         let state = self.sight.matches[from..]
             .iter()
             .take_while(|known| known.end <= end)
-            .map(|&known| self.gazetteer.record(self.gazetteer.best_sense(known).record))
+            .map(|&known| self.gazetteer.best_sense(known))
+            .filter(|sense| sense.form != Form::Nothing)
+            .map(|sense| self.gazetteer.record(sense.record))
             .find(|record| record.kind == EntityKind::Country)?;
         let speaks = atoms.iter().any(|atom| atom.cues(cues::STATE_ORGANISATION));
         Some((state.id.clone(), speaks))

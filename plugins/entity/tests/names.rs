@@ -245,6 +245,40 @@ fn the_ministry_is_the_one_that_acted_before() {
     }
 }
 
+/// Who speaks for a state without a name is its officer, where only one state has one.
+#[test]
+fn an_officer_without_a_name_is_of_the_state_before() {
+    let stage = stage();
+    let cases = [
+        ("Peru's minister met sailors.\nThe foreign minister thanked nobody.", Some("PER")),
+        ("Peru's minister met sailors.\nThe deputy foreign minister spoke.", Some("PER")),
+        ("Peru's minister met sailors.\nHe thanked nobody.", Some("PER")),
+        ("The Peruvian president met sailors.\nShe thanked nobody.", Some("PER")),
+        ("The president of Peru met sailors.\nHe thanked nobody.", Some("PER")),
+        ("Peru's minister met sailors.\nThe minister spoke.\nHe thanked nobody.", Some("PER")),
+        // Whom two states could mean, or somebody else, is left open.
+        ("Peru's minister met Chad's minister.\nHe thanked nobody.", None),
+        ("Peru's minister met his Chadian counterpart.\nThe minister spoke.", None),
+        ("Peru met Chad.\nThe minister thanked nobody.", None),
+        ("Peru received the guest.\nThe ambassador thanked nobody.", None),
+        ("Peru's minister met a boxer.\nHe thanked nobody.", None),
+        ("A boxer met Peru's minister.\nHe thanked nobody.", None),
+        ("Peru's minister's driver spoke.\nHe thanked nobody.", None),
+        ("Peru's minister met sailors.\nThe firm's spokesman thanked nobody.", None),
+        ("Peru's minister met sailors.\nIt rained.\nHe thanked nobody.", None),
+        ("Peru's minister met sailors.\nThe minister of Chad thanked nobody.", None),
+    ];
+    for (text, expected) in cases {
+        let document = document(text, None);
+        let (mentions, entities) = stage.find(&document);
+        let last = text.rfind('\n').unwrap() as u32;
+        let found =
+            mentions.iter().find(|found| last < found.span.start && found.has(mention::ANAPHOR));
+        let country = found.and_then(|found| entities[found.link as usize].country.as_deref());
+        assert_eq!(country, expected, "{text}: {entities:?}");
+    }
+}
+
 #[test]
 fn it_is_the_subject_of_the_main_clause() {
     let stage = stage();
