@@ -22,7 +22,7 @@ use standpoint_encoder::Seen;
 
 use crate::edge::DEMAND;
 use crate::judge::{Judge, Judgement};
-use crate::lexicon::{Lexicon, form};
+use crate::lexicon::{Lexicon, class, form};
 use crate::reading::MAX_PARTIES;
 use crate::sum::{Limits, Piece, is_indirect};
 use scene::{Scene, gap, measure_in, quotes_after, speaks_as_we};
@@ -112,12 +112,12 @@ impl Near {
     }
 }
 
-/// Whether a judgement of an actor's name says clearly more than one of a pronoun, of which no
-/// pattern is sure: the pronoun may be somebody else's, or nobody's ("let it be known").
-fn speaks_up(of_pronoun: &Judgement, of_name: &Judgement) -> bool {
+/// Whether a judgement of an actor's first place says clearly more than one of a nearer place, of
+/// which no pattern is sure: the nearer one may be a pronoun of somebody else or of nobody ("let it
+/// be known"), and the first is the subject as a rule.
+fn speaks_up(of_near: &Judgement, of_first: &Judgement) -> bool {
     let decided = |judgement: &Judgement| 1.0 - judgement.probabilities[1];
-    matches!(of_pronoun.rule, "weights" | "encoder")
-        && decided(of_pronoun) + CLEARLY < decided(of_name)
+    matches!(of_near.rule, "weights" | "encoder") && decided(of_near) + CLEARLY < decided(of_first)
 }
 
 /// By how much likelier an attitude must be.
@@ -229,7 +229,7 @@ impl<'d> Survey<'d> {
         let targets: Vec<u16> = (0..scene.parties.len() as u16)
             .filter(|&index| scene.parties[index as usize].actor == TARGET)
             .collect();
-        let nearest = self.nearest(scene, &targets, |_| true);
+        let nearest = self.nearest(scene, &targets, 0..scene.parties.len());
         let mut pairs: Vec<(Option<u16>, u16)> = nearest.iter().map(Near::pair).collect();
         let from_holders = pairs.len();
         let author_target = targets[0];
@@ -242,14 +242,14 @@ impl<'d> Survey<'d> {
                 .map(|near| (Some(near.target), near.holder)),
         );
         let from_targets = pairs.len();
-        let by_name = self.by_name(scene, &targets, &nearest);
-        pairs.extend(by_name.iter().map(|(_, near)| near.pair()));
+        let first_named = self.first_named(scene, &targets, &nearest);
+        pairs.extend(first_named.iter().map(|(_, near)| near.pair()));
 
         let mut judgements = self.judge_pairs(scene, &pairs);
-        for (name, &(pronoun, _)) in (from_targets..).zip(&by_name) {
-            if speaks_up(&judgements[pronoun], &judgements[name]) {
-                pairs.swap(pronoun, name);
-                judgements.swap(pronoun, name);
+        for (first, &(near, _)) in (from_targets..).zip(&first_named) {
+            if speaks_up(&judgements[near], &judgements[first]) {
+                pairs.swap(near, first);
+                judgements.swap(near, first);
             }
         }
         pairs.truncate(from_targets);
@@ -269,20 +269,21 @@ impl<'d> Survey<'d> {
         }
     }
 
-    /// For each actor of a scene his place nearest to the target, of those that count.
+    /// For each actor of a scene his place nearest to the target, of some of its parties.
     fn nearest(
         &self,
         scene: &Scene<'_>,
         targets: &[u16],
-        counts: impl Fn(Span) -> bool,
+        holders: impl Iterator<Item = usize>,
     ) -> Vec<Near> {
         let parties = &scene.parties;
         let mut nearest: Vec<Near> = Vec::new();
-        for (holder, party) in (0..).zip(parties) {
+        for index in holders {
+            let (party, holder) = (parties[index], index as u16);
             // What whoever speaks says is the voice's.
-            let speaks = scene.teller == Teller::Entity(scene.entities[holder as usize])
+            let speaks = scene.teller == Teller::Entity(scene.entities[index])
                 && self.is_label(party.span, scene.tokens);
-            if party.actor == TARGET || party.inert || speaks || !counts(party.span) {
+            if party.actor == TARGET || party.inert || speaks {
                 continue;
             }
             let Some((gap, target)) = targets
@@ -303,42 +304,43 @@ impl<'d> Survey<'d> {
         nearest
     }
 
-    /// The names of actors whose nearest place is a pronoun, by its number in `nearest`, unless
-    /// somebody else stands between the name and the target.
-    fn by_name(&self, scene: &Scene<'_>, targets: &[u16], nearest: &[Near]) -> Vec<(usize, Near)> {
+    /// The first places of actors who are named again nearer to the target, by their number in
+    /// `nearest`, unless somebody else stands between the place and the target.
+    fn first_named(
+        &self,
+        scene: &Scene<'_>,
+        targets: &[u16],
+        nearest: &[Near],
+    ) -> Vec<(usize, Near)> {
+        let parties = &scene.parties;
+        let is_first = |&index: &usize| {
+            parties[..index].iter().all(|earlier| earlier.actor != parties[index].actor)
+        };
         let is_alone = |near: &Near| {
             let (first, last) = (near.holder.min(near.target), near.holder.max(near.target));
-            let mut between = scene.parties[usize::from(first)..usize::from(last)].iter();
+            let mut between = parties[usize::from(first)..usize::from(last)].iter();
             between.all(|party| party.inert || [TARGET, near.actor].contains(&party.actor))
         };
-        let named = self.nearest(scene, targets, |span| !self.is_pronoun(span));
-        let pronoun = |named: &Near| {
-            nearest.iter().position(|near| near.actor == named.actor && near != named)
+        let again = |first: &Near| {
+            nearest.iter().position(|near| near.actor == first.actor && near.holder != first.holder)
         };
-        named
+        self.nearest(scene, targets, (0..parties.len()).filter(is_first))
             .into_iter()
             .filter(is_alone)
-            .filter_map(|named| Some((pronoun(&named)?, named)))
+            .filter_map(|first| Some((again(&first)?, first)))
             .collect()
     }
 
-    fn is_pronoun(&self, span: Span) -> bool {
-        let word = self.document.slice(span);
-        ["it", "its", "he", "his", "she", "her", "they", "their", "them", "him"]
-            .iter()
-            .any(|pronoun| word.eq_ignore_ascii_case(pronoun))
-    }
-
     /// How much farther away a place counts that only says whose something is, or whom somebody
-    /// means: "its", "you", the "it" of "to help it fight".
+    /// means: "its" (but not in "its minister", who acts), "you", the "it" of "to help it fight".
     fn aside(&self, span: Span, tokens: &[Annotation]) -> u32 {
         let word = self.document.slice(span);
-        let owns = ["its", "his", "her", "their", "you", "your"]
-            .iter()
-            .any(|own| word.eq_ignore_ascii_case(own));
+        let is = |known: &[&str]| known.iter().any(|own| word.eq_ignore_ascii_case(own));
+        let behind = tokens.partition_point(|token| token.span.start < span.end);
+        let next = tokens.get(behind).map_or("", |next| self.document.slice(next.span));
+        let owns = is(&["his", "her", "you", "your"])
+            || is(&["its", "their"]) && !self.lexicon.is_of(next, class::AGENT);
         let is_object = || {
-            let behind = tokens.partition_point(|token| token.span.start < span.end);
-            let next = tokens.get(behind).map_or("", |next| self.document.slice(next.span));
             let forms = self.lexicon.get(next).map_or(0, |entry| entry.forms);
             forms & form::BASE != 0 && forms & form::PAST == 0
         };
@@ -377,9 +379,14 @@ impl<'d> Survey<'d> {
             return;
         }
         if !scene.is_quoted() {
+            let is_report = self.document.metadata().author.is_none();
+            // What a report gives as said by others is no word of its own.
+            if is_report && piece.voice != Voice::Author {
+                return;
+            }
             // A reporter's words are taken for a judgement only where one of them judges, and what
             // he says must happen is what others have agreed on.
-            let reports = self.document.metadata().author.is_none()
+            let reports = is_report
                 && matches!(piece.rule, "weights" | "encoder" | DEMAND)
                 && !speaks_as_we(self.document, scene.tokens);
             // A question is no statement.
@@ -391,7 +398,7 @@ impl<'d> Survey<'d> {
             self.keep(Holder::Author, piece);
             return;
         }
-        if let (None, Some(speaker)) = (scene.speaker, last_speaker)
+        if let Some(speaker) = scene.speaker.or(last_speaker)
             && !self.target.owns(speaker as usize)
         {
             piece.voice = Voice::Quoted;
@@ -490,17 +497,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_says_more_than_a_pronoun_of_which_no_pattern_is_sure() {
+    fn a_first_place_says_more_than_a_nearer_one_of_which_no_pattern_is_sure() {
         let judged = |rule, probabilities| Judgement { rule, probabilities, ..Judgement::unsure() };
         let (sure, vague) = ([0.8, 0.15, 0.05], [0.2, 0.7, 0.1]);
         let cases = [
-            ("a surer name", judged("encoder", vague), judged("encoder", sure), true),
-            ("a pattern's name", judged("encoder", vague), judged("object", sure), true),
-            ("a surer pronoun", judged("encoder", sure), judged("encoder", vague), false),
-            ("a pattern's pronoun", judged("object", vague), judged("encoder", sure), false),
+            ("surer", judged("encoder", vague), judged("encoder", sure), true),
+            ("a pattern", judged("encoder", vague), judged("object", sure), true),
+            ("less sure", judged("encoder", sure), judged("encoder", vague), false),
+            ("beside a pattern", judged("object", vague), judged("encoder", sure), false),
         ];
-        for (case, of_pronoun, of_name, expected) in cases {
-            assert_eq!(speaks_up(&of_pronoun, &of_name), expected, "{case}");
+        for (case, of_near, of_first, expected) in cases {
+            assert_eq!(speaks_up(&of_near, &of_first), expected, "{case}");
         }
     }
 

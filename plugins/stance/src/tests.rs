@@ -277,6 +277,17 @@ fn the_author_is_a_holder_of_its_own() {
 }
 
 #[test]
+fn what_a_report_says_that_others_said_is_no_word_of_its_own() {
+    let cases = [
+        ("Russia is a terrorist state.", Some(StanceLabel::Opposed)),
+        ("Allegedly Russia is a terrorist state.", None),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(label_of(&judged(text), "author"), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_repeated_sentence_counts_once() {
     let sentence = "Poland condemned Russia on Monday.";
     let once = judged(sentence);
