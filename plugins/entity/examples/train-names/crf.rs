@@ -19,9 +19,9 @@ const STEP: f32 = 0.1;
 /// Pulls each weight that takes part toward 0.
 const DECAY: f32 = 1e-4;
 /// A feature that is seen less often has no weights.
-const LEAST_SEEN: u8 = 3;
+const LEAST_SEEN: u8 = 5;
 /// Weights below this are not written.
-const LEAST_WEIGHT: f32 = 0.04;
+const LEAST_WEIGHT: f32 = 0.06;
 const SEED: u64 = 20_260_801;
 
 /// Tokens that could be parts of names.

@@ -1,7 +1,7 @@
 //! Makes the tagger's weights: `cargo run --release -p standpoint-entity --features train --example
-//! train-names -- DATA LISTS [OUTPUT]` reads the data folder and the lists of names described in
-//! `model/CARD.md`, prints figures on the dev sets and writes `model/tagger.bin`. The same data
-//! give the same bytes.
+//! train-names -- DATA LISTS [OUTPUT [TAUGHT]]` reads the data folder, the lists of names described
+//! in `model/CARD.md` and what a teacher says of more sentences, prints figures on the dev sets and
+//! writes `model/tagger.bin`. The same data give the same bytes.
 
 mod crf;
 mod data;
@@ -64,20 +64,23 @@ const CALIBRATE_ON: [&str; 5] = [
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(data), Some(lists)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: train-names DATA LISTS [OUTPUT]".into());
+        return Err("usage: train-names DATA LISTS [OUTPUT [TAUGHT]]".into());
     };
     let output = arguments
         .next()
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("model/tagger.bin"));
+    let taught = arguments.next();
     let gazetteer = Gazetteer::built_in()?;
     let mut out = std::io::stdout().lock();
 
     let table = words::read(&data, &lists, &mut out)?;
     let vocabulary = Vocabulary::new(&table);
     let mut train = Vec::new();
-    for (file, copies, others) in SETS {
-        let examples = read(&data.join(file))?;
-        writeln!(out, "{file}: {} sentences", examples.len())?;
+    let labelled = SETS.map(|(file, copies, others)| (data.join(file), copies, others));
+    let taught = taught.map(|path| (path, 1, Others::Labelled));
+    for (path, copies, others) in labelled.into_iter().chain(taught) {
+        let examples = read(&path)?;
+        writeln!(out, "{}: {} sentences", path.display(), examples.len())?;
         for example in &examples {
             let runs = prepare(&gazetteer, vocabulary, example, others);
             for _ in 1..copies {
