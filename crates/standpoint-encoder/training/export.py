@@ -1,8 +1,9 @@
 """Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/3]
+    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/4]
 
-NAMES is the checkpoint of a tagger, or the `names.onnx` of another model, which is taken over.
+NAMES is the checkpoint of a tagger, or the `names.onnx` of another model, which is taken over. The folder of another
+model in place of CHECKPOINT.pt gives its encoder and heads.
 """
 
 import argparse
@@ -99,22 +100,36 @@ def export_quantised(module: nn.Module, inputs: dict, path: Path, pieces: int) -
         )
 
 
-@torch.no_grad()
-def write_model(net: Network, tagger: Tagger | Path, pieces: list[str], out: Path, about: dict) -> None:
-    """Writes a model's folder; `about` goes into the manifest."""
-    net.eval()
-    out.mkdir(parents=True, exist_ok=True)
+def take_over(file: Path, out: Path) -> None:
+    if file.resolve() != (out / file.name).resolve():
+        shutil.copyfile(file, out / file.name)
+
+
+def write_networks(net: Network, pieces: list[str], out: Path) -> None:
+    """Writes the encoder and its heads."""
     ids = torch.ones(2, 11, dtype=torch.long)
     export_quantised(Encoder(net), {"ids": ids}, out / "encoder.onnx", len(pieces))
-    if isinstance(tagger, Tagger):
-        export_quantised(Names(tagger.eval()), {"ids": ids, "shapes": ids}, out / "names.onnx", len(pieces))
-    elif tagger.resolve() != (out / "names.onnx").resolve():
-        shutil.copyfile(tagger, out / "names.onnx")
     row = torch.randn(2, net.width)
     many = lambda *names: {name: {0: "question"} for name in (*names, "out")}  # noqa: E731
     export(Sentiment(net), {"cls": row, "target": row}, out / "sentiment.onnx", many("cls", "target"))
     stance = {"cls": row, "holder": row, "by_author": torch.tensor([0, 1], dtype=torch.int32), "target": row}
     export(Stance(net), stance, out / "stance.onnx", many(*stance))
+
+
+@torch.no_grad()
+def write_model(net: Network | Path, tagger: Tagger | Path, pieces: list[str], out: Path, about: dict) -> None:
+    """Writes a model's folder; `about` goes into the manifest."""
+    out.mkdir(parents=True, exist_ok=True)
+    if isinstance(net, Network):
+        write_networks(net.eval(), pieces, out)
+    else:
+        for name in ("encoder", "sentiment", "stance"):
+            take_over(net / f"{name}.onnx", out)
+    if isinstance(tagger, Tagger):
+        ids = torch.ones(2, 11, dtype=torch.long)
+        export_quantised(Names(tagger.eval()), {"ids": ids, "shapes": ids}, out / "names.onnx", len(pieces))
+    else:
+        take_over(tagger, out)
     (out / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
 
     files = {}
@@ -137,15 +152,17 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="standpoint-encoder/3")
+    parser.add_argument("--name", default="standpoint-encoder/4")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
     parser.add_argument("--names-temperature", type=float, default=1.0)
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
 
-    net = Network()
-    net.load_state_dict(torch.load(options.checkpoint, map_location="cpu")["network"])
+    net = options.checkpoint
+    if net.is_file():
+        net = Network()
+        net.load_state_dict(torch.load(options.checkpoint, map_location="cpu")["network"])
     tagger = options.names if options.names.suffix == ".onnx" else tagger_of(options.names)
     about = {
         "name": options.name,

@@ -138,13 +138,17 @@ def path_of(scores: torch.Tensor) -> list[int]:
 
 
 def names_in(item: Tagged, scores: torch.Tensor, temperature: float = 1.0) -> list[tuple[int, int, int, float]]:
-    """(begin, end, kind, confidence) of the names, by the scores of the text's pieces.
+    """(begin, end, kind, confidence) of the names, by the scores of the text's pieces."""
+    return names_of(item, scores[[word[2] for word in item.words]], temperature)
+
+
+def names_of(item: Tagged, scores: torch.Tensor, temperature: float = 1.0) -> list[tuple[int, int, int, float]]:
+    """The same by the scores of the text's words.
 
     The confidence is the mean over the name's words of how likely they belong to such a name.
     """
     if not item.words:
         return []
-    scores = scores[[word[2] for word in item.words]]
     likely = (scores / temperature).softmax(-1)
     found = []
     for word, ((begin, end, _), tag) in enumerate(zip(item.words, path_of(scores))):
@@ -267,8 +271,11 @@ def main() -> None:
     shapes = net.shapes if is_teacher else net.encoder.embeddings.token_type_embeddings
     heads = [net.out.weight, net.out.bias, shapes.weight]
     kept = {id(p) for p in heads}
-    words = net.encoder.embeddings.word_embeddings.weight
-    words.requires_grad_(False)
+    net.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
+    if is_teacher:
+        # A third of a large network keeps what it knows, and costs a third less.
+        for layer in net.encoder.encoder.layer[: options.layers // 3]:
+            layer.requires_grad_(False)
     encoder = [p for p in net.parameters() if p.requires_grad and id(p) not in kept]
     groups = [{"params": encoder, "lr": 6e-5 if is_teacher else 2e-4}, {"params": heads, "lr": 1e-3}]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
