@@ -37,7 +37,7 @@ impl StageDefinition for EncodeStage {
         reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES, TARGETS, PAIRS],
         writes: &[VECTORS, MODEL],
     };
-    const MODEL: Option<&'static str> = Some("standpoint-encoder/3");
+    const MODEL: Option<&'static str> = Some("standpoint-encoder/4");
     type Settings = EncodeSettings;
 
     fn start(settings: EncodeSettings, context: &StartContext) -> Result<Self, StageError> {

@@ -98,7 +98,7 @@ impl StageDefinition for EntityStage {
     const NAME: &'static str = "entity";
     const CONTRACT: Contract =
         Contract { reads: &[layers::TOKENS, layers::SENTENCES], writes: &[layers::ENTITIES] };
-    const MODEL: Option<&'static str> = Some("names/2");
+    const MODEL: Option<&'static str> = Some("names/3");
     type Settings = EntitySettings;
 
     fn start(settings: EntitySettings, context: &StartContext) -> Result<Self, StageError> {
