@@ -88,7 +88,10 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
         && winning.len() < 2
         && (sign > 0.0 && limits.sentences > BRIEF_TEXT
             || winning.iter().all(|piece| piece.rule == "accusation"));
-    if lonely || !convinces(&winning) || limits.is_stranger && !convinces_of_stranger(&winning) {
+    if lonely
+        || !convinces(&winning, limits)
+        || limits.is_stranger && !convinces_of_stranger(&winning)
+    {
         return None;
     }
     // Strong passages speak louder than weak ones of the same sign: between the plain mean and
@@ -138,16 +141,22 @@ fn told_once(mut pieces: Vec<Piece>) -> Vec<Piece> {
     pieces
 }
 
-/// How sure the linear weights must be of a passage that stands alone. What the encoder says by
-/// itself counts from `minimum_confidence` on: on the development sets its doubtful answers are
-/// right as often as they say, and those of the weights are not.
+/// How sure the linear weights must be of a passage that stands alone, and any model of one by a
+/// reporter. What the encoder says by itself of others counts from `minimum_confidence` on: on the
+/// development sets its doubtful answers are right as often as they say, and those of the weights
+/// are not.
 const ALONE: f32 = 0.62;
 
 /// Whether passages of one sign are enough to name somebody: one that is more than words, or two
 /// that agree.
-fn convinces(winning: &[&Piece]) -> bool {
-    winning.len() > 1
-        || winning.iter().any(|piece| piece.rule != "weights" || piece.confidence >= ALONE)
+fn convinces(winning: &[&Piece], limits: Limits) -> bool {
+    let is_doubtful = |piece: &Piece| match piece.rule {
+        "weights" => true,
+        "encoder" => limits.alone_is_not_enough,
+        _ => false,
+    };
+    let is_enough = |piece: &&Piece| !is_doubtful(piece) || piece.confidence >= ALONE;
+    winning.len() > 1 || winning.iter().any(is_enough)
 }
 
 /// How sure a passage must be to name somebody whom no table knows.
@@ -274,6 +283,7 @@ mod tests {
                 vec![praise(1, 0.7, "weights"), praise(2, 0.6, "weights")],
                 Some(1),
             ),
+            ("unsure praise by the encoder", vec![praise(1, 0.55, "encoder")], Some(1)),
             ("a condition", vec![piece(1, 0.9, 0.9, "object", Hypothetical)], None),
             ("the past alone", vec![piece(1, 0.9, 0.9, "object", Past)], Some(1)),
             (
@@ -291,6 +301,8 @@ mod tests {
         assert!(past.score.get() < 0.6 * now.score.get(), "what was is less than what is");
         let lonely = Limits { alone_is_not_enough: true, ..LIMITS };
         assert_eq!(sum_up(vec![praise(1, 0.9, "object")], lonely), None);
+        let blame = |confidence| vec![piece(1, -0.9, confidence, "encoder", Present)];
+        assert!(sum_up(blame(0.58), lonely).is_none() && sum_up(blame(0.7), lonely).is_some());
     }
 
     #[test]
