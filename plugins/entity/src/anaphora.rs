@@ -331,13 +331,13 @@ fn wanted(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> Option<(
         return (!atom.is(atom::UPPER)).then_some((wanted, index as u32));
     }
     // "The deputy foreign minister", and not "the firm's spokesman".
-    let modifies = |&at: &usize| {
+    let is_modifier = |&at: &usize| {
         atoms[at].hash != descriptions.the
             && atoms[at].is(atom::WORD)
             && !atoms[at].is(atom::CAPITAL | atom::APOSTROPHE)
     };
     let most = if wanted == Wanted::Officer { 2 } else { 0 };
-    let modifiers = (1..index).rev().take(most).take_while(modifies).count();
+    let modifiers = (1..index).rev().take(most).take_while(is_modifier).count();
     let article = index.checked_sub(1 + modifiers)?;
     let wanted = match wanted {
         _ if atoms[article].hash == descriptions.the => wanted,
