@@ -498,7 +498,7 @@ mod tests {
 
     #[test]
     fn a_first_place_says_more_than_a_nearer_one_of_which_no_pattern_is_sure() {
-        let judged = |rule, probabilities| Judgement { rule, probabilities, ..Judgement::unsure() };
+        let judged = |rule, probabilities| Judgement { probabilities, rule, ..Judgement::unsure() };
         let (sure, vague) = ([0.8, 0.15, 0.05], [0.2, 0.7, 0.1]);
         let cases = [
             ("surer", judged("encoder", vague), judged("encoder", sure), true),
