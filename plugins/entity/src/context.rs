@@ -77,8 +77,8 @@ pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading 
     Reading::State(if acts { 0.95 } else { 0.75 })
 }
 
-/// "The ministry in Tashkent", "the rulers here in Tehran", "the foreign office in Berlin", "those in
-/// Vienna who gave the order".
+/// "The ministry in Tashkent", "the rulers here in Tehran", "the foreign office in Berlin", "those
+/// in Vienna who gave the order".
 fn is_seat(atoms: &[Atom], first: usize, end: usize) -> bool {
     let is = |back: usize, word: &str| {
         before(atoms, first, back).is_some_and(|atom| atom.hash == fold(word))
