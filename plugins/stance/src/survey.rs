@@ -96,7 +96,7 @@ enum Holder {
     StateOf(u32),
 }
 
-/// An actor's place nearest to the target, with the target's place.
+/// A place of an actor, with the place of the target that is nearest to it; indices of parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Near {
     actor: u32,
