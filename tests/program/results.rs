@@ -200,6 +200,39 @@ fn several_and_other_targets_are_asked_for_by_name() {
 }
 
 #[test]
+fn a_target_that_no_table_knows_is_found_as_it_is_written() {
+    let folder = Folder::new();
+    let text = "Poland opposed the carbon tax. Denmark praised the carbon tax. \
+                Nepal backed Orinda Mining.";
+    let article = folder.write("a.txt", text);
+    let actors = |arguments: &[&str]| -> Vec<String> {
+        let results = run(&[&["run", &article], arguments].concat()).expect(0).results();
+        check(&results[0]);
+        let actors = results[0]["stance"][0]["actors"].as_array().unwrap();
+        let shown = |actor: &Value| format!("{} {}", actor["id"], actor["label"]).replace('"', "");
+        let mut shown: Vec<String> = actors.iter().map(shown).collect();
+        shown.sort();
+        shown
+    };
+    let taxed = ["DNK supportive", "POL opposed"];
+    assert_eq!(actors(&["--target", "carbon tax"]), taxed);
+    assert_eq!(actors(&["--target", "Orinda Mining"]), ["NPL supportive"]);
+    // A pipeline file names it once, where stances are sought.
+    let pipeline = folder.write(
+        "p.yaml",
+        "version: 1\nstages:\n  - tokenise\n  - entity\n  - use: stance\n    with: { target: carbon tax }\n",
+    );
+    assert_eq!(actors(&["-c", &pipeline]), taxed);
+    // What the stage's own setting says goes before.
+    let pipeline = folder.write(
+        "q.yaml",
+        "version: 1\nstages:\n  - tokenise\n  - use: entity\n    with: { targets: [Orinda Mining] }\n  \
+         - use: stance\n    with: { target: carbon tax }\n",
+    );
+    assert_eq!(actors(&["-c", &pipeline]), [""; 0]);
+}
+
+#[test]
 fn results_go_to_a_file_or_a_table_when_asked() {
     let folder = Folder::new();
     let (article, out) = (folder.write("a.txt", ARTICLE), folder.at("out.jsonl"));

@@ -1,6 +1,7 @@
 //! Which entities of a document are the target, and which belong to it.
 
-use crate::entity::{Entity, EntityKind};
+use crate::entity::{Entity, EntityKind, mention};
+use crate::layer::Annotation;
 use crate::name::{is_same_name, slug};
 use crate::stance::StanceTarget;
 
@@ -49,6 +50,23 @@ impl Target {
         let own = entities.iter().map(|entity| belongs(entity, found, is_state)).collect();
         let shown = StanceTarget { id: found.id.clone(), name: found.name.clone() };
         Self { shown, own }
+    }
+
+    /// Whether a mention means the target as somebody or something toward which one can stand: not
+    /// a part of a title or a word of its culture, nor its land, unless a place or a thing is the
+    /// target itself.
+    ///
+    /// - `entities`: the table that the target was resolved with.
+    #[must_use]
+    pub fn is_meant_by(&self, mention: &Annotation, entities: &[Entity]) -> bool {
+        let is_actor = |kind: EntityKind| {
+            !matches!(kind, EntityKind::Place | EntityKind::Event | EntityKind::Other)
+        };
+        let entity = mention.link as usize;
+        self.owns(entity)
+            && mention.flags & (mention::NESTED | mention::NOT_AN_ACTOR) == 0
+            && (EntityKind::from_code(mention.label).is_none_or(is_actor)
+                || entities.get(entity).is_some_and(|entity| !is_actor(entity.kind)))
     }
 
     /// Whether an entity is the target or a part of it.
@@ -195,6 +213,33 @@ mod tests {
                 (id, &own[..]),
                 "{wanted}"
             );
+        }
+    }
+
+    #[test]
+    fn a_mention_means_the_target_unless_it_is_a_title_a_culture_or_its_land() {
+        let table = [
+            entity("RUS", "Russia", EntityKind::Country, Some("RUS"), true),
+            entity("name:crimea", "Crimea", EntityKind::Place, None, false),
+            entity("name:carbon-tax", "carbon tax", EntityKind::Other, None, false),
+        ];
+        let cases = [
+            ("Russia", 0, EntityKind::Country, 0, true),
+            ("Russia", 0, EntityKind::Place, 0, false),
+            ("Russia", 0, EntityKind::Other, mention::DEMONYM | mention::NOT_AN_ACTOR, false),
+            ("Russia", 0, EntityKind::Country, mention::NESTED, false),
+            ("Russia", 1, EntityKind::Place, 0, false),
+            ("Crimea", 1, EntityKind::Place, 0, true),
+            ("carbon tax", 2, EntityKind::Other, 0, true),
+            ("carbon tax", 0, EntityKind::Country, 0, false),
+        ];
+        for (wanted, link, kind, flags, expected) in cases {
+            let target = Target::resolve(wanted, &table);
+            let mention = Annotation::new(crate::Span::new(0, 1))
+                .with_label(kind.code())
+                .with_flags(flags)
+                .with_link(link);
+            assert_eq!(target.is_meant_by(&mention, &table), expected, "{wanted} {mention:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use serde_json::{Value, json};
+use serde_json::Value;
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
     Concurrency, Dedupe, Diagnostics, Draft, Durability, Environment, Kept, OnError, Ordering,
@@ -45,7 +45,7 @@ use crate::pipeline_file::{
     pattern_mistakes, read_limits, sink_settings, source_settings,
 };
 use crate::places;
-use crate::plugins::{Installed, Plugin, Wanted, is_refused_by_the_cache};
+use crate::plugins::{Installed, Wanted, is_refused_by_the_cache};
 use crate::routes::Routes;
 use crate::targets;
 
@@ -183,8 +183,10 @@ impl Assembly {
             .settings
             .conform(plugin.settings_schema())
             .map_err(|findings| anyhow!("{}", findings.render(false)))?;
-        if !targets.is_empty() && has_targets(&plugin) {
-            set_targets(&mut settings, targets);
+        if targets.is_empty() {
+            targets::hand_on(&self.file, &self.installed, &plugin, &mut settings);
+        } else if targets::are_set_for(&plugin) {
+            targets::set(&mut settings, targets);
         }
         targets::settle(&plugin, &mut settings);
         let context = StartContext { stage: stage.id.clone(), pipeline_dir: folder.clone() };
@@ -479,18 +481,6 @@ impl Assembly {
     /// How much a file may hold.
     pub(crate) fn read_limits(&self) -> ReadLimits {
         read_limits(&self.file)
-    }
-}
-
-/// Whether a plugin's settings name targets.
-fn has_targets(plugin: &Plugin) -> bool {
-    plugin.settings_schema().pointer("/properties/targets").is_some()
-}
-
-fn set_targets(settings: &mut Value, targets: &[String]) {
-    if let Some(settings) = settings.as_object_mut() {
-        settings.remove("target");
-        settings.insert("targets".to_owned(), json!(targets));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use standpoint_config::{Diagnostic, PipelineFile, Severity, StageSettings, nearest};
 use standpoint_document::{
     StanceTarget, Target, is_same_name, is_state_id, state_called, state_names,
@@ -96,10 +96,43 @@ pub(crate) fn warnings(file: &PipelineFile, installed: &Installed) -> Vec<Diagno
 
 /// The targets of all stages, each as a document that does not name it has it.
 pub(crate) fn all(file: &PipelineFile, installed: &Installed) -> Vec<StanceTarget> {
+    let names = named(file, installed);
+    names.iter().map(|name| Target::resolve(name, &[]).shown).collect()
+}
+
+/// The targets of all stages, as the file names them.
+fn named(file: &PipelineFile, installed: &Installed) -> Vec<String> {
     let folder = file.resolve(Path::new(""));
     let stages = file.stages.iter().filter_map(|stage| with_targets(stage, &folder, installed));
-    let names = stages.flat_map(|(_, settings)| targets_of(&settings));
-    names.map(|name| Target::resolve(&name, &[]).shown).collect()
+    stages.flat_map(|(_, settings)| targets_of(&settings)).collect()
+}
+
+/// Tells the stage `entity` what the others look for, so that it finds whom no table knows. What
+/// its own setting says goes before.
+pub(crate) fn hand_on(
+    file: &PipelineFile,
+    installed: &Installed,
+    plugin: &Plugin,
+    settings: &mut Value,
+) {
+    let is_given =
+        settings.get("targets").and_then(Value::as_array).is_some_and(|own| !own.is_empty());
+    if plugin.name() == "entity" && are_set_for(plugin) && !is_given {
+        set(settings, &named(file, installed));
+    }
+}
+
+/// Whether a plugin's settings name targets.
+pub(crate) fn are_set_for(plugin: &Plugin) -> bool {
+    plugin.settings_schema().pointer("/properties/targets").is_some()
+}
+
+/// Puts other targets in the place of those that settings name.
+pub(crate) fn set(settings: &mut Value, targets: &[String]) {
+    if let Some(settings) = settings.as_object_mut() {
+        settings.remove("target");
+        settings.insert("targets".to_owned(), json!(targets));
+    }
 }
 
 /// Why a target was perhaps misspelt.

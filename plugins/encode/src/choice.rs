@@ -45,13 +45,9 @@ pub(crate) fn choose(
     let targets: Vec<Target> =
         targets.iter().map(|wanted| Target::resolve(wanted, document.entities())).collect();
     let is_wanted = |mention: &Annotation| {
-        acts(mention)
-            && match sentences {
-                Sentences::Target => {
-                    targets.iter().any(|target| target.owns(mention.link as usize))
-                }
-                Sentences::Actors => true,
-            }
+        let mut targets = targets.iter();
+        targets.any(|target| target.is_meant_by(mention, document.entities()))
+            || sentences == Sentences::Actors && acts(mention)
     };
     let mut choice = Choice::default();
     let mut words_left = max_words as usize;

@@ -1,6 +1,7 @@
 //! Which names stand where in a text, and whom they mean.
 
 mod links;
+mod sought;
 mod table;
 
 use rustc_hash::FxHashSet;
@@ -14,6 +15,7 @@ use crate::fold::folded;
 use crate::gazetteer::{Form, Gazetteer, Match, Record, Sense};
 use crate::sight::Sight;
 use crate::tagger::{Class, Tagged};
+pub use sought::Sought;
 pub use table::Table;
 
 /// How much less sure a name is that a table knows and the tagger does not find just there.
@@ -78,8 +80,9 @@ impl<'r> Reader<'r> {
 
     /// Finds all names.
     ///
-    /// - `tagged`: in order, with indices of the document's tokens.
-    pub fn read(&mut self, tagged: &[Tagged]) {
+    /// - `tagged`: in order, with indices of the document's tokens;
+    /// - `sought`: what is a name here because it is looked for.
+    pub fn read(&mut self, tagged: &[Tagged], sought: &[Sought]) {
         let candidates = self.candidates(tagged);
         let full_names = self.full_names(&candidates);
         for (index, &candidate) in candidates.iter().enumerate() {
@@ -97,6 +100,7 @@ impl<'r> Reader<'r> {
             let found = found.or_else(|| self.unknown(candidate));
             self.named.extend(found.map(|named| self.with_legal_form(named)));
         }
+        self.find_sought(sought);
         self.short_forms();
         self.acronyms();
     }

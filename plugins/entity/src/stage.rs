@@ -15,7 +15,7 @@ use crate::date::Month;
 use crate::events::with_events;
 use crate::gazetteer::{BUILT_IN, Gazetteer};
 use crate::learned::{self, Learned, worth_reading};
-use crate::names::Reader;
+use crate::names::{Reader, Sought};
 use crate::sight::Sight;
 use crate::tagger::{Line, Memories, Memory, Tagged, Tagger};
 use crate::voices;
@@ -65,6 +65,10 @@ pub struct EntitySettings {
 
     /// The most mentions of one document; the rest is left out with a note.
     pub max_mentions: usize,
+
+    /// Names that are found wherever they are written, though no table has them: "Orinda Mining",
+    /// "carbon tax". Unless given, the targets of the pipeline's stages.
+    pub targets: Vec<String>,
 }
 
 impl Default for EntitySettings {
@@ -77,6 +81,7 @@ impl Default for EntitySettings {
             max_words: 60_000,
             model: None,
             max_mentions: 20_000,
+            targets: Vec::new(),
         }
     }
 }
@@ -90,6 +95,8 @@ pub struct EntityStage {
     neural: Option<standpoint_encoder::Tagger>,
     max_words: usize,
     max_mentions: usize,
+    /// The targets that no table knows.
+    sought: Vec<Sought>,
 }
 
 export_stage!(EntityStage, settings: "settings.schema.json");
@@ -131,6 +138,8 @@ impl StageDefinition for EntityStage {
         } else {
             None
         };
+        let targets = settings.targets.iter();
+        let sought = targets.filter_map(|target| Sought::new(target, &gazetteer)).collect();
         Ok(Self {
             gazetteer,
             tagger,
@@ -138,6 +147,7 @@ impl StageDefinition for EntityStage {
             neural,
             max_words: settings.max_words as usize,
             max_mentions: settings.max_mentions.min(MAX_MENTIONS),
+            sought,
         })
     }
 }
@@ -187,7 +197,7 @@ impl EntityStage {
         let published = document.metadata().published.as_deref();
         let mut reader =
             Reader::new(&self.gazetteer, text, sight, published.and_then(Month::parse));
-        reader.read(&tagged);
+        reader.read(&tagged, &self.sought);
         voices::appoint(&mut reader);
         anaphora::resolve(&mut reader);
         let mut mentions: Vec<Annotation> = reader

@@ -79,6 +79,64 @@ fn a_name_is_shown_with_its_accents_however_the_text_writes_it() {
 }
 
 #[test]
+fn what_the_settings_seek_is_found_as_it_is_written() {
+    let found = |target: &str, text: &str| -> Vec<String> {
+        let targets = vec![target.to_owned()];
+        let stage = stage_with(EntitySettings { targets, ..EntitySettings::default() });
+        let all = mentions(&stage, &document(text, None));
+        all.into_iter().filter(|found| !found.ends_with("anaphor")).collect()
+    };
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "Orinda Mining",
+            "Peru sued Orinda Mining.",
+            &["Peru=PER", "Orinda Mining=name:orinda-mining"],
+        ),
+        (
+            "carbon tax",
+            "Carbon tax? No carbon tax!",
+            &["Carbon tax=name:carbon-tax", "carbon tax=name:carbon-tax"],
+        ),
+        // An article is no part of the name, and an id of one's own counts.
+        ("the Dahl plan", "Few read the Dahl plan.", &["Dahl plan=name:the-dahl-plan"]),
+        ("carbon tax (LAW.TAX)", "Few like the carbon tax.", &["carbon tax=LAW.TAX"]),
+        // A capital in the name is one in the text, and a longer name is another's.
+        ("Blue Line", "They drew a blue line.", &[]),
+        (
+            "Tigray Now",
+            "\u{201c}Tigray Now\u{2019}s men\u{201d} left.",
+            &["Tigray Now=name:tigray-now"],
+        ),
+        // Over two sentences there is no name.
+        ("Orinda Mining", "We like Orinda. Mining is dear.", &["Orinda=name:orinda"]),
+        // What the tables know stays whose it is.
+        ("Moscow", "The play opened in Moscow.", &["Moscow=name:moscow"]),
+        ("RUS", "Russia left.", &["Russia=RUS"]),
+        ("  ", "Russia left.", &["Russia=RUS"]),
+    ];
+    for (target, text, expected) in cases {
+        assert_eq!(&found(target, text), expected, "{target} in {text}");
+    }
+}
+
+#[test]
+fn what_is_sought_is_a_person_an_organisation_or_a_thing() {
+    for (target, text, kind) in [
+        ("carbon tax", "Nobody praised the carbon tax.", EntityKind::Other),
+        ("Halden Water Board", "It is the Halden Water Board.", EntityKind::Organisation),
+        ("Vladimir Quux", "it was vladimir quux or Vladimir Quux.", EntityKind::Person),
+    ] {
+        let targets = vec![target.to_owned()];
+        let stage = stage_with(EntitySettings { targets, ..EntitySettings::default() });
+        let (mentions, entities) = stage.find(&document(text, None));
+        let sought = entities.iter().position(|entity| entity.name == target);
+        let sought = sought.unwrap_or_else(|| panic!("no {target}: {entities:?}"));
+        assert_eq!(entities[sought].kind, kind, "{target}");
+        assert_eq!(mentions.iter().filter(|found| found.link as usize == sought).count(), 1);
+    }
+}
+
+#[test]
 fn events_are_known_by_the_shape_of_their_names() {
     let stage = stage();
     let cases: &[(&str, &[&str])] = &[

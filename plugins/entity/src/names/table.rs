@@ -1,7 +1,7 @@
 //! The entities of a document as they are found, each once.
 
 use rustc_hash::FxHashMap;
-use standpoint_document::{Aliases, Entity, EntityKind, slug};
+use standpoint_document::{Aliases, Entity, EntityKind, is_same_name, slug};
 
 use crate::date::Month;
 use crate::gazetteer::Gazetteer;
@@ -60,6 +60,23 @@ impl Table {
             kind,
             country: country.map(|(country, _)| country.to_owned()),
             speaks_for_country: country.is_some_and(|(_, speaks)| speaks),
+            aliases: Aliases::new(),
+        };
+        self.put(entity, None)
+    }
+
+    /// The index of the entity with a name, entered where there is none.
+    pub fn called(&mut self, name: &str, id: &str, kind: EntityKind) -> u32 {
+        let known = self.entities.iter().position(|entity| is_same_name(&entity.name, name));
+        if let Some(index) = known {
+            return index as u32;
+        }
+        let entity = Entity {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            kind,
+            country: None,
+            speaks_for_country: false,
             aliases: Aliases::new(),
         };
         self.put(entity, None)

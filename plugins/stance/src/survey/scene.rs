@@ -88,12 +88,11 @@ impl Survey<'_> {
             if !own && self.is_no_name(mention, tokens) {
                 continue;
             }
-            let inert = inert || !own && self.is_where(mention, tokens);
-            let actor = if own { TARGET } else { entity.saturating_add(1) };
-            if inert && own {
-                // Named, but not as somebody toward whom one can stand.
+            if own && !self.target.is_meant_by(mention, self.document.entities()) {
                 continue;
             }
+            let inert = !own && (inert || self.is_where(mention, tokens));
+            let actor = if own { TARGET } else { entity.saturating_add(1) };
             found.push((Party { span: mention.span, actor, inert }, entity));
             if found.len() > MAX_PARTIES {
                 self.crowded = true;
