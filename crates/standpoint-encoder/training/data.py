@@ -17,6 +17,8 @@ TIMES = ("past", "present", "future", "hypothetical")
 # Capabilities whose sentences without an attitude tell of one that is only thought of.
 HYPOTHETICAL = {"condition", "wish", "question"}
 BYSTANDERS = 3
+# What a pronoun or a description begins with, which no name takes the place of.
+NO_NAMES = set("a an the this that these those he she it they we i you his her its their our my one who".split())
 UNKNOWN = -100  # what the loss passes over
 
 
@@ -80,6 +82,23 @@ def sentfin(path: Path) -> list[Sentence]:
                 spans.append((begin, begin + len(name)))
         if spans:
             found.append(Sentence(row["text"], tuple(spans), tuple(questions), row["text"]))
+    return found
+
+
+def toned(folder: Path) -> list[Sentence]:
+    """Our own sentences of news with the sentiment toward each target, marked `[Name:-]`, `[Name:0]` or `[Name:+]`."""
+    found = []
+    for path in sorted(folder.glob("*.txt")):
+        for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
+            text, spans, questions = "", [], []
+            for part in re.split(r"(\[[^\[\]]+:[-0+]\])", line):
+                if part.startswith("["):
+                    name, mark = part[1:-3], part[-2]
+                    questions.append(Question(target=len(spans), label="-0+".index(mark)))
+                    spans.append((len(text), len(text) + len(name)))
+                    part = name
+                text += part
+            found.append(Sentence(text, tuple(spans), tuple(questions), text))
     return found
 
 
@@ -205,6 +224,11 @@ def listed(rows: list[dict]) -> list[Sentence]:
     return found
 
 
+def is_name(written: str) -> bool:
+    """Whether it is a name, and no pronoun or description."""
+    return written[:1].isupper() and written.split()[0].lower() not in NO_NAMES
+
+
 def with_other_names(sentence: Sentence, names: list[str], chance: random.Random) -> Sentence:
     """Puts other names in the places of the spans, so that what is learned is not who is who."""
     order = sorted(range(len(sentence.spans)), key=lambda i: sentence.spans[i])
@@ -214,7 +238,9 @@ def with_other_names(sentence: Sentence, names: list[str], chance: random.Random
         if begin < at:  # spans that overlap keep their words
             return sentence
         text += sentence.text[at:begin]
-        name = chance.choice(names)
+        name = sentence.text[begin:end]
+        if is_name(name):
+            name = chance.choice(names)
         spans[index] = (len(text), len(text) + len(name))
         text += name
         at = end

@@ -21,7 +21,7 @@ CORPORA = {
 }
 
 
-def labelled(data: Path, names: tuple[str, ...] = ("first", "turns", "third")) -> list[dict]:
+def labelled(data: Path, names: tuple[str, ...] = ("first", "turns", "third", "fourth")) -> list[dict]:
     """Returns the labelled sentences of `labels/*.jsonl` with their texts from the folder `data`."""
     rows = [row for name in names for row in stored(name)]
     documents = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
@@ -97,7 +97,11 @@ def other_pairs(row: dict) -> Iterator[tuple]:
 
 def print_agreement(data: Path) -> None:
     """Compares our passes with each other, and with those who labelled `attitudes`, pair by pair."""
-    for labels, again in (("first", "second-pass"), ("third", "second-pass-third")):
+    for labels, again in (
+        ("first", "second-pass"),
+        ("third", "second-pass-third"),
+        ("fourth", "second-pass-fourth"),
+    ):
         one = {row["id"]: classes_of(row) for row in stored(labels)}
         print_kappa(f"{labels} and {again}", one, {row["id"]: classes_of(row) for row in stored(again)})
 

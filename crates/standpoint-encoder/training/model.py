@@ -24,9 +24,13 @@ def vocabulary() -> list[str]:
     return (PRETRAINED / "vocab.txt").read_text(encoding="utf-8").splitlines()
 
 
-def pretrained(folder: Path = PRETRAINED, **settings) -> PreTrainedModel:
+def pretrained(folder: Path = PRETRAINED) -> PreTrainedModel:
     # Dropping attention costs a tenth of the time and bought nothing.
-    return AutoModel.from_pretrained(folder, add_pooling_layer=False, attention_probs_dropout_prob=0.0, **settings)
+    settings = {"attention_probs_dropout_prob": 0.0}
+    if folder != PRETRAINED:
+        # To draw what is dropped of a wide network takes a sixth of the time.
+        settings["hidden_dropout_prob"] = 0.0
+    return AutoModel.from_pretrained(folder, add_pooling_layer=False, **settings)
 
 
 def renumbered(folder: Path) -> torch.Tensor:
@@ -101,11 +105,8 @@ class Tagger(nn.Module):
         super().__init__()
         if config:
             self.encoder = BertModel(config, add_pooling_layer=False)
-        elif folder == PRETRAINED:
-            self.encoder = pretrained()
         else:
-            # To draw what is dropped of a wide network takes a sixth of the time.
-            self.encoder = pretrained(folder, hidden_dropout_prob=0.0)
+            self.encoder = pretrained(folder)
         self.keep(layers)
         config = self.encoder.config
         self.drop = nn.Dropout(0.1)

@@ -94,7 +94,7 @@ def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tup
     found += alone[: most - len(found)]
     # What has labels is taught as well: of the pairs that nobody labelled, and how sure a label is.
     labelled = [with_all_questions(s) for _, of_set in train_sets(folder).values() for s in of_set]
-    names = [s.text[a:b] for s in found for a, b in s.spans]
+    names = [name for s in found for a, b in s.spans if data.is_name(name := s.text[a:b])]
     renamed = lambda s: data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s  # noqa: E731
     return [renamed(s) for s in found], [renamed(s) for s in labelled]
 

@@ -5,7 +5,7 @@
     python train.py DATA_FOLDER OUT.pt --taught taught.pt
 
 A larger encoder makes a teacher, and what it says of more sentences (`teach.py`) can be learnt beside the
-labels. With `--start` it goes on from a checkpoint, at half the rate. What is kept is the mean of the weights
+labels. With `--start` it goes on from a checkpoint, or from the folder of a written model, at half the rate. What is kept is the mean of the weights
 over the last steps. The dev sets are only measured; nothing is chosen by them.
 """
 
@@ -23,17 +23,19 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 import data
 import labels
 from model import LONGEST, PRETRAINED, Mean, Network, pool, tokenizer
+from written import network_of
 
 BATCH = 32
 CONTRAST = Path(__file__).parent / "contrast"
+TONES = Path(__file__).parent / "tones"
 # How often a pass over the data reads each set: the small ones count most for what is shipped.
-REPEATS = {"newsmtsc": 1, "sentfin": 0.5, "directed": 1, "attitudes": 3, "labelled": 3, "contrast": 3}
+REPEATS = {"newsmtsc": 1, "tones": 2, "sentfin": 0.5, "directed": 1, "attitudes": 3, "labelled": 2, "contrast": 2}
 # The share of a set's sentences without any attitude that a pass reads: two thirds of `directed`.
 KEEPS_NEUTRAL = {"directed": 0.5}
 # The rarer classes weigh more: the measure is the mean over classes.
 WEIGHTS = {"sentiment": [1.0, 1.0, 1.0], "stance": [1.3, 1.0, 1.6]}
 # The share of sentences that are read with other names.
-OTHER_NAMES = {"newsmtsc": 0.2, "sentfin": 0.2, "directed": 0.3, "attitudes": 0.3, "labelled": 0.3, "contrast": 0.5}
+OTHER_NAMES = {"newsmtsc": 0.2, "tones": 0.2, "sentfin": 0.2, "directed": 0.3, "attitudes": 0.3, "labelled": 0.3, "contrast": 0.5}
 
 
 @dataclass
@@ -187,6 +189,7 @@ def dev_sets(folder: Path) -> dict[str, tuple[str, list[data.Sentence]]]:
 def train_sets(folder: Path) -> dict[str, tuple[str, list[data.Sentence]]]:
     return {
         "newsmtsc": ("sentiment", data.newsmtsc(folder / "newsmtsc/train.jsonl")),
+        "tones": ("sentiment", data.toned(TONES)),
         "sentfin": ("sentiment", data.sentfin(folder / "sentfin/train.jsonl")),
         "directed": ("stance", data.directed(folder / "directed-sentiment/train.jsonl")),
         "attitudes": ("stance", data.attitudes(folder / "attitudes/train.jsonl", bystanders=True)),
@@ -202,7 +205,7 @@ def main() -> None:
     parser.add_argument("--tasks", default=",".join(REPEATS))
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--start", type=Path, help="a checkpoint or a written model to go on from")
     parser.add_argument("--encoder", type=Path, default=PRETRAINED, help="the folder of another pretrained encoder")
     parser.add_argument("--taught", type=Path, help="what a teacher says of more sentences")
     parser.add_argument("--threads", type=int, default=2)
@@ -225,7 +228,7 @@ def main() -> None:
     }
     train = {task: sets[task][1] for task in tasks}
     names = {
-        task: [s.text[a:b] for s in train[task] for a, b in s.spans] for task in tasks
+        task: [name for s in train[task] for a, b in s.spans if data.is_name(name := s.text[a:b])] for task in tasks
     }
 
     taught = torch.load(options.taught, weights_only=False) if options.taught else []
@@ -254,7 +257,10 @@ def main() -> None:
     net, share = Network(folder=options.encoder), 1.0
     rates = (1e-4, 1e-3)
     if options.start:
-        net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
+        if options.start.is_dir():
+            net = network_of(options.start)
+        else:
+            net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
         share = 0.5
     still = [net.encoder.embeddings]
     if options.encoder != PRETRAINED:
@@ -267,7 +273,7 @@ def main() -> None:
     encoder = [p for p in net.encoder.parameters() if p.requires_grad]
     heads = [p for name, p in net.named_parameters() if not name.startswith("encoder.")]
     groups = [{"params": part, "lr": share * rate} for part, rate in zip((encoder, heads), rates)]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     warm = total // 10
     rate = lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm)))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)

@@ -20,7 +20,7 @@ def faults_of(record: dict, capability: str):
     if list(record) != KEYS:
         yield f"keys are {list(record)}, expected {KEYS}"
         return
-    if not re.fullmatch(re.escape(capability) + r"-\d{2}#[a-h]", record["id"]) or record["capability"] != capability:
+    if not re.fullmatch(re.escape(capability) + r"-\d{2,3}#[a-h]", record["id"]) or record["capability"] != capability:
         yield f"capability or id does not fit the file's name {capability}"
     sentence, actors = record["sentence"], record["actors"]
     words = len(sentence.split())
