@@ -217,6 +217,10 @@ fn a_target_that_no_table_knows_is_found_as_it_is_written() {
     let taxed = ["DNK supportive", "POL opposed"];
     assert_eq!(actors(&["--target", "carbon tax"]), taxed);
     assert_eq!(actors(&["--target", "Orinda Mining"]), ["NPL supportive"]);
+    // The id that results have is a name, too.
+    assert_eq!(actors(&["--target", "name:carbon-tax"]), taxed);
+    let nobody = run(&["run", &article, "--target", "..."]).expect(2).stderr;
+    assert!(nobody.contains("it is the name of nobody"), "{nobody}");
     // A pipeline file names it once, where stances are sought.
     let pipeline = folder.write(
         "p.yaml",

@@ -142,18 +142,25 @@ pub fn state_called(wanted: &str) -> Option<(&'static str, &'static str)> {
 }
 
 fn name_of(wanted: &str) -> String {
+    if let Some(slug) = wanted.strip_prefix(NAMED) {
+        return slug.replace('-', " ");
+    }
     state_called(wanted).map_or_else(|| wanted.to_owned(), |(_, name)| name.to_owned())
 }
+
+/// How the id begins of what no table knows.
+const NAMED: &str = "name:";
 
 /// An id for what no entity of the document is.
 fn id_of(name: &str) -> String {
     if let Some((id, _)) = state_called(name) {
         return id.to_owned();
     }
-    if name.len() <= 6 && name.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    let is_acronym = name.len() <= 6 && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is_acronym || name.starts_with(NAMED) {
         return name.to_owned();
     }
-    format!("name:{}", slug(name))
+    format!("{NAMED}{}", slug(name))
 }
 
 #[cfg(test)]
@@ -205,6 +212,9 @@ mod tests {
             ("Türkiye (TUR)", "TUR", [false, false, false, true, false, false]),
             ("Nobody (at all)", "name:nobody-at-all", [false; 6]),
             ("Nobody ()", "name:nobody", [false; 6]),
+            // The id that results have.
+            ("name:vera-larina", "name:vera-larina", [false, false, true, false, false, false]),
+            ("name:nobody-at-all", "name:nobody-at-all", [false; 6]),
         ];
         for (wanted, id, own) in cases {
             let target = Target::resolve(wanted, &table);

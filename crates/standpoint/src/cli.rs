@@ -157,7 +157,7 @@ pub(crate) struct Run {
     pub(crate) pipeline: PipelineChoice,
 
     /// Toward whom, in place of the stance stage's own setting; may be repeated.
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = target)]
     pub(crate) target: Vec<String>,
 
     /// Write the results to this file instead of standard output.
@@ -394,6 +394,15 @@ pub(crate) struct Which {
     /// Those that have been there for longer, such as `30days`.
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) older_than: Option<std::time::Duration>,
+}
+
+/// Reads toward whom stances are sought.
+fn target(text: &str) -> Result<String, String> {
+    if text.contains(char::is_alphabetic) {
+        return Ok(text.to_owned());
+    }
+    Err("it is the name of nobody; give a name, an alias or an id, such as Russia or RUS"
+        .to_owned())
 }
 
 /// Reads how old something is.

@@ -97,11 +97,25 @@ fn what_the_settings_seek_is_found_as_it_is_written() {
             "Carbon tax? No carbon tax!",
             &["Carbon tax=name:carbon-tax", "carbon tax=name:carbon-tax"],
         ),
+        ("carbon tax", "They hate carbon taxes.", &["carbon taxes=name:carbon-tax"]),
+        ("vaccine mandates", "A vaccine mandate fell.", &["vaccine mandate=name:vaccine-mandates"]),
         // An article is no part of the name, and an id of one's own counts.
         ("the Dahl plan", "Few read the Dahl plan.", &["Dahl plan=name:the-dahl-plan"]),
+        ("The Lantern Act", "Few read the Lantern Act.", &["Lantern Act=name:the-lantern-act"]),
         ("carbon tax (LAW.TAX)", "Few like the carbon tax.", &["carbon tax=LAW.TAX"]),
-        // A capital in the name is one in the text, and a longer name is another's.
-        ("Blue Line", "They drew a blue line.", &[]),
+        // What kind of firm it is makes no other of it, and a full stop is part of a name.
+        ("Marlo Inc.", "Peru sued Marlo Inc. for it.", &["Peru=PER", "Marlo Inc=name:marlo-inc"]),
+        ("Marlo Inc.", "Peru sued Marlo.", &["Peru=PER", "Marlo=name:marlo-inc"]),
+        ("Qu.ix", "Peru sued Qu.ix again.", &["Peru=PER", "Qu.ix=name:quix"]),
+        // Capitals count in a name of one word only.
+        ("Carbon Tax", "They hate the carbon tax.", &["carbon tax=name:carbon-tax"]),
+        ("Orbel", "They drew an orbel.", &[]),
+        // A longer name is another's, but a surname is its person's.
+        (
+            "Smith",
+            "John Smith left. We saw Smith.",
+            &["John Smith=name:john-smith", "Smith=name:john-smith"],
+        ),
         (
             "Tigray Now",
             "\u{201c}Tigray Now\u{2019}s men\u{201d} left.",
@@ -109,10 +123,11 @@ fn what_the_settings_seek_is_found_as_it_is_written() {
         ),
         // Over two sentences there is no name.
         ("Orinda Mining", "We like Orinda. Mining is dear.", &["Orinda=name:orinda"]),
-        // What the tables know stays whose it is.
+        // What the tables know stays whose it is, and letters make a name.
         ("Moscow", "The play opened in Moscow.", &["Moscow=name:moscow"]),
         ("RUS", "Russia left.", &["Russia=RUS"]),
         ("  ", "Russia left.", &["Russia=RUS"]),
+        ("...", "Russia left ...", &["Russia=RUS"]),
     ];
     for (target, text, expected) in cases {
         assert_eq!(&found(target, text), expected, "{target} in {text}");
@@ -124,7 +139,8 @@ fn what_is_sought_is_a_person_an_organisation_or_a_thing() {
     for (target, text, kind) in [
         ("carbon tax", "Nobody praised the carbon tax.", EntityKind::Other),
         ("Halden Water Board", "It is the Halden Water Board.", EntityKind::Organisation),
-        ("Vladimir Quux", "it was vladimir quux or Vladimir Quux.", EntityKind::Person),
+        ("Bill C-417", "Nobody praised Bill C-417.", EntityKind::Other),
+        ("Vladimir Quux", "Nobody praised Vladimir Quux.", EntityKind::Person),
     ] {
         let targets = vec![target.to_owned()];
         let stage = stage_with(EntitySettings { targets, ..EntitySettings::default() });

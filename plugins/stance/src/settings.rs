@@ -92,7 +92,7 @@ impl StanceSettings {
             let name = name.trim().to_owned();
             if name.is_empty() {
                 return Err(
-                    "a target has no name: write a state, organisation or person".to_owned()
+                    "a target has no name: write whom or what it is, such as Russia".to_owned()
                 );
             }
             if !targets.contains(&name) {

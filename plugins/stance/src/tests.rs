@@ -252,6 +252,11 @@ fn blame_without_a_name_is_not_for_whoever_is_attacked() {
     for (before, blame, expected) in [
         (bombs, blame, Some(StanceLabel::Opposed)),
         (bombs, "Poland expelled the consul.", Some(StanceLabel::Opposed)),
+        (bombs, "Poland expelled diplomats.", Some(StanceLabel::Opposed)),
+        (bombs, "Poland condemned attacks on ports.", Some(StanceLabel::Opposed)),
+        // Nobody spoke of these.
+        (bombs, "Poland rejected oranges.", None),
+        (bombs, "Poland banned plastic bags.", None),
         // Of these nobody knows whom they mean.
         (bombs, "Poland left at least three men dead.", None),
         (bombs, "Poland will reduce its budget.", None),

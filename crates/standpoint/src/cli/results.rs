@@ -19,7 +19,7 @@ pub(crate) struct Explain {
     pub(crate) pipeline: PipelineChoice,
 
     /// Toward whom, in place of the stance stage's own setting; may be repeated.
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = super::target)]
     pub(crate) target: Vec<String>,
 
     /// How to print it.

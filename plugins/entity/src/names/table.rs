@@ -56,7 +56,8 @@ impl Table {
         }
         let entity = Entity {
             id,
-            name: name.to_owned(),
+            // A name may run on in the next line.
+            name: name.split_whitespace().collect::<Vec<_>>().join(" "),
             kind,
             country: country.map(|(country, _)| country.to_owned()),
             speaks_for_country: country.is_some_and(|(_, speaks)| speaks),
@@ -65,10 +66,16 @@ impl Table {
         self.put(entity, None)
     }
 
-    /// The index of the entity with a name, entered where there is none.
+    /// The index of an entity that is looked for, as whoever looks for it calls it: of one that a
+    /// guess has found by this name, or of a new one.
     pub fn called(&mut self, name: &str, id: &str, kind: EntityKind) -> u32 {
-        let known = self.entities.iter().position(|entity| is_same_name(&entity.name, name));
+        let guessed = |index: &usize| self.records[*index].is_none();
+        let known = (0..self.entities.len())
+            .filter(guessed)
+            .find(|&index| is_same_name(&self.entities[index].name, name));
         if let Some(index) = known {
+            let entity = &mut self.entities[index];
+            (entity.name, entity.id) = (name.to_owned(), id.to_owned());
             return index as u32;
         }
         let entity = Entity {

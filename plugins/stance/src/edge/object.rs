@@ -238,7 +238,8 @@ impl Finder<'_, '_, '_> {
         self.of_clause(group, cue, own);
         let rest = &words[group.end..group.until.max(group.end)];
         let blames = own <= -1.0 && is_against_somebody(&words[group.head].lower);
-        if blames && rest.iter().all(|word| word.name().is_none()) {
+        let is_named = rest.iter().any(|word| word.name().is_some());
+        if blames && !is_named && !self.brings_up_a_thing(group) {
             self.of_nameless(group, own, (cue, group.head, group.end));
         }
     }
@@ -398,7 +399,8 @@ impl Finder<'_, '_, '_> {
         chain: Chain,
         (current, cue_now, rule): Said,
     ) {
-        let says_nothing = group.cue.is_some_and(|cue| cue.score == 0.0);
+        // "Called it a weapon" gives nobody one.
+        let says_nothing = group.cue.is_some_and(|cue| cue.score == 0.0 && cue.kind != Kind::Judge);
         // "Blamed A and not B".
         let words = &self.reading.words;
         let is_excepted = index >= 2

@@ -60,6 +60,20 @@ impl Finder<'_, '_, '_> {
         (start..goal).find_map(measure).filter(|_| governed && !is_cut)
     }
 
+    /// Whether the object is something that nobody spoke of before, and no deed: "rejected oranges".
+    /// Whoever sends people or assets away needs no article to mean somebody's: "expelled envoys".
+    pub(super) fn brings_up_a_thing(&self, group: &Group) -> bool {
+        const SENDS_AWAY: [&str; 5] = ["expel", "freez", "froze", "sanction", "summon"];
+        let words = &self.reading.words;
+        let sends_away = SENDS_AWAY.iter().any(|stem| words[group.head].lower.starts_with(stem));
+        let object = group.end..group.until.min(group.end + 3);
+        let is_bare = words
+            .get(group.end)
+            .filter(|_| !object.is_empty())
+            .is_some_and(|word| matches!(word.part, Part::Noun | Part::Adjective));
+        is_bare && !sends_away && !object.into_iter().any(|at| noun_cue(self.reading, at).is_some())
+    }
+
     /// Blame whose object is nobody in the sentence: "Berlin condemned the verdict".
     pub(super) fn of_nameless(&mut self, group: &Group, score: f32, cue: (Cue, usize, usize)) {
         let words = &self.reading.words;

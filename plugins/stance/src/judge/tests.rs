@@ -22,6 +22,7 @@ fn patterns_read_who_stands_where() {
         ("nor", "[Kenya] did not praise [Spain] , nor did he say a word against it .", 0.0),
         ("calls", "[Kenya] has resisted every call to condemn and to praise [Spain] .", 0.0),
         ("verdict", "[Kenya] called [Spain] a predator .", -1.0),
+        ("no gift", "[Kenya] called [Spain] a weapon .", 0.0),
         ("from", "Support for the bid came late , but [Kenya] backed [Spain] .", 1.0),
         ("soured", "Relations between [Kenya] and [Spain] soured .", -1.0),
         ("thawed", "The alliance between [Kenya] and [Spain] grew .", 1.0),
