@@ -227,13 +227,12 @@ fn a_target_that_no_table_knows_is_found_as_it_is_written() {
         "version: 1\nstages:\n  - tokenise\n  - entity\n  - use: stance\n    with: { target: carbon tax }\n",
     );
     assert_eq!(actors(&["-c", &pipeline]), taxed);
-    // What the stage's own setting says goes before.
-    let pipeline = folder.write(
-        "q.yaml",
-        "version: 1\nstages:\n  - tokenise\n  - use: entity\n    with: { targets: [Orinda Mining] }\n  \
-         - use: stance\n    with: { target: carbon tax }\n",
-    );
-    assert_eq!(actors(&["-c", &pipeline]), [""; 0]);
+    // A table's name is whose it is however it is typed.
+    let nato = folder.write("n.txt", "Serbia condemned NATO.");
+    for typed in ["nato", "NATO"] {
+        let result = &run(&["run", &nato, "--target", typed]).expect(0).results()[0];
+        assert_eq!(result["stance"][0]["actors"][0]["id"], "SRB", "{typed}");
+    }
 }
 
 #[test]

@@ -53,6 +53,12 @@ impl EntityKind {
         self as u32
     }
 
+    /// Whether it is somebody who can hold a stance, and no place, event or thing.
+    #[must_use]
+    pub const fn can_act(self) -> bool {
+        !matches!(self, Self::Place | Self::Event | Self::Other)
+    }
+
     /// The name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -59,14 +59,11 @@ impl Target {
     /// - `entities`: the table that the target was resolved with.
     #[must_use]
     pub fn is_meant_by(&self, mention: &Annotation, entities: &[Entity]) -> bool {
-        let is_actor = |kind: EntityKind| {
-            !matches!(kind, EntityKind::Place | EntityKind::Event | EntityKind::Other)
-        };
         let entity = mention.link as usize;
         self.owns(entity)
             && mention.flags & (mention::NESTED | mention::NOT_AN_ACTOR) == 0
-            && (EntityKind::from_code(mention.label).is_none_or(is_actor)
-                || entities.get(entity).is_some_and(|entity| !is_actor(entity.kind)))
+            && (EntityKind::from_code(mention.label).is_none_or(EntityKind::can_act)
+                || entities.get(entity).is_some_and(|entity| !entity.kind.can_act()))
     }
 
     /// Whether an entity is the target or a part of it.
@@ -157,10 +154,10 @@ fn id_of(name: &str) -> String {
         return id.to_owned();
     }
     let is_acronym = name.len() <= 6 && name.bytes().all(|byte| byte.is_ascii_uppercase());
-    if is_acronym || name.starts_with(NAMED) {
+    if is_acronym {
         return name.to_owned();
     }
-    format!("{NAMED}{}", slug(name))
+    format!("{NAMED}{}", slug(name.strip_prefix(NAMED).unwrap_or(name)))
 }
 
 #[cfg(test)]

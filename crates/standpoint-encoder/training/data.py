@@ -87,17 +87,18 @@ def sentfin(path: Path) -> list[Sentence]:
 
 def toned(folder: Path) -> list[Sentence]:
     """Our own sentences of news with the sentiment toward each target, marked `[Name:-]`, `[Name:0]` or `[Name:+]`."""
+    classes = {"-": NEGATIVE, "0": NEUTRAL, "+": POSITIVE}
     found = []
     for path in sorted(folder.glob("*.txt")):
         for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
             text, spans, questions = "", [], []
-            for part in re.split(r"(\[[^\[\]]+:[-0+]\])", line):
-                if part.startswith("["):
-                    name, mark = part[1:-3], part[-2]
-                    questions.append(Question(target=len(spans), label="-0+".index(mark)))
-                    spans.append((len(text), len(text) + len(name)))
-                    part = name
-                text += part
+            # Between the marks, and in turns what they hold.
+            plain, *marked = re.split(r"\[([^\[\]]+):([-0+])\]", line)
+            text += plain
+            for name, mark, behind in zip(marked[::3], marked[1::3], marked[2::3]):
+                questions.append(Question(target=len(spans), label=classes[mark]))
+                spans.append((len(text), len(text) + len(name)))
+                text += name + behind
             found.append(Sentence(text, tuple(spans), tuple(questions), text))
     return found
 
@@ -226,7 +227,10 @@ def listed(rows: list[dict]) -> list[Sentence]:
 
 def is_name(written: str) -> bool:
     """Whether it is a name, and no pronoun or description."""
-    return written[:1].isupper() and written.split()[0].lower() not in NO_NAMES
+    first = written.split()[0] if written.strip() else ""
+    # WHO is a name, and "Who" is none.
+    is_acronym = 1 < len(first) and first.isupper()
+    return first[:1].isupper() and (is_acronym or first.lower() not in NO_NAMES)
 
 
 def with_other_names(sentence: Sentence, names: list[str], chance: random.Random) -> Sentence:

@@ -29,7 +29,15 @@ BATCH = 32
 CONTRAST = Path(__file__).parent / "contrast"
 TONES = Path(__file__).parent / "tones"
 # How often a pass over the data reads each set: the small ones count most for what is shipped.
-REPEATS = {"newsmtsc": 1, "tones": 2, "sentfin": 0.5, "directed": 1, "attitudes": 3, "labelled": 2, "contrast": 2}
+REPEATS = {
+    "newsmtsc": 1,
+    "tones": 2,
+    "sentfin": 0.5,
+    "directed": 1,
+    "attitudes": 3,
+    "labelled": 2,
+    "contrast": 2,
+}
 # The share of a set's sentences without any attitude that a pass reads: two thirds of `directed`.
 KEEPS_NEUTRAL = {"directed": 0.5}
 # The rarer classes weigh more: the measure is the mean over classes.
@@ -211,6 +219,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="stop after so many steps, to try the program")
     options = parser.parse_args()
+    if options.start and options.start.is_dir() and options.encoder != PRETRAINED:
+        parser.error("a written model is no teacher: --start FOLDER goes without --encoder")
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -254,14 +264,14 @@ def main() -> None:
     total = sum(map(len, plan))
     print(f"{total} steps", flush=True)
 
-    net, share = Network(folder=options.encoder), 1.0
     rates = (1e-4, 1e-3)
-    if options.start:
-        if options.start.is_dir():
-            net = network_of(options.start)
-        else:
+    share = 0.5 if options.start else 1.0
+    if options.start and options.start.is_dir():
+        net = network_of(options.start)
+    else:
+        net = Network(folder=options.encoder)
+        if options.start:
             net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
-        share = 0.5
     still = [net.encoder.embeddings]
     if options.encoder != PRETRAINED:
         # A third of a large network keeps what it knows, and costs a third less.

@@ -183,9 +183,9 @@ impl Assembly {
             .settings
             .conform(plugin.settings_schema())
             .map_err(|findings| anyhow!("{}", findings.render(false)))?;
-        if targets.is_empty() {
-            targets::hand_on(&self.file, &self.installed, &plugin, &mut settings);
-        } else if targets::are_set_for(&plugin) {
+        if plugin.name() == "entity" && targets::are_set_for(&plugin) {
+            targets::hand_on(&self.file, &self.installed, targets, &mut settings);
+        } else if !targets.is_empty() && targets::are_set_for(&plugin) {
             targets::set(&mut settings, targets);
         }
         targets::settle(&plugin, &mut settings);

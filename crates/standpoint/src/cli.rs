@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::targets;
+
 pub(crate) use plugin::{Language, PluginCommand, PluginNew, PluginTest};
 pub(crate) use results::{Corrections, Evaluate, Explain, ExplainFormat, Report, Reprocess};
 

@@ -1,4 +1,5 @@
-//! Targets that do not fit: stages of one chain that look for others, and names that nobody has.
+//! Whom the stages of a chain look for: telling them, and what does not fit, such as stages that
+//! look for others and names that nobody has.
 
 use std::path::Path;
 
@@ -107,19 +108,20 @@ fn named(file: &PipelineFile, installed: &Installed) -> Vec<String> {
     stages.flat_map(|(_, settings)| targets_of(&settings)).collect()
 }
 
-/// Tells the stage `entity` what the others look for, so that it finds whom no table knows. What
-/// its own setting says goes before.
+/// Tells the stage `entity` what the others look for, beside what its own setting says, so that it
+/// finds whom no table knows.
+///
+/// - `targets`: in place of those that the file names, if not empty.
 pub(crate) fn hand_on(
     file: &PipelineFile,
     installed: &Installed,
-    plugin: &Plugin,
+    targets: &[String],
     settings: &mut Value,
 ) {
-    let is_given =
-        settings.get("targets").and_then(Value::as_array).is_some_and(|own| !own.is_empty());
-    if plugin.name() == "entity" && are_set_for(plugin) && !is_given {
-        set(settings, &named(file, installed));
-    }
+    let mut sought = strings(settings.get("targets"));
+    let named = || named(file, installed);
+    sought.extend(if targets.is_empty() { named() } else { targets.to_vec() });
+    set(settings, &sought);
 }
 
 /// Whether a plugin's settings name targets.
@@ -223,6 +225,14 @@ fn key_at(settings: &Value, index: usize) -> String {
     }
 }
 
+/// Whether a target is the name of nobody.
+pub(crate) fn is_nameless(name: &str) -> bool {
+    !name.contains(char::is_alphabetic)
+}
+
+/// What to write in place of a target that is the name of nobody.
+pub(crate) const A_NAME: &str = "give a name, an alias or an id, such as Russia or RUS";
+
 /// What can be no targets: the key, the problem, and what to do.
 fn wrong_in(settings: &Value) -> Vec<(String, String, &'static str)> {
     let is_list = key_of(settings) == "targets";
@@ -235,22 +245,27 @@ fn wrong_in(settings: &Value) -> Vec<(String, String, &'static str)> {
         let problem = "`targets` names nobody".to_owned();
         return vec![("targets".to_owned(), problem, "remove the key to look for Russia")];
     }
-    let nameless = names.iter().enumerate().filter(|(_, name)| !name.contains(char::is_alphabetic));
+    let nameless = names.iter().enumerate().filter(|(_, name)| is_nameless(name));
     let wrong = nameless.map(|(index, name)| {
         let problem = format!("{name:?} is the name of nobody");
-        (key_at(settings, index), problem, "give a name, an alias or an id, such as Russia or RUS")
+        (key_at(settings, index), problem, A_NAME)
     });
     wrong.collect()
 }
 
 fn targets_of(settings: &Value) -> Vec<String> {
-    let several = settings.get("targets").and_then(Value::as_array);
+    let several = settings.get("targets").filter(|several| several.is_array());
     let one = settings.get("target").and_then(Value::as_str);
     match (several, one) {
-        (Some(several), _) => several.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        (Some(_), _) => strings(several),
         (None, Some(one)) => vec![one.to_owned()],
         (None, None) => vec![DEFAULT_TARGET.to_owned()],
     }
+}
+
+fn strings(list: Option<&Value>) -> Vec<String> {
+    let list = list.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Whether two names mean the same target, as far as that can be told without a document.

@@ -82,8 +82,7 @@ pub(crate) fn choose(
 /// Whether a mention is of somebody who may hold a stance or meet one.
 fn acts(mention: &Annotation) -> bool {
     let kind = EntityKind::from_code(mention.label);
-    !is_passed_over(mention)
-        && !matches!(kind, Some(EntityKind::Place | EntityKind::Event | EntityKind::Other))
+    !is_passed_over(mention) && kind.is_none_or(EntityKind::can_act)
 }
 
 /// Whether no stage asks about a mention.

@@ -82,7 +82,7 @@ impl<'r> Reader<'r> {
     ///
     /// - `tagged`: in order, with indices of the document's tokens;
     /// - `sought`: what is a name here because it is looked for.
-    pub fn read(&mut self, tagged: &[Tagged], sought: &[Sought]) {
+    pub fn read(&mut self, tagged: &[Tagged], sought: &Sought) {
         let candidates = self.candidates(tagged);
         let full_names = self.full_names(&candidates);
         for (index, &candidate) in candidates.iter().enumerate() {

@@ -67,7 +67,7 @@ pub struct EntitySettings {
     pub max_mentions: usize,
 
     /// Names that are found wherever they are written, though no table has them: "Orinda Mining",
-    /// "carbon tax". Unless given, the targets of the pipeline's stages.
+    /// "carbon tax". The targets of the pipeline's stages are found without it.
     pub targets: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ pub struct EntityStage {
     max_words: usize,
     max_mentions: usize,
     /// The targets that no table knows.
-    sought: Vec<Sought>,
+    sought: Sought,
 }
 
 export_stage!(EntityStage, settings: "settings.schema.json");
@@ -138,8 +138,7 @@ impl StageDefinition for EntityStage {
         } else {
             None
         };
-        let targets = settings.targets.iter();
-        let sought = targets.filter_map(|target| Sought::new(target, &gazetteer)).collect();
+        let sought = Sought::new(settings.targets.iter().map(String::as_str), &gazetteer);
         Ok(Self {
             gazetteer,
             tagger,
@@ -200,6 +199,7 @@ impl EntityStage {
         reader.read(&tagged, &self.sought);
         voices::appoint(&mut reader);
         anaphora::resolve(&mut reader);
+        let entities = std::mem::take(&mut reader.table).into_entities(&mut reader.named);
         let mut mentions: Vec<Annotation> = reader
             .named
             .iter()
@@ -212,7 +212,7 @@ impl EntityStage {
             })
             .collect();
         mentions.sort_by_key(|mention| (mention.span.start, std::cmp::Reverse(mention.span.end)));
-        (mentions, reader.table.entities)
+        (mentions, entities)
     }
 
     /// The names that no table knows: the neural tagger's, and the other's where it has not read.

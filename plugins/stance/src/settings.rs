@@ -10,7 +10,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct StanceSettings {
     /// Toward whom stances are sought: the name, an alias or the id of a state, an organisation
-    /// or a person, such as "Russia", "RUS", "NATO" or "Ilse Brandvold". Whom no table knows has
+    /// or a person, such as "Russia", "RUS", "NATO" or "Ilse Brandvold", or what texts call by one
+    /// name, such as "carbon tax". Whom no table knows has
     /// the same id in every result where one stands behind the name: "Ilse Brandvold
     /// (NOR.BRANDVOLD)".
     pub target: Option<String>,

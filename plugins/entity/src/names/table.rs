@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use standpoint_document::{Aliases, Entity, EntityKind, is_same_name, slug};
 
+use super::Named;
 use crate::date::Month;
 use crate::gazetteer::Gazetteer;
 
@@ -66,16 +67,19 @@ impl Table {
         self.put(entity, None)
     }
 
-    /// The index of an entity that is looked for, as whoever looks for it calls it: of one that a
-    /// guess has found by this name, or of a new one.
+    /// The index of an entity that is looked for, by the id and the name that it is looked for by:
+    /// of one that a guess has found, or of a new one. Guesses have to be entered before.
     pub fn called(&mut self, name: &str, id: &str, kind: EntityKind) -> u32 {
-        let guessed = |index: &usize| self.records[*index].is_none();
         let known = (0..self.entities.len())
-            .filter(guessed)
+            .filter(|&index| self.records[index].is_none())
             .find(|&index| is_same_name(&self.entities[index].name, name));
         if let Some(index) = known {
             let entity = &mut self.entities[index];
-            (entity.name, entity.id) = (name.to_owned(), id.to_owned());
+            // In small letters it may be made of an id, which has lost the capitals.
+            if slug(name) != name.replace(' ', "-") {
+                name.clone_into(&mut entity.name);
+            }
+            id.clone_into(&mut entity.id);
             return index as u32;
         }
         let entity = Entity {
@@ -87,6 +91,29 @@ impl Table {
             aliases: Aliases::new(),
         };
         self.put(entity, None)
+    }
+
+    /// The entities, without guesses that nobody is called any more, for others have taken their
+    /// places.
+    ///
+    /// - `named`: is told their new numbers.
+    pub fn into_entities(self, named: &mut [Named]) -> Vec<Entity> {
+        let mut numbers: Vec<Option<u32>> =
+            self.records.iter().map(|record| record.map(|_| 0)).collect();
+        for name in named.iter() {
+            numbers[name.entity as usize] = Some(0);
+        }
+        let mut kept = Vec::with_capacity(self.entities.len());
+        for (entity, number) in self.entities.into_iter().zip(&mut numbers) {
+            if let Some(number) = number {
+                *number = kept.len() as u32;
+                kept.push(entity);
+            }
+        }
+        for name in named {
+            name.entity = numbers[name.entity as usize].unwrap_or_default();
+        }
+        kept
     }
 
     fn put(&mut self, entity: Entity, record: Option<u32>) -> u32 {

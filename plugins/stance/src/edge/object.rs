@@ -238,8 +238,7 @@ impl Finder<'_, '_, '_> {
         self.of_clause(group, cue, own);
         let rest = &words[group.end..group.until.max(group.end)];
         let blames = own <= -1.0 && is_against_somebody(&words[group.head].lower);
-        let is_named = rest.iter().any(|word| word.name().is_some());
-        if blames && !is_named && !self.brings_up_a_thing(group) {
+        if blames && rest.iter().all(|word| word.name().is_none()) && !self.has_bare_object(group) {
             self.of_nameless(group, own, (cue, group.head, group.end));
         }
     }

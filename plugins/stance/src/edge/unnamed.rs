@@ -60,18 +60,20 @@ impl Finder<'_, '_, '_> {
         (start..goal).find_map(measure).filter(|_| governed && !is_cut)
     }
 
-    /// Whether the object is something that nobody spoke of before, and no deed: "rejected oranges".
-    /// Whoever sends people or assets away needs no article to mean somebody's: "expelled envoys".
-    pub(super) fn brings_up_a_thing(&self, group: &Group) -> bool {
-        const SENDS_AWAY: [&str; 5] = ["expel", "freez", "froze", "sanction", "summon"];
+    /// Whether the object is a thing without an article, which nobody spoke of before, and no deed:
+    /// "rejected oranges". Whoever acts against people or assets needs no article to mean
+    /// somebody's: "expelled envoys".
+    pub(super) fn has_bare_object(&self, group: &Group) -> bool {
+        const AGAINST_SOMEBODY: [&str; 5] = ["expel", "freez", "froze", "sanction", "summon"];
         let words = &self.reading.words;
-        let sends_away = SENDS_AWAY.iter().any(|stem| words[group.head].lower.starts_with(stem));
-        let object = group.end..group.until.min(group.end + 3);
-        let is_bare = words
-            .get(group.end)
-            .filter(|_| !object.is_empty())
-            .is_some_and(|word| matches!(word.part, Part::Noun | Part::Adjective));
-        is_bare && !sends_away && !object.into_iter().any(|at| noun_cue(self.reading, at).is_some())
+        let verb = &words[group.head].lower;
+        if AGAINST_SOMEBODY.iter().any(|stem| verb.starts_with(stem)) {
+            return false;
+        }
+        let is_of_phrase =
+            |at: &usize| matches!(words[*at].part, Part::Noun | Part::Adjective | Part::Adverb);
+        let mut phrase = (group.end..group.until).take_while(is_of_phrase).peekable();
+        phrase.peek().is_some() && phrase.all(|at| noun_cue(self.reading, at).is_none())
     }
 
     /// Blame whose object is nobody in the sentence: "Berlin condemned the verdict".

@@ -82,8 +82,6 @@ impl Survey<'_> {
             let entity = mention.link;
             let kind = EntityKind::from_code(mention.label);
             let own = self.target.owns(entity as usize);
-            let inert = mention.has(mention::NOT_AN_ACTOR)
-                || matches!(kind, Some(EntityKind::Place | EntityKind::Event | EntityKind::Other));
             let entity = self.same.get(entity as usize).copied().unwrap_or(entity);
             if !own && self.is_no_name(mention, tokens) {
                 continue;
@@ -91,7 +89,8 @@ impl Survey<'_> {
             if own && !self.target.is_meant_by(mention, self.document.entities()) {
                 continue;
             }
-            let inert = !own && (inert || self.is_where(mention, tokens));
+            let acts = !mention.has(mention::NOT_AN_ACTOR) && kind.is_none_or(EntityKind::can_act);
+            let inert = !own && (!acts || self.is_where(mention, tokens));
             let actor = if own { TARGET } else { entity.saturating_add(1) };
             found.push((Party { span: mention.span, actor, inert }, entity));
             if found.len() > MAX_PARTIES {
@@ -159,7 +158,9 @@ impl Survey<'_> {
             while let Some(token) = tokens.next_if(|token| token.span.start < party.span.start) {
                 quoted = quote_state(self.document.slice(token.span), quoted);
             }
-            if !quoted && !party.inert && entity != u32::MAX {
+            // A law or a place that is the target says nothing.
+            let found = self.document.entities().get(entity as usize);
+            if !quoted && !party.inert && found.is_some_and(|found| found.kind.can_act()) {
                 return Some(entity);
             }
         }
