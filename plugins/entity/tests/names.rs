@@ -236,6 +236,11 @@ fn names_mean_what_their_context_says() {
         ("a pronoun is no state", "It told us nothing.", &[]),
         ("officials", "Russian officials left.", &["Russian=RUS demonym"]),
         ("novels", "She reads Russian novels.", &["Russian=RUS demonym culture"]),
+        (
+            "a list that is a name",
+            "Brazil, Russia, India, China and South Africa met.",
+            &["Brazil, Russia, India, China and South Africa=BRICS"],
+        ),
         ("attitude", "an anti-Russian mood", &["Russian=RUS demonym"]),
         ("people", "Most Kazakhs stayed at home.", &["Kazakhs=KAZ.PEOPLE demonym"]),
         ("the state", "We told the Kazakhs so.", &["Kazakhs=KAZ demonym metonym"]),

@@ -228,12 +228,22 @@ fn neural_judgement_needs_vectors_and_says_when_there_are_none() {
 
 #[test]
 fn who_makes_war_is_opposed_and_so_is_whoever_arms_the_other_side() {
-    let document = judged(
-        "Russia launched its invasion of Ukraine.\nRussia's war on Ukraine goes on.\n\
-         Poland supplied weapons to Ukraine.",
-    );
-    assert_eq!(label_of(&document, "UKR"), Some(StanceLabel::Opposed));
-    assert_eq!(label_of(&document, "POL"), Some(StanceLabel::Opposed));
+    let war = "Russia launched its invasion of Ukraine.\nRussia's war on Ukraine goes on.\n\
+               Poland supplied weapons to Ukraine.";
+    let opposed = Some(StanceLabel::Opposed);
+    for (more, of_ukraine) in [
+        ("Ukraine defended its capital.", opposed),
+        ("It is the fourth year of Ukraine's brave fight.", opposed),
+        ("We help Ukraine to resist.", opposed),
+        // What is done to somebody is no stance of his, nor is what others do for him.
+        ("The war goes on.", None),
+        ("Nobody came to defend Ukraine.", None),
+        ("Ukraine's Ministry of Defence was hit.", None),
+    ] {
+        let document = judged(&format!("{war}\n{more}"));
+        assert_eq!(label_of(&document, "UKR"), of_ukraine, "{more}");
+        assert_eq!(label_of(&document, "POL"), opposed, "{more}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sentences that do not name the target and still speak of it: help for whom it fights, measures
 //! against it, "the invasion", blame whose object stands in the sentence before.
 
-use standpoint_document::{Span, Time, Voice, sentence};
+use standpoint_document::{Annotation, Span, Time, Voice, sentence};
 
 use super::scene::{Scene, event_in, measure_in, tells_of_event};
 use super::{Holder, MAX_HOLDERS, MEASURE, Survey, TARGET, TOPIC_SHARE};
@@ -15,9 +15,12 @@ impl Survey<'_> {
     /// - `scenes`: as the first pass found them.
     pub(super) fn second_pass(&mut self, scenes: Vec<Option<Scene<'_>>>) {
         let assaults = std::mem::take(&mut self.assaults);
-        // Whoever is invaded stands against the invader, unless the text says otherwise.
+        // Whoever is invaded and fights stands against the invader. What is only done to him is the
+        // invader's stance.
         for (entity, piece) in assaults {
-            self.keep(Holder::Entity(entity), piece);
+            if scenes.iter().flatten().any(|scene| self.fights(entity, scene)) {
+                self.keep(Holder::Entity(entity), piece);
+            }
         }
         let named = scenes.iter().flatten().filter(|scene| scene.names_target()).count();
         if named == 0 && self.opponents.is_empty() && !self.speaks_of_measures {
@@ -326,6 +329,28 @@ impl Survey<'_> {
             piece.rule = "under attack by the target";
             self.assaults.push((entity, piece));
         }
+    }
+
+    /// Whether a sentence shows somebody fighting: "Ukraine's fight", "helps Kyiv defend itself". In
+    /// "to defend Ukraine" others do, and a Defence Ministry is an office.
+    fn fights(&self, entity: u32, scene: &Scene<'_>) -> bool {
+        const REACH: usize = 7;
+        const STEMS: [&str; 10] = [
+            "beat", "counter", "defen", "fight", "fought", "liberat", "repel", "repuls", "resist",
+            "retak",
+        ];
+        let fights = |token: &Annotation| {
+            let word = self.document.slice(token.span);
+            STEMS.iter().any(|stem| word.starts_with(stem))
+        };
+        let goes_on = |token: &&Annotation| {
+            !matches!(self.document.slice(token.span), "." | ";" | ":" | "by" | "against")
+        };
+        scene.parties.iter().zip(&scene.entities).any(|(party, &named)| {
+            let behind = scene.tokens.partition_point(|token| token.span.start < party.span.end);
+            named == entity
+                && scene.tokens[behind..].iter().take(REACH).take_while(goes_on).any(fights)
+        })
     }
 
     /// Help for an opponent of the target stands against the target.
