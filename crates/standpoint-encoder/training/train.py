@@ -5,8 +5,9 @@
     python train.py DATA_FOLDER OUT.pt --taught taught.pt
 
 A larger encoder makes a teacher, and what it says of more sentences (`teach.py`) can be learnt beside the
-labels. With `--start` it goes on from a checkpoint, or from the folder of a written model, at half the rate. What is kept is the mean of the weights
-over the last steps. The dev sets are only measured; nothing is chosen by them.
+labels. With `--start` it goes on at half the rate, from a checkpoint or from the folder of a written model, of
+which the lower third stays. What is kept is the mean of the weights over the last steps. The dev sets are only
+measured; nothing is chosen by them.
 """
 
 import argparse
@@ -32,7 +33,7 @@ TONES = Path(__file__).parent / "tones"
 REPEATS = {
     "newsmtsc": 1,
     "tones": 2,
-    "sentfin": 0.5,
+    "sentfin": 0.25,
     "directed": 1,
     "attitudes": 3,
     "labelled": 2,
@@ -216,6 +217,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a checkpoint or a written model to go on from")
     parser.add_argument("--encoder", type=Path, default=PRETRAINED, help="the folder of another pretrained encoder")
     parser.add_argument("--taught", type=Path, help="what a teacher says of more sentences")
+    parser.add_argument("--most-taught", type=int, help="at most so many of those, by chance")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="stop after so many steps, to try the program")
     options = parser.parse_args()
@@ -242,6 +244,8 @@ def main() -> None:
     }
 
     taught = torch.load(options.taught, weights_only=False) if options.taught else []
+    if options.most_taught and options.most_taught < len(taught):
+        taught = chance.sample(taught, options.most_taught)
 
     # All that chance decides is drawn before the first step, an epoch at a time.
     plan = []
@@ -266,17 +270,19 @@ def main() -> None:
 
     rates = (1e-4, 1e-3)
     share = 0.5 if options.start else 1.0
-    if options.start and options.start.is_dir():
+    goes_on = options.start and options.start.is_dir()
+    if goes_on:
         net = network_of(options.start)
     else:
         net = Network(folder=options.encoder)
         if options.start:
             net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
     still = [net.encoder.embeddings]
-    if options.encoder != PRETRAINED:
-        # A third of a large network keeps what it knows, and costs a third less.
+    if goes_on or options.encoder != PRETRAINED:
+        # A third keeps what it knows, and costs a third less.
         layers = net.encoder.encoder.layer
         still += layers[: len(layers) // 3]
+    if options.encoder != PRETRAINED:
         rates = (4e-5, 5e-4)
     for parameter in (p for part in still for p in part.parameters()):
         parameter.requires_grad_(False)
