@@ -200,7 +200,8 @@ impl<'a, 't, 'l> Finder<'a, 't, 'l> {
 
 impl Finder<'_, '_, '_> {
     fn chain(&self, group: &Group) -> Chain {
-        let mut chain = Chain { turns: 0, negations: u32::from(group.negated), cut: false };
+        let denies = group.negated || self.takes_none(group);
+        let mut chain = Chain { turns: 0, negations: u32::from(denies), cut: false };
         let mut negative_subject = group.no_subject;
         let parent_word = |parent: &Group| self.reading.words[parent.head].lower.clone();
         let mut next = group.parent;

@@ -7,6 +7,27 @@ use crate::lexicon::{Cue, class};
 use crate::reading::{Part, Word};
 
 impl Finder<'_, '_, '_> {
+    /// Whether what a verb does is done to none or no more: "hosts no envoys of X", "supports X no
+    /// longer". In "gives no aid" the noun is denied, and in "no doubt" nothing.
+    pub(super) fn takes_none(&self, group: &Group) -> bool {
+        const REACH: usize = 4;
+        let words = &self.reading.words;
+        let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+        let end = self.clause_end(group.head);
+        let ends_with = |at: usize| {
+            lower(at) == "no" && matches!(lower(at + 1), "more" | "longer") && at + 2 >= end
+        };
+        if (group.end..end).any(ends_with) {
+            return true;
+        }
+        let mut object = group.end + 1..end.min(group.end + 1 + REACH);
+        let says_itself =
+            |at: usize| noun_cue(self.reading, at).is_some_and(|(cue, _)| cue.score != 0.0);
+        lower(group.end) == "no"
+            && !matches!(lower(group.end + 1), "doubt" | "less" | "matter")
+            && !object.any(says_itself)
+    }
+
     /// Whether somebody is warned of what nature, markets or killers do: good advice, which takes
     /// no side. "Warned X not to", "against" and "that it would be isolated" do, and so does
     /// "warned that X's blockade would bring famine".
