@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use serde_json::Value;
 use standpoint_abi::LoadPolicy;
 use standpoint_config::{
     Concurrency, Dedupe, Diagnostics, Draft, Durability, Environment, Kept, OnError, Ordering,

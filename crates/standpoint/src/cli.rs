@@ -400,11 +400,10 @@ pub(crate) struct Which {
 
 /// Reads toward whom stances are sought.
 fn target(text: &str) -> Result<String, String> {
-    if text.contains(char::is_alphabetic) {
-        return Ok(text.to_owned());
+    if targets::is_nameless(text) {
+        return Err(format!("it is the name of nobody: {}", targets::A_NAME));
     }
-    Err("it is the name of nobody; give a name, an alias or an id, such as Russia or RUS"
-        .to_owned())
+    Ok(text.to_owned())
 }
 
 /// Reads how old something is.

@@ -103,6 +103,7 @@ impl<'r> Reader<'r> {
         self.find_sought(sought);
         self.short_forms();
         self.acronyms();
+        self.bodies();
     }
 
     fn atoms(&self) -> &'r [Atom] {

@@ -78,6 +78,27 @@ fn a_name_is_shown_with_its_accents_however_the_text_writes_it() {
     }
 }
 
+#[test]
+fn the_last_word_of_a_bodys_name_is_the_body() {
+    let imf = "International Monetary Fund=IMF";
+    let cases: &[(&str, &[&str])] = &[
+        ("The International Monetary Fund left. They thanked the Fund.", &[imf, "Fund=IMF"]),
+        ("The IMF left. They thanked the Fund.", &["IMF=IMF", "Fund=IMF"]),
+        ("The International Monetary Fund left. They had a fund.", &[imf]),
+        // Of two nobody knows which.
+        (
+            "The World Bank and the European Central Bank met. They thanked the Bank.",
+            &["World Bank=WB", "European Central Bank=EU.ECB", "Bank=name:bank"],
+        ),
+    ];
+    let stage = stage();
+    for (text, expected) in cases {
+        let mut found = mentions(&stage, &document(text, None));
+        found.retain(|found| !found.ends_with("anaphor"));
+        assert_eq!(&found, expected, "{text}");
+    }
+}
+
 /// The names of a text with `targets` in the settings, without pronouns.
 fn sought(targets: &[&str], text: &str) -> Vec<String> {
     let targets = targets.iter().map(|&target| target.to_owned()).collect();

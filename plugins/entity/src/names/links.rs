@@ -1,10 +1,11 @@
-//! Names that mean whom the text named before: surnames alone and acronyms.
+//! Names that mean whom the text named before: surnames alone, acronyms, "the Fund".
 
 use rustc_hash::FxHashMap;
 use standpoint_document::EntityKind;
 
 use super::{Named, Reader};
 use crate::atom::{self, Atom};
+use crate::fold::{fold, folded};
 
 impl Reader<'_> {
     /// Links a surname alone to the one person of the text whose whole name ends in it.
@@ -20,8 +21,47 @@ impl Reader<'_> {
                 }
             }
         }
-        self.link(&person_of, EntityKind::Person, 0.85, |atom| {
+        self.link(&person_of, EntityKind::Person, 0.85, |atom, _| {
             atom.is(atom::CAPITAL) && !atom.is(atom::HYPHENATED)
+        });
+    }
+
+    /// Links "the Fund" to the one organisation of the text whose name ends so.
+    pub(super) fn bodies(&mut self) {
+        const BODIES: [u64; 14] = folded([
+            "fund",
+            "bank",
+            "commission",
+            "council",
+            "court",
+            "agency",
+            "alliance",
+            "assembly",
+            "league",
+            "tribunal",
+            "authority",
+            "committee",
+            "institute",
+            "department",
+        ]);
+        const THE: [u64; 1] = folded(["the"]);
+        let mut body_of: FxHashMap<u64, Option<u32>> = FxHashMap::default();
+        for named in &self.named {
+            let entity = &self.table.entities[named.entity as usize];
+            if entity.kind != EntityKind::Organisation || !entity.name.contains(' ') {
+                continue;
+            }
+            let word = fold(entity.name.rsplit(' ').next().unwrap_or_default());
+            if BODIES.contains(&word) {
+                let slot = body_of.entry(word).or_insert(Some(named.entity));
+                if *slot != Some(named.entity) {
+                    *slot = None;
+                }
+            }
+        }
+        self.link(&body_of, EntityKind::Organisation, 0.8, |atom, before| {
+            let article = before.is_some_and(|before| THE.contains(&before.hash));
+            article && atom.is(atom::CAPITAL) && !atom.is(atom::SHOUTED)
         });
     }
 
@@ -47,7 +87,7 @@ impl Reader<'_> {
                 self.table.alias(named.entity, alias);
             }
         }
-        self.link(&entity_of, EntityKind::Organisation, 0.9, |atom| atom.is(atom::UPPER));
+        self.link(&entity_of, EntityKind::Organisation, 0.9, |atom, _| atom.is(atom::UPPER));
     }
 
     /// Whether an acronym's letters are initials of the name, in order.
@@ -67,12 +107,14 @@ impl Reader<'_> {
     }
 
     /// Links single atoms to entities, in place of what the tagger alone made of them.
+    ///
+    /// - `fits`: whether an atom may be meant, by it and the one before.
     fn link(
         &mut self,
         entity_of: &FxHashMap<u64, Option<u32>>,
         kind: EntityKind,
         confidence: f32,
-        fits: impl Fn(&Atom) -> bool,
+        fits: impl Fn(&Atom, Option<&Atom>) -> bool,
     ) {
         if entity_of.is_empty() {
             return;
@@ -85,7 +127,8 @@ impl Reader<'_> {
                 linked.push(before);
             }
             let Some(&Some(entity)) = entity_of.get(&atom.hash) else { continue };
-            if !fits(atom) || atom.is(atom::PASSED_OVER) {
+            let before = (index as usize).checked_sub(1).and_then(|at| self.sight.atoms.get(at));
+            if !fits(atom, before) || atom.is(atom::PASSED_OVER) {
                 continue;
             }
             let kind = if kind == EntityKind::Person {

@@ -26,6 +26,7 @@ fn patterns_read_who_stands_where() {
         ("no more", "[Kenya] will build no more pipelines with [Spain] .", -1.0),
         ("no longer", "[Kenya] supports [Spain] no longer .", -1.0),
         ("denied noun", "[Kenya] gives no aid to [Spain] .", -1.0),
+        ("receipt", "[Kenya] acknowledged receipt of the [Spanish] letter .", 0.0),
         ("no gift", "[Kenya] called [Spain] a weapon .", 0.0),
         ("from", "Support for the bid came late , but [Kenya] backed [Spain] .", 1.0),
         ("soured", "Relations between [Kenya] and [Spain] soured .", -1.0),
