@@ -119,8 +119,7 @@ pub(crate) fn hand_on(
     settings: &mut Value,
 ) {
     let mut sought = strings(settings.get("targets"));
-    let named = || named(file, installed);
-    sought.extend(if targets.is_empty() { named() } else { targets.to_vec() });
+    sought.extend(if targets.is_empty() { named(file, installed) } else { targets.to_vec() });
     set(settings, &sought);
 }
 

@@ -14,10 +14,10 @@ impl Finder<'_, '_, '_> {
         let words = &self.reading.words;
         let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
         let end = self.clause_end(group.head);
-        let ends_with = |at: usize| {
-            lower(at) == "no" && matches!(lower(at + 1), "more" | "longer") && at + 2 >= end
-        };
-        if (group.end..end).any(ends_with) {
+        let ends_so = group.end + 2 <= end
+            && lower(end - 2) == "no"
+            && matches!(lower(end - 1), "more" | "longer");
+        if ends_so {
             return true;
         }
         let mut object = group.end + 1..end.min(group.end + 1 + REACH);
