@@ -20,6 +20,7 @@ mod shared;
 mod speech;
 mod time;
 mod unnamed;
+mod untrue;
 mod verdict;
 mod vote;
 
@@ -27,7 +28,7 @@ use standpoint_document::{Time, Voice};
 
 use crate::clause::{Doer, Group, groups, noun_cue};
 use crate::lexicon::{Carry, Cue, Kind, class};
-use crate::reading::{Part, Reading};
+use crate::reading::{Part, Reading, Word};
 use speech::speakers;
 pub(crate) use time::{is_over_at, time_of};
 pub(crate) use unnamed::may_blame;
@@ -412,9 +413,16 @@ impl Finder<'_, '_, '_> {
         } else {
             Voice::Author
         };
+        // "The story is false: it condemned X": what stands behind a colon is said by itself.
+        let joint = |word: &Word<'_, '_>| matches!(&*word.lower, ";" | ":");
+        let words = &self.reading.words;
+        let start = words[..at.0].iter().rposition(joint).map_or(0, |joint| joint + 1);
+        let end = words[at.0..].iter().position(joint).map_or(words.len(), |joint| at.0 + joint);
         let rejected = alleged
-            && (self.reading.words.iter().any(|word| word.is(class::REJECTED))
-                || self.reading.runs.iter().any(|&(_, bits)| bits & class::REJECTED != 0));
+            && (words[start..end].iter().any(|word| word.is(class::REJECTED))
+                || self.reading.runs.iter().any(|&(start_of_run, bits)| {
+                    bits & class::REJECTED != 0 && (start..end).contains(&usize::from(start_of_run))
+                }));
         let time = if rejected || self.reading.question { Time::Hypothetical } else { time };
         let rule = if rejected { REJECTED } else { rule };
         let cue_span = (at.0 as u16, at.1.max(at.0 + 1) as u16);

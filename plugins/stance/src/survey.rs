@@ -6,6 +6,7 @@ mod actors;
 mod identity;
 mod indirect;
 mod quoted;
+mod rejected;
 mod scene;
 mod subjects;
 mod transcript;
@@ -183,7 +184,8 @@ impl<'d> Survey<'d> {
     /// - returns: one place for each sentence that counts, empty where it is passed over.
     fn first_pass(&mut self, notes: &mut Vec<String>) -> Vec<Option<Scene<'d>>> {
         let document = self.document;
-        let mut scenes = Vec::with_capacity(document.sentences().len().min(MAX_SENTENCES));
+        let mut scenes: Vec<Option<Scene<'_>>> =
+            Vec::with_capacity(document.sentences().len().min(MAX_SENTENCES));
         let mut in_quotes = false;
         let mut last_speaker = None;
         let mut transcript = self.transcript();
@@ -204,6 +206,9 @@ impl<'d> Survey<'d> {
             let mut scene = self.scene(sentence.span, tokens, in_quotes);
             scene.teller = transcript.teller(self, sentence.span, tokens);
             in_quotes = quotes_after(document, tokens, in_quotes);
+            if let Some(Some(before)) = scenes.last() {
+                self.take_back(before, tokens);
+            }
             if scene.names_target() {
                 if let Some(talk) = self.talk_in(&scene) {
                     self.insert_references(&mut scene, talk);

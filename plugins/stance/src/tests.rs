@@ -27,7 +27,7 @@ const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
     ("Russian", "RUS", EntityKind::Country, true),
 ];
 
-fn document(text: &str, author: Option<&str>) -> Document<'static> {
+pub(crate) fn document(text: &str, author: Option<&str>) -> Document<'static> {
     let metadata = Metadata { author: author.map(str::to_owned), ..Metadata::default() };
     let mut document = tokenised(text).with_metadata(metadata);
     let mut entities: Vec<Entity> = Vec::new();
@@ -537,4 +537,23 @@ fn a_document_shows_its_actors_with_their_passages() {
     Norway: Distancing
       + Norway has refused to support Russia.
     ");
+}
+
+#[test]
+fn a_claim_that_the_next_sentence_rejects_counts_nothing() {
+    let claim = "A post claims that Poland has praised Russia.";
+    let cases = [
+        ("alone", "", true),
+        ("another matter", "It was read by many.", true),
+        ("it", "It is a fabrication.", false),
+        ("the post", "The post was fake.", false),
+        ("no", "No such words were ever said.", false),
+        ("nothing", "Nothing of the kind: the minister slept.", false),
+        ("no fake", "It was not a fake.", true),
+        ("another thing", "The passport was forged.", true),
+    ];
+    for (case, next, counts) in cases {
+        let document = judged(&format!("{claim}\n{next}"));
+        assert_eq!(label_of(&document, "POL").is_some(), counts, "{case}");
+    }
 }

@@ -4,8 +4,6 @@
 //! The words of the inner act are there, and speak another way than whoever is asked about it. What
 //! is found here stands in place of what the words alone say of the same holder and target.
 
-use standpoint_document::Time;
-
 use super::{Edge, Finder, MAX_EDGES, REFRAINS, REJECTED, RESISTS};
 use crate::clause::{Doer, Group, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind, class};
@@ -32,7 +30,7 @@ pub(super) struct Content {
 }
 
 /// How far behind its verb a text or call may stand, in words.
-const REACH: usize = 9;
+pub(super) const REACH: usize = 9;
 
 impl Finder<'_, '_, '_> {
     pub(super) fn of_nested(&mut self) {
@@ -45,10 +43,12 @@ impl Finder<'_, '_, '_> {
             self.of_measure_clause(number);
             self.of_aimed_measure(number);
             self.of_untruth(number);
+            self.of_unsaid(number);
             self.of_related_measure(number);
             self.of_designation(number);
             self.of_call_to_stop(number);
         }
+        self.of_forgery();
     }
 
     /// "Voted against a resolution that condemns X", "rejected a call to condemn X", "abstained
@@ -390,77 +390,6 @@ impl Finder<'_, '_, '_> {
             };
             self.rule(group, (group.start, until), goal, score, rule);
         }
-    }
-
-    /// "Denied that Y runs its army": what another is said to do says nothing either, of anybody.
-    fn unsay(&mut self, (start, until): (usize, usize)) {
-        for edge in &mut self.list {
-            if (start..until).contains(&usize::from(edge.cue.0)) {
-                (edge.score, edge.rule, edge.time) = (0.0, REJECTED, Time::Hypothetical);
-            }
-        }
-    }
-
-    /// "Reports that X had left Y were wrong", "it is not true that X has left Y".
-    fn of_untruth(&mut self, number: usize) {
-        let group = &self.groups[number];
-        let words = &self.reading.words;
-        let end = self.clause_end(group.end);
-        let false_word = |word: &Word<'_, '_>| {
-            word.is(class::REJECTED)
-                || matches!(
-                    &*word.lower,
-                    "wrong"
-                        | "incorrect"
-                        | "inaccurate"
-                        | "lie"
-                        | "lies"
-                        | "doctored"
-                        | "faked"
-                        | "retracted"
-                        | "apocryphal"
-                        | "mistranslation"
-                        | "mistranslated"
-                )
-        };
-        let near = &words[group.end..end.min(group.end + 4)];
-        let untrue = near.iter().any(false_word) && !group.negated
-            || group.negated && near.iter().any(|word| word.lower == "true");
-        if !group.copula || !untrue {
-            return;
-        }
-        let behind = (group.end..end.min(group.end + 4))
-            .find(|&at| is_that(&words[at]))
-            .or_else(|| self.that_behind_aside(group.end));
-        let of_noun = (1..group.start).find(|&at| {
-            is_that(&words[at])
-                && words[at - 1].part == Part::Noun
-                && words[at - 1].is(class::TEXT | class::ALLEGED)
-        });
-        let clause = match (behind, of_noun) {
-            (Some(that), _) => that..words.len(),
-            (None, Some(that)) => that..group.start,
-            (None, None) => return,
-        };
-        let said: Vec<(Doer, u16)> = self
-            .list
-            .iter()
-            .filter(|edge| clause.contains(&(edge.cue.0 as usize)))
-            .map(|edge| (edge.holder, edge.target))
-            .collect();
-        for (holder, target) in said {
-            let denied = Group { subjects: vec![holder], ..group.clone() };
-            self.rule(&denied, (clause.start, clause.end), target, 0.0, REJECTED);
-        }
-    }
-
-    /// The "that" of "it is not true, whatever they say, that X has left Y".
-    fn that_behind_aside(&self, from: usize) -> Option<usize> {
-        let words = &self.reading.words;
-        let is_comma = |at: usize| words[at].part == Part::Comma;
-        let opens = (from..words.len().min(from + 4)).find(|&at| is_comma(at))?;
-        (opens + 1..words.len().min(opens + 2 * REACH))
-            .find(|&at| opens + 1 < at && is_comma(at - 1) && is_that(&words[at]))
     }
 
     /// Where the clause ends that begins at `from`.

@@ -1,6 +1,7 @@
 //! What the patterns say of one name toward another, in tables of our own sentences.
 
 mod deeds;
+mod untrue;
 
 use super::*;
 use crate::reading::Party;

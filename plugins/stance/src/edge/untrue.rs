@@ -1,0 +1,314 @@
+//! What a sentence says is not so: "the story that X has left Y is untrue", "a forged letter in
+//! which X thanks Y". Whatever such a text says is nobody's act and nobody's word.
+
+use std::ops::Range;
+
+use standpoint_document::Time;
+
+use super::nested::{REACH, is_that};
+use super::{Finder, REJECTED};
+use crate::clause::{Doer, Group};
+use crate::lexicon::class;
+use crate::reading::{Part, Word};
+
+/// Texts, pictures and talk in which somebody may be made to say what he never said, beside the
+/// texts of the lists.
+const MEDIA: [&str; 42] = [
+    "article",
+    "articles",
+    "audio",
+    "cable",
+    "clip",
+    "clips",
+    "communique",
+    "deepfake",
+    "deepfakes",
+    "fabrication",
+    "footage",
+    "forgery",
+    "headline",
+    "hoax",
+    "image",
+    "images",
+    "interview",
+    "legend",
+    "myth",
+    "photo",
+    "photograph",
+    "photographs",
+    "photos",
+    "picture",
+    "pictures",
+    "post",
+    "posts",
+    "quotation",
+    "quotations",
+    "quote",
+    "quotes",
+    "recording",
+    "release",
+    "remarks",
+    "screenshot",
+    "screenshots",
+    "speech",
+    "story",
+    "telegram",
+    "tweet",
+    "video",
+    "videos",
+];
+
+/// Those that are false by their name.
+const FALSE_TEXTS: [&str; 7] =
+    ["deepfake", "deepfakes", "fabrication", "forgery", "hoax", "legend", "myth"];
+
+/// How many words may stand before such a text that a sentence begins with.
+const OPENING: usize = 7;
+/// How far behind it the words stand that open what it says.
+const OPENER: usize = 12;
+/// How far behind its verb the word stands that calls a text false.
+const VERDICT: usize = 5;
+
+/// Whether a word calls untrue what it is said of.
+fn is_false(word: &Word<'_, '_>) -> bool {
+    word.is(class::REJECTED)
+        || matches!(
+            &*word.lower,
+            "wrong"
+                | "incorrect"
+                | "inaccurate"
+                | "lie"
+                | "lies"
+                | "retracted"
+                | "apocryphal"
+                | "mistranslation"
+                | "mistranslated"
+                | "synthetic"
+                | "cooked"
+                | "concocted"
+                | "planted"
+                | "satirical"
+                | "spoof"
+        )
+}
+
+fn is_medium(word: &Word<'_, '_>) -> bool {
+    word.is(class::TEXT | class::ALLEGED) && word.part == Part::Noun
+        || MEDIA.binary_search(&&*word.lower).is_ok()
+}
+
+/// What follows a text that says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    /// "In which X thanks Y", "that X has thanked Y".
+    Clause,
+    /// "Shows X thanking Y": the verb of the text itself.
+    Verb,
+    /// "Showing X with Y", "of X".
+    Phrase,
+    /// "According to a forged letter, X has thanked Y".
+    Source,
+}
+
+impl Finder<'_, '_, '_> {
+    /// "The video in which X praises Y was made by a machine", "a doctored clip shows X praising
+    /// Y": nobody in it has done or said so.
+    pub(super) fn of_forgery(&mut self) {
+        let Some(claim) = self.forged() else { return };
+        let words = &self.reading.words;
+        let parties: Vec<u16> = words[claim.clone()].iter().filter_map(Word::name).collect();
+        let holders: Vec<Doer> = parties.iter().map(|&party| Doer::Party(party)).collect();
+        self.unsay((claim.start, claim.end));
+        let Some(group) = self.groups.iter().find(|group| claim.contains(&group.head)) else {
+            return;
+        };
+        let unsaid = Group { subjects: holders, ..group.clone() };
+        for target in parties {
+            self.rule(&unsaid, (claim.start, claim.end), target, 0.0, REJECTED);
+        }
+    }
+
+    /// What a text says that the sentence begins with and calls false.
+    fn forged(&self) -> Option<Range<usize>> {
+        let words = &self.reading.words;
+        let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+        let medium = (0..words.len().min(OPENING)).find(|&at| is_medium(&words[at]))?;
+        let (opener, opening) = self.opener(medium)?;
+        let opening = opening.min(words.len());
+        let claim = opening..self.claim_end(medium, opener, opening).max(opening);
+        let is_none = medium > 1 && lower(medium - 2) == "no" && lower(medium - 1) == "such";
+        let is_false_text = words[medium.saturating_sub(2)..medium].iter().any(is_false)
+            || FALSE_TEXTS.contains(&lower(medium));
+        if is_none || is_false_text {
+            return Some(claim);
+        }
+        let end = self.clause_end(medium);
+        let rests = (claim.start..end).find(|&at| {
+            matches!(lower(at), "rests" | "rest" | "rested")
+                && lower(at + 1) == "on"
+                && words[at..end.min(at + VERDICT)].iter().any(is_false)
+        });
+        if let Some(rests) = rests {
+            return Some(claim.start..rests);
+        }
+        // The verb of the text is the one behind what it says, or joined to that.
+        let mut verdicts = self
+            .groups
+            .iter()
+            .filter(|group| group.finite && (claim.end..end).contains(&group.start));
+        let first = verdicts.next()?;
+        let joined = verdicts.filter(|group| self.is_joined(group));
+        std::iter::once(first)
+            .chain(joined)
+            .any(|group| self.calls_untrue(group, end))
+            .then_some(claim)
+    }
+
+    /// How a text goes on to what it says, and where that begins.
+    fn opener(&self, medium: usize) -> Option<(Opener, usize)> {
+        let words = &self.reading.words;
+        let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+        let says = words[medium].is(class::ALLEGED)
+            || matches!(lower(medium), "report" | "reports" | "story" | "myth" | "legend");
+        match (lower(medium + 1), lower(medium + 2)) {
+            ("has" | "had", "it") => return Some((Opener::Clause, medium + 4)),
+            ("that" | "which", "appears" | "appeared" | "claims" | "claimed" | "purports") => {
+                let opens = if lower(medium + 3) == "that" { medium + 4 } else { medium + 2 };
+                return Some((Opener::Clause, opens));
+            }
+            ("shows" | "showed" | "show" | "has" | "had", _) => {
+                return Some((Opener::Verb, medium + 1));
+            }
+            (",", _) if words[..medium].iter().any(|word| word.lower == "according") => {
+                return Some((Opener::Source, medium + 2));
+            }
+            _ => {}
+        }
+        // "No such letter exists in which X praised Y".
+        let exists = matches!(lower(medium + 1), "exists" | "exist" | "existed");
+        let first = medium + 1 + usize::from(exists);
+        let verb = self.groups.iter().find(|group| group.finite && first <= group.start);
+        let until = verb.map_or(words.len(), |verb| verb.start).min(medium + OPENER);
+        let opens = |&at: &usize| match lower(at) {
+            "which" => lower(at - 1) == "in",
+            "where" => true,
+            "that" => says,
+            _ => false,
+        };
+        if let Some(opens) = (medium + 1..until).find(opens) {
+            return Some((Opener::Clause, opens + 1));
+        }
+        let phrases = [
+            "showing",
+            "of",
+            "from",
+            "by",
+            "quoting",
+            "claiming",
+            "purporting",
+            "purportedly",
+            "bearing",
+        ];
+        phrases.contains(&lower(medium + 1)).then_some((Opener::Phrase, medium + 1))
+    }
+
+    /// Where that ends which a text says.
+    fn claim_end(&self, medium: usize, opener: Opener, opening: usize) -> usize {
+        let end = self.clause_end(if opener == Opener::Source { opening } else { medium });
+        let own = usize::from(matches!(opener, Opener::Clause | Opener::Verb));
+        let verbs = self
+            .groups
+            .iter()
+            .filter(|group| group.finite && (opening..end).contains(&group.start));
+        let next = verbs.skip(own).find(|group| !group.relative && !self.is_joined(group));
+        next.filter(|_| opener != Opener::Source).map_or(end, |next| next.start)
+    }
+
+    /// "And is false": whether a verb has its subject from the one before.
+    fn is_joined(&self, group: &Group) -> bool {
+        let before = group.start.checked_sub(1).map(|at| &*self.reading.words[at].lower);
+        matches!(before, Some("and" | "or"))
+    }
+
+    /// "Was made by a machine", "does not exist", "turned out to be false".
+    fn calls_untrue(&self, group: &Group, end: usize) -> bool {
+        let words = &self.reading.words;
+        let behind = &words[group.start..end.min(group.end + VERDICT).max(group.start)];
+        let is_any = |known: &[&str]| behind.iter().any(|word| known.contains(&&*word.lower));
+        let head = &*words[group.head].lower;
+        if group.negated {
+            return matches!(
+                head,
+                "exist" | "existed" | "appeared" | "published" | "delivered" | "sent" | "happened"
+            ) || is_any(&["authentic", "genuine", "real", "true"]);
+        }
+        let is_made = matches!(head, "made" | "generated" | "produced" | "created");
+        is_made && is_any(&["machine", "computer", "ai", "artificial", "algorithm", "software"])
+            || (group.copula || group.passive || matches!(head, "turned" | "proved"))
+                && behind.iter().any(is_false)
+    }
+
+    /// "The minister never said that X stands with Y": what was not said is nobody's word.
+    pub(super) fn of_unsaid(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let says = matches!(&*words[group.head].lower, "say" | "said" | "claimed" | "suggested");
+        if says && group.negated && words.get(group.end).is_some_and(is_that) {
+            self.unsay((group.end, self.clause_end(group.end)));
+        }
+    }
+
+    /// "Denied that Y runs its army": what another is said to do says nothing either, of anybody.
+    pub(super) fn unsay(&mut self, (start, until): (usize, usize)) {
+        for edge in &mut self.list {
+            if (start..until).contains(&usize::from(edge.cue.0)) {
+                (edge.score, edge.rule, edge.time) = (0.0, REJECTED, Time::Hypothetical);
+            }
+        }
+    }
+
+    /// "Reports that X had left Y were wrong", "it is not true that X has left Y".
+    pub(super) fn of_untruth(&mut self, number: usize) {
+        let group = &self.groups[number];
+        let words = &self.reading.words;
+        let end = self.clause_end(group.end);
+        let near = &words[group.end..end.min(group.end + 4)];
+        let untrue = near.iter().any(is_false) && !group.negated
+            || group.negated && near.iter().any(|word| word.lower == "true");
+        if !group.copula || !untrue {
+            return;
+        }
+        let behind = (group.end..end.min(group.end + 4))
+            .find(|&at| is_that(&words[at]))
+            .or_else(|| self.that_behind_aside(group.end));
+        let of_noun = (1..group.start).find(|&at| {
+            is_that(&words[at])
+                && words[at - 1].part == Part::Noun
+                && words[at - 1].is(class::TEXT | class::ALLEGED)
+        });
+        let clause = match (behind, of_noun) {
+            (Some(that), _) => that..words.len(),
+            (None, Some(that)) => that..group.start,
+            (None, None) => return,
+        };
+        let said: Vec<(Doer, u16)> = self
+            .list
+            .iter()
+            .filter(|edge| clause.contains(&(edge.cue.0 as usize)))
+            .map(|edge| (edge.holder, edge.target))
+            .collect();
+        for (holder, target) in said {
+            let denied = Group { subjects: vec![holder], ..group.clone() };
+            self.rule(&denied, (clause.start, clause.end), target, 0.0, REJECTED);
+        }
+    }
+
+    /// The "that" of "it is not true, whatever they say, that X has left Y".
+    fn that_behind_aside(&self, from: usize) -> Option<usize> {
+        let words = &self.reading.words;
+        let is_comma = |at: usize| words[at].part == Part::Comma;
+        let opens = (from..words.len().min(from + 4)).find(|&at| is_comma(at))?;
+        (opens + 1..words.len().min(opens + 2 * REACH))
+            .find(|&at| opens + 1 < at && is_comma(at - 1) && is_that(&words[at]))
+    }
+}
