@@ -1,7 +1,7 @@
 //! What nouns say by themselves: "X's support for Y", "an alliance between X and Y", arms.
 
-use super::{Edge, Finder, LIKENED, MAX_EDGES, NAMED, TONE, evaluation};
-use crate::clause::{Doer, Group, noun_cue, owned_run};
+use super::{BETWEEN, Edge, Finder, LIKENED, MAX_EDGES, NAMED, TONE, evaluation};
+use crate::clause::{Doer, Group, Mood, noun_cue, owned_run};
 use crate::lexicon::{Carry, Cue, Kind};
 use crate::reading::{Part, Word};
 
@@ -192,6 +192,12 @@ impl Finder<'_, '_, '_> {
         Some(score.signum()).filter(|_| group.copula && !group.negated)
     }
 
+    /// "The agreement between A and B must be kept": what has to be done with a relation says
+    /// nothing of those who have it.
+    fn is_wanted(&self, stop: usize) -> bool {
+        self.predicate_at(stop).is_some_and(|group| group.mood == Mood::Unreal || group.passive)
+    }
+
     /// "X's trust in Y has been shaken": what the words before `stop` tell of is no more.
     fn is_lost(&self, stop: usize) -> bool {
         self.predicate_at(stop).is_some_and(|group| {
@@ -271,6 +277,7 @@ impl Finder<'_, '_, '_> {
                 let (score, rule) = match tone {
                     Some(tone) => (tone, TONE),
                     None if cue.score < 0.0 => (cue.score, TONE),
+                    None if self.is_wanted(stop) => (0.0, BETWEEN),
                     None => (cue.score, "between"),
                 };
                 for &one in &names {
