@@ -136,6 +136,12 @@ pub fn examples(
 /// Lines longer than this, in bytes, were not wrapped by hand: each is a paragraph.
 const WRAPPED_WIDTH: usize = 120;
 
+/// Words behind which no line ends on purpose: "in the first half of".
+const GOES_ON: [&str; 22] = [
+    "a", "an", "and", "as", "at", "between", "by", "for", "from", "her", "his", "in", "into",
+    "its", "of", "on", "or", "our", "the", "their", "to", "with",
+];
+
 /// No dateline is longer.
 const MAX_DATELINE_BYTES: usize = 80;
 
@@ -391,7 +397,9 @@ impl<'a> Walk<'a> {
             self.measure_paragraph(end);
         }
         let first = self.bytes[next.start as usize];
-        if first.is_ascii_lowercase() && !self.ends_with_stop(before) {
+        if first.is_ascii_lowercase() && !self.ends_with_stop(before)
+            || GOES_ON.contains(&&self.text[before.range()])
+        {
             return false;
         }
         if self.paragraph_width > WRAPPED_WIDTH {

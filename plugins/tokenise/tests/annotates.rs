@@ -152,6 +152,8 @@ fn line_breaks_end_a_sentence_only_when_meant() {
                    water of the two rivers, and they agreed that a commission should meet again in\n\
                    Dushanbe before the summer. They did not agree on who is to pay for its work.";
     assert_eq!(sentence_texts(wrapped).len(), 2);
+    let short = "In the first half of\n2024, Uvania kept in line with\nEU rules and spoke to its\nNeighbours.";
+    assert_eq!(sentence_texts(short).len(), 1, "no line ends with such words on purpose");
     let list = "The plan has three parts:\n- Water for the south\n- Power for the north\n- Money";
     let parts =
         ["The plan has three parts:", "- Water for the south", "- Power for the north", "- Money"];
