@@ -19,6 +19,7 @@ const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
     ("Poland", "POL", EntityKind::Country, true),
     ("Belarus", "BLR", EntityKind::Country, true),
     ("Duda", "POL.DUDA", EntityKind::Person, true),
+    ("DUDA", "POL.DUDA", EntityKind::Person, true),
     ("Norway", "NOR", EntityKind::Country, true),
     ("China", "CHN", EntityKind::Country, true),
     ("Larina", "name:vera-larina", EntityKind::Person, false),
@@ -199,6 +200,7 @@ fn answers_are_those_of_whoever_is_asked() {
     let cases = [
         ("named", "Duda: We condemn Russia.", Some(Opposed), None),
         ("goes on", "Duda: Good day.\nWe condemn Russia.", None, Some(Opposed)),
+        ("in capitals", "DUDA: Good day.\nWe condemn Russia.", Some(Opposed), None),
         ("asked", "Duda spoke.\nQ: Well?\nA: We condemn Russia.", Some(Opposed), None),
         ("unknown", "Q: Well?\nA: We condemn Russia.", None, None),
         ("the question", "Duda spoke.\nQ: Why do we condemn Russia?\nA: It rains.", None, None),

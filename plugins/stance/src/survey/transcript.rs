@@ -30,6 +30,8 @@ pub(super) struct Transcript {
     /// Whom the text names before the first question.
     interviewee: Option<u32>,
     asked: bool,
+    /// A label in capitals, as transcripts have it, holds for all paragraphs up to the next one.
+    holds: bool,
     now: Teller,
 }
 
@@ -52,12 +54,13 @@ impl Transcript {
                 self.now = self.interviewee.map_or(unnamed, Teller::Entity);
             }
             Some(Label::Person(entity)) => {
+                self.holds = survey.is_shouted(tokens);
                 self.interviewee.get_or_insert(entity);
                 self.now = Teller::Entity(entity);
             }
             Some(Label::Answer) | None => {
                 // A title such as "Kallas: we condemn" ends with its line.
-                if !self.asked {
+                if !self.asked && !self.holds {
                     self.now = Teller::Text;
                     self.interviewee = self.interviewee.or_else(|| survey.first_person(span));
                 }
@@ -84,6 +87,13 @@ impl Survey<'_> {
                 .any(|(at, letter)| letter == ':' && line[at + 1..].starts_with(' '))
         });
         Transcript { has_labels, ..Transcript::default() }
+    }
+
+    /// Whether the label of a line is in capitals.
+    fn is_shouted(&self, tokens: &[Annotation]) -> bool {
+        let label = tokens.iter().map(|token| self.document.slice(token.span));
+        let mut label = label.take_while(|&word| word != ":");
+        label.all(|word| !word.contains(char::is_lowercase))
     }
 
     fn begins_line(&self, span: Span) -> bool {
