@@ -28,7 +28,7 @@ const KNOWN: &[(&str, &str, EntityKind, bool)] = &[
     ("Russian", "RUS", EntityKind::Country, true),
 ];
 
-pub(crate) fn document(text: &str, author: Option<&str>) -> Document<'static> {
+fn document(text: &str, author: Option<&str>) -> Document<'static> {
     let metadata = Metadata { author: author.map(str::to_owned), ..Metadata::default() };
     let mut document = tokenised(text).with_metadata(metadata);
     let mut entities: Vec<Entity> = Vec::new();
@@ -557,5 +557,23 @@ fn a_claim_that_the_next_sentence_rejects_counts_nothing() {
     for (case, next, counts) in cases {
         let document = judged(&format!("{claim}\n{next}"));
         assert_eq!(label_of(&document, "POL").is_some(), counts, "{case}");
+    }
+}
+
+/// A quotation that goes on is of whoever acts in the sentence before, and not of whom he met.
+#[test]
+fn quotations_are_of_whoever_acts_before_them() {
+    use StanceLabel::Opposed;
+    let cases = [
+        ("first", "Poland was blunt on Monday.", Some(Opposed), None),
+        ("meeting", "At a meeting with Norway, Poland was blunt.", Some(Opposed), None),
+        ("held by", "At an event held by Norway, Poland was blunt.", Some(Opposed), None),
+        ("nobody else", "He had come with Norway.", None, Some(Opposed)),
+        ("source", "According to Norway, Poland was blunt.", None, Some(Opposed)),
+    ];
+    for (case, before, of_poland, of_norway) in cases {
+        let document = judged(&format!("{before}\n\"We condemn Russia,\" was the message."));
+        assert_eq!(label_of(&document, "POL"), of_poland, "{case}");
+        assert_eq!(label_of(&document, "NOR"), of_norway, "{case}");
     }
 }

@@ -151,20 +151,38 @@ impl Survey<'_> {
         first <= 3 && tokens.get(behind).is_some_and(|token| self.document.slice(token.span) == ":")
     }
 
+    /// Who is named first outside quotation marks and acts, other than behind a preposition: "at a
+    /// meeting with X, Y said"; if there is nobody else, he is.
     fn speaker_of(&self, scene: &Scene<'_>) -> Option<u32> {
         let mut quoted = scene.in_quotes;
         let mut tokens = scene.tokens.iter().peekable();
+        let mut governed = None;
         for (party, &entity) in scene.parties.iter().zip(&scene.entities) {
             while let Some(token) = tokens.next_if(|token| token.span.start < party.span.start) {
                 quoted = quote_state(self.document.slice(token.span), quoted);
             }
             // A law or a place that is the target says nothing.
             let found = self.document.entities().get(entity as usize);
-            if !quoted && !party.inert && found.is_some_and(|found| found.kind.can_act()) {
+            if quoted || party.inert || !found.is_some_and(|found| found.kind.can_act()) {
+                continue;
+            }
+            if !self.is_governed(party.span, scene.tokens) {
                 return Some(entity);
             }
+            governed.get_or_insert(entity);
         }
-        None
+        governed
+    }
+
+    /// Whether a name stands right behind a preposition, but for "according to".
+    fn is_governed(&self, name: Span, tokens: &[Annotation]) -> bool {
+        let first = tokens.partition_point(|token| token.span.start < name.start);
+        let mut before = tokens[..first].iter().rev().map(|token| self.document.slice(token.span));
+        let is_article = |word: &&str| word.eq_ignore_ascii_case("the");
+        let Some(word) = before.find(|word| !is_article(word)) else { return false };
+        let is_source = word == "to"
+            && before.next().is_some_and(|word| word.eq_ignore_ascii_case("according"));
+        self.lexicon.is_of(word, class::PREPOSITION) && !is_source
     }
 }
 
