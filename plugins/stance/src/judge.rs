@@ -23,7 +23,7 @@ use crate::feature::{Pair, RECIPE, Sheet, extract};
 use crate::lexicon::{Kind, Lexicon, class};
 use crate::opinion::Opinion;
 pub use crate::opinion::RulesAndEncoder;
-use crate::reading::{Part, Party, Reading, read};
+use crate::reading::{Part, Party, Reading, Word, read};
 pub use inside::{bonuses_of, features_of, recipe, rules_of, trace};
 
 /// A sentence and the places in it that name actors.
@@ -470,9 +470,7 @@ fn conclude(
     let voice = edge
         .map_or(if speaker.is_some() { Voice::Quoted } else { Voice::Author }, |edge| edge.voice);
     let cue = agrees.and_then(|edge| cue_span(reading, &edge));
-    let weighs = reading.words.iter().any(|word| word.is(class::WEIGHING))
-        || reading.runs.iter().any(|&(_, bits)| bits & class::WEIGHING != 0)
-        || edge.is_some_and(|edge| edge.rule == REFRAINS);
+    let weighs = weighs_sides(reading, found, pair) || edge.is_some_and(|e| e.rule == REFRAINS);
     let force = match agrees.map(|edge| edge.kind) {
         Some(Kind::War) => Force::War,
         Some(Kind::Aid) => Force::Aid,
@@ -496,6 +494,31 @@ fn conclude(
         weighs,
     }
 }
+
+/// Whether a sentence says of the holder that he mediates, abstains or keeps a balance: he is the
+/// subject of such words, or stands right beside them ("neutral Peru", "Peru's mediation").
+fn weighs_sides(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
+    let words = (0..reading.words.len()).filter(|&at| reading.words[at].is(class::WEIGHING));
+    let is_weighing = |&&(_, bits): &&(u16, u32)| bits & class::WEIGHING != 0;
+    let runs = reading.runs.iter().filter(is_weighing).map(|&(start, _)| usize::from(start));
+    let mut places = words.chain(runs).peekable();
+    let Some(holder) = pair.holder else { return places.peek().is_some() };
+    let actor = |party: u16| reading.parties[usize::from(party)].actor;
+    let is_own = |party: u16| actor(party) == actor(holder);
+    let is_subject = |doer: &Doer| matches!(doer, Doer::Party(party) if is_own(*party));
+    places.any(|at| {
+        let beside =
+            reading.words[at.saturating_sub(BESIDE)..reading.words.len().min(at + 2)].iter();
+        beside.filter_map(Word::name).any(is_own)
+            || found.groups.iter().any(|group| {
+                (group.head..group.until.max(group.end)).contains(&at)
+                    && group.subjects.iter().any(is_subject)
+            })
+    })
+}
+
+/// How many words before one that weighs the name of whoever does may stand.
+const BESIDE: usize = 2;
 
 /// Where the words of an edge's cue stand.
 fn cue_span(reading: &Reading<'_, '_>, edge: &Edge) -> Option<Span> {

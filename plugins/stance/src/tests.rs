@@ -577,3 +577,27 @@ fn quotations_are_of_whoever_acts_before_them() {
         assert_eq!(label_of(&document, "NOR"), of_norway, "{case}");
     }
 }
+
+#[test]
+fn only_whoever_weighs_the_sides_is_shown_between_them() {
+    use StanceLabel::Neutral;
+    let cases = [
+        ("subject", "Norway abstained in the vote on Russia.", "NOR", Some(Neutral)),
+        (
+            "mediator",
+            "Norway's mediation between Russia and Ukraine went on.",
+            "NOR",
+            Some(Neutral),
+        ),
+        (
+            "one of the sides",
+            "Norway wrote to Russia and Ukraine; it binds both sides.",
+            "UKR",
+            None,
+        ),
+        ("named only", "Norway abstained in the vote on Russia in Poland.", "POL", None),
+    ];
+    for (case, text, id, expected) in cases {
+        assert_eq!(label_of(&judged(text), id), expected, "{case}: {text}");
+    }
+}
