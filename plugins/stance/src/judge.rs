@@ -396,8 +396,8 @@ fn with_pattern(
             | "verdict"
             | "said to or of"
     );
-    // "Kenya's lawsuit against Spain".
-    let owns = edge.rule == "owner and goal" && edge.kind == Kind::Attitude;
+    // "Kenya's lawsuit against Spain", "Kenya's war on Spain".
+    let owns = edge.rule == "owner and goal" && matches!(edge.kind, Kind::Attitude | Kind::War);
     if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         // The words around a pair say little of these.
