@@ -21,7 +21,7 @@ CORPORA = {
 }
 
 
-def labelled(data: Path, names: tuple[str, ...] = ("first", "turns", "third", "fourth")) -> list[dict]:
+def labelled(data: Path, names: tuple[str, ...] = ("first", "turns", "third", "fourth", "passages")) -> list[dict]:
     """Returns the labelled sentences of `labels/*.jsonl` with their texts from the folder `data`."""
     rows = [row for name in names for row in stored(name)]
     documents = texts_of({(row["corpus"], row["document"]) for row in rows}, data)
@@ -85,6 +85,9 @@ def documents(data: Path, name: str) -> Iterator[dict]:
 
 
 def other_pairs(row: dict) -> Iterator[tuple]:
+    if "asked" in row:  # of a passage, only what its last sentence says of the target
+        yield from row["asked"]
+        return
     told = [(a["holder"], a["target"]) for a in row["attitudes"]]
     own = row.get("own", ())
     for holder in [None, *row["actors"]]:

@@ -4,11 +4,13 @@
     python teach.py DATA_FOLDER ENCODER teacher.pt results.jsonl taught.pt [--sentences 30000]
 
 Whom a sentence names is read from the result lines, so the pairs that are asked about are those that
-the program would ask about. Sentences of the dev sets are left out. `train.py --taught taught.pt` learns
+the program would ask about. Sentences of the dev sets are left out. With `--passages N` they are passages of two or
+three sentences, the last of which does not name the target that the first names. `train.py --taught taught.pt` learns
 from what is written, and the linear models of the fast chain from the same as text (`--lines taught.jsonl`).
 """
 
 import argparse
+import bisect
 import itertools
 import json
 import random
@@ -19,6 +21,7 @@ from pathlib import Path
 import torch
 
 import data
+import labels
 from model import Network, tokenizer
 from train import answers, batches, dev_sets, encode, read, train_sets
 
@@ -43,6 +46,34 @@ def asked_of(line: dict, seen: set[str], kept_aside: str):
         places = {e["id"]: (e["start"] - begin, e["end"] - begin) for e in reversed(inside)}
         spans = tuple(sorted(places.values())[:MOST_ACTORS])
         yield with_all_questions(data.Sentence(written.replace("\n", " "), spans))
+
+
+def passages_of(line: dict, seen: set[str], kept_aside: str, chance: random.Random):
+    """Passages of a result line: who is named last is asked about one target that is named before."""
+    text, sentences = line["text"], line["sentences"]
+    named = [[] for _ in sentences]
+    for entity in line["entities"]:
+        number = bisect.bisect_right(sentences, entity["start"], key=lambda s: s["start"]) - 1
+        if entity["label"] in ACTORS and 0 <= number and entity["end"] <= sentences[number]["end"]:
+            named[number].append(entity)
+    state = lambda entity: entity["id"].split(".")[0]  # noqa: E731
+    for last in range(1, len(sentences)):
+        first = max(0, last - chance.choice((1, 1, 2)))
+        here = {state(e) for e in named[last]}
+        targets = [e for e in named[first] if state(e) not in here and e["text"][0].isupper()]
+        begin, end = sentences[first]["start"], sentences[last]["end"]
+        keys = [normal(text[s["start"] : s["end"]]) for s in sentences[first : last + 1]]
+        if not here or not targets or not 60 <= end - begin <= 650 or "".join(keys) in seen:
+            continue
+        if any(20 < len(key) and key in kept_aside for key in keys):
+            continue
+        seen.add("".join(keys))
+        target = chance.choice(targets)
+        holders = {e["id"]: e for e in reversed(named[last])}
+        places = [target, *sorted(holders.values(), key=lambda e: e["start"])[: MOST_ACTORS - 1]]
+        spans = tuple((e["start"] - begin, e["end"] - begin) for e in places)
+        questions = tuple(data.Question(0, data.NEUTRAL, h) for h in [None, *range(1, len(spans))])
+        yield data.Sentence(text[begin:end].replace("\n", " "), spans, questions)
 
 
 def with_all_questions(sentence: data.Sentence) -> data.Sentence:
@@ -73,6 +104,11 @@ def dev_texts(folder: Path):
     yield from (row["text"] for row in data.records(folder / "stance-documents/dev.jsonl"))
 
 
+def labelled_documents() -> set[str]:
+    """Documents that we labelled whole, which are measured, too."""
+    return {row["document"] for name in ("documents-dev", "documents-held") for row in labels.stored(name)}
+
+
 def normal(written: str) -> str:
     return "".join(c for c in written.lower() if c.isalnum())
 
@@ -80,10 +116,12 @@ def normal(written: str) -> str:
 def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tuple[list, list]:
     """Sentences that nobody labelled, and those of the training sets, with other names in some."""
     kept_aside = "|".join(normal(text) for text in dev_texts(folder))
+    aside = labelled_documents()
     seen, found = set(), []
     with results.open(encoding="utf-8") as lines:
-        for line in lines:
-            found += asked_of(json.loads(line), seen, kept_aside)
+        for line in map(json.loads, lines):
+            if line["source"]["id"] not in aside:
+                found += asked_of(line, seen, kept_aside)
     # Where nobody stands beside the target there is less to learn.
     alone = [s for s in found if len(s.spans) == 1]
     found = [s for s in found if 1 < len(s.spans)]
@@ -97,6 +135,20 @@ def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tup
     names = [name for s in found for a, b in s.spans if data.is_name(name := s.text[a:b])]
     renamed = lambda s: data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s  # noqa: E731
     return [renamed(s) for s in found], [renamed(s) for s in labelled]
+
+
+def passages_to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> list:
+    kept_aside = "|".join(normal(text) for text in dev_texts(folder))
+    aside = labelled_documents()
+    seen, found = set(), []
+    with results.open(encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            if line["source"]["id"] not in aside:
+                found += passages_of(line, seen, kept_aside, chance)
+    print(f"{len(found)} passages", flush=True)
+    found = chance.sample(found, min(most, len(found)))
+    names = [name for s in found for a, b in s.spans if data.is_name(name := s.text[a:b])]
+    return [data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s for s in found]
 
 
 @torch.no_grad()
@@ -121,13 +173,18 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sentences", type=int, default=30_000)
+    parser.add_argument("--passages", type=int, help="so many passages, and no sentences")
     parser.add_argument("--lines", type=Path, help="where what nobody labelled is written as JSON lines, too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
-    unlabelled, labelled = to_ask(options.data, options.results, options.sentences, random.Random(options.seed))
+    chance = random.Random(options.seed)
+    if options.passages:
+        unlabelled, labelled = passages_to_ask(options.data, options.results, options.passages, chance), []
+    else:
+        unlabelled, labelled = to_ask(options.data, options.results, options.sentences, chance)
     tokens = tokenizer()
     encoded = lambda sentences: [(s, item) for s in sentences if (item := encode(tokens, s))]  # noqa: E731
     asked = encoded(unlabelled)

@@ -28,6 +28,7 @@ from written import network_of
 
 BATCH = 32
 CONTRAST = Path(__file__).parent / "contrast"
+PASSAGES = Path(__file__).parent / "passages"
 TONES = Path(__file__).parent / "tones"
 # How often a pass over the data reads each set: the small ones count most for what is shipped.
 REPEATS = {
@@ -38,13 +39,14 @@ REPEATS = {
     "attitudes": 3,
     "labelled": 2,
     "contrast": 2,
+    "passages": 3,
 }
 # The share of a set's sentences without any attitude that a pass reads: two thirds of `directed`.
 KEEPS_NEUTRAL = {"directed": 0.5}
 # The rarer classes weigh more: the measure is the mean over classes.
 WEIGHTS = {"sentiment": [1.0, 1.0, 1.0], "stance": [1.3, 1.0, 1.6]}
 # The share of sentences that are read with other names.
-OTHER_NAMES = {"newsmtsc": 0.2, "tones": 0.2, "sentfin": 0.2, "directed": 0.3, "attitudes": 0.3, "labelled": 0.3, "contrast": 0.5}
+OTHER_NAMES = {"newsmtsc": 0.2, "tones": 0.2, "sentfin": 0.2, "directed": 0.3, "attitudes": 0.3, "labelled": 0.3, "contrast": 0.5, "passages": 0.5}
 
 
 @dataclass
@@ -204,6 +206,7 @@ def train_sets(folder: Path) -> dict[str, tuple[str, list[data.Sentence]]]:
         "attitudes": ("stance", data.attitudes(folder / "attitudes/train.jsonl", bystanders=True)),
         "labelled": ("stance", data.listed(labels.labelled(folder))),
         "contrast": ("stance", data.contrast(CONTRAST)),
+        "passages": ("stance", data.contrast(PASSAGES)),
     }
 
 
