@@ -1,10 +1,10 @@
 """What a larger network (the teacher) says of sentences that nobody labelled.
 
     standpoint run -c config/default.yaml CORPUS -o results.jsonl
-    python teach.py DATA_FOLDER ENCODER teacher.pt results.jsonl taught.pt [--sentences 30000]
+    python teach.py DATA_FOLDER ENCODER teacher.pt results.jsonl taught.pt [--sentences 30000 | --passages 11000]
 
 Whom a sentence names is read from the result lines, so the pairs that are asked about are those that
-the program would ask about. Sentences of the dev sets are left out. With `--passages N` they are passages of two or
+the program would ask about. Sentences of the dev sets and of the documents that we labelled are left out. With `--passages N` they are passages of two or
 three sentences, the last of which does not name the target that the first names. `train.py --taught taught.pt` learns
 from what is written, and the linear models of the fast chain from the same as text (`--lines taught.jsonl`).
 """
@@ -113,15 +113,21 @@ def normal(written: str) -> str:
     return "".join(c for c in written.lower() if c.isalnum())
 
 
-def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tuple[list, list]:
-    """Sentences that nobody labelled, and those of the training sets, with other names in some."""
+def asked(folder: Path, results: Path, of_line) -> list:
+    """What is asked of all result lines but those of documents that are measured."""
     kept_aside = "|".join(normal(text) for text in dev_texts(folder))
     aside = labelled_documents()
     seen, found = set(), []
     with results.open(encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             if line["source"]["id"] not in aside:
-                found += asked_of(line, seen, kept_aside)
+                found += of_line(line, seen, kept_aside)
+    return found
+
+
+def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tuple[list, list]:
+    """Sentences that nobody labelled, and those of the training sets, with other names in some."""
+    found = asked(folder, results, asked_of)
     # Where nobody stands beside the target there is less to learn.
     alone = [s for s in found if len(s.spans) == 1]
     found = [s for s in found if 1 < len(s.spans)]
@@ -132,23 +138,20 @@ def to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> tup
     found += alone[: most - len(found)]
     # What has labels is taught as well: of the pairs that nobody labelled, and how sure a label is.
     labelled = [with_all_questions(s) for _, of_set in train_sets(folder).values() for s in of_set]
-    names = [name for s in found for a, b in s.spans if data.is_name(name := s.text[a:b])]
-    renamed = lambda s: data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s  # noqa: E731
-    return [renamed(s) for s in found], [renamed(s) for s in labelled]
+    return renamed(found, found, chance), renamed(labelled, found, chance)
 
 
 def passages_to_ask(folder: Path, results: Path, most: int, chance: random.Random) -> list:
-    kept_aside = "|".join(normal(text) for text in dev_texts(folder))
-    aside = labelled_documents()
-    seen, found = set(), []
-    with results.open(encoding="utf-8") as lines:
-        for line in map(json.loads, lines):
-            if line["source"]["id"] not in aside:
-                found += passages_of(line, seen, kept_aside, chance)
+    found = asked(folder, results, lambda *line: passages_of(*line, chance))
     print(f"{len(found)} passages", flush=True)
     found = chance.sample(found, min(most, len(found)))
-    names = [name for s in found for a, b in s.spans if data.is_name(name := s.text[a:b])]
-    return [data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s for s in found]
+    return renamed(found, found, chance)
+
+
+def renamed(sentences: list, named_in: list, chance: random.Random) -> list:
+    """Some of them with names of others."""
+    names = [name for s in named_in for a, b in s.spans if data.is_name(name := s.text[a:b])]
+    return [data.with_other_names(s, names, chance) if chance.random() < OTHER_NAMES else s for s in sentences]
 
 
 @torch.no_grad()

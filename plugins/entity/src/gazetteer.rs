@@ -88,18 +88,10 @@ impl Record {
     }
 
     /// The state or organisation that the record belongs to at a time, and whether it speaks for
-    /// it then. Without a date any office counts, but whoever held one at a union of states after
-    /// those at home speaks for the union.
+    /// it then. Without a date any office counts.
     #[must_use]
     pub fn allegiance(&self, at: Option<Month>) -> (Option<&str>, bool) {
         let mut speaks = self.speaks;
-        let is_high = |role: &&Role| !matches!(role.office.as_str(), "official" | "other");
-        let last = self.roles.iter().rev().find(is_high);
-        if at.is_none()
-            && let Some(union) = last.and_then(|role| role.of.as_deref())
-        {
-            return (Some(union), true);
-        }
         for role in &self.roles {
             if at.is_some_and(|month| !role.period.contains(month)) {
                 continue;

@@ -132,13 +132,13 @@ impl<'r> Reader<'r> {
             let first = self.sight.atom_of_token[tag.first as usize];
             let end = self.sight.atom_of_token[tag.end as usize];
             let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
-            // "The minister" in lower case is somebody's office, and no name, nor is the "Minister"
-            // of "Minister Lavrov".
+            // "The minister", "the minister of Poland" in lower case are somebody's office, and no
+            // name, nor is the "Minister" of "Minister Lavrov".
             let before_name =
                 || self.atoms().get(end as usize).is_some_and(|atom| atom.is(atom::CAPITAL));
             let is_word = tag.class == Class::Person
                 && self.has(*tag, cues::TITLE)
-                && (!self.slice(first, end).contains(char::is_uppercase)
+                && (!self.slice(first, end).starts_with(char::is_uppercase)
                     || end - first == 1 && before_name());
             if first >= end || taken || is_word {
                 continue;

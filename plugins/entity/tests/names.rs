@@ -515,20 +515,6 @@ fn the_date_says_who_held_an_office() {
 }
 
 #[test]
-fn whoever_went_to_a_union_of_states_speaks_for_it() {
-    let stage = stage();
-    for (text, published, expected) in [
-        ("Jens Stoltenberg objected.", None, "NATO"),
-        ("Jens Stoltenberg objected.", Some("2012-05-01"), "NOR"),
-        ("Donald Tusk objected.", None, "POL"),
-    ] {
-        let (_, entities) = stage.find(&document(text, published));
-        assert_eq!(entities[0].country.as_deref(), Some(expected), "{text} {published:?}");
-        assert!(entities[0].speaks_for_country, "{text} {published:?}");
-    }
-}
-
-#[test]
 fn a_leader_out_of_office_speaks_for_nobody() {
     let stage = stage();
     for (published, speaks) in [(Some("2012-05-01"), true), (Some("2019-05-01"), false)] {

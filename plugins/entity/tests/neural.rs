@@ -85,3 +85,15 @@ fn a_model_that_is_not_there_is_named() {
     let missing = start(settings("no-such-model")).unwrap_err();
     assert!(missing.to_string().contains("no-such-model"), "{missing}");
 }
+
+/// With the model that is shipped, which takes the whole of it for a person.
+#[test]
+fn the_minister_of_a_state_hides_no_state() {
+    let settings = EntitySettings { neural: true, ..EntitySettings::default() };
+    let stage = start(settings).unwrap();
+    for state in ["Poland", "Lithuania", "Hungary", "Norway", "China", "Austria", "Vietnam", "Mali"]
+    {
+        let text = format!("The foreign minister of {state} condemned the raid.");
+        assert_eq!(found(&stage, &text), [state], "{state}");
+    }
+}

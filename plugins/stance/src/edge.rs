@@ -32,6 +32,7 @@ use crate::reading::{Part, Reading, Word};
 use speech::speakers;
 pub(crate) use time::{is_over_at, time_of};
 pub(crate) use unnamed::may_blame;
+pub(crate) use untrue::{is_medium, is_untrue};
 pub(crate) use verdict::evaluation;
 pub use vote::Votes;
 pub(crate) use vote::{is_text, of_vote, votes};
@@ -414,10 +415,10 @@ impl Finder<'_, '_, '_> {
             Voice::Author
         };
         // "The story is false: it condemned X": what stands behind a colon is said by itself.
-        let joint = |word: &Word<'_, '_>| matches!(&*word.lower, ";" | ":");
+        let is_joint = |word: &Word<'_, '_>| matches!(&*word.lower, ";" | ":");
         let words = &self.reading.words;
-        let start = words[..at.0].iter().rposition(joint).map_or(0, |joint| joint + 1);
-        let end = words[at.0..].iter().position(joint).map_or(words.len(), |joint| at.0 + joint);
+        let start = words[..at.0].iter().rposition(is_joint).map_or(0, |joint| joint + 1);
+        let end = words[at.0..].iter().position(is_joint).map_or(words.len(), |joint| at.0 + joint);
         let rejected = alleged
             && (words[start..end].iter().any(|word| word.is(class::REJECTED))
                 || self.reading.runs.iter().any(|&(start_of_run, bits)| {

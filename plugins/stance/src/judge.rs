@@ -397,7 +397,8 @@ fn with_pattern(
             | "said to or of"
     );
     // "Kenya's lawsuit against Spain", "Kenya's war on Spain".
-    let owns = edge.rule == "owner and goal" && matches!(edge.kind, Kind::Attitude | Kind::War);
+    let owns = edge.rule == "owner and goal"
+        && (edge.kind == Kind::Attitude || edge.kind == Kind::War && is_on(reading, &edge));
     if (by_itself || owns) && edge.score.abs() >= 0.5 {
         let class = if edge.score < 0.0 { 0 } else { 2 };
         // The words around a pair say little of these.
@@ -495,30 +496,57 @@ fn conclude(
     }
 }
 
+/// Whether the target is the first name behind an act, and stands right behind "on", "against",
+/// "of" or "in": not so in "Kenya's war on drugs with Spain".
+fn is_on(reading: &Reading<'_, '_>, act: &Edge) -> bool {
+    let target = usize::from(reading.word_of[usize::from(act.target)]);
+    let behind = reading.words.get(usize::from(act.cue.1)..target).unwrap_or_default();
+    let is_attribute =
+        |word: &&Word<'_, '_>| matches!(word.part, Part::Determiner | Part::Adjective);
+    let governs = behind.iter().rev().find(|word| !is_attribute(word));
+    behind.iter().all(|word| word.name().is_none())
+        && governs.is_some_and(|word| matches!(&*word.lower, "on" | "against" | "of" | "in"))
+}
+
 /// Whether a sentence says of the holder that he mediates, abstains or keeps a balance: he is the
-/// subject of such words, or stands right beside them ("neutral Peru", "Peru's mediation").
+/// subject of such words, owns them ("Peru's mediation") or has them before him ("neutral Peru").
 fn weighs_sides(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
-    let words = (0..reading.words.len()).filter(|&at| reading.words[at].is(class::WEIGHING));
+    let words = &reading.words;
+    let single = (0..words.len()).filter(|&at| words[at].is(class::WEIGHING));
     let is_weighing = |&&(_, bits): &&(u16, u32)| bits & class::WEIGHING != 0;
     let runs = reading.runs.iter().filter(is_weighing).map(|&(start, _)| usize::from(start));
-    let mut places = words.chain(runs).peekable();
-    let Some(holder) = pair.holder else { return places.peek().is_some() };
+    let mut places = single.chain(runs);
+    let Some(holder) = pair.holder else { return places.next().is_some() };
     let actor = |party: u16| reading.parties[usize::from(party)].actor;
-    let is_own = |party: u16| actor(party) == actor(holder);
-    let is_subject = |doer: &Doer| matches!(doer, Doer::Party(party) if is_own(*party));
+    let is_own = |at: Option<usize>| {
+        let name = at.and_then(|at| words.get(at)).and_then(Word::name);
+        name.map(|party| actor(party) == actor(holder))
+    };
+    let is_subject = |doer: &Doer| matches!(doer, Doer::Party(p) if actor(*p) == actor(holder));
+    let is_own_at = |at: usize| is_own(Some(at)) == Some(true);
     places.any(|at| {
-        let beside =
-            reading.words[at.saturating_sub(BESIDE)..reading.words.len().min(at + 2)].iter();
-        beside.filter_map(Word::name).any(is_own)
+        let part = |at: usize| words.get(at).map(|word| word.part);
+        // "Peru's mediation", "Peru, a neutral mediator", "mediated by Peru", "abstaining was Peru".
+        if at >= 2 && part(at - 1) == Some(Part::Possessive) {
+            return is_own_at(at - 2);
+        }
+        let comma = (at.saturating_sub(3)..at).find(|&at| part(at) == Some(Part::Comma));
+        let is_as = at >= 2 && words[at - 1].lower == "as" && is_own_at(at - 2);
+        let is_beside = is_own_at(at + 1)
+            || is_as
+            || comma.is_some_and(|comma| comma > 0 && is_own_at(comma - 1))
+            || words.get(at + 1).is_some_and(|by| by.lower == "by")
+                && (at + 2..at + 5).any(is_own_at);
+        is_beside
+            || at == 0
             || found.groups.iter().any(|group| {
                 (group.head..group.until.max(group.end)).contains(&at)
+                    && !group.negated
+                    && !group.passive
                     && group.subjects.iter().any(is_subject)
             })
     })
 }
-
-/// How many words before one that weighs the name of whoever does may stand.
-const BESIDE: usize = 2;
 
 /// Where the words of an edge's cue stand.
 fn cue_span(reading: &Reading<'_, '_>, edge: &Edge) -> Option<Span> {

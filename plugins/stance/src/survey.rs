@@ -183,17 +183,39 @@ impl<'d> Survey<'d> {
     ///
     /// - returns: one place for each sentence that counts, empty where it is passed over.
     fn first_pass(&mut self, notes: &mut Vec<String>) -> Vec<Option<Scene<'d>>> {
+        let (mut scenes, speakers_before) = self.scenes(notes);
+        for at in 0..scenes.len() {
+            let next = self.document.sentences().get(at + 1);
+            let next = next.map_or(&[][..], |next| within(self.document.tokens(), next.span));
+            let Some(scene) = &mut scenes[at] else { continue };
+            scene.taken_back = scene.names_target() && self.is_taken_back(scene, next);
+            if scene.taken_back {
+                continue;
+            }
+            if scene.names_target() {
+                self.judge_scene(scene, speakers_before[at]);
+                self.speaks_of_measures |=
+                    measure_in(self.lexicon, self.document, scene.tokens).is_some();
+            }
+            self.judge_subjects(scene);
+        }
+        scenes
+    }
+
+    /// The scenes of all sentences, and for each whoever may go on speaking from the one before.
+    fn scenes(&mut self, notes: &mut Vec<String>) -> (Vec<Option<Scene<'d>>>, Vec<Option<u32>>) {
         let document = self.document;
-        let mut scenes: Vec<Option<Scene<'_>>> =
-            Vec::with_capacity(document.sentences().len().min(MAX_SENTENCES));
+        let count = document.sentences().len();
+        if MAX_SENTENCES < count {
+            notes.push(format!("stance: only the first {MAX_SENTENCES} sentences were read"));
+        }
+        let mut scenes = Vec::with_capacity(count.min(MAX_SENTENCES));
+        let mut speakers_before = Vec::with_capacity(scenes.capacity());
         let mut in_quotes = false;
         let mut last_speaker = None;
         let mut transcript = self.transcript();
-        for sentence in document.sentences() {
-            if scenes.len() >= MAX_SENTENCES {
-                notes.push(format!("stance: only the first {MAX_SENTENCES} sentences were read"));
-                break;
-            }
+        for sentence in document.sentences().iter().take(MAX_SENTENCES) {
+            speakers_before.push(last_speaker);
             if sentence.has(sentence::BOILERPLATE) || sentence.has(sentence::FOREIGN) {
                 scenes.push(None);
                 continue;
@@ -206,22 +228,16 @@ impl<'d> Survey<'d> {
             let mut scene = self.scene(sentence.span, tokens, in_quotes);
             scene.teller = transcript.teller(self, sentence.span, tokens);
             in_quotes = quotes_after(document, tokens, in_quotes);
-            if let Some(Some(before)) = scenes.last() {
-                self.take_back(before, tokens);
+            if scene.names_target()
+                && let Some(talk) = self.talk_in(&scene)
+            {
+                self.insert_references(&mut scene, talk);
             }
-            if scene.names_target() {
-                if let Some(talk) = self.talk_in(&scene) {
-                    self.insert_references(&mut scene, talk);
-                }
-                self.judge_scene(&scene, last_speaker);
-                self.speaks_of_measures |= measure_in(self.lexicon, document, tokens).is_some();
-            }
-            self.judge_subjects(&scene);
             // Whoever is named outside quotation marks may go on speaking in the next sentence.
             last_speaker = scene.speaker_after(last_speaker, sentence);
             scenes.push(Some(scene));
         }
-        scenes
+        (scenes, speakers_before)
     }
 
     fn judge_pairs(&self, scene: &Scene<'_>, pairs: &[(Option<u16>, u16)]) -> Vec<Judgement> {

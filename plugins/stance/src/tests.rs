@@ -201,6 +201,9 @@ fn answers_are_those_of_whoever_is_asked() {
         ("named", "Duda: We condemn Russia.", Some(Opposed), None),
         ("goes on", "Duda: Good day.\nWe condemn Russia.", None, Some(Opposed)),
         ("in capitals", "DUDA: Good day.\nWe condemn Russia.", Some(Opposed), None),
+        ("next label", "DUDA: Good day.\nTHE HALL: We condemn Russia.", None, None),
+        ("behind a rule", "DUDA: Good day.\n***\nWe condemn Russia.", None, Some(Opposed)),
+        ("headline", "DUDA: NO DEAL\nWe condemn Russia.", None, Some(Opposed)),
         ("asked", "Duda spoke.\nQ: Well?\nA: We condemn Russia.", Some(Opposed), None),
         ("unknown", "Q: Well?\nA: We condemn Russia.", None, None),
         ("the question", "Duda spoke.\nQ: Why do we condemn Russia?\nA: It rains.", None, None),
@@ -553,11 +556,27 @@ fn a_claim_that_the_next_sentence_rejects_counts_nothing() {
         ("nothing", "Nothing of the kind: the minister slept.", false),
         ("no fake", "It was not a fake.", true),
         ("another thing", "The passport was forged.", true),
+        ("comment", "There was no comment from Norway.", true),
+        ("a judgement", "This is wrong and must stop.", true),
+        ("another's word", "It is false, Norway said.", true),
     ];
     for (case, next, counts) in cases {
         let document = judged(&format!("{claim}\n{next}"));
         assert_eq!(label_of(&document, "POL").is_some(), counts, "{case}");
     }
+    let retold = judged("Poland reportedly praised Russia.\nIt is a fabrication.");
+    assert_eq!(label_of(&retold, "POL"), None, "nobody answers for it");
+    for (case, text) in [
+        ("his claim", "Poland claimed that Russia bombed Norway.\nIt is false."),
+        ("its claims", "Poland condemned Russia for its claims.\nThey are a fabrication."),
+        ("alleged deed", "Poland condemned Russia over an alleged theft.\nIt was a fabrication."),
+        ("his video", "Poland condemned Russia in a video.\nThe video was edited."),
+        ("his source", "According to Norway, Poland condemned Russia.\nIt is false."),
+    ] {
+        assert_eq!(label_of(&judged(text), "POL"), Some(StanceLabel::Opposed), "{case}");
+    }
+    let war = "A video claims that Russia invaded Ukraine.\nIt is fake.\nUkraine defended itself.";
+    assert_eq!(label_of(&judged(war), "UKR"), None, "no war is known of");
 }
 
 /// A quotation that goes on is of whoever acts in the sentence before, and not of whom he met.
@@ -568,6 +587,7 @@ fn quotations_are_of_whoever_acts_before_them() {
         ("first", "Poland was blunt on Monday.", Some(Opposed), None),
         ("meeting", "At a meeting with Norway, Poland was blunt.", Some(Opposed), None),
         ("held by", "At an event held by Norway, Poland was blunt.", Some(Opposed), None),
+        ("spokesman", "A spokesman for Poland came to Norway.", Some(Opposed), None),
         ("nobody else", "He had come with Norway.", None, Some(Opposed)),
         ("source", "According to Norway, Poland was blunt.", None, Some(Opposed)),
     ];

@@ -195,7 +195,11 @@ impl Finder<'_, '_, '_> {
     /// "The agreement between A and B must be kept": what has to be done with a relation says
     /// nothing of those who have it.
     fn is_wanted(&self, stop: usize) -> bool {
-        self.predicate_at(stop).is_some_and(|group| group.mood == Mood::Unreal || group.passive)
+        self.predicate_at(stop).is_some_and(|group| {
+            let mut words = self.reading.words[group.start..group.head].iter();
+            let must = |word: &Word<'_, '_>| matches!(&*word.lower, "must" | "should" | "needs");
+            group.mood == Mood::Unreal || words.any(must)
+        })
     }
 
     /// "X's trust in Y has been shaken": what the words before `stop` tell of is no more.

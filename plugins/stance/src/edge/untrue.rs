@@ -62,39 +62,47 @@ const MEDIA: [&str; 42] = [
 const FALSE_TEXTS: [&str; 7] =
     ["deepfake", "deepfakes", "fabrication", "forgery", "hoax", "legend", "myth"];
 
-/// How many words may stand before such a text that a sentence begins with.
-const OPENING: usize = 7;
-/// How far behind it the words stand that open what it says.
-const OPENER: usize = 12;
-/// How far behind its verb the word stands that calls a text false.
-const VERDICT: usize = 5;
+/// Words that call a text untrue, beside those of the lists.
+const UNTRUE: [&str; 13] = [
+    "apocryphal",
+    "concocted",
+    "cooked",
+    "inaccurate",
+    "incorrect",
+    "lie",
+    "lies",
+    "mistranslated",
+    "mistranslation",
+    "planted",
+    "retracted",
+    "synthetic",
+    "wrong",
+];
 
-/// Whether a word calls untrue what it is said of.
-fn is_false(word: &Word<'_, '_>) -> bool {
-    word.is(class::REJECTED)
-        || matches!(
-            &*word.lower,
-            "wrong"
-                | "incorrect"
-                | "inaccurate"
-                | "lie"
-                | "lies"
-                | "retracted"
-                | "apocryphal"
-                | "mistranslation"
-                | "mistranslated"
-                | "synthetic"
-                | "cooked"
-                | "concocted"
-                | "planted"
-                | "satirical"
-                | "spoof"
-        )
+/// How many words may stand before such a text that a sentence begins with.
+const BEFORE_TEXT: usize = 7;
+/// How far behind it the words stand that lead to what it says.
+const TO_CLAIM: usize = 12;
+/// How far behind its verb the word stands that calls a text untrue.
+const TO_VERDICT: usize = 5;
+
+/// Whether a word, in lower case, is a text, picture or talk in which somebody may be made to say
+/// what he never said; those of the lists are more.
+pub(crate) fn is_medium(word: &str) -> bool {
+    MEDIA.binary_search(&word).is_ok()
 }
 
-fn is_medium(word: &Word<'_, '_>) -> bool {
-    word.is(class::TEXT | class::ALLEGED) && word.part == Part::Noun
-        || MEDIA.binary_search(&&*word.lower).is_ok()
+/// Whether a word, in lower case, calls a text untrue; those of the lists are more.
+pub(crate) fn is_untrue(word: &str) -> bool {
+    UNTRUE.binary_search(&word).is_ok()
+}
+
+fn is_false(word: &Word<'_, '_>) -> bool {
+    word.is(class::REJECTED) || is_untrue(&word.lower)
+}
+
+fn is_text(word: &Word<'_, '_>) -> bool {
+    word.is(class::TEXT | class::ALLEGED) && word.part == Part::Noun || is_medium(&word.lower)
 }
 
 /// What follows a text that says something.
@@ -128,46 +136,51 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// What a text says that the sentence begins with and calls false.
+    /// The words of a text that the sentence begins with and says to be untrue.
     fn forged(&self) -> Option<Range<usize>> {
         let words = &self.reading.words;
-        let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
-        let medium = (0..words.len().min(OPENING)).find(|&at| is_medium(&words[at]))?;
-        let (opener, opening) = self.opener(medium)?;
+        let text = (0..words.len().min(BEFORE_TEXT)).find(|&at| is_text(&words[at]))?;
+        let (opener, opening) = self.opener(text)?;
         let opening = opening.min(words.len());
-        let claim = opening..self.claim_end(medium, opener, opening).max(opening);
-        let is_none = medium > 1 && lower(medium - 2) == "no" && lower(medium - 1) == "such";
-        let is_false_text = words[medium.saturating_sub(2)..medium].iter().any(is_false)
-            || FALSE_TEXTS.contains(&lower(medium));
-        if is_none || is_false_text {
+        let claim = opening..self.claim_end(text, opener, opening).max(opening);
+        if self.is_false_by_name(text) {
             return Some(claim);
         }
-        let end = self.clause_end(medium);
+        let end = self.clause_end(text);
         let rests = (claim.start..end).find(|&at| {
-            matches!(lower(at), "rests" | "rest" | "rested")
-                && lower(at + 1) == "on"
-                && words[at..end.min(at + VERDICT)].iter().any(is_false)
+            matches!(self.lower(at), "rests" | "rest" | "rested")
+                && self.lower(at + 1) == "on"
+                && words[at..end.min(at + TO_VERDICT)].iter().any(is_false)
         });
         if let Some(rests) = rests {
             return Some(claim.start..rests);
         }
         // The verb of the text is the one behind what it says, or joined to that.
-        let mut verdicts = self
-            .groups
-            .iter()
-            .filter(|group| group.finite && (claim.end..end).contains(&group.start));
+        let is_behind = |group: &&Group| (claim.end..end).contains(&group.start);
+        let mut verdicts = self.groups.iter().filter(|group| group.finite).filter(is_behind);
         let first = verdicts.next()?;
-        let joined = verdicts.filter(|group| self.is_joined(group));
-        std::iter::once(first)
-            .chain(joined)
-            .any(|group| self.calls_untrue(group, end))
-            .then_some(claim)
+        let mut joined = verdicts.filter(|group| self.is_joined(group));
+        let is_untrue = self.calls_untrue(first, end) || joined.any(|g| self.calls_untrue(g, end));
+        is_untrue.then_some(claim)
+    }
+
+    fn lower(&self, at: usize) -> &str {
+        self.reading.words.get(at).map_or("", |word| &*word.lower)
+    }
+
+    /// "A forged letter", "no such letter", "a hoax".
+    fn is_false_by_name(&self, text: usize) -> bool {
+        let words = &self.reading.words;
+        let is_mark = |word: &&Word<'_, '_>| matches!(word.part, Part::Comma | Part::Stop);
+        let mut before = words[..text].iter().rev().take(2).take_while(|word| !is_mark(word));
+        let is_none = text > 1 && self.lower(text - 2) == "no" && self.lower(text - 1) == "such";
+        is_none || before.any(is_false) || FALSE_TEXTS.contains(&self.lower(text))
     }
 
     /// How a text goes on to what it says, and where that begins.
     fn opener(&self, medium: usize) -> Option<(Opener, usize)> {
         let words = &self.reading.words;
-        let lower = |at: usize| words.get(at).map_or("", |word| &*word.lower);
+        let lower = |at: usize| self.lower(at);
         let says = words[medium].is(class::ALLEGED)
             || matches!(lower(medium), "report" | "reports" | "story" | "myth" | "legend");
         match (lower(medium + 1), lower(medium + 2)) {
@@ -176,7 +189,7 @@ impl Finder<'_, '_, '_> {
                 let opens = if lower(medium + 3) == "that" { medium + 4 } else { medium + 2 };
                 return Some((Opener::Clause, opens));
             }
-            ("shows" | "showed" | "show" | "has" | "had", _) => {
+            ("shows" | "showed" | "show", _) => {
                 return Some((Opener::Verb, medium + 1));
             }
             (",", _) if words[..medium].iter().any(|word| word.lower == "according") => {
@@ -188,7 +201,7 @@ impl Finder<'_, '_, '_> {
         let exists = matches!(lower(medium + 1), "exists" | "exist" | "existed");
         let first = medium + 1 + usize::from(exists);
         let verb = self.groups.iter().find(|group| group.finite && first <= group.start);
-        let until = verb.map_or(words.len(), |verb| verb.start).min(medium + OPENER);
+        let until = verb.map_or(words.len(), |verb| verb.start).min(medium + TO_CLAIM);
         let opens = |&at: &usize| match lower(at) {
             "which" => lower(at - 1) == "in",
             "where" => true,
@@ -202,7 +215,6 @@ impl Finder<'_, '_, '_> {
             "showing",
             "of",
             "from",
-            "by",
             "quoting",
             "claiming",
             "purporting",
@@ -221,7 +233,9 @@ impl Finder<'_, '_, '_> {
             .iter()
             .filter(|group| group.finite && (opening..end).contains(&group.start));
         let next = verbs.skip(own).find(|group| !group.relative && !self.is_joined(group));
-        next.filter(|_| opener != Opener::Source).map_or(end, |next| next.start)
+        let Some(next) = next.filter(|_| opener != Opener::Source) else { return end };
+        let comma = self.reading.words[..next.start].iter().rposition(|w| w.part == Part::Comma);
+        comma.filter(|&comma| opening < comma).unwrap_or(next.start)
     }
 
     /// "And is false": whether a verb has its subject from the one before.
@@ -233,19 +247,27 @@ impl Finder<'_, '_, '_> {
     /// "Was made by a machine", "does not exist", "turned out to be false".
     fn calls_untrue(&self, group: &Group, end: usize) -> bool {
         let words = &self.reading.words;
-        let behind = &words[group.start..end.min(group.end + VERDICT).max(group.start)];
-        let is_any = |known: &[&str]| behind.iter().any(|word| known.contains(&&*word.lower));
         let head = &*words[group.head].lower;
+        let behind = &words[group.end.min(end)..end.min(group.end + TO_VERDICT)];
+        let is_any = |known: &[&str]| behind.iter().any(|word| known.contains(&&*word.lower));
         if group.negated {
-            return matches!(
-                head,
-                "exist" | "existed" | "appeared" | "published" | "delivered" | "sent" | "happened"
-            ) || is_any(&["authentic", "genuine", "real", "true"]);
+            let never = words[group.start..group.head].iter().any(|word| word.lower == "never");
+            let is_missing = matches!(head, "exist" | "existed" | "happen");
+            let was_not =
+                matches!(head, "appeared" | "happened" | "published" | "sent" | "delivered");
+            return is_missing
+                || never && was_not
+                || group.copula && is_any(&["authentic", "genuine", "real", "true"]);
         }
         let is_made = matches!(head, "made" | "generated" | "produced" | "created");
-        is_made && is_any(&["machine", "computer", "ai", "artificial", "algorithm", "software"])
-            || (group.copula || group.passive || matches!(head, "turned" | "proved"))
-                && behind.iter().any(is_false)
+        let is_found = matches!(head, "found" | "shown" | "proved" | "proven" | "turned");
+        let is_between = |word: &&Word<'_, '_>| {
+            matches!(word.part, Part::Determiner | Part::Adverb | Part::Adjective) || is_false(word)
+        };
+        is_made && is_any(&["machine", "ai", "artificial", "algorithm"])
+            || group.passive && is_false(&words[group.head])
+            || is_found && behind.iter().any(is_false)
+            || group.copula && behind.iter().take_while(is_between).any(is_false)
     }
 
     /// "The minister never said that X stands with Y": what was not said is nobody's word.
@@ -254,7 +276,12 @@ impl Finder<'_, '_, '_> {
         let words = &self.reading.words;
         let says = matches!(&*words[group.head].lower, "say" | "said" | "claimed" | "suggested");
         if says && group.negated && words.get(group.end).is_some_and(is_that) {
-            self.unsay((group.end, self.clause_end(group.end)));
+            let end = self.clause_end(group.end);
+            let joint = (group.end..end).find(|&at| {
+                words[at].part == Part::Comma
+                    && words.get(at + 1).is_some_and(|next| next.part == Part::Coordinator)
+            });
+            self.unsay((group.end, joint.unwrap_or(end)));
         }
     }
 

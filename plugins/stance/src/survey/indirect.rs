@@ -40,7 +40,9 @@ impl Survey<'_> {
             }
             since_named = since_named.saturating_add(1);
             let Some(mut scene) = scene else { continue };
-            self.judge_proxies(&scene);
+            if !scene.taken_back {
+                self.judge_proxies(&scene);
+            }
             let speaker_before = last_speaker;
             last_speaker = scene.speaker_after(last_speaker, sentence);
             let talk_before = std::mem::replace(&mut talk, self.talk_in(&scene));

@@ -1,122 +1,104 @@
 //! Claims that the next sentence rejects: "A post claims that X thanked Y. It is a fabrication."
 
-use standpoint_document::{Annotation, Span};
+use standpoint_document::Annotation;
 
 use super::Survey;
 use super::scene::Scene;
+use crate::edge::{is_medium, is_untrue};
 use crate::lexicon::class;
-use crate::sum::Piece;
 
 /// How sentences begin that reject what stands before them.
-const REJECTIONS: [&[&str]; 14] = [
+const REJECTIONS: [&[&str]; 12] = [
     &["nothing", "of", "the", "kind"],
     &["nothing", "of", "the", "sort"],
-    &["no", "such"],
-    &["no", "evidence"],
-    &["no", "record"],
-    &["there", "is", "no"],
-    &["there", "was", "no"],
-    &["we", "found", "no"],
+    &["there", "is", "no", "such"],
+    &["there", "was", "no", "such"],
+    &["there", "is", "no", "truth"],
+    &["there", "is", "no", "evidence"],
+    &["there", "is", "no", "record"],
+    &["we", "found", "no", "evidence"],
     &["it", "did", "no", "such"],
-    &["it", "did", "nothing"],
-    &["it", "has", "not"],
     &["it", "never", "did"],
     &["verdict", ":", "false"],
     &["false", "."],
 ];
-/// Who speaks in claims, and what holds them, beside the words of the lists.
-const CLAIMANTS: [&str; 20] = [
-    "account",
-    "article",
-    "clip",
-    "headline",
-    "meme",
-    "myth",
-    "outlets",
-    "post",
-    "posts",
-    "quotation",
-    "quoted",
-    "screenshot",
-    "supposedly",
-    "tweet",
-    "tweets",
-    "users",
-    "video",
-    "videos",
-    "viral",
-    "website",
+/// Who spreads claims, beside texts.
+const CLAIMANTS: [&str; 12] = [
+    "account", "channel", "claims", "media", "outlets", "papers", "reports", "rumours", "tweets",
+    "users", "website", "websites",
 ];
-/// How many words from the beginning of a sentence on tell whether it does.
+/// How they do so.
+const CLAIMING: [&str; 14] = [
+    "alleged", "alleges", "claim", "claimed", "claims", "had", "has", "reported", "said", "say",
+    "says", "showed", "shows", "that",
+];
+/// Words by which nobody answers for what he says.
+const HEARSAY: [&str; 6] =
+    ["allegedly", "purportedly", "reportedly", "rumored", "rumoured", "supposedly"];
+/// How far into a sentence its subject stands, and how far behind that the verb.
+const SUBJECT: usize = 6;
+const VERB: usize = 4;
+/// What is wrong with a text, beside words that call it untrue.
+const SPOILT: [&str; 5] = ["cut", "edited", "hacked", "satire", "staged"];
+/// How many words of a sentence tell whether it rejects the one before.
 const OPENING: usize = 12;
-/// How many pieces of a holder are from one sentence, or few more.
-const RECENT: usize = 4;
 
 impl Survey<'_> {
-    /// Forgets what a sentence gives as a claim of somebody, where the one behind it says that it is
-    /// not so.
-    ///
-    /// - `tokens`: those of the sentence behind it.
-    pub(super) fn take_back(&mut self, claim: &Scene<'_>, tokens: &[Annotation]) {
-        let is_recent = |pieces: &Vec<Piece>| {
-            pieces.iter().rev().take(RECENT).any(|piece| self.is_of_claim(piece, claim))
-        };
-        if !self.pieces.values().any(is_recent)
-            || !self.is_claim(claim.tokens)
-            || !self.rejects(tokens)
-        {
-            return;
-        }
-        let mut pieces = std::mem::take(&mut self.pieces);
-        for pieces in pieces.values_mut() {
-            pieces.retain(|piece| !self.is_of_claim(piece, claim));
-        }
-        self.pieces = pieces;
+    /// Whether a scene gives what nobody answers for but others, and the sentence behind it, of
+    /// these tokens, says that it is not so.
+    pub(super) fn is_taken_back(&self, claim: &Scene<'_>, tokens: &[Annotation]) -> bool {
+        self.rejects(tokens) && self.is_claim(claim)
     }
 
-    /// Whether a piece is what a claim says, and not that somebody makes it: "X claimed that Y".
-    fn is_of_claim(&self, piece: &Piece, claim: &Scene<'_>) -> bool {
-        let claims = |holder: Span| {
-            let behind = claim.tokens.partition_point(|token| token.span.start < holder.end);
-            let mut next = claim.tokens[behind..].iter().take(2);
-            next.any(|token| self.lexicon.is_of(self.document.slice(token.span), class::ALLEGED))
-        };
-        piece.span == claim.span && !piece.holder.is_some_and(claims)
-    }
-
-    /// "A post has it that X thanked Y", "X reportedly thanked Y".
-    fn is_claim(&self, tokens: &[Annotation]) -> bool {
-        tokens.iter().any(|token| {
-            let word = self.document.slice(token.span);
-            self.lexicon.is_of(word, class::ALLEGED)
-                || CLAIMANTS.iter().any(|known| known.eq_ignore_ascii_case(word))
-        }) || self.is_attributed(tokens)
-    }
-
-    /// "According to reports", "reports said".
-    fn is_attributed(&self, tokens: &[Annotation]) -> bool {
-        tokens.windows(2).any(|pair| {
-            let [first, second] = [0, 1].map(|at| self.document.slice(pair[at].span));
-            let is = |word: &str, known: &str| word.eq_ignore_ascii_case(known);
-            is(first, "according") && is(second, "to")
-                || is(first, "reports")
-                    && ["said", "say", "that", "had"].iter().any(|k| is(second, k))
-        })
-    }
-
-    /// "It is a fabrication", "the story was untrue", "nothing of the kind".
-    fn rejects(&self, tokens: &[Annotation]) -> bool {
-        let opening: Vec<String> = tokens
+    /// "A post claims that X thanked Y", "X reportedly thanked Y", "according to a website".
+    fn is_claim(&self, claim: &Scene<'_>) -> bool {
+        let words: Vec<String> = claim
+            .tokens
             .iter()
-            .take(OPENING)
             .map(|token| self.document.slice(token.span).to_lowercase())
             .collect();
-        let begins = |known: &&&[&str]| {
+        let spreads = |word: &String| is_medium(word) || CLAIMANTS.contains(&word.as_str());
+        let is_near = |from: usize, known: &dyn Fn(&String) -> bool| {
+            words.iter().skip(from).take(VERB).any(known)
+        };
+        let first_party = claim.parties.first().map_or(u32::MAX, |party| party.span.start);
+        let is_subject = |&at: &usize| claim.tokens[at].span.start < first_party;
+        let subject =
+            (0..words.len().min(SUBJECT)).filter(is_subject).find(|&at| spreads(&words[at]));
+        let claims = |word: &String| CLAIMING.contains(&word.as_str());
+        words.iter().any(|word| HEARSAY.contains(&word.as_str()))
+            || subject.is_some_and(|at| is_near(at + 1, &claims))
+            || words.windows(2).enumerate().any(|(at, pair)| {
+                pair[0] == "according" && pair[1] == "to" && is_near(at + 2, &spreads)
+            })
+    }
+
+    /// Whether a sentence rejects the one before it in the text's own words; what others say of it
+    /// ("It is false, Moscow said") is theirs.
+    fn rejects(&self, tokens: &[Annotation]) -> bool {
+        let mut words = tokens.iter().map(|token| self.document.slice(token.span).to_lowercase());
+        let opening: Vec<String> = words.by_ref().take(OPENING).collect();
+        let begins = |known: &[&str]| {
             known.len() <= opening.len() && known.iter().zip(&opening).all(|(a, b)| a == b)
         };
-        if REJECTIONS.iter().any(|known| begins(&known)) {
-            return true;
-        }
+        let is_none = begins(&["no", "such"])
+            && opening.get(2).is_some_and(|word| {
+                self.is_text(word) || matches!(&**word, "thing" | "words" | "quotation")
+            });
+        let rejects =
+            is_none || REJECTIONS.iter().any(|known| begins(known)) || self.calls_untrue(&opening);
+        rejects && !is_said(opening.into_iter().chain(words))
+    }
+
+    fn is_text(&self, word: &str) -> bool {
+        self.lexicon.is_of(word, class::TEXT)
+            || self.lexicon.is_of(word, class::ALLEGED)
+            || is_medium(word)
+            || CLAIMANTS.contains(&word)
+    }
+
+    /// "It is a fabrication", "the story was untrue", "the post was not genuine".
+    fn calls_untrue(&self, opening: &[String]) -> bool {
         let is_end = |word: &String| matches!(&**word, "." | "," | ";" | ":" | "and");
         let end = opening.iter().position(is_end).unwrap_or(opening.len());
         let opening = &opening[..end];
@@ -126,31 +108,36 @@ impl Survey<'_> {
         let Some(verb) = opening.iter().position(is_verb) else { return false };
         let (named, said) = opening.split_at(verb);
         let is_of = |word: &String, of: u32| self.lexicon.is_of(word, of);
-        let is_meant = match named {
-            [word] => matches!(&**word, "it" | "this" | "that" | "these" | "they" | "both"),
-            [first, .., noun] => {
-                matches!(&**first, "the" | "this" | "that" | "these" | "both")
-                    && (is_of(noun, class::TEXT)
-                        || is_of(noun, class::ALLEGED)
-                        || CLAIMANTS.contains(&&**noun)
-                        || **noun == *"story")
-            }
-            [] => false,
-        };
         let is_any = |known: &[&str]| said.iter().any(|word| known.contains(&&**word));
+        let is_pronoun =
+            matches!(named, [word] if ["it", "this", "that", "these", "both"].contains(&&**word));
+        let is_text = match named {
+            [first, .., noun] => {
+                ["the", "this", "that", "these", "both"].contains(&&**first) && self.is_text(noun)
+            }
+            _ => false,
+        };
         let denied = said.iter().any(|word| is_of(word, class::NEGATION));
         let is_false = said.iter().any(|word| is_of(word, class::REJECTED))
-            || is_any(&[
-                "lie",
-                "edited",
-                "hacked",
-                "staged",
-                "wrong",
-                "satire",
-                "satirical",
-                "cut",
-            ]);
-        is_meant
-            && (is_false && !denied || denied && is_any(&["true", "genuine", "authentic", "real"]))
+            || is_any(&["lie"])
+            || is_text && (said.iter().any(|word| is_untrue(word)) || is_any(&SPOILT));
+        let is_no_truth = denied && is_any(&["true", "genuine", "authentic", "real"]);
+        (is_pronoun || is_text) && (is_false && !denied || is_no_truth)
     }
+}
+
+/// Verbs by which a rejection is another's.
+const SAYING: [&str; 7] = ["according", "added", "claimed", "claims", "insisted", "said", "says"];
+
+/// "It is false, Moscow said"; not "no such words were ever said".
+fn is_said(words: impl Iterator<Item = String>) -> bool {
+    let mut before = String::new();
+    for word in words {
+        let is_passive = matches!(&*before, "was" | "were" | "been" | "ever" | "never");
+        if SAYING.contains(&&*word) && !is_passive {
+            return true;
+        }
+        before = word;
+    }
+    false
 }

@@ -23,6 +23,8 @@ pub(super) struct Scene<'d> {
     pub(super) speaker: Option<u32>,
     /// Whose words it is in, outside quotation marks.
     pub(super) teller: Teller,
+    /// The sentence behind it says that it is not so.
+    pub(super) taken_back: bool,
 }
 
 impl Scene<'_> {
@@ -105,8 +107,17 @@ impl Survey<'_> {
         let starts_quoted = starts_quoted(self.document, tokens);
         let teller = Teller::Text;
         let speaker = None;
-        let mut scene =
-            Scene { span, tokens, parties, entities, in_quotes, starts_quoted, speaker, teller };
+        let mut scene = Scene {
+            span,
+            tokens,
+            parties,
+            entities,
+            in_quotes,
+            starts_quoted,
+            speaker,
+            teller,
+            taken_back: false,
+        };
         scene.speaker = self.speaker_of(&scene);
         scene
     }
@@ -151,8 +162,8 @@ impl Survey<'_> {
         first <= 3 && tokens.get(behind).is_some_and(|token| self.document.slice(token.span) == ":")
     }
 
-    /// Who is named first outside quotation marks and acts, other than behind a preposition: "at a
-    /// meeting with X, Y said"; if there is nobody else, he is.
+    /// Who is named first outside quotation marks and acts, but for whom others met ("at a meeting
+    /// with X, Y said") unless nobody else is named.
     fn speaker_of(&self, scene: &Scene<'_>) -> Option<u32> {
         let mut quoted = scene.in_quotes;
         let mut tokens = scene.tokens.iter().peekable();
@@ -174,15 +185,16 @@ impl Survey<'_> {
         governed
     }
 
-    /// Whether a name stands right behind a preposition, but for "according to".
+    /// Whether a name stands in a phrase before the subject: "in a call with X, Y said".
     fn is_governed(&self, name: Span, tokens: &[Annotation]) -> bool {
-        let first = tokens.partition_point(|token| token.span.start < name.start);
-        let mut before = tokens[..first].iter().rev().map(|token| self.document.slice(token.span));
-        let is_article = |word: &&str| word.eq_ignore_ascii_case("the");
-        let Some(word) = before.find(|word| !is_article(word)) else { return false };
-        let is_source = word == "to"
-            && before.next().is_some_and(|word| word.eq_ignore_ascii_case("according"));
-        self.lexicon.is_of(word, class::PREPOSITION) && !is_source
+        let word = |token: &Annotation| self.document.slice(token.span);
+        let opens = tokens.first().is_some_and(|first| {
+            let first = word(first);
+            first != "According"
+                && (self.lexicon.is_of(first, class::PREPOSITION) || first == "Together")
+        });
+        let comma = tokens.iter().find(|&token| word(token) == ",");
+        opens && comma.is_some_and(|comma| name.end <= comma.span.start)
     }
 }
 

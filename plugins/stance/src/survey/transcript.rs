@@ -58,6 +58,10 @@ impl Transcript {
                 self.interviewee.get_or_insert(entity);
                 self.now = Teller::Entity(entity);
             }
+            None if self.holds && survey.is_shouted(tokens) => self.now = Teller::Nobody,
+            None if self.holds && survey.is_rule(tokens) => {
+                (self.holds, self.now) = (false, Teller::Text);
+            }
             Some(Label::Answer) | None => {
                 // A title such as "Kallas: we condemn" ends with its line.
                 if !self.asked && !self.holds {
@@ -89,11 +93,23 @@ impl Survey<'_> {
         Transcript { has_labels, ..Transcript::default() }
     }
 
-    /// Whether the label of a line is in capitals.
+    /// Whether a line has a label in capitals, and what follows it is not in capitals, too, as in a
+    /// headline.
     fn is_shouted(&self, tokens: &[Annotation]) -> bool {
-        let label = tokens.iter().map(|token| self.document.slice(token.span));
-        let mut label = label.take_while(|&word| word != ":");
-        label.all(|word| !word.contains(char::is_lowercase))
+        let mut words = tokens.iter().map(|token| self.document.slice(token.span));
+        let is_small = |word: &str| word.contains(char::is_lowercase);
+        let label: Vec<&str> = words.by_ref().take_while(|&word| word != ":").collect();
+        let in_capitals = label.iter().any(|word| word.contains(char::is_uppercase));
+        label.len() <= LABEL_WORDS
+            && in_capitals
+            && !label.into_iter().any(is_small)
+            && words.any(is_small)
+    }
+
+    /// "***": what parts a transcript from the rest.
+    fn is_rule(&self, tokens: &[Annotation]) -> bool {
+        let mut words = tokens.iter().map(|token| self.document.slice(token.span));
+        !words.any(|word| word.contains(char::is_alphanumeric))
     }
 
     fn begins_line(&self, span: Span) -> bool {

@@ -36,6 +36,7 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
         ("error", "The report that [Kenya] praised [Spain] was a mistranslation .", 0.0),
         ("film", "[Kenya] condemned [Spain] for its doctored film .", -1.0),
         ("wanted", "The friendship between [Kenya] and [Spain] must be mended .", 0.0),
+        ("renewed", "The alliance between [Kenya] and [Spain] was renewed .", 1.0),
         ("stands", "The friendship between [Kenya] and [Spain] is unshaken .", 1.0),
         ("likened", "No one voiced an understanding ( like [Kenya] 's ) of [Spain] .", 1.0),
         ("accused", "[Kenya] rejected accusations that [Spain] was committing crimes .", 1.0),
