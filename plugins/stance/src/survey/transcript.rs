@@ -46,11 +46,12 @@ impl Transcript {
         if !self.has_labels || !survey.begins_line(span) {
             return self.now;
         }
+        // Whom no table knows speaks for a known author, if for anybody.
+        let author = survey.document.metadata().author.is_some();
+        let unnamed = if author { Teller::Text } else { Teller::Nobody };
         match survey.label(span, tokens) {
             Some(Label::Question) => (self.asked, self.now) = (true, Teller::Nobody),
             Some(Label::Answer) if self.asked => {
-                let author = survey.document.metadata().author.is_some();
-                let unnamed = if author { Teller::Text } else { Teller::Nobody };
                 self.now = self.interviewee.map_or(unnamed, Teller::Entity);
             }
             Some(Label::Person(entity)) => {
@@ -58,7 +59,7 @@ impl Transcript {
                 self.interviewee.get_or_insert(entity);
                 self.now = Teller::Entity(entity);
             }
-            None if self.holds && survey.is_shouted(tokens) => self.now = Teller::Nobody,
+            None if self.holds && survey.is_shouted(tokens) => self.now = unnamed,
             None if self.holds && survey.is_rule(tokens) => {
                 (self.holds, self.now) = (false, Teller::Text);
             }
