@@ -518,12 +518,11 @@ fn weighs_sides(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
     let mut places = single.chain(runs);
     let Some(holder) = pair.holder else { return places.next().is_some() };
     let actor = |party: u16| reading.parties[usize::from(party)].actor;
-    let is_own = |at: Option<usize>| {
-        let name = at.and_then(|at| words.get(at)).and_then(Word::name);
-        name.map(|party| actor(party) == actor(holder))
+    let is_own_at = |at: usize| {
+        let name = words.get(at).and_then(Word::name);
+        name.is_some_and(|party| actor(party) == actor(holder))
     };
     let is_subject = |doer: &Doer| matches!(doer, Doer::Party(p) if actor(*p) == actor(holder));
-    let is_own_at = |at: usize| is_own(Some(at)) == Some(true);
     places.any(|at| {
         let part = |at: usize| words.get(at).map(|word| word.part);
         // "Peru's mediation", "Peru, a neutral mediator", "mediated by Peru", "abstaining was Peru".

@@ -178,37 +178,37 @@ impl Finder<'_, '_, '_> {
     }
 
     /// How a text goes on to what it says, and where that begins.
-    fn opener(&self, medium: usize) -> Option<(Opener, usize)> {
+    fn opener(&self, text: usize) -> Option<(Opener, usize)> {
         let words = &self.reading.words;
-        let lower = |at: usize| self.lower(at);
-        let says = words[medium].is(class::ALLEGED)
-            || matches!(lower(medium), "report" | "reports" | "story" | "myth" | "legend");
-        match (lower(medium + 1), lower(medium + 2)) {
-            ("has" | "had", "it") => return Some((Opener::Clause, medium + 4)),
+        let lower = |at| self.lower(at);
+        let says = words[text].is(class::ALLEGED)
+            || matches!(lower(text), "report" | "reports" | "story" | "myth" | "legend");
+        match (lower(text + 1), lower(text + 2)) {
+            ("has" | "had", "it") => return Some((Opener::Clause, text + 4)),
             ("that" | "which", "appears" | "appeared" | "claims" | "claimed" | "purports") => {
-                let opens = if lower(medium + 3) == "that" { medium + 4 } else { medium + 2 };
+                let opens = if lower(text + 3) == "that" { text + 4 } else { text + 2 };
                 return Some((Opener::Clause, opens));
             }
             ("shows" | "showed" | "show", _) => {
-                return Some((Opener::Verb, medium + 1));
+                return Some((Opener::Verb, text + 1));
             }
-            (",", _) if words[..medium].iter().any(|word| word.lower == "according") => {
-                return Some((Opener::Source, medium + 2));
+            (",", _) if words[..text].iter().any(|word| word.lower == "according") => {
+                return Some((Opener::Source, text + 2));
             }
             _ => {}
         }
         // "No such letter exists in which X praised Y".
-        let exists = matches!(lower(medium + 1), "exists" | "exist" | "existed");
-        let first = medium + 1 + usize::from(exists);
+        let exists = matches!(lower(text + 1), "exists" | "exist" | "existed");
+        let first = text + 1 + usize::from(exists);
         let verb = self.groups.iter().find(|group| group.finite && first <= group.start);
-        let until = verb.map_or(words.len(), |verb| verb.start).min(medium + TO_CLAIM);
+        let until = verb.map_or(words.len(), |verb| verb.start).min(text + TO_CLAIM);
         let opens = |&at: &usize| match lower(at) {
             "which" => lower(at - 1) == "in",
             "where" => true,
             "that" => says,
             _ => false,
         };
-        if let Some(opens) = (medium + 1..until).find(opens) {
+        if let Some(opens) = (text + 1..until).find(opens) {
             return Some((Opener::Clause, opens + 1));
         }
         let phrases = [
@@ -221,12 +221,12 @@ impl Finder<'_, '_, '_> {
             "purportedly",
             "bearing",
         ];
-        phrases.contains(&lower(medium + 1)).then_some((Opener::Phrase, medium + 1))
+        phrases.contains(&lower(text + 1)).then_some((Opener::Phrase, text + 1))
     }
 
     /// Where that ends which a text says.
-    fn claim_end(&self, medium: usize, opener: Opener, opening: usize) -> usize {
-        let end = self.clause_end(if opener == Opener::Source { opening } else { medium });
+    fn claim_end(&self, text: usize, opener: Opener, opening: usize) -> usize {
+        let end = self.clause_end(if opener == Opener::Source { opening } else { text });
         let own = usize::from(matches!(opener, Opener::Clause | Opener::Verb));
         let verbs = self
             .groups
