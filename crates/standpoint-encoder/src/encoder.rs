@@ -9,6 +9,7 @@ use crate::window::{Job, MARKS, MAX_PIECES, Window, batches};
 use crate::word_pieces::{Piece, VOCABULARY, Vocabulary};
 
 const ENCODER: &str = "encoder.onnx";
+const WEIGHTS: &str = "encoder.data";
 
 /// Reads texts. The heads, which judge what it read, stand beside it.
 ///
@@ -42,11 +43,12 @@ impl Encoder {
     }
 
     pub(crate) fn of(weights: &Weights<'_>) -> Result<Self, LoadError> {
-        // Both are checked before the first is used.
-        let (vocabulary, network) = (weights.file(VOCABULARY)?, weights.file(ENCODER)?);
+        // All are checked before the first is used.
+        let [vocabulary, network, numbers] =
+            [weights.file(VOCABULARY)?, weights.file(ENCODER)?, weights.file(WEIGHTS)?];
         let mut encoder = Self {
             vocabulary: Vocabulary::parse(&String::from_utf8_lossy(&vocabulary))?,
-            network: Network::load(ENCODER, network, ["ids"])?,
+            network: Network::load(ENCODER, network, Some((WEIGHTS, numbers)), ["ids"])?,
             window: weights.manifest.window - MARKS,
             overlap: weights.manifest.overlap,
             width: 0,

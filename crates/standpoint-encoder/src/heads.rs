@@ -81,7 +81,7 @@ impl SentimentHead {
     }
 
     pub(crate) fn of(weights: &Weights<'_>) -> Result<Self, LoadError> {
-        let network = Network::load(SENTIMENT, weights.file(SENTIMENT)?, ["cls", "target"])?;
+        let network = Network::load(SENTIMENT, weights.file(SENTIMENT)?, None, ["cls", "target"])?;
         let width = network.width().ok_or(LoadError::Width { name: SENTIMENT })?;
         let id = weights.id.clone();
         let temperature = weights.manifest.temperatures.sentiment;
@@ -144,7 +144,7 @@ impl StanceHead {
 
     pub(crate) fn of(weights: &Weights<'_>) -> Result<Self, LoadError> {
         let inputs = ["cls", "holder", "by_author", "target"];
-        let network = Network::load(STANCE, weights.file(STANCE)?, inputs)?;
+        let network = Network::load(STANCE, weights.file(STANCE)?, None, inputs)?;
         let width = network.width().ok_or(LoadError::Width { name: STANCE })?;
         let id = weights.id.clone();
         let temperature = weights.manifest.temperatures.stance;

@@ -12,6 +12,7 @@ use crate::window::{MARKS, MAX_PIECES, batches};
 use crate::word_pieces::{Piece, VOCABULARY, Vocabulary};
 
 const NAMES: &str = "names.onnx";
+const WEIGHTS: &str = "names.data";
 
 /// Outside of names; then for each kind its beginning and its inside.
 const TAGS: usize = 1 + 2 * KINDS.len();
@@ -89,11 +90,12 @@ impl Tagger {
     /// [`LoadError`] names the file that is missing, damaged or of no use.
     pub fn open(files: Files<'_>) -> Result<Self, LoadError> {
         let weights = Weights::open(files)?;
-        // Both are checked before the first is used.
-        let (vocabulary, network) = (weights.file(VOCABULARY)?, weights.file(NAMES)?);
+        // All are checked before the first is used.
+        let [vocabulary, network, numbers] =
+            [weights.file(VOCABULARY)?, weights.file(NAMES)?, weights.file(WEIGHTS)?];
         let tagger = Self {
             vocabulary: Vocabulary::parse(&String::from_utf8_lossy(&vocabulary))?,
-            network: Network::load(NAMES, network, ["ids", "shapes"])?,
+            network: Network::load(NAMES, network, Some((WEIGHTS, numbers)), ["ids", "shapes"])?,
             temperature: weights.manifest.temperatures.names,
             window: weights.manifest.window - MARKS,
             overlap: weights.manifest.overlap,

@@ -78,7 +78,8 @@ pub(crate) struct Network<const INPUTS: usize> {
 }
 
 impl<const INPUTS: usize> Network<INPUTS> {
-    /// Reads a network from the bytes of its file.
+    /// Reads a network from the bytes of its file, and of the one beside it that holds its `weights`
+    /// where they stand apart: these are read where they are, without a copy of them in memory.
     ///
     /// # Errors
     ///
@@ -87,6 +88,7 @@ impl<const INPUTS: usize> Network<INPUTS> {
     pub(crate) fn load(
         name: &'static str,
         bytes: Cow<'static, [u8]>,
+        weights: Option<(&str, Cow<'static, [u8]>)>,
         inputs: [&str; INPUTS],
     ) -> Result<Self, LoadError> {
         let refused =
@@ -123,6 +125,11 @@ impl<const INPUTS: usize> Network<INPUTS> {
         let mut options = ModelOptions::with_ops(operators);
         // Packing int8 weights once makes every run more than twice as fast.
         options.prepack_weights(true);
+        match weights {
+            Some((name, Cow::Borrowed(bytes))) => options.external_data_static(name, bytes),
+            Some((name, Cow::Owned(bytes))) => options.external_data(name, bytes),
+            None => &mut options,
+        };
         let model = match bytes {
             Cow::Borrowed(bytes) => options.load_static_slice(bytes),
             Cow::Owned(bytes) => options.load(bytes),

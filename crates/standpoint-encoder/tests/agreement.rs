@@ -259,7 +259,16 @@ fn spoilt(name: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> (tempfile::Tem
 
 #[test]
 fn one_changed_bit_is_damage() {
-    for name in ["encoder.onnx", "sentiment.onnx", "stance.onnx", "names.onnx", "vocab.txt"] {
+    let files = [
+        "encoder.onnx",
+        "encoder.data",
+        "sentiment.onnx",
+        "stance.onnx",
+        "names.onnx",
+        "names.data",
+        "vocab.txt",
+    ];
+    for name in files {
         let (_, error) = spoilt(name, |mut bytes| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;

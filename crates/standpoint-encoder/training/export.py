@@ -1,6 +1,6 @@
 """Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/4]
+    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/5]
 
 NAMES is the checkpoint of a tagger, or the `names.onnx` of another model, which is taken over. The folder of another
 model in place of CHECKPOINT.pt gives its encoder and heads.
@@ -14,8 +14,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import onnx
 import onnxruntime
 import torch
+from onnx import TensorProto
+from onnx.external_data_helper import set_external_data
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 
@@ -23,19 +26,9 @@ from model import LONGEST, Network, Tagger, vocabulary
 from names import SHAPES, TAGS
 
 OPSET = 17
+FILES = ("encoder.onnx", "encoder.data", "sentiment.onnx", "stance.onnx", "names.onnx", "names.data", "vocab.txt")
 # What two windows have in common, in word pieces. A window is as long as a sentence in training.
 OVERLAP = 40
-
-
-class Encoder(nn.Module):
-    """No mask: only sentences of one length are encoded together."""
-
-    def __init__(self, net: Network):
-        super().__init__()
-        self.net = net
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.net.encoder(input_ids=ids).last_hidden_state
 
 
 class Sentiment(nn.Module):
@@ -56,15 +49,6 @@ class Stance(nn.Module):
         return self.net.judge_stance(cls, holder, by_author > 0, target)
 
 
-class Names(nn.Module):
-    def __init__(self, net: Tagger):
-        super().__init__()
-        self.net = net
-
-    def forward(self, ids, shapes):
-        return self.net(ids, shapes)
-
-
 def export(module: nn.Module, inputs: dict, path: Path, axes: dict) -> None:
     # The exporter gives a module back its mode, and a new wrapper's is training: with dropout.
     torch.onnx.export(
@@ -79,16 +63,13 @@ def export(module: nn.Module, inputs: dict, path: Path, axes: dict) -> None:
     )
 
 
-def export_quantised(module: nn.Module, inputs: dict, path: Path, pieces: int) -> None:
-    """Exports a network over word pieces and quantises it, once what was written is what it was."""
+def export_quantised(module: nn.Module, inputs: dict, others: dict, path: Path, axes: dict) -> None:
+    """Exports a network and quantises it, once what was written gives what the network gives for `others`, too."""
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / path.name
-        export(module, inputs, whole, {name: {0: "sentence", 1: "piece"} for name in (*inputs, "out")})
-        # Another shape too.
-        other = [(torch.arange(3 * 17) % pieces).reshape(3, 17), (torch.arange(3 * 17) % 4).reshape(3, 17)]
-        other = dict(zip(inputs, other))
-        written = onnxruntime.InferenceSession(whole).run(None, {name: t.numpy() for name, t in other.items()})[0]
-        furthest = (torch.tensor(written) - module(*other.values())).abs().max().item()
+        export(module, inputs, whole, {name: axes for name in (*inputs, "out")})
+        written = onnxruntime.InferenceSession(whole).run(None, {name: t.numpy() for name, t in others.items()})[0]
+        furthest = (torch.tensor(written) - module(*others.values())).abs().max().item()
         if furthest > 1e-3:
             raise SystemExit(f"{path.name} differs from the network by {furthest}")
         quantize_dynamic(
@@ -100,20 +81,51 @@ def export_quantised(module: nn.Module, inputs: dict, path: Path, pieces: int) -
         )
 
 
+def put_apart(path: Path) -> None:
+    """Moves the large 8-bit weights of a network into a file beside it: from there they are read without a copy.
+
+    Bytes need no alignment, so they follow each other without gaps.
+    """
+    model, apart = onnx.load(path), path.with_suffix(".data")
+    with apart.open("wb") as out:
+        for tensor in model.graph.initializer:
+            if tensor.data_type in (TensorProto.INT8, TensorProto.UINT8) and 4096 <= len(tensor.raw_data):
+                content = tensor.raw_data
+                set_external_data(tensor, apart.name, out.tell(), len(content))
+                tensor.ClearField("raw_data")
+                out.write(content)
+    onnx.save(model, path)
+
+
+
 def take_over(file: Path, out: Path) -> None:
     if file.resolve() != (out / file.name).resolve():
         shutil.copyfile(file, out / file.name)
 
 
-def write_networks(net: Network, pieces: list[str], out: Path) -> None:
-    """Writes the encoder and its heads."""
+def write_pieces_network(module: nn.Module, inputs: tuple[str, ...], pieces: int, path: Path) -> None:
+    """Writes a network over word pieces. It has no mask: only sentences of one length are read together."""
     ids = torch.ones(2, 11, dtype=torch.long)
-    export_quantised(Encoder(net), {"ids": ids}, out / "encoder.onnx", len(pieces))
-    row = torch.randn(2, net.width)
-    many = lambda *names: {name: {0: "question"} for name in (*names, "out")}  # noqa: E731
-    export(Sentiment(net), {"cls": row, "target": row}, out / "sentiment.onnx", many("cls", "target"))
-    stance = {"cls": row, "holder": row, "by_author": torch.tensor([0, 1], dtype=torch.int32), "target": row}
-    export(Stance(net), stance, out / "stance.onnx", many(*stance))
+    # Another shape, and pieces from all over the vocabulary.
+    other = torch.arange(3 * 17).reshape(3, 17)
+    others = dict(zip(inputs, (other * 577 % pieces, other % SHAPES)))
+    export_quantised(module, {name: ids for name in inputs}, others, path, {0: "sentence", 1: "piece"})
+    put_apart(path)
+
+
+def write_head(head: nn.Module, inputs: tuple[str, ...], width: int, path: Path) -> None:
+    def of_some(count: int) -> dict:
+        by_author = torch.arange(count, dtype=torch.int32) % 2
+        return {name: by_author if name == "by_author" else torch.randn(count, width) for name in inputs}
+
+    export_quantised(head, of_some(2), of_some(5), path, {0: "question"})
+
+
+def write_networks(net: Network, pieces: int, out: Path) -> None:
+    """Writes the encoder and its heads."""
+    write_pieces_network(net.encoder, ("ids",), pieces, out / "encoder.onnx")
+    write_head(Sentiment(net), ("cls", "target"), net.width, out / "sentiment.onnx")
+    write_head(Stance(net), ("cls", "holder", "by_author", "target"), net.width, out / "stance.onnx")
 
 
 @torch.no_grad()
@@ -121,30 +133,23 @@ def write_model(net: Network | Path, tagger: Tagger | Path, pieces: list[str], o
     """Writes a model's folder; `about` goes into the manifest."""
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(net, Network):
-        write_networks(net.eval(), pieces, out)
+        write_networks(net.eval(), len(pieces), out)
     else:
-        for name in ("encoder", "sentiment", "stance"):
-            take_over(net / f"{name}.onnx", out)
+        for name in ("encoder.onnx", "encoder.data", "sentiment.onnx", "stance.onnx"):
+            take_over(net / name, out)
     if isinstance(tagger, Tagger):
-        ids = torch.ones(2, 11, dtype=torch.long)
-        export_quantised(Names(tagger.eval()), {"ids": ids, "shapes": ids}, out / "names.onnx", len(pieces))
+        write_pieces_network(tagger.eval(), ("ids", "shapes"), len(pieces), out / "names.onnx")
     else:
         take_over(tagger, out)
+        take_over(tagger.with_suffix(".data"), out)
     (out / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
 
     files = {}
-    for name in ("encoder.onnx", "sentiment.onnx", "stance.onnx", "names.onnx", "vocab.txt"):
+    for name in FILES:
         content = (out / name).read_bytes()
         files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     text = json.dumps(about | {"files": files}, indent=2)
     (out / "manifest.json").write_text(text + "\n", encoding="utf-8")
-
-
-def tagger_of(checkpoint: Path) -> Tagger:
-    found = torch.load(checkpoint, map_location="cpu")
-    tagger = Tagger(SHAPES, TAGS, found["layers"])
-    tagger.load_state_dict(found["network"])
-    return tagger
 
 
 def main() -> None:
@@ -152,7 +157,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="standpoint-encoder/4")
+    parser.add_argument("--name", default="standpoint-encoder/5")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
     parser.add_argument("--names-temperature", type=float, default=1.0)
@@ -161,9 +166,8 @@ def main() -> None:
 
     net = options.checkpoint
     if net.is_file():
-        net = Network()
-        net.load_state_dict(torch.load(options.checkpoint, map_location="cpu")["network"])
-    tagger = options.names if options.names.suffix == ".onnx" else tagger_of(options.names)
+        net = Network.of_checkpoint(net)
+    tagger = options.names if options.names.suffix == ".onnx" else Tagger.of_checkpoint(options.names, SHAPES, TAGS)
     about = {
         "name": options.name,
         "window": LONGEST,

@@ -17,18 +17,10 @@ import onnxruntime
 import torch
 from torch.nn.functional import cross_entropy
 
-import data
 from model import Network, Tagger, pool, tokenizer, vocabulary
 from names import SHAPES, TAGS
-from train import encode
+from train import measured_sets
 from train_names import as_labelled, dev_sets, f1 as f1_of_names, names_in, tag
-
-SETS = {
-    "newsmtsc rw": ("sentiment", data.newsmtsc, "newsmtsc/dev_rw.jsonl"),
-    "newsmtsc mt": ("sentiment", data.newsmtsc, "newsmtsc/dev_mt.jsonl"),
-    "directed": ("stance", data.directed, "directed-sentiment/dev.jsonl"),
-    "attitudes": ("stance", data.attitudes, "attitudes/dev.jsonl"),
-}
 
 
 class Written:
@@ -47,19 +39,14 @@ class Whole:
     """The networks in 32 bits."""
 
     def __init__(self, checkpoint: Path, names: Path):
-        load = lambda path: torch.load(path, map_location="cpu")  # noqa: E731
-        self.net, found = Network(), load(names)
-        self.net.load_state_dict(load(checkpoint)["network"])
-        self.tagger = Tagger(SHAPES, TAGS, found["layers"])
-        self.tagger.load_state_dict(found["network"])
-        self.net.eval()
-        self.tagger.eval()
+        self.net = Network.of_checkpoint(checkpoint).eval()
+        self.tagger = Tagger.of_checkpoint(names, SHAPES, TAGS).eval()
 
     @torch.no_grad()
     def run(self, name: str, **inputs: torch.Tensor) -> torch.Tensor:
         match name:
             case "encoder":
-                return self.net.encode(inputs["ids"], torch.ones_like(inputs["ids"]))
+                return self.net.encode(inputs["ids"])
             case "sentiment":
                 return self.net.judge_sentiment(**inputs)
             case "stance":
@@ -150,8 +137,7 @@ def main() -> None:
     whole = options.checkpoint and options.names
     networks = Whole(options.checkpoint, options.names) if whole else Written(options.model)
     seen = {"sentiment": [], "stance": []}
-    for name, (kind, read, file) in SETS.items():
-        items = [item for sentence in read(options.data / file) if (item := encode(tokens, sentence))]
+    for name, (kind, items) in measured_sets(options.data, tokens).items():
         truth = torch.tensor([q.label for item in items for q in item.questions])
         found = scores(networks, kind, items)
         seen[kind].append((found, truth))

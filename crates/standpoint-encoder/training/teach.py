@@ -1,12 +1,14 @@
-"""What a larger network (the teacher) says of sentences that nobody labelled.
+"""What is to be asked of sentences that nobody labelled, and what a teacher answers.
 
     standpoint run -c config/default.yaml CORPUS -o results.jsonl
-    python teach.py DATA_FOLDER ENCODER teacher.pt results.jsonl taught.pt [--sentences 30000 | --passages 11000]
+    python teach.py DATA_FOLDER results.jsonl asked.pt [--sentences 30000 | --passages 11000]
+    python teach.py DATA_FOLDER results.jsonl asked.pt --teacher teacher.pt --lines taught.jsonl
 
-Whom a sentence names is read from the result lines, so the pairs that are asked about are those that
-the program would ask about. Sentences of the dev sets and of the documents that we labelled are left out. With `--passages N` they are passages of two or
-three sentences, the last of which does not name the target that the first names. `train.py --taught taught.pt` learns
-from what is written, and the linear models of the fast chain from the same as text (`--lines taught.jsonl`).
+Whom a sentence names is read from the result lines, so the pairs that are asked about are those that the program
+would ask about. Sentences of the dev sets and of the documents that we labelled are left out; those of the
+training sets are asked about, too. With `--passages N` they are passages of two or three sentences, the last of which
+does not name the target that the first names. `prune.py` takes the questions and asks the teacher anew, for it needs
+the vectors, too; from the answers as lines the linear models of the fast chain learn.
 """
 
 import argparse
@@ -88,7 +90,7 @@ def as_line(sentence: data.Sentence, stances: torch.Tensor, tones: torch.Tensor)
 
     Spans are in characters; a pair is a holder (null for the author) and a target, by number of the span.
     """
-    shares = lambda logits: [[round(p, 3) for p in row] for row in logits.float().softmax(1).tolist()]  # noqa: E731
+    shares = lambda logits: [[round(p, 3) for p in row] for row in logits.softmax(1).tolist()]  # noqa: E731
     return {
         "text": sentence.text,
         "spans": sentence.spans,
@@ -161,8 +163,8 @@ def answered(net: Network, items: list):
     for number, batch in enumerate(batches(items, None)):
         of_batch = [items[i] for i in batch]
         vectors, counts = read(net, of_batch), [len(item.questions) for item in of_batch]
-        stances, tones = (answers(net, vectors, of_batch, kind).half().split(counts) for kind in ("stance", "sentiment"))
-        yield from ((i, s.clone(), t.clone()) for i, s, t in zip(batch, stances, tones))
+        stances, tones = (answers(net, vectors, of_batch, kind).split(counts) for kind in ("stance", "sentiment"))
+        yield from zip(batch, stances, tones)
         done += len(batch)
         if number % 50 == 0:
             print(f"{done} of {len(items)} {time.monotonic() - begun:.0f} s", flush=True)
@@ -171,16 +173,17 @@ def answered(net: Network, items: list):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("encoder", type=Path, help="the folder that the teacher began as")
-    parser.add_argument("teacher", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sentences", type=int, default=30_000)
     parser.add_argument("--passages", type=int, help="so many passages, and no sentences")
-    parser.add_argument("--lines", type=Path, help="where what nobody labelled is written as JSON lines, too")
+    parser.add_argument("--teacher", type=Path, help="the checkpoint of a teacher")
+    parser.add_argument("--lines", type=Path, help="where its answers to what nobody labelled are written")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    if (options.teacher is None) != (options.lines is None):
+        parser.error("--teacher and --lines go together")
 
     torch.set_num_threads(options.threads)
     chance = random.Random(options.seed)
@@ -189,20 +192,13 @@ def main() -> None:
     else:
         unlabelled, labelled = to_ask(options.data, options.results, options.sentences, chance)
     tokens = tokenizer()
-    encoded = lambda sentences: [(s, item) for s in sentences if (item := encode(tokens, s))]  # noqa: E731
-    asked = encoded(unlabelled)
-    without_labels = len(asked)
-    asked += encoded(labelled)
-
-    net = Network(folder=options.encoder).eval()
-    net.load_state_dict(torch.load(options.teacher, map_location="cpu")["network"])
-    taught = list(answered(net, [item for _, item in asked]))
-    torch.save([(asked[i][1], stances, tones) for i, stances, tones in taught], options.out)
+    asked = [(s, item) for s in unlabelled if (item := encode(tokens, s))]
+    torch.save([item for _, item in asked] + [item for s in labelled if (item := encode(tokens, s))], options.out)
     if options.lines:
+        net = Network.of_checkpoint(options.teacher).eval()
         with options.lines.open("w", encoding="utf-8") as out:
-            for i, stances, tones in taught:
-                if i < without_labels:
-                    out.write(json.dumps(as_line(asked[i][0], stances, tones), ensure_ascii=False) + "\n")
+            for i, stances, tones in answered(net, [item for _, item in asked]):
+                out.write(json.dumps(as_line(asked[i][0], stances, tones), ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

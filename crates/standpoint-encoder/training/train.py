@@ -1,13 +1,10 @@
-"""Fine-tunes the encoder and its heads, from a data folder to a checkpoint.
+"""Trains a teacher: a whole pretrained encoder and its heads, from a data folder to a checkpoint.
 
-    python train.py DATA_FOLDER OUT.pt [--tasks newsmtsc,directed] [--epochs 4] [--seed 1] [--start CHECKPOINT.pt]
-    python train.py DATA_FOLDER teacher.pt --encoder FOLDER --epochs 2
-    python train.py DATA_FOLDER OUT.pt --taught taught.pt
+    python train.py DATA_FOLDER teacher.pt --encoder FOLDER [--tasks newsmtsc,directed] [--epochs 1] [--seed 1]
 
-A larger encoder makes a teacher, and what it says of more sentences (`teach.py`) can be learnt beside the
-labels. With `--start` it goes on at half the rate, from a checkpoint or from the folder of a written model, of
-which the lower third stays. What is kept is the mean of the weights over the last steps. The dev sets are only
-measured; nothing is chosen by them.
+`prune.py` makes a small network of it. With `--start CHECKPOINT.pt` in place of a folder it goes on from there at half
+the rate. The vectors of word pieces and places and the lower third of the layers stay as they were. What is kept is
+the mean of the weights over the last steps. The dev sets are only measured; nothing is chosen by them.
 """
 
 import argparse
@@ -23,8 +20,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 import data
 import labels
-from model import LONGEST, PRETRAINED, Mean, Network, pool, tokenizer
-from written import network_of
+from encoder import whole_mpnet
+from model import LONGEST, Mean, Network, pool, tokenizer, vocabulary
 
 BATCH = 32
 CONTRAST = Path(__file__).parent / "contrast"
@@ -46,7 +43,16 @@ KEEPS_NEUTRAL = {"directed": 0.5}
 # The rarer classes weigh more: the measure is the mean over classes.
 WEIGHTS = {"sentiment": [1.0, 1.0, 1.0], "stance": [1.3, 1.0, 1.6]}
 # The share of sentences that are read with other names.
-OTHER_NAMES = {"newsmtsc": 0.2, "tones": 0.2, "sentfin": 0.2, "directed": 0.3, "attitudes": 0.3, "labelled": 0.3, "contrast": 0.5, "passages": 0.5}
+OTHER_NAMES = {
+    "newsmtsc": 0.2,
+    "tones": 0.2,
+    "sentfin": 0.2,
+    "directed": 0.3,
+    "attitudes": 0.3,
+    "labelled": 0.3,
+    "contrast": 0.5,
+    "passages": 0.5,
+}
 
 
 @dataclass
@@ -96,15 +102,23 @@ def passes(sentences: list, times: float, keeps_neutral: float, chance: random.R
         ]
 
 
-def read(net: Network, batch: list[Encoded]) -> torch.Tensor:
-    """The vectors of a batch's word pieces."""
+def tensors(batch: list[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The numbers of a batch's word pieces, and where there are some."""
     longest = max(len(item.ids) for item in batch)
     ids = torch.zeros(len(batch), longest, dtype=torch.long)
     mask = torch.zeros(len(batch), longest, dtype=torch.long)
     for row, item in enumerate(batch):
         ids[row, : len(item.ids)] = torch.tensor(item.ids)
         mask[row, : len(item.ids)] = 1
-    return net.encode(ids, mask)
+    return ids, mask
+
+
+def read(net: Network, batch: list[Encoded]) -> torch.Tensor:
+    """The vectors of a batch's word pieces."""
+    # In half the bits learning takes two thirds of the time, and answering half of it; so a teacher's figures
+    # and those after each round of `prune.py` are of half the bits, too.
+    with torch.autocast("cpu", torch.bfloat16):
+        return net.encode(*tensors(batch)).float()
 
 
 def answers(net: Network, vectors: torch.Tensor, batch: list[Encoded], kind: str) -> torch.Tensor:
@@ -143,18 +157,9 @@ def loss_of(logits: torch.Tensor, questions: list[data.Question], kind: str) -> 
     return loss
 
 
-def taught_loss(net: Network, batch: list) -> torch.Tensor:
-    """How far the answers are from a teacher's, of which both heads are asked the same questions."""
-    items = [item for item, _, _ in batch]
-    stances, tones = (torch.cat(column).float() for column in list(zip(*batch))[1:])
-    vectors = read(net, items)
-    stance, tone = answers(net, vectors, items, "stance"), answers(net, vectors, items, "sentiment")
-    weights = torch.tensor(WEIGHTS["stance"])
-    loss = -(weights * stances[:, :3].softmax(1) * stance[:, :3].log_softmax(1)).sum(1).mean()
-    loss = loss + 0.2 * binary_cross_entropy_with_logits(stance[:, 3], stances[:, 3].sigmoid())
-    for first, behind in ((4, 7), (7, 11)):
-        loss = loss + 0.2 * cross_entropy(stance[:, first:behind], stances[:, first:behind].softmax(1))
-    return loss + cross_entropy(tone, tones.softmax(1))
+def labelled_loss(net: Network, kind: str, batch: list[Encoded]) -> torch.Tensor:
+    logits = answers(net, read(net, batch), batch, kind)
+    return loss_of(logits, [q for item in batch for q in item.questions], kind)
 
 
 def macro_f1(truth: list[int], found: list[int]) -> float:
@@ -210,119 +215,104 @@ def train_sets(folder: Path) -> dict[str, tuple[str, list[data.Sentence]]]:
     }
 
 
+def steps_of(sets: dict, tasks: list[str], tokens, chance: random.Random) -> list[tuple[str, list[Encoded]]]:
+    """One pass over what has labels: the batches of each set with their kind, some sentences with other names."""
+    steps = []
+    for task in tasks:
+        kind, found = sets[task]
+        names = [name for s in found for a, b in s.spans if data.is_name(name := s.text[a:b])]
+        for sentences in passes(found, REPEATS[task], KEEPS_NEUTRAL.get(task, 1), chance):
+            items = []
+            for sentence in sentences:
+                if chance.random() < OTHER_NAMES[task]:
+                    sentence = data.with_other_names(sentence, names, chance)
+                if item := encode(tokens, sentence):
+                    items.append(item)
+            steps += [(kind, [items[i] for i in batch]) for batch in batches(items, chance)]
+    return steps
+
+
+def learn(net: Network, steps: list, loss_of_step, rates: tuple[float, float]) -> Network:
+    """Takes one step for each batch, encoder and heads at their own rates; returns the mean of the last weights.
+
+    What needs no gradient stays as it is.
+    """
+    encoder = [p for p in net.encoder.parameters() if p.requires_grad]
+    heads = [p for name, p in net.named_parameters() if not name.startswith("encoder.")]
+    groups = [{"params": part, "lr": rate} for part, rate in zip((encoder, heads), rates)]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
+    warm = max(1, len(steps) // 10)
+    rate = lambda step: min((step + 1) / warm, (len(steps) - step) / max(1, len(steps) - warm))  # noqa: E731
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+    mean = Mean(net)
+    net.train()
+    begun = time.monotonic()
+    for step, (kind, batch) in enumerate(steps, 1):
+        loss = loss_of_step(net, kind, batch)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder + heads, 1.0)
+        optimiser.step()
+        schedule.step()
+        mean.follow(step)
+        if step % 50 == 0:
+            print(f"{step} of {len(steps)} {kind} {loss.item():.3f} {time.monotonic() - begun:.0f} s", flush=True)
+    return mean.net
+
+
+def measured_sets(folder: Path, tokens) -> dict[str, tuple[str, list[Encoded]]]:
+    return {
+        name: (kind, [item for s in found if (item := encode(tokens, s))])
+        for name, (kind, found) in dev_sets(folder).items()
+    }
+
+
+def report(net: Network, dev: dict) -> dict:
+    return {name: measure(net, items, kind) for name, (kind, items) in dev.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--encoder", type=Path, help="the folder of a pretrained MPNet")
     parser.add_argument("--tasks", default=",".join(REPEATS))
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="a checkpoint or a written model to go on from")
-    parser.add_argument("--encoder", type=Path, default=PRETRAINED, help="the folder of another pretrained encoder")
-    parser.add_argument("--taught", type=Path, help="what a teacher says of more sentences")
-    parser.add_argument("--most-taught", type=int, help="at most so many of those, by chance")
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, help="stop after so many steps, to try the program")
+    parser.add_argument("--steps", type=int, help="only so many steps, to try the program")
     options = parser.parse_args()
-    if options.start and options.start.is_dir() and options.encoder != PRETRAINED:
-        parser.error("a written model is no teacher: --start FOLDER goes without --encoder")
+    if (options.start is None) == (options.encoder is None):
+        parser.error("expected --encoder FOLDER to begin, or --start CHECKPOINT.pt to go on")
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     chance = random.Random(options.seed)
     tokens = tokenizer()
-    folder = options.data
-    sets = train_sets(folder)
-    dev = dev_sets(folder)
-    tasks = options.tasks.split(",")
-    kinds = {sets[task][0] for task in tasks}
-    dev = {
-        name: (kind, [e for s in found if (e := encode(tokens, s))])
-        for name, (kind, found) in dev.items()
-        if kind in kinds
-    }
-    train = {task: sets[task][1] for task in tasks}
-    names = {
-        task: [name for s in train[task] for a, b in s.spans if data.is_name(name := s.text[a:b])] for task in tasks
-    }
+    sets = train_sets(options.data)
+    # All that chance decides is drawn before the first step.
+    steps = []
+    for _ in range(options.epochs):
+        of_epoch = steps_of(sets, options.tasks.split(","), tokens, chance)
+        chance.shuffle(of_epoch)
+        steps += of_epoch
+    steps = steps[: options.steps]
+    print(f"{len(steps)} steps", flush=True)
 
-    taught = torch.load(options.taught, weights_only=False) if options.taught else []
-    if options.most_taught and options.most_taught < len(taught):
-        taught = chance.sample(taught, options.most_taught)
-
-    # All that chance decides is drawn before the first step, an epoch at a time.
-    plan = []
-    for epoch in range(options.epochs):
-        steps = []
-        for task in tasks:
-            kind = sets[task][0]
-            for sentences in passes(train[task], REPEATS[task], KEEPS_NEUTRAL.get(task, 1), chance):
-                items = []
-                for sentence in sentences:
-                    if chance.random() < OTHER_NAMES[task]:
-                        sentence = data.with_other_names(sentence, names[task], chance)
-                    if item := encode(tokens, sentence):
-                        items.append(item)
-                steps += [(kind, [items[i] for i in batch]) for batch in batches(items, chance)]
-        by_length = batches([item for item, _, _ in taught], chance) if taught else []
-        steps += [("taught", [taught[i] for i in batch]) for batch in by_length]
-        chance.shuffle(steps)
-        plan.append(steps)
-    total = sum(map(len, plan))
-    print(f"{total} steps", flush=True)
-
-    rates = (1e-4, 1e-3)
-    share = 0.5 if options.start else 1.0
-    goes_on = options.start and options.start.is_dir()
-    if goes_on:
-        net = network_of(options.start)
+    if options.start:
+        net = Network.of_checkpoint(options.start)
     else:
-        net = Network(folder=options.encoder)
-        if options.start:
-            net.load_state_dict(torch.load(options.start, map_location="cpu")["network"])
-    still = [net.encoder.embeddings]
-    if goes_on or options.encoder != PRETRAINED:
-        # A third keeps what it knows, and costs a third less.
-        layers = net.encoder.encoder.layer
-        still += layers[: len(layers) // 3]
-    if options.encoder != PRETRAINED:
-        rates = (4e-5, 5e-4)
-    for parameter in (p for part in still for p in part.parameters()):
-        parameter.requires_grad_(False)
-    encoder = [p for p in net.encoder.parameters() if p.requires_grad]
-    heads = [p for name, p in net.named_parameters() if not name.startswith("encoder.")]
-    groups = [{"params": part, "lr": share * rate} for part, rate in zip((encoder, heads), rates)]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
-    warm = total // 10
-    rate = lambda step: min((step + 1) / warm, max(0.0, (total - step) / (total - warm)))  # noqa: E731
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+        net = Network(whole_mpnet(options.encoder, vocabulary(), LONGEST))
+    layers = net.encoder.layers
+    for part in (net.encoder.pieces, net.encoder.places, net.encoder.norm, *layers[: len(layers) // 3]):
+        part.requires_grad_(False)
 
-    mean = Mean(net)
-    net.train()
-    begun, step = time.monotonic(), 0
-    for epoch, steps in enumerate(plan):
-        for kind, batch in steps:
-            if kind == "taught":
-                loss = taught_loss(net, batch)
-            else:
-                logits = answers(net, read(net, batch), batch, kind)
-                loss = loss_of(logits, [q for item in batch for q in item.questions], kind)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(encoder + heads, 1.0)
-            optimiser.step()
-            schedule.step()
-            step += 1
-            mean.follow(step)
-            if step % 50 == 0:
-                print(f"{step} {kind} {loss.item():.3f} {time.monotonic() - begun:.0f} s", flush=True)
-            if step == options.steps:
-                break
-        report = {name: measure(mean.net, items, kind) for name, (kind, items) in dev.items()}
-        print(json.dumps({"epoch": epoch + 1, "cpu_s": round(time.process_time()), **report}), flush=True)
-        torch.save({"network": mean.net.state_dict(), "dev": report}, options.out)
-        if step == options.steps:
-            break
+    share = 0.5 if options.start else 1.0
+    net = learn(net, steps, labelled_loss, (share * 4e-5, share * 5e-4))
+    found = report(net, measured_sets(options.data, tokens))
+    print(json.dumps({"cpu_s": round(time.process_time()), **found}), flush=True)
+    net.save(options.out, dev=found)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ const SHIPPED: Files<'static> = Files::Compiled(&[
     ("manifest.json", include_bytes!("../../../crates/standpoint-encoder/model/manifest.json")),
     ("vocab.txt", include_bytes!("../../../crates/standpoint-encoder/model/vocab.txt")),
     ("encoder.onnx", include_bytes!("../../../crates/standpoint-encoder/model/encoder.onnx")),
+    ("encoder.data", include_bytes!("../../../crates/standpoint-encoder/model/encoder.data")),
 ]);
 
 /// How many sentences run together at most. More would find no more of like length, and take
@@ -37,7 +38,7 @@ impl StageDefinition for EncodeStage {
         reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES, TARGETS, PAIRS],
         writes: &[VECTORS, MODEL],
     };
-    const MODEL: Option<&'static str> = Some("standpoint-encoder/4");
+    const MODEL: Option<&'static str> = Some("standpoint-encoder/5");
     type Settings = EncodeSettings;
 
     fn start(settings: EncodeSettings, context: &StartContext) -> Result<Self, StageError> {

@@ -199,16 +199,16 @@ fn documents_in_company_keep_their_places() {
 #[test]
 fn a_damaged_model_is_an_error_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["manifest.json", "vocab.txt", "encoder.onnx"] {
+    for name in ["manifest.json", "vocab.txt", "encoder.onnx", "encoder.data"] {
         std::fs::copy(fixture().join(name), folder.path().join(name)).unwrap();
     }
-    let encoder = folder.path().join("encoder.onnx");
+    let encoder = folder.path().join("encoder.data");
     let mut bytes = std::fs::read(&encoder).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&encoder, bytes).unwrap();
     let model = Some(folder.path().to_owned());
     let error = start(EncodeSettings { model, ..EncodeSettings::default() }).unwrap_err();
-    assert!(error.contains("encoder.onnx is damaged: its SHA-256 is"), "{error}");
+    assert!(error.contains("encoder.data is damaged: its SHA-256 is"), "{error}");
 }
 
 #[test]

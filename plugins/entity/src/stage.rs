@@ -28,6 +28,7 @@ const SHIPPED: Files<'static> = Files::Compiled(&[
     ("manifest.json", include_bytes!("../../../crates/standpoint-encoder/model/manifest.json")),
     ("vocab.txt", include_bytes!("../../../crates/standpoint-encoder/model/vocab.txt")),
     ("names.onnx", include_bytes!("../../../crates/standpoint-encoder/model/names.onnx")),
+    ("names.data", include_bytes!("../../../crates/standpoint-encoder/model/names.data")),
 ]);
 
 /// How many sentences the neural tagger reads before it looks whether it should stop.

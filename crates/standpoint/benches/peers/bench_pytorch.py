@@ -3,10 +3,10 @@
 
     bench_pytorch.py SENTENCES.jsonl CHECKPOINT encoder|both
 
-`both` runs the encoder, and then three of its six layers once more, which is what the tagger of
-names has. SENTENCES holds a list of sentences a line, one line for each document; CHECKPOINT is what
-`training/train.py` wrote, or `-` for the model that it begins with. Sentences are sorted by length
-and run in batches of 32, in 32 bits, on as many threads as OMP_NUM_THREADS says. Nothing is judged.
+`both` runs the encoder, and then the three layers of the tagger of names, with the weights that they begin
+with. SENTENCES holds a list of sentences a line, one line for each document; CHECKPOINT is what
+`training/prune.py` wrote. Sentences are sorted by length and run in batches of 32, in 32 bits, on
+as many threads as OMP_NUM_THREADS says. Nothing is judged.
 """
 import json
 import pathlib
@@ -17,15 +17,14 @@ import torch
 TRAINING = pathlib.Path(__file__).resolve().parents[3] / "standpoint-encoder/training"
 sys.path.insert(0, str(TRAINING))
 
-from model import LONGEST, Network, tokenizer  # noqa: E402
+from model import LONGEST, Network, Tagger, tokenizer  # noqa: E402
+from names import SHAPES, TAGS  # noqa: E402
 
 BATCH = 32
 
 source, checkpoint, which = sys.argv[1:4]
-network = Network()
-if checkpoint != "-":
-    network.load_state_dict(torch.load(checkpoint, map_location="cpu")["network"], strict=False)
-network.eval()
+network = Network.of_checkpoint(pathlib.Path(checkpoint)).eval()
+tagger = Tagger(SHAPES, TAGS).eval()
 tokens = tokenizer()
 count = 0
 with open(source, encoding="utf-8") as lines, torch.inference_mode():
@@ -45,9 +44,8 @@ with open(source, encoding="utf-8") as lines, torch.inference_mode():
             ids[row, : len(pieces)] = torch.tensor(pieces)
             mask[row, : len(pieces)] = 1
         batches.append((ids, mask))
-    layers = network.encoder.encoder.layer
-    for depth in (len(layers), 3) if which == "both" else (len(layers),):
-        network.encoder.encoder.layer = layers[:depth]
-        for ids, mask in batches:
-            count += len(network.encode(ids, mask))
+    for ids, mask in batches:
+        count += len(network.encode(ids, mask))
+        if which == "both":
+            tagger(ids, torch.zeros_like(ids), mask)
 print(json.dumps({"sentences read": count}))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The default chain against PyTorch over every sentence, in turns on the same documents.
 
-    interleave_encoder.py PROGRAM PYTHON NEWS.jsonl.gz [CHECKPOINT [DOCUMENTS [ROUNDS]]]
+    interleave_encoder.py PROGRAM PYTHON NEWS.jsonl.gz CHECKPOINT [DOCUMENTS [ROUNDS]]
 
 PROGRAM is the built `standpoint`; PYTHON one that has what `training/requirements.txt` lists; NEWS
 records with `text`. Each round takes other documents, spread over the file. Prints documents per
@@ -33,10 +33,9 @@ def cpu_seconds(command):
 
 
 def main():
-    if len(sys.argv) < 4:
+    if len(sys.argv) < 5:
         sys.exit(__doc__)
-    program, python, news = sys.argv[1:4]
-    checkpoint = sys.argv[4] if len(sys.argv) > 4 else "-"
+    program, python, news, checkpoint = sys.argv[1:5]
     count = int(sys.argv[5]) if len(sys.argv) > 5 else 20
     rounds = int(sys.argv[6]) if len(sys.argv) > 6 else 5
     with gzip.open(news, "rt", encoding="utf-8") as lines:
