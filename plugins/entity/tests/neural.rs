@@ -51,7 +51,7 @@ fn only_what_no_table_explains_is_read() {
 fn a_name_has_a_capital_letter() {
     let neural = start(settings(FIXTURE)).unwrap();
     let names = found(&neural, "Varnholt met Brisk Hallow in Lumen.");
-    assert_eq!(names, ["Varnholt", "Brisk", "Lumen"]);
+    assert_eq!(names, ["Varnholt", "Brisk", "Hallow", "Lumen"]);
 }
 
 #[test]
