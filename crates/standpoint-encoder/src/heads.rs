@@ -99,6 +99,9 @@ impl SentimentHead {
 
     /// Judges, one answer for each question, in order.
     ///
+    /// Probabilities depend on the other questions in their second digit, for the int8 head scales
+    /// them as a whole; the same questions in the same order get the same answers.
+    ///
     /// # Errors
     ///
     /// [`RunError`] when the runtime fails, or a vector has another width.
@@ -161,6 +164,9 @@ impl StanceHead {
     }
 
     /// Judges, one answer for each question, in order.
+    ///
+    /// Probabilities depend on the other questions in their second digit, for the int8 head scales
+    /// them as a whole; the same questions in the same order get the same answers.
     ///
     /// # Errors
     ///
