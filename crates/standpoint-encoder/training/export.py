@@ -1,6 +1,6 @@
 """Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/5]
+    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/6]
 
 NAMES is the checkpoint of a tagger, or the `names.onnx` of another model, which is taken over. The folder of another
 model in place of CHECKPOINT.pt gives its encoder and heads.
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="standpoint-encoder/5")
+    parser.add_argument("--name", default="standpoint-encoder/6")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
     parser.add_argument("--names-temperature", type=float, default=1.0)
