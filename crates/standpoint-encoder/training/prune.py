@@ -1,12 +1,14 @@
 """Makes a teacher small: leaves out what matters least of its encoder, and lets what is left learn what it said.
 
     python prune.py DATA_FOLDER teacher.pt asked.pt OUT.pt [--share 0.31] [--pieces 15000]
+    python prune.py DATA_FOLDER better-teacher.pt asked.pt OUT.pt --start SMALL.pt
 
 In three rounds the attention heads and neurons stay that matter most for their size (how much the loss would rise, by
 the squared slope of a gate behind each: Michel et al., NeurIPS 2019; Kwon et al., NeurIPS 2022), down to `--share`
 of the weights in the layers. After each round the network learns to give what the teacher gives: the vectors behind
 every second layer, and the answers to the questions of `asked.pt` (`teach.py`); in the last round beside the labels.
-Of the vocabulary the pieces stay that are frequent in the same sentences.
+Of the vocabulary the pieces stay that are frequent in the same sentences. With `--start` a network that was made small
+before loses nothing more and learns once more from all of them.
 """
 
 import argparse
@@ -148,9 +150,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=0.31)
     parser.add_argument("--pieces", type=int, default=15_000)
+    parser.add_argument("--start", type=Path, help="what was made small before, to learn further")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, help="at most so many steps a round, to try the program")
+    parser.add_argument("--steps", type=int, help="at most so many steps a round")
     options = parser.parse_args()
     if not 0 < options.share < FIRST_SHARE:
         parser.error(f"--share {options.share}: expected more than 0 and less than {FIRST_SHARE}")
@@ -167,18 +170,24 @@ def main() -> None:
     lessons = [[("taught", [lesson[i] for i in batch]) for batch in batches(lesson, chance)] for lesson in lessons]
     lessons[-1] += labelled
     shares = (FIRST_SHARE, (FIRST_SHARE * options.share) ** 0.5, options.share)
+    if options.start:
+        lessons, shares = [sum(lessons, [])], (None,)
 
     teacher = Network.of_checkpoint(options.teacher).eval().requires_grad_(False)
-    seen = asked + [item for _, batch in labelled for item in batch]
-    net = Network(with_pieces(teacher.encoder, frequent(seen, tokens, options.pieces)))
-    net.take_heads(teacher)
+    if options.start:
+        net = Network.of_checkpoint(options.start)
+    else:
+        seen = asked + [item for _, batch in labelled for item in batch]
+        net = Network(with_pieces(teacher.encoder, frequent(seen, tokens, options.pieces)))
+        net.take_heads(teacher)
     for share, steps in zip(shares, lessons):
-        net = pruned(net, share, chance.sample(labelled, JUDGING_BATCHES))
+        if share:
+            net = pruned(net, share, chance.sample(labelled, JUDGING_BATCHES))
         net.encoder.pieces.requires_grad_(False)
         chance.shuffle(steps)
         net = learn(net, steps[: options.steps], functools.partial(alike_loss, teacher), RATES)
         found = report(net, dev)
-        print(json.dumps({"share": round(share, 2), "cpu_s": round(time.process_time()), **found}), flush=True)
+        print(json.dumps({"share": share and round(share, 2), "cpu_s": round(time.process_time()), **found}), flush=True)
     net.save(options.out, dev=found)
 
 
