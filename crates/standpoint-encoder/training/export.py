@@ -1,9 +1,9 @@
 """Writes what the program reads: the int8 networks, the vocabulary and a manifest.
 
-    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/6]
+    python export.py CHECKPOINT.pt NAMES OUT_FOLDER [--name standpoint-encoder/7]
 
 NAMES is the checkpoint of a tagger, or the `names.onnx` of another model, which is taken over. The folder of another
-model in place of CHECKPOINT.pt gives its encoder and heads.
+model in place of CHECKPOINT.pt gives its encoder and heads. What is taken over is brought into range, too.
 """
 
 import argparse
@@ -14,10 +14,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import set_external_data
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
@@ -26,7 +27,10 @@ from model import LONGEST, Network, Tagger, vocabulary
 from names import SHAPES, TAGS
 
 OPSET = 17
+NETWORKS = ("encoder.onnx", "sentiment.onnx", "stance.onnx", "names.onnx")
 FILES = ("encoder.onnx", "encoder.data", "sentiment.onnx", "stance.onnx", "names.onnx", "names.data", "vocab.txt")
+# The most that two neighbouring weights may come to, so that 16 bits hold them times 255, the largest activation.
+LARGEST_PAIR = 128
 # What two windows have in common, in word pieces. A window is as long as a sentence in training.
 OVERLAP = 40
 
@@ -81,6 +85,38 @@ def export_quantised(module: nn.Module, inputs: dict, others: dict, path: Path, 
         )
 
 
+def largest_pairs(weights: numpy.ndarray) -> numpy.ndarray:
+    """The most that rows 0 and 1, 2 and 3, ... of a column come to together, to either side."""
+    rows = numpy.pad(weights, ((0, len(weights) % 2), (0, 0)))
+    first, second = rows[::2], rows[1::2]
+    above = numpy.maximum(first, 0) + numpy.maximum(second, 0)
+    below = numpy.minimum(first, 0) + numpy.minimum(second, 0)
+    return numpy.maximum(above, -below).max(axis=0)
+
+
+def keep_in_range(path: Path) -> None:
+    """Brings the weights of a network into a range in which every processor comes to the same products.
+
+    Those without instructions for it (x86-64 before VNNI) multiply 8-bit numbers in pairs and add each pair in 16 bits:
+    what does not fit is cut off, without a word, and the answers are worth nothing. Columns in which a pair might be
+    too large get a larger scale. A network that is in range stays as it is.
+    """
+    model = onnx.load(path)
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for product in (node for node in model.graph.node if node.op_type == "MatMulInteger"):
+        weights = tensors[product.input[1]]
+        scales = tensors[weights.name.removesuffix("_quantized") + "_scale"]
+        whole = numpy_helper.to_array(weights).astype(numpy.float64)
+        factors = numpy.ones(whole.shape[1])
+        while (too_large := largest_pairs(numpy.rint(whole / factors)) > LARGEST_PAIR).any():
+            factors[too_large] = numpy.maximum(factors * 1.002, largest_pairs(whole) / LARGEST_PAIR)[too_large]
+        smaller = numpy.rint(whole / factors).astype(numpy.int8)
+        weights.CopyFrom(numpy_helper.from_array(smaller, weights.name))
+        larger = (numpy_helper.to_array(scales) * factors).astype(numpy.float32)
+        scales.CopyFrom(numpy_helper.from_array(larger, scales.name))
+    onnx.save(model, path)
+
+
 def put_apart(path: Path) -> None:
     """Moves the large 8-bit weights of a network into a file beside it: from there they are read without a copy.
 
@@ -97,7 +133,6 @@ def put_apart(path: Path) -> None:
     onnx.save(model, path)
 
 
-
 def take_over(file: Path, out: Path) -> None:
     if file.resolve() != (out / file.name).resolve():
         shutil.copyfile(file, out / file.name)
@@ -110,7 +145,6 @@ def write_pieces_network(module: nn.Module, inputs: tuple[str, ...], pieces: int
     other = torch.arange(3 * 17).reshape(3, 17)
     others = dict(zip(inputs, (other * 577 % pieces, other % SHAPES)))
     export_quantised(module, {name: ids for name in inputs}, others, path, {0: "sentence", 1: "piece"})
-    put_apart(path)
 
 
 def write_head(head: nn.Module, inputs: tuple[str, ...], width: int, path: Path) -> None:
@@ -142,6 +176,10 @@ def write_model(net: Network | Path, tagger: Tagger | Path, pieces: list[str], o
     else:
         take_over(tagger, out)
         take_over(tagger.with_suffix(".data"), out)
+    for name in NETWORKS:
+        keep_in_range(out / name)
+    for name in ("encoder.onnx", "names.onnx"):
+        put_apart(out / name)
     (out / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
 
     files = {}
@@ -157,7 +195,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="standpoint-encoder/6")
+    parser.add_argument("--name", default="standpoint-encoder/7")
     parser.add_argument("--sentiment-temperature", type=float, default=1.0)
     parser.add_argument("--stance-temperature", type=float, default=1.0)
     parser.add_argument("--names-temperature", type=float, default=1.0)

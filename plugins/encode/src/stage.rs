@@ -38,7 +38,7 @@ impl StageDefinition for EncodeStage {
         reads: &[layers::TOKENS, layers::SENTENCES, layers::ENTITIES, TARGETS, PAIRS],
         writes: &[VECTORS, MODEL],
     };
-    const MODEL: Option<&'static str> = Some("standpoint-encoder/6");
+    const MODEL: Option<&'static str> = Some("standpoint-encoder/7");
     type Settings = EncodeSettings;
 
     fn start(settings: EncodeSettings, context: &StartContext) -> Result<Self, StageError> {
