@@ -36,7 +36,7 @@ pub use encoder::Encoder;
 pub use heads::{Sentiment, SentimentHead, SentimentVectors, Stance, StanceHead, StanceVectors};
 pub use layer::{ForeignVectors, Place, Seen, VECTORS, VectorLayer};
 pub use model::{Model, SentimentQuestion, StanceQuestion};
-pub use names::{Name, NameKind, Tagger};
+pub use names::{Name, NameKind, Tag, Tagger};
 pub use network::RunError;
 pub use weights::{Files, LoadError};
 pub use window::MAX_PIECES;

@@ -68,6 +68,28 @@ pub enum NameKind {
     Other,
 }
 
+/// What a word is to the names of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tag {
+    /// It belongs to none.
+    Outside,
+    /// A name begins with it.
+    Begin(NameKind),
+    /// A name that has begun goes on with it.
+    Inside(NameKind),
+}
+
+impl Tag {
+    /// The tag of one of the network's scores.
+    const fn of(score: usize) -> Self {
+        match score.checked_sub(1) {
+            None => Self::Outside,
+            Some(of_kinds) if of_kinds.is_multiple_of(2) => Self::Begin(KINDS[of_kinds / 2]),
+            Some(of_kinds) => Self::Inside(KINDS[of_kinds / 2]),
+        }
+    }
+}
+
 /// A word of a text: its bytes, and its first piece.
 #[derive(Debug, Clone, Copy)]
 struct Word {
@@ -120,6 +142,24 @@ impl Tagger {
     ///
     /// [`RunError`] when the runtime fails.
     pub fn names(&self, texts: &[&str]) -> Result<Vec<Vec<Name>>, RunError> {
+        self.names_with(texts, |_, _, _| 0.0)
+    }
+
+    /// The same, with another tagger's opinion of each word added to the network's before the
+    /// likeliest tags are sought.
+    ///
+    /// - `opinion`: of a word of a text, by the text's number and the word's bytes: the logarithm of
+    ///   how likely a tag is, times what the opinion weighs beside the network's; 0 for all tags
+    ///   where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when the runtime fails.
+    pub fn names_with(
+        &self,
+        texts: &[&str],
+        opinion: impl Fn(usize, Range<usize>, Tag) -> f32,
+    ) -> Result<Vec<Vec<Name>>, RunError> {
         let pieces: Vec<Vec<Piece>> =
             texts.iter().map(|text| self.vocabulary.divide(text, MAX_PIECES).0).collect();
         let words: Vec<Vec<Word>> = pieces.iter().map(|pieces| self.words(pieces)).collect();
@@ -128,6 +168,27 @@ impl Tagger {
             .zip(pieces.iter().zip(&words))
             .map(|(text, (pieces, words))| shapes(text, pieces.len(), words))
             .collect();
+        let scores = self.scores(&pieces, &shapes)?;
+        let mut names = Vec::with_capacity(texts.len());
+        for (text, (words, scores)) in words.iter().zip(&scores).enumerate() {
+            // A word is judged by its first piece.
+            let judged = words.iter().map(|word| {
+                let bytes = word.start as usize..word.end as usize;
+                let own = scores[word.first];
+                std::array::from_fn(|at| own[at] + opinion(text, bytes.clone(), Tag::of(at)))
+            });
+            let rows: Vec<[f32; TAGS]> = judged.collect();
+            names.push(names_of(words, &rows, self.temperature));
+        }
+        Ok(names)
+    }
+
+    /// What the network says of each word piece of each text.
+    fn scores(
+        &self,
+        pieces: &[Vec<Piece>],
+        shapes: &[Vec<i32>],
+    ) -> Result<Vec<Vec<[f32; TAGS]>>, RunError> {
         let mut scores: Vec<Vec<[f32; TAGS]>> =
             pieces.iter().map(|pieces| vec![[0.0; TAGS]; pieces.len()]).collect();
         let lengths: Vec<usize> = pieces.iter().map(Vec::len).collect();
@@ -155,8 +216,7 @@ impl Tagger {
                 scores[job.text][keeps].copy_from_slice(kept);
             }
         }
-        let read = words.iter().zip(&scores);
-        Ok(read.map(|(words, scores)| self.names_of(words, scores)).collect())
+        Ok(scores)
     }
 
     /// The words that pieces make up.
@@ -170,38 +230,39 @@ impl Tagger {
         }
         words
     }
+}
 
-    /// Joins the likeliest tags of words to names. A word is judged by its first piece.
-    fn names_of(&self, words: &[Word], scores: &[[f32; TAGS]]) -> Vec<Name> {
-        let rows: Vec<[f32; TAGS]> = words.iter().map(|word| scores[word.first]).collect();
-        let mut names: Vec<Name> = Vec::new();
-        let mut sizes: Vec<f32> = Vec::new();
-        for (word, (tag, row)) in words.iter().zip(likeliest_tags(&rows).into_iter().zip(&rows)) {
-            let Some(kind) = tag.checked_sub(1).map(|tag| tag / 2) else { continue };
-            let probability = self.probability(row, kind);
-            let is_inside = tag.is_multiple_of(2);
-            match (names.last_mut(), sizes.last_mut()) {
-                (Some(name), Some(size)) if is_inside => {
-                    name.bytes.end = word.end as usize;
-                    *size += 1.0;
-                    name.confidence += (probability - name.confidence) / *size;
-                }
-                _ => {
-                    let bytes = word.start as usize..word.end as usize;
-                    names.push(Name { bytes, kind: KINDS[kind], confidence: probability });
-                    sizes.push(1.0);
-                }
+/// Joins the likeliest tags of words to names.
+///
+/// - `rows`: the scores of each word's tags.
+fn names_of(words: &[Word], rows: &[[f32; TAGS]], temperature: f32) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
+    let mut sizes: Vec<f32> = Vec::new();
+    for (word, (tag, row)) in words.iter().zip(likeliest_tags(rows).into_iter().zip(rows)) {
+        let Some(kind) = tag.checked_sub(1).map(|tag| tag / 2) else { continue };
+        let probability = probability(row, kind, temperature);
+        let is_inside = tag.is_multiple_of(2);
+        match (names.last_mut(), sizes.last_mut()) {
+            (Some(name), Some(size)) if is_inside => {
+                name.bytes.end = word.end as usize;
+                *size += 1.0;
+                name.confidence += (probability - name.confidence) / *size;
+            }
+            _ => {
+                let bytes = word.start as usize..word.end as usize;
+                names.push(Name { bytes, kind: KINDS[kind], confidence: probability });
+                sizes.push(1.0);
             }
         }
-        names
     }
+    names
+}
 
-    /// That a word belongs to a name of a kind, at its beginning or inside.
-    fn probability(&self, row: &[f32; TAGS], kind: usize) -> f32 {
-        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weights = row.map(|score| ((score - max) / self.temperature).exp());
-        (weights[1 + 2 * kind] + weights[2 + 2 * kind]) / weights.iter().sum::<f32>()
-    }
+/// That a word belongs to a name of a kind, at its beginning or inside.
+fn probability(row: &[f32; TAGS], kind: usize, temperature: f32) -> f32 {
+    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights = row.map(|score| ((score - max) / temperature).exp());
+    (weights[1 + 2 * kind] + weights[2 + 2 * kind]) / weights.iter().sum::<f32>()
 }
 
 /// The likeliest tags in which an inside follows the beginning or the inside of its own kind.

@@ -12,8 +12,8 @@ use std::thread;
 
 use serde::Deserialize;
 use standpoint_encoder::{
-    Encoded, Files, LoadError, MAX_PIECES, Model, Name, SentimentQuestion, Stance, StanceQuestion,
-    Tagger,
+    Encoded, Files, LoadError, MAX_PIECES, Model, Name, NameKind, SentimentQuestion, Stance,
+    StanceQuestion, Tag, Tagger,
 };
 
 /// What the framework says of a sentence.
@@ -133,6 +133,26 @@ fn names_are_those_of_the_framework() {
         let wanted: Vec<f32> = expected.names.iter().map(|name| name.confidence).collect();
         assert_near(&sure, &wanted, &expected.text);
     }
+}
+
+#[test]
+fn another_opinion_counts_beside_the_network_s() {
+    let tagger = Tagger::open(Files::Folder(&folder())).unwrap();
+    let text = "Arcadia condemned the raid.";
+    let by = |opinion: fn(usize, Range<usize>, Tag) -> f32| {
+        let names = tagger.names_with(&[text], opinion).unwrap().remove(0);
+        names.into_iter().map(|name| (name.bytes, name.kind)).collect::<Vec<_>>()
+    };
+    let alone = by(|_, _, _| 0.0);
+    let names = tagger.names(&[text]).unwrap().remove(0);
+    assert_eq!(alone, names.into_iter().map(|name| (name.bytes, name.kind)).collect::<Vec<_>>());
+    assert_ne!(alone, []);
+    assert_eq!(by(|_, _, tag| if tag == Tag::Outside { 99.0 } else { 0.0 }), []);
+    let raid = by(|_, bytes, tag| {
+        let wanted = if bytes == (22..26) { Tag::Begin(NameKind::Event) } else { Tag::Outside };
+        if tag == wanted { 99.0 } else { 0.0 }
+    });
+    assert_eq!(raid, [(22..26, NameKind::Event)]);
 }
 
 #[test]

@@ -354,6 +354,9 @@ fn together(words: &[Word], index: usize, is_first: bool) -> [(u64, u64); TEMPLA
     ]
 }
 
+/// The logarithm of the least that a tag is taken to be likely, so that no opinion rules one out.
+const LEAST: f32 = -8.0;
+
 /// Scores of one token's tags.
 pub type Scores = [f32; TAGS];
 
@@ -460,6 +463,21 @@ impl<'m> Tagger<'m> {
         found
     }
 
+    /// How likely the tags of a sentence's tokens are, as logarithms; `None` where a token cannot be
+    /// part of a name. What stands around a token counts, and which tags may follow each other does
+    /// not: with that the chain is too sure of itself to be heard beside others.
+    #[must_use]
+    pub fn opinions(&self, line: Line<'_>, memory: &mut Memory) -> Vec<Option<Scores>> {
+        let mut opinions = vec![None; line.tokens.len()];
+        for run in runs(line.looks) {
+            self.score(line, run.clone(), memory);
+            for (opinion, scores) in opinions[run].iter_mut().zip(&memory.scores) {
+                *opinion = Some(logarithms(scores));
+            }
+        }
+        opinions
+    }
+
     /// Scores the tokens of a run: what the features of [`describe`] weigh.
     fn score(&self, line: Line<'_>, run: std::ops::Range<usize>, memory: &mut Memory) {
         let from = run.start.saturating_sub(AROUND);
@@ -501,6 +519,13 @@ impl<'m> Tagger<'m> {
             memory.scores.push(scores);
         }
     }
+}
+
+/// The logarithms of how likely tags with these scores are: of their softmax.
+fn logarithms(scores: &Scores) -> Scores {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let all: f32 = scores.iter().map(|score| (score - largest).exp()).sum();
+    scores.map(|score| (score - largest - all.ln()).max(LEAST))
 }
 
 /// How likely a name with this margin is right: the line through the calibration's points.

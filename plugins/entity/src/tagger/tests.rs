@@ -83,3 +83,22 @@ fn confidence_follows_the_line_and_ends_with_it() {
 fn a_model_of_another_length_is_refused() {
     assert!(Tagger::from_bytes(&[0; 10]).is_none());
 }
+
+#[test]
+fn opinions_are_probabilities_of_words_that_may_be_names() {
+    let tagger = Tagger::from_bytes(crate::stage::MODEL).unwrap();
+    let text = "we met Moe today";
+    let words = [(0, 2), (3, 6), (7, 10), (11, 16)];
+    let span = |(start, end)| Annotation::new(standpoint_document::Span::new(start, end));
+    let tokens = words.map(span);
+    let looks = tokens.map(|token| look(&text[token.span.range()]));
+    let line = Line { text, tokens: &tokens, looks: &looks, hints: &[0; 4] };
+    let opinions = tagger.opinions(line, &mut Memory::default());
+    assert!([0, 1, 3].into_iter().all(|small| opinions[small].is_none()), "{opinions:?}");
+    let moe = opinions[2].unwrap();
+    let all: f32 = moe.iter().map(|logarithm| logarithm.exp()).sum();
+    // What is least likely is taken to be a little likelier than it is.
+    assert!((1.0..1.01).contains(&(all + 1e-5)), "{moe:?}");
+    assert!(moe.iter().all(|&logarithm| (LEAST..=0.0).contains(&logarithm)), "{moe:?}");
+    assert!(moe[3] < moe[1] && moe[5] < moe[1], "Moe is a person: {moe:?}");
+}
