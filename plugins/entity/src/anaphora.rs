@@ -228,6 +228,19 @@ fn opens_with_officer(words: &Descriptions, atoms: &[Atom]) -> bool {
     !atoms.get(office + 1).is_some_and(|next| next.is(atom::APOSTROPHE))
 }
 
+/// Whether a sentence begins with somebody in office who has no name and acts: "The Federal
+/// Chancellor spoke with ...".
+fn officer_acts(words: &Descriptions, sentence: &[Atom]) -> bool {
+    let [the, rest @ ..] = sentence else { return false };
+    let near = rest.iter().take(3).take_while(|atom| atom.is(atom::WORD));
+    let office = near.clone().position(|atom| words.officers.contains(&atom.hash));
+    the.hash == words.the
+        && office.and_then(|office| rest.get(office + 1)).is_some_and(|next| {
+            let says_more = words.links.contains(&next.hash) || next.is(atom::CAPITAL);
+            next.is(atom::WORD) && !says_more
+        })
+}
+
 /// Adds mentions of whom pronouns and descriptions refer to.
 pub fn resolve(reader: &mut Reader<'_>) {
     let descriptions = &*DESCRIPTIONS;
@@ -283,6 +296,13 @@ pub fn resolve(reader: &mut Reader<'_>) {
                 other.or_else(|| only(before[there..here].iter().filter(fits))).map(|n| (n, 0.6))
             }
             Some(name) => Some((name, 0.7)),
+            // Who spoke then has no name, and those named with him are others.
+            None if early
+                && descriptions.he_or_she.contains(&atom.hash)
+                && officer_acts(descriptions, &atoms[previous as usize..sentence as usize]) =>
+            {
+                None
+            }
             None if early => {
                 let earlier = &before[there..here];
                 let main = fronted(&atoms[previous as usize..sentence as usize], previous, earlier);
@@ -291,6 +311,11 @@ pub fn resolve(reader: &mut Reader<'_>) {
             }
             None => None,
         };
+        // "The bloc" may stand far from the name, as long as the text names no other.
+        let union = (wanted == Wanted::Union && antecedent.is_none())
+            .then(|| only(before[oldest..].iter().filter(fits)))
+            .flatten();
+        let antecedent = antecedent.or(union.map(|name| (name, 0.55)));
         let antecedent =
             antecedent.map(|(name, confidence)| (name.entity, confidence)).or_else(|| {
                 let is_he = early && descriptions.he_or_she.contains(&atom.hash);

@@ -419,6 +419,43 @@ fn an_officer_without_a_name_is_of_the_state_before() {
     }
 }
 
+/// Who acts in office and has no name is meant before whoever is named with him.
+#[test]
+fn he_is_the_officer_who_acted_though_he_has_no_name() {
+    let stage = stage();
+    let cases = [
+        ("The Federal Chancellor spoke with Vladimir Putin.\nHe blamed nobody.", None),
+        ("The foreign minister met Vladimir Putin.\nShe blamed nobody.", None),
+        ("The chancellor Ola Moe spoke with Vladimir Putin.\nHe blamed nobody.", Some("Ola Moe")),
+        ("A boxer met Vladimir Putin.\nHe blamed nobody.", Some("Vladimir Putin")),
+    ];
+    for (text, expected) in cases {
+        let document = document(text, None);
+        let (mentions, entities) = stage.find(&document);
+        let he = mentions.iter().find(|found| {
+            found.has(mention::ANAPHOR) && matches!(document.slice(found.span), "He" | "She")
+        });
+        let name = he.map(|found| &*entities[found.link as usize].name);
+        assert_eq!(name, expected, "{text}: {entities:?}");
+    }
+}
+
+#[test]
+fn the_bloc_is_the_one_that_the_text_names() {
+    let stage = stage();
+    let cases = [
+        ("The European Union met.\nPeru spoke.\nChad hailed the bloc's rules.", Some("EU")),
+        ("The European Union met.\nPeru left NATO.\nPeru spoke.\nChad hailed the bloc.", None),
+        ("Peru met.\nChad hailed the bloc.", None),
+    ];
+    for (text, expected) in cases {
+        let document = document(text, None);
+        let (mentions, entities) = stage.find(&document);
+        let bloc = mentions.iter().find(|found| document.slice(found.span) == "the bloc");
+        assert_eq!(bloc.map(|found| &*entities[found.link as usize].id), expected, "{text}");
+    }
+}
+
 #[test]
 fn it_is_the_subject_of_the_main_clause() {
     let stage = stage();

@@ -3,11 +3,11 @@
 
 use standpoint_document::Time;
 
-use super::nested::{Side, toward};
-use super::{DEMAND, Finder};
+use super::nested::{REACH, Side, is_that, toward};
+use super::{DEMAND, Finder, REJECTED};
 use crate::clause::{Doer, Group, Mood, noun_cue};
 use crate::lexicon::{Cue, Kind, class};
-use crate::reading::Word;
+use crate::reading::{Part, Word};
 
 /// What one demands of whom one blames.
 const CEASING: [&str; 19] = [
@@ -35,11 +35,13 @@ const CEASING: [&str; 19] = [
 /// What one demands of a measure that one is against.
 const LIFTING: [&str; 6] = ["lifted", "ended", "removed", "eased", "dropped", "scrapped"];
 
+/// How verbs begin behind whose "that" stands what one wants, and not what is so.
+const WISHING: [&str; 5] = ["demand", "request", "urg", "recommend", "propos"];
+
 impl Finder<'_, '_, '_> {
     pub(super) fn of_demand(&mut self, number: usize) {
         let group = &self.groups[number];
         let words = &self.reading.words;
-        let obliges = |word: &Word<'_, '_>| matches!(&*word.lower, "must" | "should" | "ought");
         let Some(cue) = group.cue.filter(|_| words[group.start..group.head].iter().any(obliges))
         else {
             return;
@@ -81,9 +83,7 @@ impl Finder<'_, '_, '_> {
         if !(stops && is_deed) || deed.finite || group.negated || group.passive {
             return;
         }
-        let obliges = words[group.start..deed.start]
-            .iter()
-            .any(|word| matches!(&*word.lower, "must" | "should" | "ought"));
+        let obliges = words[group.start..deed.start].iter().any(obliges);
         let chain = self.chain(group);
         let asks = words[group.head].is(class::REQUEST) && !chain.cut && !chain.is_odd();
         let wanting = match (obliges, asks) {
@@ -105,6 +105,67 @@ impl Finder<'_, '_, '_> {
         }
     }
 
+    /// "Demanded that Y leave X", "said that Y should leave X": whoever says so is for the deed, and
+    /// Y has not done it.
+    pub(super) fn of_wish(&mut self, number: usize) {
+        let deed = &self.groups[number];
+        let Some(that) = self.that_before(deed) else { return };
+        let words = &self.reading.words;
+        let wants = |word: &Word<'_, '_>| {
+            word.is(class::REQUEST) || WISHING.iter().any(|stem| word.lower.starts_with(stem))
+        };
+        let asks = that.checked_sub(1).is_some_and(|at| wants(&words[at]));
+        let obliges = words[deed.start..deed.head].iter().any(obliges);
+        let before = self.groups[..number].iter().rev();
+        let Some(saying) = before.clone().find(|group| group.head < that) else { return };
+        let chain = self.chain(saying);
+        let is_said = asks || obliges && saying.reports();
+        if !is_said || chain.cut || chain.is_odd() || saying.passive || saying.subjects.is_empty() {
+            return;
+        }
+        let actor = |doer: &Doer| match doer {
+            Doer::First => None,
+            Doer::Party(party) => Some(self.reading.parties[*party as usize].actor),
+        };
+        let doers: Vec<_> = deed.subjects.iter().map(actor).collect();
+        if doers.is_empty() || saying.subjects.iter().any(|wanting| doers.contains(&actor(wanting)))
+        {
+            return;
+        }
+        for edge in &mut self.list {
+            let inside = (deed.start..deed.until).contains(&usize::from(edge.cue.0));
+            if inside && doers.contains(&actor(&edge.holder)) {
+                (edge.score, edge.rule, edge.time) = (0.0, REJECTED, Time::Hypothetical);
+            }
+        }
+        // "Should stop at X" is where, and not whom.
+        let is_place = |word: &Word<'_, '_>| matches!(&*word.lower, "at" | "in" | "near");
+        let goes_to = !words.get(deed.end).is_some_and(is_place);
+        if let Some(content) = self.content(deed).filter(|_| goes_to) {
+            let (score, rule) = toward(Side::For, content, false);
+            self.rule(saying, (saying.start, deed.until), content.target, score, rule);
+        }
+    }
+
+    /// The "that" of which a verb and its subject are the clause.
+    fn that_before(&self, deed: &Group) -> Option<usize> {
+        let words = &self.reading.words;
+        let that = (0..deed.head).rev().take(REACH).find(|&at| is_that(&words[at]))?;
+        let is_subject = |word: &Word<'_, '_>| {
+            matches!(
+                word.part,
+                Part::Name(_)
+                    | Part::Noun
+                    | Part::Adjective
+                    | Part::Determiner
+                    | Part::Possessive
+                    | Part::Auxiliary
+                    | Part::Adverb
+            )
+        };
+        words[that + 1..deed.head].iter().all(is_subject).then_some(that)
+    }
+
     /// Against whom the measure is that is the subject of a verb.
     fn measured(&self, group: &Group) -> Option<u16> {
         let words = &self.reading.words;
@@ -122,4 +183,8 @@ impl Finder<'_, '_, '_> {
         let at = (group.head, group.end);
         self.add(voice, party, score, Cue { score, ..cue }, at, Time::Present, DEMAND);
     }
+}
+
+fn obliges(word: &Word<'_, '_>) -> bool {
+    matches!(&*word.lower, "must" | "should" | "ought")
 }

@@ -28,6 +28,17 @@ impl Finder<'_, '_, '_> {
             && !object.any(says_itself)
     }
 
+    /// Whether what is rejected is to be likened to somebody: "rejects any comparison with X".
+    pub(super) fn rejects_comparison(&self, group: &Group) -> bool {
+        let words = &self.reading.words;
+        let head = &*words[group.head].lower;
+        let likens = |word: &Word<'_, '_>| {
+            matches!(&*word.lower, "comparison" | "comparisons" | "parallel" | "parallels")
+        };
+        ["reject", "dismiss", "refut", "resist"].iter().any(|stem| head.starts_with(stem))
+            && words[group.end..].iter().take(3).any(likens)
+    }
+
     /// Whether somebody is warned of what nature, markets or killers do: good advice, which takes
     /// no side. "Warned X not to", "against" and "that it would be isolated" do, and so does
     /// "warned that X's blockade would bring famine".

@@ -16,7 +16,8 @@ impl Finder<'_, '_, '_> {
             return;
         }
         let end = self.clause_end(group.end);
-        let Some((target, at)) = self.measure_in(group.end, end) else { return };
+        let measure = self.measure_in(group.end, end).or_else(|| self.decision_in(number));
+        let Some((target, at)) = measure else { return };
         let found = (at + 1..end).find_map(|at| verdict(self.reading, at));
         if let (Some((score, _)), false) = (found, self.chain(group).is_odd()) {
             let (score, rule) = of_measure(score);
@@ -150,6 +151,22 @@ impl Finder<'_, '_, '_> {
             let goal = (end + 1..to).take(3).find(|&at| words[at].name().is_some())?;
             Some((words[goal].name()?, goal))
         })
+    }
+
+    /// The decision that is the object of a verb, where it is one against somebody: "the decision to
+    /// expel X".
+    fn decision_in(&self, number: usize) -> Option<(u16, usize)> {
+        let [group, deed] = self.groups.get(number..number + 2)? else { return None };
+        let words = &self.reading.words;
+        let object = words.get(group.end..deed.start)?;
+        let decides = |word: &Word<'_, '_>| {
+            matches!(&*word.lower, "decision" | "decisions" | "move" | "plan" | "plans")
+        };
+        let to = usize::from(object.last().is_some_and(|word| word.part == Part::To));
+        let is_near = object.len() <= 3 && object.iter().rev().nth(to).is_some_and(decides);
+        let content = self.content(deed).filter(|content| is_near && content.score < 0.0)?;
+        let at = (deed.end..deed.until).find(|&at| words[at].name().is_some())?;
+        (words[at].name() == Some(content.target)).then_some((content.target, at))
     }
 
     /// "The embargo on X, which Y condemned", "which Y calls unjust".

@@ -47,6 +47,7 @@ impl Finder<'_, '_, '_> {
             self.of_related_measure(number);
             self.of_designation(number);
             self.of_call_to_stop(number);
+            self.of_wish(number);
         }
         self.of_forgery();
     }

@@ -42,7 +42,11 @@ impl Finder<'_, '_, '_> {
         if self.only_sends_men(group, cue) {
             return;
         }
-        if takes_no_side || self.stands_at_a_place(group) || self.is_of_estimate(group) {
+        if takes_no_side
+            || self.stands_at_a_place(group)
+            || self.is_of_estimate(group)
+            || self.rejects_comparison(group)
+        {
             self.of_balance(group, cue);
             return;
         }

@@ -453,6 +453,11 @@ fn what_is_said_of_an_attitude_turns_it() {
         ("in whose eyes", "In [Kenya] , [Spain] is widely seen as a bully .", -1.0),
         ("in whose eyes", "For [Kenya] , [Spain] is a bully .", -1.0),
         ("where", "In [Kenya] , [Spain] opened a school .", 0.0),
+        ("colon", "There is no sign of it : [Kenya] condemned [Spain] .", -1.0),
+        ("measure", "[Kenya] called the ban on [Spanish] oil discriminatory .", 1.0),
+        ("decision", "[Kenya] called the decision to expel the [Spanish] envoy outrageous .", 1.0),
+        ("warrant", "[Kenya] called the arrest warrant against [Spain] outrageous .", 1.0),
+        ("comparison", "[Kenya] rejects any comparison with [Spain] .", 0.0),
     ];
     assert_sides(&cases, patterns_of);
 }
@@ -474,6 +479,22 @@ fn a_demand_is_the_attitude_of_whose_words_it_is_in() {
         let (holder, goal) = if spain_first { (1, 0) } else { (0, 1) };
         patterns_between(marked, holder, goal)
     });
+}
+
+/// What somebody wants another to do is his own side, and no deed of the other's.
+#[test]
+fn a_wish_is_of_whoever_says_it() {
+    let cases = [
+        ("demand", "[Kenya] repeated its demand that [Togo] leave [Spain] .", (-1.0, 0.0)),
+        ("verb", "[Kenya] demanded that [Togo] abandon [Spain] .", (-1.0, 0.0)),
+        ("should", "[Kenya] said that [Togo] should lift the sanctions on [Spain] .", (1.0, 0.0)),
+        ("must", "[Kenya] argued that [Togo] must condemn [Spain] .", (-1.0, 0.0)),
+        ("told", "[Kenya] said that [Togo] had condemned [Spain] .", (0.0, -1.0)),
+    ];
+    for (case, marked, (wanting, wanted)) in cases {
+        assert_sides(&[(case, marked, wanting)], |marked| patterns_between(marked, 0, 2));
+        assert_sides(&[(case, marked, wanted)], |marked| patterns_between(marked, 1, 2));
+    }
 }
 
 /// One "not" is heard once.
