@@ -286,7 +286,7 @@ pub fn resolve(reader: &mut Reader<'_>) {
         let there = before.partition_point(|name| name.first < previous).max(oldest);
         let fits = |name: &&Named| fits(reader, name, wanted);
         // A pronoun far into a sentence without an antecedent in it is likelier an expletive.
-        let early = index as u32 - sentence <= 3;
+        let early = index as u32 - sentence <= 3 || is_said_behind(descriptions, atoms, index);
         let same = subject(atoms, &before[here..], fits).or(antecedent(&before[here..], fits));
         let antecedent = match same {
             _ if wanted == Wanted::ThatState => {
@@ -345,6 +345,14 @@ pub fn resolve(reader: &mut Reader<'_>) {
         found.push(Named { first, end, entity, kind, flags: mention::ANAPHOR, confidence });
     }
     reader.named.extend(found);
+}
+
+/// "\"...,\" he said": whoever speaks begins a clause of his own.
+fn is_said_behind(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> bool {
+    let is_mark = |at: usize| !atoms[at].is(atom::WORD);
+    descriptions.he_or_she.contains(&atoms[index].hash)
+        && index.checked_sub(1).is_some_and(is_mark)
+        && atoms.get(index + 1).is_some_and(|next| next.cues(cues::SPEECH))
 }
 
 /// What the atom at `index` refers to, and where the description begins.

@@ -32,7 +32,6 @@ use crate::reading::{Part, Reading, Word};
 use speech::speakers;
 pub(crate) use time::{is_over_at, time_of};
 pub(crate) use unnamed::may_blame;
-pub(crate) use untrue::{is_medium, is_untrue};
 pub(crate) use verdict::evaluation;
 pub use vote::Votes;
 pub(crate) use vote::{is_text, of_vote, votes};
@@ -203,7 +202,12 @@ impl<'a, 't, 'l> Finder<'a, 't, 'l> {
 impl Finder<'_, '_, '_> {
     fn chain(&self, group: &Group) -> Chain {
         let denies = group.negated || self.takes_none(group);
-        let mut chain = Chain { turns: 0, negations: u32::from(denies), cut: false };
+        let refuses = denies && self.is_refusal(group);
+        let mut chain = Chain {
+            turns: u32::from(refuses),
+            negations: u32::from(denies && !refuses),
+            cut: false,
+        };
         let mut negative_subject = group.no_subject;
         let parent_word = |parent: &Group| self.reading.words[parent.head].lower.clone();
         let mut next = group.parent;
@@ -243,6 +247,16 @@ impl Finder<'_, '_, '_> {
         // "No official ... has" counts once, beside a verb that is negated itself.
         chain.negations += u32::from(negative_subject && chain.negations == 0);
         chain
+    }
+
+    /// "Will not punish X", "would not vote for sanctions on X": whoever says what he will not do
+    /// turns it down, where "did not" only tells that it was not done. Who will not fight is not
+    /// yet a friend.
+    fn is_refusal(&self, group: &Group) -> bool {
+        let auxiliaries = &self.reading.words[group.start..group.head];
+        let wills = |word: &Word<'_, '_>| matches!(&*word.lower, "will" | "wo" | "would" | "'ll");
+        let is_act = group.cue.is_none_or(|cue| cue.kind != Kind::War);
+        is_act && group.finite && auxiliaries.iter().any(wills)
     }
 
     /// The score of `own` at the end of a chain.

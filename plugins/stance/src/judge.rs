@@ -13,7 +13,7 @@ use standpoint_encoder::Seen;
 use standpoint_linear::{Features, LinearModel, LoadError};
 
 use crate::bystander::stands_by;
-use crate::clause::{Doer, groups};
+use crate::clause::{Doer, Group, groups};
 pub use crate::edge::Votes;
 use crate::edge::{
     ABETS, BETWEEN, DEALS, DEFIES, DEMAND, Edge, Edges, LIKENED, NAMED, RECEIVED, REFRAINS,
@@ -218,29 +218,48 @@ impl Judge for RulesAndWeights {
 /// ("X followed on Friday"), else whoever is named ("X made similar statements").
 fn followers_in(reading: &Reading<'_, '_>) -> Vec<u16> {
     let is_alike = |at: usize| {
-        let begins =
-            |&(start, bits): &(u16, u32)| usize::from(start) == at && bits & class::ALIKE != 0;
+        let begins = |&(start, bits): &(u16, class::Bits)| {
+            usize::from(start) == at && bits & class::ALIKE != 0
+        };
         reading.words[at].is(class::ALIKE) || reading.runs.iter().any(begins)
     };
-    let mut found: Vec<usize> = (0..reading.words.len()).filter(|&at| is_alike(at)).collect();
+    let found: Vec<usize> = (0..reading.words.len()).filter(|&at| is_alike(at)).collect();
     if found.is_empty() {
         return Vec::new();
     }
     let groups = groups(reading);
-    let verbs = groups.iter().filter(|group| found.contains(&group.head));
     // "Talks with X followed": it is not X who did.
     let governed = |party: u16| {
         let before = usize::from(reading.word_of[usize::from(party)]).checked_sub(1);
         let word = before.and_then(|at| reading.words.get(at));
         word.is_some_and(|word| word.part == Part::Preposition)
     };
-    let subjects = verbs.flat_map(|group| &group.subjects).filter_map(|doer| match doer {
-        Doer::Party(party) => Some(*party).filter(|&party| !governed(party)),
-        Doer::First => None,
-    });
-    let subjects: Vec<u16> = subjects.collect();
-    found.retain(|&at| !reading.words[at].is_verb());
-    if found.is_empty() { subjects } else { (0..reading.parties.len() as u16).collect() }
+    let subjects = |group: &Group| {
+        let parties = group.subjects.iter().filter_map(|doer| match doer {
+            Doer::Party(party) => Some(*party).filter(|&party| !governed(party)),
+            Doer::First => None,
+        });
+        parties.collect::<Vec<u16>>()
+    };
+    let mut followers = Vec::new();
+    for &at in &found {
+        let verb = groups.iter().find(|group| group.head == at);
+        let has_object = |group: &&Group| (group.end..group.until.max(group.end)).contains(&at);
+        let doers = verb.or_else(|| groups.iter().find(has_object)).map(subjects);
+        match doers {
+            Some(doers) if !doers.is_empty() => {
+                // "Imposed similar sanctions on X" is said of another goal.
+                let mut named = reading.words[at..].iter().filter_map(Word::name);
+                let is_aimed = verb.is_none() && named.any(|party| !doers.contains(&party));
+                followers.extend(doers.into_iter().filter(|_| !is_aimed));
+            }
+            _ if verb.is_none() => followers.extend(0..reading.parties.len() as u16),
+            _ => {}
+        }
+    }
+    followers.sort_unstable();
+    followers.dedup();
+    followers
 }
 
 /// How much of a speaker's stance is read as if the words were the text's own.
@@ -513,7 +532,7 @@ fn is_on(reading: &Reading<'_, '_>, act: &Edge) -> bool {
 fn weighs_sides(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
     let words = &reading.words;
     let single = (0..words.len()).filter(|&at| words[at].is(class::WEIGHING));
-    let is_weighing = |&&(_, bits): &&(u16, u32)| bits & class::WEIGHING != 0;
+    let is_weighing = |&&(_, bits): &&(u16, class::Bits)| bits & class::WEIGHING != 0;
     let runs = reading.runs.iter().filter(is_weighing).map(|&(start, _)| usize::from(start));
     let mut places = single.chain(runs);
     let Some(holder) = pair.holder else { return places.next().is_some() };

@@ -45,11 +45,14 @@ pub enum CueError {
 
 /// Bits for the classes of small words.
 pub(crate) mod class {
+    /// A set of classes.
+    pub(crate) type Bits = u64;
+
     macro_rules! classes {
         ($($name:ident = $bit:expr, $word:literal;)*) => {
-            $(pub(crate) const $name: u32 = 1 << $bit;)*
+            $(pub(crate) const $name: Bits = 1 << $bit;)*
             /// The bit of a class by its name in `function.tsv`.
-            pub(crate) fn of(name: &str) -> Option<u32> {
+            pub(crate) fn of(name: &str) -> Option<Bits> {
                 match name { $($word => Some($name),)* _ => None }
             }
         };
@@ -87,9 +90,16 @@ pub(crate) mod class {
         GIVING = 29, "giving";
         DISSENT = 30, "dissent";
         PERMITTING = 31, "permitting";
+        MEDIUM = 32, "medium";
+        FORGED = 33, "forged";
+        UNTRUE = 34, "untrue";
+        CLAIMANT = 35, "claimant";
+        HEARSAY = 36, "hearsay";
+        DEED = 37, "deed";
+        OUTSIDER = 38, "outsider";
     }
     /// Classes of words that mean something by themselves, as nouns and verbs do.
-    pub(crate) const OF_CONTENT: u32 = AGENT
+    pub(crate) const OF_CONTENT: Bits = AGENT
         | REJECTED
         | ALLEGED
         | REQUEST
@@ -100,7 +110,14 @@ pub(crate) mod class {
         | ANNOUNCING
         | GIVING
         | DISSENT
-        | PERMITTING;
+        | PERMITTING
+        | MEDIUM
+        | FORGED
+        | UNTRUE
+        | CLAIMANT
+        | HEARSAY
+        | DEED
+        | OUTSIDER;
 }
 
 /// Bits for the forms of a verb.
@@ -218,7 +235,7 @@ pub(crate) fn is_meant(pattern: &str, word: &str) -> bool {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Entry {
     /// Bits of [`class`].
-    pub(crate) classes: u32,
+    pub(crate) classes: class::Bits,
     /// Bits of [`form`].
     pub(crate) forms: u8,
     /// Whether a verb of it says what somebody is held for: "call", "describe".
@@ -233,7 +250,7 @@ pub(crate) struct Begins {
     pub(crate) nouns: Phrases,
     pub(crate) evaluations: Phrases,
     /// Small words of several parts: what follows and their class.
-    pub(crate) runs: Vec<(Box<[Box<str>]>, u32)>,
+    pub(crate) runs: Vec<(Box<[Box<str>]>, class::Bits)>,
 }
 
 impl Entry {
@@ -264,7 +281,7 @@ pub struct Lexicon {
     entries: FxHashMap<u64, Entry>,
     alike: Sieve,
     /// With which letters the words of each class begin, a bit each from "a" on.
-    initials: [u32; 32],
+    initials: [u32; Lexicon::CLASSES],
 }
 
 /// Words of which a text has at least one where it has a phrase of some class: the longest of each
@@ -325,6 +342,8 @@ const FUNCTION: &str = "function.tsv";
 const IRREGULAR: &str = "irregular.tsv";
 
 impl Lexicon {
+    const CLASSES: usize = class::Bits::BITS as usize;
+
     /// The lists that are compiled in.
     ///
     /// # Errors
@@ -365,8 +384,11 @@ impl Lexicon {
             let forms = fields[1].split(' ').map(str::to_owned).collect();
             irregular.insert(fields[0].to_string(), forms);
         }
-        let mut lexicon =
-            Self { entries: FxHashMap::default(), alike: Sieve::default(), initials: [0; 32] };
+        let mut lexicon = Self {
+            entries: FxHashMap::default(),
+            alike: Sieve::default(),
+            initials: [0; Self::CLASSES],
+        };
         let mut known = FxHashMap::default();
         for (index, fields) in rows(VERBS, &read(VERBS)?, 4)? {
             lexicon.add_verb(index, &fields, &irregular, &mut known)?;
@@ -394,7 +416,7 @@ impl Lexicon {
             let (first, rest) = words_of(&fields[0]);
             if rest.is_empty() {
                 lexicon.entry(&first).classes |= bit;
-                lexicon.initials[bit.trailing_zeros() as usize % 32] |= initial(&first);
+                lexicon.initials[bit.trailing_zeros() as usize] |= initial(&first);
             } else {
                 lexicon.entry(&first).begins().runs.push((rest, bit));
             }
@@ -410,10 +432,10 @@ impl Lexicon {
         Ok(lexicon)
     }
 
-    /// Whether a word, in lower case or with capitals, is of a class.
-    pub(crate) fn is_of(&self, word: &str, class: u32) -> bool {
+    /// Whether a word, in lower case or with capitals, is of a class, of which `class` is the bit.
+    pub(crate) fn is_of(&self, word: &str, class: class::Bits) -> bool {
         // Most words begin with another letter.
-        if self.initials[class.trailing_zeros() as usize % 32] & initial(word) == 0 {
+        if self.initials[class.trailing_zeros() as usize] & initial(word) == 0 {
             return false;
         }
         let is_of = |word: &str| self.get(word).is_some_and(|entry| entry.classes & class != 0);

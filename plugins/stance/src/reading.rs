@@ -63,7 +63,7 @@ pub(crate) struct Word<'t, 'l> {
     pub(crate) span: Span,
     pub(crate) part: Part,
     /// Bits of [`class`].
-    pub(crate) classes: u32,
+    pub(crate) classes: class::Bits,
     pub(crate) entry: Option<&'l Entry>,
     /// The [`key`] of the word.
     key: u32,
@@ -73,7 +73,7 @@ pub(crate) struct Word<'t, 'l> {
 }
 
 impl Word<'_, '_> {
-    pub(crate) fn is(&self, class: u32) -> bool {
+    pub(crate) fn is(&self, class: class::Bits) -> bool {
         self.classes & class != 0
     }
 
@@ -101,7 +101,7 @@ pub(crate) struct Reading<'t, 'l> {
     /// For each party the word that it is, or is part of.
     pub(crate) word_of: Vec<u16>,
     /// Classes of small words of several parts, with the word at which they begin.
-    pub(crate) runs: Vec<(u16, u32)>,
+    pub(crate) runs: Vec<(u16, class::Bits)>,
     pub(crate) question: bool,
     /// What the lists know of "be".
     pub(crate) copula: Option<&'l Entry>,
@@ -239,6 +239,7 @@ fn push_word<'t, 'l>(
     quoted: &mut bool,
 ) {
     let raw = text.get(span.range()).unwrap_or_default();
+    let raw = if is_typed_dash(text, span) { "—" } else { raw };
     // Tokenisers differ on "Russia's" and "don't": a lone mark joins the letters behind it.
     if matches!(raw, "s" | "t" | "ll" | "d" | "ve" | "re" | "m")
         && let Some(last) = words.last_mut()
@@ -284,6 +285,16 @@ fn push_word<'t, 'l>(
         part,
         quoted: *quoted,
     });
+}
+
+/// Whether a hyphen stands where a dash is meant, with a space on either side: "PARIS - France".
+fn is_typed_dash(text: &str, span: Span) -> bool {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let beside = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).copied();
+    beside(Some(start)) == Some(b'-')
+        && end == start + 1
+        && beside(start.checked_sub(1)) == Some(b' ')
+        && beside(Some(end)) == Some(b' ')
 }
 
 /// In lower case and with a straight apostrophe; borrowed where nothing changes.

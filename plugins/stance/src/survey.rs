@@ -3,6 +3,7 @@
 //! who belongs to the target, who is at war with it, and whose words a quotation is.
 
 mod actors;
+mod deeds;
 mod identity;
 mod indirect;
 mod quoted;
@@ -33,6 +34,8 @@ use transcript::Teller;
 const TARGET: u32 = 0;
 /// The number of sanctions on the target, where they stand for it.
 const MEASURE: u32 = u32::MAX;
+/// The number of what somebody has just done toward the target, where a noun stands for it.
+const DEED: u32 = u32::MAX - 1;
 /// A target is the topic where at least every so manieth sentence names it.
 const TOPIC_SHARE: usize = 5;
 /// How many holders of one sentence are judged.

@@ -42,9 +42,22 @@ pub(crate) fn noun_cue(reading: &Reading<'_, '_>, index: usize) -> Option<(Cue, 
     }
     let entry = word.entry?;
     match reading.longest(index, &entry.nouns) {
-        Some((phrase, end)) => Some((phrase.cue, end)),
+        Some((phrase, end)) => Some((phrase.cue, behind_barred(reading, phrase.cue, end))),
         None => gerund_cue(reading, index, entry),
     }
+}
+
+/// Behind the arms or help that a measure bars: "an embargo on arms for X" arms nobody.
+fn behind_barred(reading: &Reading<'_, '_>, measure: Cue, end: usize) -> usize {
+    let words = &reading.words;
+    let bars = measure.kind == Kind::Attitude && measure.score < 0.0;
+    if !bars || words.get(end).is_none_or(|word| word.lower != "on") {
+        return end;
+    }
+    let describes = |at: &usize| matches!(words[*at].part, Part::Determiner | Part::Adjective);
+    let barred = (end + 1..words.len()).find(|at| !describes(at));
+    let aid = barred.and_then(|at| noun_cue(reading, at)).filter(|(cue, _)| cue.kind == Kind::Aid);
+    aid.map_or(end, |(_, behind)| behind)
 }
 
 /// "Its arming of X", "the shelling of X": a verb of the lists as the name of its deed.

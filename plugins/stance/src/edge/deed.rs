@@ -77,27 +77,43 @@ impl Finder<'_, '_, '_> {
         }
     }
 
-    /// "Seized a tanker carrying X's oil": whoever stops what is X's on its way acts against X.
+    /// "Seized a tanker carrying X's oil", "inspects ships that carry it": whoever stops what is X's
+    /// on its way acts against X.
     pub(super) fn of_cargo(&mut self, number: usize) {
         let Some([group, cargo]) = self.groups.get(number..number + 2) else { return };
         let words = &self.reading.words;
-        let stops =
-            ["seiz", "detain", "impound", "confiscat", "intercept", "stop", "halt", "block"]
-                .iter()
-                .any(|stem| words[group.head].lower.starts_with(stem));
-        let Some(cue) = group.cue.filter(|cue| stops && !group.passive && cue.score < 0.0) else {
-            return;
+        let begins =
+            |stems: &[&str]| stems.iter().any(|stem| words[group.head].lower.starts_with(stem));
+        let stops = begins(&[
+            "seiz",
+            "detain",
+            "impound",
+            "confiscat",
+            "intercept",
+            "stop",
+            "halt",
+            "block",
+        ]);
+        let searches = begins(&["board", "inspect", "search"]);
+        let cue = match group.cue {
+            Some(cue) if stops && cue.score < 0.0 => cue,
+            _ if searches => Cue { score: -1.0, carry: Carry::Keep, kind: Kind::None, lemma: 0 },
+            _ => return,
         };
-        let carries = matches!(
-            &*words[cargo.head].lower,
-            "carrying" | "transporting" | "shipping" | "hauling" | "smuggling"
-        );
-        let is_object = words.get(group.end..cargo.start).is_some_and(|object| {
+        let carries = ["carry", "carri", "transport", "shipping", "haul", "smuggl"]
+            .iter()
+            .any(|stem| words[cargo.head].lower.starts_with(stem));
+        let object = words.get(group.end..cargo.start).unwrap_or_default();
+        let is_object = object.iter().all(|word| {
             let parts = [Part::Determiner, Part::Adjective, Part::Noun];
-            object.iter().all(|word| parts.contains(&word.part))
+            parts.contains(&word.part) || matches!(&*word.lower, "that" | "which")
         });
+        let is_ship = object.iter().any(|word| is_ship(&word.lower));
         let chain = self.chain(group);
-        if !carries || !is_object || chain.cut || chain.is_odd() {
+        if group.passive || !carries || !is_object || !(stops || is_ship) {
+            return;
+        }
+        if chain.cut || chain.is_odd() {
             return;
         }
         // "Tonnes of X's oil", but not "drugs to X".

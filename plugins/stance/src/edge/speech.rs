@@ -17,6 +17,13 @@ pub(super) fn speakers(
         words.iter().map(|word| if word.quoted { outside } else { None }).collect();
     for group in groups {
         let Some(&doer) = group.subjects.first() else { continue };
+        if is_so_called(words, group) {
+            let until = group.until.max(group.end);
+            let is_mark = |at: &usize| matches!(words[*at].part, Part::Comma | Part::Stop);
+            let called = (group.end..until).find(is_mark).unwrap_or(until);
+            speaker[group.end..called].fill(Some(doer));
+            continue;
+        }
         if !group.reports() || group.passive || group.negated || !group.finite {
             continue;
         }
@@ -88,6 +95,19 @@ pub(super) fn speakers(
         }
     }
     speaker
+}
+
+/// "What it called X's unlawful drilling", "what Peru describes as an insult": the words behind are
+/// its own.
+fn is_so_called(words: &[Word<'_, '_>], group: &Group) -> bool {
+    const STEMS: [&str; 7] = ["call", "describ", "term", "dub", "label", "brand", "regard"];
+    let calls = STEMS.iter().any(|stem| words[group.head].lower.starts_with(stem));
+    let subject = |word: &Word<'_, '_>| {
+        let parts = [Part::Determiner, Part::Noun, Part::Adjective, Part::Pronoun];
+        word.lower != "what" && (word.name().is_some() || parts.contains(&word.part))
+    };
+    let what = words[..group.start].iter().rev().find(|word| !subject(word));
+    calls && group.finite && !group.negated && what.is_some_and(|word| word.lower == "what")
 }
 
 /// "For Peru, X is ...", "in Peru, X is seen as ...": a sentence that begins with whose view it

@@ -11,74 +11,6 @@ use crate::clause::{Doer, Group};
 use crate::lexicon::class;
 use crate::reading::{Part, Word};
 
-/// Texts, pictures and talk in which somebody may be made to say what he never said, beside the
-/// texts of the lists.
-const MEDIA: [&str; 42] = [
-    "article",
-    "articles",
-    "audio",
-    "cable",
-    "clip",
-    "clips",
-    "communique",
-    "deepfake",
-    "deepfakes",
-    "fabrication",
-    "footage",
-    "forgery",
-    "headline",
-    "hoax",
-    "image",
-    "images",
-    "interview",
-    "legend",
-    "myth",
-    "photo",
-    "photograph",
-    "photographs",
-    "photos",
-    "picture",
-    "pictures",
-    "post",
-    "posts",
-    "quotation",
-    "quotations",
-    "quote",
-    "quotes",
-    "recording",
-    "release",
-    "remarks",
-    "screenshot",
-    "screenshots",
-    "speech",
-    "story",
-    "telegram",
-    "tweet",
-    "video",
-    "videos",
-];
-
-/// Those that are false by their name.
-const FALSE_TEXTS: [&str; 7] =
-    ["deepfake", "deepfakes", "fabrication", "forgery", "hoax", "legend", "myth"];
-
-/// Words that call a text untrue, beside those of the lists.
-const UNTRUE: [&str; 13] = [
-    "apocryphal",
-    "concocted",
-    "cooked",
-    "inaccurate",
-    "incorrect",
-    "lie",
-    "lies",
-    "mistranslated",
-    "mistranslation",
-    "planted",
-    "retracted",
-    "synthetic",
-    "wrong",
-];
-
 /// How many words may stand before such a text that a sentence begins with.
 const BEFORE_TEXT: usize = 7;
 /// How far behind it the words stand that lead to what it says.
@@ -86,23 +18,12 @@ const TO_CLAIM: usize = 12;
 /// How far behind its verb the word stands that calls a text untrue.
 const TO_VERDICT: usize = 5;
 
-/// Whether a word, in lower case, is a text, picture or talk in which somebody may be made to say
-/// what he never said; those of the lists are more.
-pub(crate) fn is_medium(word: &str) -> bool {
-    MEDIA.binary_search(&word).is_ok()
-}
-
-/// Whether a word, in lower case, calls a text untrue; those of the lists are more.
-pub(crate) fn is_untrue(word: &str) -> bool {
-    UNTRUE.binary_search(&word).is_ok()
-}
-
 fn is_false(word: &Word<'_, '_>) -> bool {
-    word.is(class::REJECTED) || is_untrue(&word.lower)
+    word.is(class::REJECTED | class::UNTRUE)
 }
 
 fn is_text(word: &Word<'_, '_>) -> bool {
-    word.is(class::TEXT | class::ALLEGED) && word.part == Part::Noun || is_medium(&word.lower)
+    word.is(class::TEXT | class::ALLEGED) && word.part == Part::Noun || word.is(class::MEDIUM)
 }
 
 /// What follows a text that says something.
@@ -174,7 +95,7 @@ impl Finder<'_, '_, '_> {
         let is_mark = |word: &&Word<'_, '_>| matches!(word.part, Part::Comma | Part::Stop);
         let mut before = words[..text].iter().rev().take(2).take_while(|word| !is_mark(word));
         let is_none = text > 1 && self.lower(text - 2) == "no" && self.lower(text - 1) == "such";
-        is_none || before.any(is_false) || FALSE_TEXTS.contains(&self.lower(text))
+        is_none || before.any(is_false) || words[text].is(class::FORGED)
     }
 
     /// How a text goes on to what it says, and where that begins.

@@ -81,6 +81,9 @@ impl Survey<'_> {
                 continue;
             }
             self.judge_allies(&scene);
+            if self.judge_deed(&mut scene) {
+                continue;
+            }
             if is_topic || since_named <= 2 {
                 self.judge_blame(&scene, speaker_before, is_topic);
             }
@@ -112,14 +115,11 @@ impl Survey<'_> {
 
     /// Blame that names nobody, in a passage that speaks of the target, is meant for the target.
     fn judge_blame(&mut self, scene: &Scene<'_>, last_speaker: Option<u32>, is_topic: bool) {
-        // Where the author is for the target, or tells of wars on it, others are blamed.
-        if self.blames < -1 {
-            return;
-        }
         let quoted = scene.is_quoted();
         let author_blames = !quoted && is_topic && self.document.metadata().author.is_some();
         let voice_counts = author_blames || quoted && last_speaker.is_some();
-        let blame = self.may_blame(scene, voice_counts);
+        // Where the author is for the target, or tells of wars on it, others are blamed.
+        let blame = self.blames >= -1 && self.may_blame(scene, voice_counts);
         if scene.parties.is_empty() && !blame {
             return;
         }
@@ -225,24 +225,39 @@ impl Survey<'_> {
         stems.iter().any(|stem| verb.starts_with(stem))
     }
 
-    /// What says most of those pieces that end right before a scene.
-    fn said_before(&self, scene: &Scene<'_>, by: impl Fn(Holder) -> bool) -> Option<Piece> {
+    /// What whoever is named first says or does in the passage right before a scene: the one who
+    /// acts, as a rule.
+    pub(super) fn said_before(
+        &self,
+        scene: &Scene<'_>,
+        by: impl Fn(Holder) -> bool,
+    ) -> Option<Piece> {
         let before = |piece: &&Piece| {
             let gap = scene.span.start.checked_sub(piece.span.end);
             gap.is_some_and(|gap| gap <= 8) && piece.time != Time::Hypothetical
         };
         let strength = |piece: &Piece| piece.score.abs() * piece.confidence;
+        let place = |piece: &Piece| piece.holder.map_or(u32::MAX, |holder| holder.start);
         self.pieces
             .iter()
             .filter(|(holder, _)| **holder != Holder::Author && by(**holder))
             .flat_map(|(_, pieces)| pieces.iter().filter(before))
-            .max_by(|left, right| strength(left).total_cmp(&strength(right)))
             .filter(|said| said.score != 0.0)
+            .min_by(|left, right| {
+                let by_place = place(left).cmp(&place(right));
+                by_place.then(strength(right).total_cmp(&strength(left)))
+            })
             .cloned()
     }
 
     /// A piece of another actor as that of whoever is named at `holder`: weaker, and less sure.
-    fn like(&self, said: &Piece, scene: &Scene<'_>, holder: Span, rule: &'static str) -> Piece {
+    pub(super) fn like(
+        &self,
+        said: &Piece,
+        scene: &Scene<'_>,
+        holder: Span,
+        rule: &'static str,
+    ) -> Piece {
         Piece {
             span: scene.span,
             words: self.words_of(scene.span),

@@ -4,7 +4,6 @@ use standpoint_document::Annotation;
 
 use super::Survey;
 use super::scene::Scene;
-use crate::edge::{is_medium, is_untrue};
 use crate::lexicon::class;
 
 /// How sentences begin that reject what stands before them.
@@ -22,19 +21,11 @@ const REJECTIONS: [&[&str]; 12] = [
     &["verdict", ":", "false"],
     &["false", "."],
 ];
-/// Who spreads claims, beside texts.
-const CLAIMANTS: [&str; 12] = [
-    "account", "channel", "claims", "media", "outlets", "papers", "reports", "rumours", "tweets",
-    "users", "website", "websites",
-];
-/// How they do so.
+/// How claims are spread.
 const CLAIMING: [&str; 14] = [
     "alleged", "alleges", "claim", "claimed", "claims", "had", "has", "reported", "said", "say",
     "says", "showed", "shows", "that",
 ];
-/// Words by which nobody answers for what he says.
-const HEARSAY: [&str; 6] =
-    ["allegedly", "purportedly", "reportedly", "rumored", "rumoured", "supposedly"];
 /// How far into a sentence its subject stands, and how far behind that the verb.
 const SUBJECT: usize = 6;
 const VERB: usize = 4;
@@ -57,7 +48,9 @@ impl Survey<'_> {
             .iter()
             .map(|token| self.document.slice(token.span).to_lowercase())
             .collect();
-        let spreads = |word: &String| is_medium(word) || CLAIMANTS.contains(&word.as_str());
+        let spreads = |word: &String| {
+            self.lexicon.is_of(word, class::MEDIUM) || self.lexicon.is_of(word, class::CLAIMANT)
+        };
         let is_near = |from: usize, known: &dyn Fn(&String) -> bool| {
             words.iter().skip(from).take(VERB).any(known)
         };
@@ -66,7 +59,7 @@ impl Survey<'_> {
         let subject =
             (0..words.len().min(SUBJECT)).filter(is_subject).find(|&at| spreads(&words[at]));
         let claims = |word: &String| CLAIMING.contains(&word.as_str());
-        words.iter().any(|word| HEARSAY.contains(&word.as_str()))
+        words.iter().any(|word| self.lexicon.is_of(word, class::HEARSAY))
             || subject.is_some_and(|at| is_near(at + 1, &claims))
             || words.windows(2).enumerate().any(|(at, pair)| {
                 pair[0] == "according" && pair[1] == "to" && is_near(at + 2, &spreads)
@@ -91,10 +84,9 @@ impl Survey<'_> {
     }
 
     fn is_text(&self, word: &str) -> bool {
-        self.lexicon.is_of(word, class::TEXT)
-            || self.lexicon.is_of(word, class::ALLEGED)
-            || is_medium(word)
-            || CLAIMANTS.contains(&word)
+        [class::TEXT, class::ALLEGED, class::MEDIUM, class::CLAIMANT]
+            .iter()
+            .any(|&class| self.lexicon.is_of(word, class))
     }
 
     /// "It is a fabrication", "the story was untrue", "the post was not genuine".
@@ -107,7 +99,7 @@ impl Survey<'_> {
         };
         let Some(verb) = opening.iter().position(is_verb) else { return false };
         let (named, said) = opening.split_at(verb);
-        let is_of = |word: &String, of: u32| self.lexicon.is_of(word, of);
+        let is_of = |word: &String, of: class::Bits| self.lexicon.is_of(word, of);
         let is_any = |known: &[&str]| said.iter().any(|word| known.contains(&&**word));
         let is_pronoun =
             matches!(named, [word] if ["it", "this", "that", "these", "both"].contains(&&**word));
@@ -120,7 +112,7 @@ impl Survey<'_> {
         let denied = said.iter().any(|word| is_of(word, class::NEGATION));
         let is_false = said.iter().any(|word| is_of(word, class::REJECTED))
             || is_any(&["lie"])
-            || is_text && (said.iter().any(|word| is_untrue(word)) || is_any(&SPOILT));
+            || is_text && (said.iter().any(|word| is_of(word, class::UNTRUE)) || is_any(&SPOILT));
         let is_no_truth = denied && is_any(&["true", "genuine", "authentic", "real"]);
         (is_pronoun || is_text) && (is_false && !denied || is_no_truth)
     }

@@ -32,28 +32,6 @@ const fn measures(initial: u8) -> (&'static [&'static str], &'static [&'static s
     }
 }
 
-/// Those who may stand against the state whose adjective they bear, or have left it; beside the
-/// words of the lists.
-const OTHERS: &[&str] = &[
-    "dissident",
-    "activist",
-    "activists",
-    "opponents",
-    "deserter",
-    "deserters",
-    "exile",
-    "refugee",
-    "refugees",
-    "emigrants",
-    "emigres",
-    "émigrés",
-    "defector",
-    "defectors",
-    "migrants",
-    "journalist",
-    "journalists",
-];
-
 /// How many words of content may stand between a measure and those whom it is against.
 const BETWEEN: usize = 3;
 
@@ -109,12 +87,12 @@ impl Survey<'_> {
         let behind = tokens.partition_point(|token| token.span.start < mention.span.end);
         let are_others = tokens.iter().skip(behind).take(2).any(|token| {
             let word = self.document.slice(token.span);
-            is_one_of(OTHERS, word) || self.is_of_class(word, class::DISSENT)
+            self.is_of_class(word, class::OUTSIDER | class::DISSENT)
         });
         (is_adjective || is_people) && !are_others
     }
 
-    fn is_of_class(&self, word: &str, class: u32) -> bool {
+    fn is_of_class(&self, word: &str, class: class::Bits) -> bool {
         self.lexicon.get(&word.to_lowercase()).is_some_and(|entry| entry.classes & class != 0)
     }
 
