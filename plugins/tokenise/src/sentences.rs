@@ -143,17 +143,20 @@ const GOES_ON: [&str; 13] =
 /// No dateline is longer.
 const MAX_DATELINE_BYTES: usize = 80;
 
-/// Whether a place, dates and an agency stand before a hyphen: "MOSCOW, Nov. 3 (Interfax) ".
+/// Whether a place, with dates and an agency or in capitals, stands before a dash: "MOSCOW, Nov. 3
+/// (Interfax) ", "PARIS ".
 ///
-/// - `next`: the word behind the hyphen.
-fn is_dateline(head: &str, next: &str) -> bool {
+/// - `behind`: the words behind the dash.
+fn is_dateline(head: &str, behind: &str) -> bool {
     let is_shouted = |part: &str| {
         let letters = part.chars().filter(|letter| letter.is_alphabetic());
         letters.clone().count() > 1 && letters.clone().all(char::is_uppercase)
     };
-    if !head.ends_with(' ') || next.starts_with(char::is_lowercase) {
+    if !head.ends_with(' ') || behind.starts_with(char::is_lowercase) {
         return false;
     }
+    let is_written_small =
+        || behind.split(' ').take(3).any(|word| word.contains(char::is_lowercase));
     let parts = || head.split([',', '(', ')', '/']).map(str::trim).filter(|part| !part.is_empty());
     let has_agency = parts().skip(1).any(|part| AGENCIES.contains(&part));
     let has_date = || parts().skip(1).any(is_date);
@@ -162,12 +165,21 @@ fn is_dateline(head: &str, next: &str) -> bool {
         words.all(|word| !word.starts_with(char::is_lowercase) || NAME_LINKS.contains(&word))
     };
     let place = parts().next().unwrap_or_default();
+    // "NATO - Russia talks" is no news from a place.
+    let is_city = || place.len() >= 4 && !ACRONYMS.contains(&place);
     place.starts_with(char::is_uppercase)
         && !is_date(place)
-        && (2..=6).contains(&parts().count())
+        && (1..=6).contains(&parts().count())
         && parts().all(|part| AGENCIES.contains(&part) || is_place(part))
-        && (has_agency || is_shouted(place) && (has_date() || next.contains(char::is_lowercase)))
+        && (parts().count() > 1 || is_city())
+        && (has_agency || is_shouted(place) && (has_date() || is_written_small()))
 }
+
+/// What is written in capitals, as long as the name of a city, and names none.
+const ACRONYMS: [&str; 16] = [
+    "APEC", "ASEAN", "AUKUS", "BRICS", "CARICOM", "COVID", "CSTO", "ECOWAS", "MERCOSUR", "NATO",
+    "OPEC", "OSCE", "UNESCO", "UNICEF", "USAID", "USSR",
+];
 
 /// "Nov. 3", "3 November 2023".
 fn is_date(part: &str) -> bool {
@@ -447,13 +459,13 @@ impl<'a> Walk<'a> {
             && (is_number || matches!(word, "-" | "*" | "•" | "–" | "—" | "·" | "▪" | "►" | "●"))
     }
 
-    /// Whether `before` is the hyphen between a dateline and its text: "CAIRO (AP) - Egypt".
+    /// Whether `before` is the dash between a dateline and its text: "CAIRO (AP) - Egypt".
     fn ends_dateline(&self, before: Span, next: Span) -> bool {
         let (start, hyphen) = (self.tokens[self.start].start as usize, before.start as usize);
         self.starts_line
-            && &self.bytes[before.range()] == b"-"
+            && matches!(&self.text[before.range()], "-" | "–" | "—" | "--")
             && (1..=MAX_DATELINE_BYTES).contains(&(hyphen - start))
-            && is_dateline(&self.text[start..hyphen], &self.text[next.range()])
+            && is_dateline(&self.text[start..hyphen], &self.text[next.start as usize..])
     }
 
     /// Whether the token ends with a full stop or its like.

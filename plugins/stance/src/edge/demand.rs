@@ -109,13 +109,12 @@ impl Finder<'_, '_, '_> {
     /// Y has not done it.
     pub(super) fn of_wish(&mut self, number: usize) {
         let deed = &self.groups[number];
-        let Some(that) = self.that_before(deed) else { return };
+        let Some((that, obliges)) = self.wished(number) else { return };
         let words = &self.reading.words;
         let wants = |word: &Word<'_, '_>| {
             word.is(class::REQUEST) || WISHING.iter().any(|stem| word.lower.starts_with(stem))
         };
         let asks = that.checked_sub(1).is_some_and(|at| wants(&words[at]));
-        let obliges = words[deed.start..deed.head].iter().any(obliges);
         let before = self.groups[..number].iter().rev();
         let Some(saying) = before.clone().find(|group| group.head < that) else { return };
         let chain = self.chain(saying);
@@ -145,6 +144,22 @@ impl Finder<'_, '_, '_> {
             let (score, rule) = toward(Side::For, content, false);
             self.rule(saying, (saying.start, deed.until), content.target, score, rule);
         }
+    }
+
+    /// The "that" in whose clause a verb stands, alone or as one more of its verbs ("that Y should
+    /// lift the ban and thank X"), and whether somebody has to do it.
+    fn wished(&self, number: usize) -> Option<(usize, bool)> {
+        let deed = &self.groups[number];
+        let words = &self.reading.words;
+        if let Some(that) = self.that_before(deed) {
+            return Some((that, words[deed.start..deed.head].iter().any(obliges)));
+        }
+        let before = number.checked_sub(1)?;
+        let joint = words[..deed.start].iter().rfind(|word| word.part != Part::Adverb)?;
+        let goes_on = joint.part == Part::Coordinator
+            && self.groups[before].subjects == deed.subjects
+            && self.groups[before].finite;
+        goes_on.then(|| self.wished(before)).flatten()
     }
 
     /// The "that" of which a verb and its subject are the clause.
