@@ -74,6 +74,7 @@ struct Descriptions {
     words: FxHashMap<u64, (Part, Wanted)>,
     offices: Vec<(u64, &'static [&'static str])>,
     officers: FxHashSet<u64>,
+    bodies: FxHashSet<u64>,
     he_or_she: [u64; 2],
     a_or_an: [u64; 2],
     its: u64,
@@ -136,6 +137,7 @@ impl Descriptions {
             .map(|(word, offices)| (fold(word), offices))
             .to_vec(),
             officers: OFFICERS.iter().map(|word| fold(word)).collect(),
+            bodies: ["ministry", "government"].iter().map(|word| fold(word)).collect(),
             he_or_she: ["he", "she"].map(fold),
             a_or_an: ["a", "an"].map(fold),
             its: fold("its"),
@@ -203,8 +205,9 @@ impl SpokenFor {
     }
 }
 
-/// "Peru's foreign minister", "the Peruvian president", "the president of Peru".
-fn has_officer(words: &Descriptions, atoms: &[Atom], name: &Named) -> bool {
+/// Whether a state's name stands with one of those who act for it: "Peru's foreign minister", "the
+/// Peruvian president", "the president of Peru".
+fn has(officers: &FxHashSet<u64>, words: &Descriptions, atoms: &[Atom], name: &Named) -> bool {
     if name.kind != EntityKind::Country || name.flags & mention::ANAPHOR != 0 {
         return false;
     }
@@ -213,16 +216,16 @@ fn has_officer(words: &Descriptions, atoms: &[Atom], name: &Named) -> bool {
     let is_owner = owned || name.flags & mention::DEMONYM != 0;
     let the = usize::from(first > 0 && atoms[first - 1].hash == words.the);
     let of = (first - the).checked_sub(2).is_some_and(|at| {
-        atoms[at + 1].hash == words.links[0] && words.officers.contains(&atoms[at].hash)
+        atoms[at + 1].hash == words.links[0] && officers.contains(&atoms[at].hash)
     });
-    of || is_owner && opens_with_officer(words, &atoms[end + usize::from(owned)..])
+    of || is_owner && opens_with(officers, &atoms[end + usize::from(owned)..])
 }
 
 /// Whether an office is what words begin with: "deputy prime minister said", and not "minister's
 /// driver".
-fn opens_with_officer(words: &Descriptions, atoms: &[Atom]) -> bool {
+fn opens_with(officers: &FxHashSet<u64>, atoms: &[Atom]) -> bool {
     let near = atoms.iter().take(3).take_while(|atom| atom.is(atom::WORD) && !atom.is(atom::FIRST));
-    let Some(office) = near.clone().position(|atom| words.officers.contains(&atom.hash)) else {
+    let Some(office) = near.clone().position(|atom| officers.contains(&atom.hash)) else {
         return false;
     };
     !atoms.get(office + 1).is_some_and(|next| next.is(atom::APOSTROPHE))
@@ -253,18 +256,23 @@ pub fn resolve(reader: &mut Reader<'_>) {
     let mut next = 0;
     let mut ministry = None;
     let mut spoken = SpokenFor::default();
+    let mut told = SpokenFor::default();
     for (index, atom) in atoms.iter().enumerate() {
         if atom.is(atom::FIRST) {
             previous = sentence;
             sentence = index as u32;
             spoken.next_sentence();
+            told.next_sentence();
         }
         while next < names.len() && (names[next].first as usize) <= index {
             if is_ministry(descriptions, atoms, sentence as usize, &names[next]) {
                 ministry = Some(names[next]);
             }
-            if has_officer(descriptions, atoms, &names[next]) {
+            if has(&descriptions.officers, descriptions, atoms, &names[next]) {
                 spoken.note(names[next].entity, names[next].first);
+            }
+            if has(&descriptions.bodies, descriptions, atoms, &names[next]) {
+                told.note(names[next].entity, names[next].first);
             }
             next += 1;
         }
@@ -286,7 +294,9 @@ pub fn resolve(reader: &mut Reader<'_>) {
         let there = before.partition_point(|name| name.first < previous).max(oldest);
         let fits = |name: &&Named| fits(reader, name, wanted);
         // A pronoun far into a sentence without an antecedent in it is likelier an expletive.
-        let early = index as u32 - sentence <= 3 || is_said_behind(descriptions, atoms, index);
+        let is_said_behind = is_said_behind(atoms, first as usize, index);
+        let early = index as u32 - sentence <= 3
+            || is_said_behind && descriptions.he_or_she.contains(&atom.hash);
         let same = subject(atoms, &before[here..], fits).or(antecedent(&before[here..], fits));
         let antecedent = match same {
             _ if wanted == Wanted::ThatState => {
@@ -311,34 +321,40 @@ pub fn resolve(reader: &mut Reader<'_>) {
             }
             None => None,
         };
-        // "The bloc" may stand far from the name, as long as the text names no other.
-        let union = (wanted == Wanted::Union && antecedent.is_none())
-            .then(|| only(before[oldest..].iter().filter(fits)))
-            .flatten();
-        let antecedent = antecedent.or(union.map(|name| (name, 0.55)));
-        let antecedent =
-            antecedent.map(|(name, confidence)| (name.entity, confidence)).or_else(|| {
-                let is_he = early && descriptions.he_or_she.contains(&atom.hash);
-                let state = match wanted {
-                    Wanted::Officer => spoken.before(),
-                    Wanted::Person if is_he => {
-                        let spoke = &atoms[previous as usize..sentence as usize];
-                        // "The minister met a boxer": who is met may be meant.
-                        let meets =
-                            spoke.iter().any(|word| descriptions.a_or_an.contains(&word.hash));
-                        spoken.before_by_subject(previous).filter(|_| !meets)
-                    }
-                    _ => None,
-                };
-                state.map(|state| (state, 0.55))
-            });
+        // "The bloc" may stand far from the name, as long as the text names no other, and "the
+        // company" a sentence behind it.
+        let far = match (wanted, antecedent) {
+            (Wanted::Union, None) => only(before[oldest..].iter().filter(fits)),
+            (Wanted::Organisation, None) => only(before[there..here].iter().filter(fits)),
+            _ => None,
+        };
+        let antecedent = antecedent.or(far.map(|name| (name, 0.55)));
+        // In "X broke the law, the ministry said" it is not X's.
+        let body = told.before().filter(|_| {
+            is_said_behind && descriptions.bodies.contains(&atom.hash) && wanted == Wanted::State
+        });
+        let antecedent = antecedent.map(|(name, confidence)| (name.entity, confidence));
+        let antecedent = body.map(|state| (state, 0.55)).or(antecedent).or_else(|| {
+            let is_he = early && descriptions.he_or_she.contains(&atom.hash);
+            let state = match wanted {
+                Wanted::Officer => spoken.before(),
+                Wanted::Person if is_he => {
+                    let spoke = &atoms[previous as usize..sentence as usize];
+                    // "The minister met a boxer": who is met may be meant.
+                    let meets = spoke.iter().any(|word| descriptions.a_or_an.contains(&word.hash));
+                    spoken.before_by_subject(previous).filter(|_| !meets)
+                }
+                _ => None,
+            };
+            state.map(|state| (state, 0.55))
+        });
         let Some((entity, confidence)) = antecedent else { continue };
         let end = index as u32 + 1;
         let kind = reader.table.entities[entity as usize].kind;
         let by_office = wanted == Wanted::Officer
             || descriptions.he_or_she.contains(&atom.hash)
             || atom.hash == descriptions.its
-                && opens_with_officer(descriptions, &atoms[index + 1..]);
+                && opens_with(&descriptions.officers, &atoms[index + 1..]);
         if by_office && kind == EntityKind::Country {
             spoken.note(entity, first);
         }
@@ -347,12 +363,13 @@ pub fn resolve(reader: &mut Reader<'_>) {
     reader.named.extend(found);
 }
 
-/// "\"...,\" he said": whoever speaks begins a clause of his own.
-fn is_said_behind(descriptions: &Descriptions, atoms: &[Atom], index: usize) -> bool {
+/// "\"...,\" he said", "..., the ministry said": whoever speaks begins a clause of his own.
+///
+/// - `first`, `last`: of the pronoun or description.
+fn is_said_behind(atoms: &[Atom], first: usize, last: usize) -> bool {
     let is_mark = |at: usize| !atoms[at].is(atom::WORD);
-    descriptions.he_or_she.contains(&atoms[index].hash)
-        && index.checked_sub(1).is_some_and(is_mark)
-        && atoms.get(index + 1).is_some_and(|next| next.cues(cues::SPEECH))
+    first.checked_sub(1).is_some_and(is_mark)
+        && atoms.get(last + 1).is_some_and(|next| next.cues(cues::SPEECH))
 }
 
 /// What the atom at `index` refers to, and where the description begins.

@@ -1,7 +1,7 @@
 //! Words of context that decide how a name is meant.
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 21] = [
+const KINDS: [(&str, u32); 22] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -23,6 +23,7 @@ const KINDS: [(&str, u32); 21] = [
     ("no-office", NO_OFFICE),
     ("seated", SEATED),
     ("subordinator", SUBORDINATOR),
+    ("body-noun", BODY_NOUN),
 ];
 
 /// "in", "near": what follows is a place.
@@ -74,6 +75,9 @@ pub const REFERRING: u32 = 1 << 21;
 
 /// "Vladimir": somebody in the tables has this first name; in no table, as names are in theirs.
 pub const FIRST_NAME: u32 = 1 << 22;
+
+/// "party", "firm": a name beside it is one.
+pub const BODY_NOUN: u32 = 1 << 23;
 
 /// The bit of a kind of cue by its name in `cues.tsv`.
 pub(crate) fn kind(name: &str) -> Option<u32> {

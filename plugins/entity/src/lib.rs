@@ -29,6 +29,7 @@
 
 pub mod anaphora;
 pub mod atom;
+pub mod bodies;
 pub mod context;
 pub mod cues;
 pub mod date;

@@ -22,7 +22,7 @@ pub use table::Table;
 const ALONE: f32 = 0.85;
 
 /// What the tagger is less sure of is left out.
-const MIN_CONFIDENCE: f32 = 0.41;
+pub(crate) const MIN_CONFIDENCE: f32 = 0.41;
 
 /// A name where it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,7 +140,11 @@ impl<'r> Reader<'r> {
                 && self.has(*tag, cues::TITLE)
                 && (!self.slice(first, end).starts_with(char::is_uppercase)
                     || end - first == 1 && before_name());
-            if first >= end || taken || is_word {
+            // "The ministry of Peru" in lower case is Peru's.
+            let is_state = tag.class == Class::Organisation
+                && self.atoms()[first as usize].cues(cues::STATE_ORGANISATION)
+                && !self.slice(first, end).starts_with(char::is_uppercase);
+            if first >= end || taken || is_word || is_state {
                 continue;
             }
             while next < matches.len() && matches[next].end <= first {
@@ -503,7 +507,10 @@ impl<'r> Reader<'r> {
             Class::Event => (EntityKind::Event, None),
             Class::Other if self.has(tag, cues::EVENT_NOUN) => (EntityKind::Event, None),
             Class::Other => (EntityKind::Other, None),
-            Class::Organisation => (EntityKind::Organisation, self.state_inside(first, end)),
+            Class::Organisation => {
+                let state = self.state_inside(first, end).or_else(|| self.state_behind(first, end));
+                (EntityKind::Organisation, state)
+            }
         };
         let country = country.as_ref().map(|(country, speaks)| (country.as_str(), *speaks));
         let entity = self.table.unknown(name, kind, country);
@@ -516,6 +523,28 @@ impl<'r> Reader<'r> {
             self.sight.atom_of_token[tag.first as usize] == candidate.first
                 && self.sight.atom_of_token[tag.end as usize] == candidate.end
         })
+    }
+
+    /// The state whose ministry, court or army an organisation is: "Ministry of Foreign Affairs" of
+    /// Peru.
+    fn state_behind(&self, first: u32, end: u32) -> Option<(String, bool)> {
+        const OF: [u64; 1] = folded(["of"]);
+        const THE: [u64; 1] = folded(["the"]);
+        let atoms = &self.atoms()[first as usize..];
+        let (name, behind) = atoms.split_at((end - first) as usize);
+        let is_of = behind.first().is_some_and(|word| OF.contains(&word.hash));
+        let acts = name.iter().any(|atom| atom.cues(cues::STATE_ORGANISATION));
+        if !is_of || !acts {
+            return None;
+        }
+        let the = behind.get(1).is_some_and(|word| THE.contains(&word.hash));
+        let at = end + 1 + u32::from(the);
+        let from = self.sight.matches.partition_point(|known| known.first < at);
+        let state = self.sight.matches.get(from).filter(|known| known.first == at)?;
+        let sense = self.gazetteer.best_sense(*state);
+        let record = self.gazetteer.record(sense.record);
+        let is_state = record.kind == EntityKind::Country && sense.form == Form::Name;
+        is_state.then(|| (record.id.clone(), true))
     }
 
     /// The state in an organisation's name, and whether the organisation speaks for it.

@@ -11,6 +11,7 @@ use standpoint_encoder::Files;
 use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
 
 use crate::anaphora;
+use crate::bodies::with_bodies;
 use crate::date::Month;
 use crate::events::with_events;
 use crate::gazetteer::{BUILT_IN, Gazetteer};
@@ -219,6 +220,7 @@ impl EntityStage {
         let text = document.text();
         let tagged = self.memories.with(|memory| self.tag(document, sight, learned, memory));
         let tagged = with_events(tagged, text, sight, &self.gazetteer);
+        let tagged = with_bodies(tagged, sight);
         let published = document.metadata().published.as_deref();
         let mut reader =
             Reader::new(&self.gazetteer, text, sight, published.and_then(Month::parse));
