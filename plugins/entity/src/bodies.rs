@@ -1,11 +1,12 @@
-//! Parties, groups and firms that the noun beside their names gives away: "the rights group Voices
-//! of Ouham", "the Free Shore party".
+//! Parties, groups and firms that a noun gives away, beside their names or at their ends: "the rights
+//! group Voices of Ouham", "the Free Shore party", "the Norwegian Nobel Committee".
 //!
 //! The taggers know names that look like those that they learnt, and what founders think of looks
 //! like nothing else.
 
 use crate::atom::{self, Atom};
 use crate::cues;
+use crate::events::title_case;
 use crate::fold::folded;
 use crate::names::MIN_CONFIDENCE;
 use crate::sight::Sight;
@@ -14,60 +15,121 @@ use crate::tagger::{Class, Tagged};
 /// The most atoms that such a name has.
 const MOST: usize = 6;
 
-/// How often what stands beside such a noun is a name that neither table nor tagger has.
+/// How often what such a noun gives away is a name that neither table nor tagger has.
 const CONFIDENCE: f32 = 0.6;
 
 /// Adds to what the tagger found the names beside such nouns of which neither it nor the tables know
-/// a word.
+/// a word, and those that end in one, in place of pieces of them.
 #[must_use]
 pub fn with_bodies(tagged: Vec<Tagged>, sight: &Sight) -> Vec<Tagged> {
     let atoms = &sight.atoms;
-    let mut tagged: Vec<Tagged> =
+    let tagged: Vec<Tagged> =
         tagged.into_iter().filter(|tag| tag.confidence >= MIN_CONFIDENCE).collect();
     let mut found: Vec<Tagged> = Vec::new();
     for (index, noun) in atoms.iter().enumerate() {
-        let is_body = noun.cues(cues::BODY_NOUN) && !noun.is(atom::CAPITAL | atom::PASSED_OVER);
-        let Some((first, end)) = is_body.then(|| beside(atoms, index)).flatten() else { continue };
-        let (from, until) = (atoms[first].token, atoms[end - 1].token + 1);
-        let next = tagged.partition_point(|tag| tag.end <= from);
-        let is_tagged = tagged.get(next).is_some_and(|tag| tag.first < until);
-        let is_found = found.last().is_some_and(|last| from < last.end);
-        let matches = &sight.matches;
-        let known = matches.partition_point(|known| known.end as usize <= first);
-        let is_known = matches.get(known).is_some_and(|known| (known.first as usize) < end);
-        if !is_tagged && !is_found && !is_known {
-            let class = Class::Organisation;
-            found.push(Tagged { first: from, end: until, class, confidence: CONFIDENCE });
+        if noun.is(atom::PASSED_OVER) {
+            continue;
         }
+        let body = if noun.is(atom::CAPITAL) {
+            ending_in(sight, &tagged, index)
+        } else if noun.cues(cues::BODY_NOUN) {
+            beside(sight, &tagged, index)
+        } else {
+            None
+        };
+        let last = found.last().map_or(0, |last| last.end);
+        found.extend(body.filter(|body| last <= body.first));
     }
-    if !found.is_empty() {
-        tagged.append(&mut found);
-        tagged.sort_by_key(|tag| tag.first);
+    if found.is_empty() {
+        return tagged;
     }
-    tagged
+    let apart = |tag: &Tagged| {
+        let next = found.partition_point(|body| body.end <= tag.first);
+        found.get(next).is_none_or(|body| tag.end <= body.first)
+    };
+    let mut all: Vec<Tagged> = tagged.into_iter().filter(apart).collect();
+    all.append(&mut found);
+    all.sort_by_key(|tag| tag.first);
+    all
 }
 
-/// The name behind the noun at `noun`, or before it.
-fn beside(atoms: &[Atom], noun: usize) -> Option<(usize, usize)> {
+fn body(atoms: &[Atom], first: usize, end: usize) -> Tagged {
+    let (first, end) = (atoms[first].token, atoms[end - 1].token + 1);
+    Tagged { first, end, class: Class::Organisation, confidence: CONFIDENCE }
+}
+
+/// The tag that reaches into a run of tokens, from wherever it begins.
+fn inside<'t>(tagged: &'t [Tagged], run: &Tagged) -> Option<&'t Tagged> {
+    let next = tagged.partition_point(|tag| tag.end <= run.first);
+    tagged.get(next).filter(|tag| tag.first < run.end)
+}
+
+/// The name behind the noun at `noun`, or before it, if nobody knows a word of it.
+fn beside(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
+    let atoms = &sight.atoms;
     let behind = run(atoms, (noun + 1..atoms.len()).take(MOST));
-    if behind > 0 {
-        return Some((noun + 1, noun + 1 + behind));
+    let before = if behind == 0 { run(atoms, (0..noun).rev().take(MOST)) } else { 0 };
+    let (first, end) = match (behind, before) {
+        (1.., _) => (noun + 1, noun + 1 + behind),
+        // "A Christian group" has no name.
+        (0, 2..) => (noun - before, noun),
+        _ => return None,
+    };
+    let name = body(atoms, first, end);
+    let is_known = known_from(sight, first).is_some_and(|known| known < end);
+    (!is_known && inside(tagged, &name).is_none()).then_some(name)
+}
+
+/// The name that ends in the noun at `noun`: "Nobel Committee", and not "Russian Army" or what the
+/// tables know.
+fn ending_in(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
+    let atoms = &sight.atoms;
+    let goes_on = |next: &Atom| next.is(atom::CAPITAL) && !next.is(atom::FIRST);
+    let is_end = !atoms.get(noun + 1).is_some_and(goes_on);
+    if !atoms[noun].cues(cues::BODY_HEAD) || !is_end || title_case(atoms, noun) {
+        return None;
     }
-    let before = run(atoms, (0..noun).rev().take(MOST));
-    // "A Christian group" has no name.
-    (before > 1).then_some((noun - before, noun))
+    let before = run(atoms, (0..noun).rev().take(MOST).take_while(|&at| !is_link(&atoms[at])));
+    let first = noun - before;
+    let of_state = |at: usize| known_from(sight, at).is_some_and(|known| known <= at);
+    let is_named = before > 1 || before == 1 && !of_state(first);
+    if !is_named || of_state(noun) {
+        return None;
+    }
+    // Where the tagger finds a body, too, it knows better where that begins.
+    let name = body(atoms, first, noun + 1);
+    let from = tagged.partition_point(|tag| tag.end <= name.first);
+    let mut within = tagged[from..].iter().take_while(|tag| tag.first < name.end);
+    let is_piece = |tag: &Tagged| {
+        matches!(tag.class, Class::Location | Class::Other)
+            && name.first <= tag.first
+            && tag.end <= name.end
+    };
+    within.all(is_piece).then_some(name)
+}
+
+/// Where the first name of the tables begins that ends behind an atom.
+fn known_from(sight: &Sight, at: usize) -> Option<usize> {
+    let matches = &sight.matches;
+    let next = matches.partition_point(|known| known.end as usize <= at);
+    matches.get(next).map(|known| known.first as usize)
+}
+
+/// Whether a word may stand between two parts of a name.
+fn is_link(atom: &Atom) -> bool {
+    const LINKS: [u64; 3] = folded(["of", "for", "the"]);
+    LINKS.contains(&atom.hash) && !atom.is(atom::CAPITAL)
 }
 
 /// How many of these atoms, from the first on, are a name: capitals, and small words between two of
 /// them.
 fn run(atoms: &[Atom], places: impl Iterator<Item = usize>) -> usize {
-    const LINKS: [u64; 4] = folded(["of", "for", "and", "the"]);
     const DAYS: [u64; 7] =
         folded(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
     let mut length = 0;
     for (number, at) in places.enumerate() {
         let atom = &atoms[at];
-        let is_link = number > 0 && LINKS.contains(&atom.hash) && !atom.is(atom::CAPITAL);
+        let is_link = number > 0 && is_link(atom);
         let is_part = atom.is(atom::CAPITAL)
             && !atom.is(atom::FIRST | atom::SHOUTED)
             && !atom.cues(cues::TITLE)

@@ -1,7 +1,7 @@
 //! Words of context that decide how a name is meant.
 
 /// The kinds of cue in `cues.tsv`, each with its bit.
-const KINDS: [(&str, u32); 22] = [
+const KINDS: [(&str, u32); 23] = [
     ("place-preposition", PLACE_PREPOSITION),
     ("direction", DIRECTION),
     ("motion", MOTION),
@@ -24,6 +24,7 @@ const KINDS: [(&str, u32); 22] = [
     ("seated", SEATED),
     ("subordinator", SUBORDINATOR),
     ("body-noun", BODY_NOUN),
+    ("body-head", BODY_HEAD),
 ];
 
 /// "in", "near": what follows is a place.
@@ -78,6 +79,9 @@ pub const FIRST_NAME: u32 = 1 << 22;
 
 /// "party", "firm": a name beside it is one.
 pub const BODY_NOUN: u32 = 1 << 23;
+
+/// "Party", "Committee": a name that ends in it is one of a body.
+pub const BODY_HEAD: u32 = 1 << 24;
 
 /// The bit of a kind of cue by its name in `cues.tsv`.
 pub(crate) fn kind(name: &str) -> Option<u32> {

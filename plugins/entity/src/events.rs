@@ -108,7 +108,7 @@ fn is_place(gazetteer: &Gazetteer, known: Match) -> bool {
 }
 
 /// Whether the words around are written as in a headline, where a capital says nothing.
-fn title_case(atoms: &[Atom], at: usize) -> bool {
+pub(crate) fn title_case(atoms: &[Atom], at: usize) -> bool {
     let from = (0..=at).rev().find(|&index| atoms[index].is(atom::FIRST)).unwrap_or_default();
     let end = (at + 1..atoms.len()).find(|&index| atoms[index].is(atom::FIRST));
     let sentence = &atoms[from..end.unwrap_or(atoms.len())];
