@@ -133,13 +133,15 @@ impl<'r> Reader<'r> {
             let end = self.sight.atom_of_token[tag.end as usize];
             let taken = candidates.last().is_some_and(|last: &Candidate| first < last.end);
             // "The minister", "the minister of Poland" in lower case are somebody's office, and no
-            // name, nor is the "Minister" of "Minister Lavrov".
+            // name, nor is the "Minister" of "Minister Lavrov", nor "the President" alone.
+            let is_office = |atom: &Atom| atom.cues(cues::TITLE);
             let before_name =
                 || self.atoms().get(end as usize).is_some_and(|atom| atom.is(atom::CAPITAL));
             let is_word = tag.class == Class::Person
                 && self.has(*tag, cues::TITLE)
                 && (!self.slice(first, end).starts_with(char::is_uppercase)
-                    || end - first == 1 && before_name());
+                    || end - first == 1 && before_name()
+                    || self.atoms()[first as usize..end as usize].iter().all(is_office));
             // "The ministry of Peru" in lower case is Peru's.
             let is_state = tag.class == Class::Organisation
                 && self.atoms()[first as usize].cues(cues::STATE_ORGANISATION)

@@ -192,14 +192,23 @@ impl Finder<'_, '_, '_> {
         Some(score.signum()).filter(|_| group.copula && !group.negated)
     }
 
-    /// "The agreement between A and B must be kept": what has to be done with a relation says
-    /// nothing of those who have it.
-    fn is_wanted(&self, stop: usize) -> bool {
-        self.predicate_at(stop).is_some_and(|group| {
-            let mut words = self.reading.words[group.start..group.head].iter();
-            let must = |word: &Word<'_, '_>| matches!(&*word.lower, "must" | "should" | "needs");
-            group.mood == Mood::Unreal || words.any(must)
-        })
+    /// "The agreement between A and B must be kept", "prospects for ties between A and B": what has
+    /// to be done with a relation, or may come of it, says nothing of those who have it.
+    ///
+    /// - `noun`, `stop`: where the relation is named, and where the names behind it stop.
+    fn is_wanted(&self, noun: usize, stop: usize) -> bool {
+        const FAR: usize = 6;
+        let before = &self.reading.words[noun.saturating_sub(FAR)..noun];
+        let may_come = ["prospect", "possibilit", "hope", "chance"];
+        let is_hoped =
+            before.iter().any(|word| may_come.iter().any(|stem| word.lower.starts_with(stem)));
+        is_hoped
+            || self.predicate_at(stop).is_some_and(|group| {
+                let mut words = self.reading.words[group.start..group.head].iter();
+                let must =
+                    |word: &Word<'_, '_>| matches!(&*word.lower, "must" | "should" | "needs");
+                group.mood == Mood::Unreal || words.any(must)
+            })
     }
 
     /// "X's trust in Y has been shaken": what the words before `stop` tell of is no more.
@@ -281,7 +290,7 @@ impl Finder<'_, '_, '_> {
                 let (score, rule) = match tone {
                     Some(tone) => (tone, TONE),
                     None if cue.score < 0.0 => (cue.score, TONE),
-                    None if self.is_wanted(stop) => (0.0, BETWEEN),
+                    None if self.is_wanted(index, stop) => (0.0, BETWEEN),
                     None => (cue.score, "between"),
                 };
                 for &one in &names {

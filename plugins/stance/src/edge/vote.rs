@@ -61,7 +61,18 @@ impl Finder<'_, '_, '_> {
     /// How a verb decides on what another sentence has described: "voted for it", "rejected the
     /// text", "voted against".
     fn cast(&self, group: &Group) -> Option<f32> {
-        const FOR: [&str; 5] = ["back", "support", "endors", "approv", "adopt"];
+        const FOR: [&str; 10] = [
+            "back",
+            "support",
+            "endors",
+            "approv",
+            "adopt",
+            "draft",
+            "sponsor",
+            "cosponsor",
+            "tabl",
+            "introduc",
+        ];
         const AGAINST: [&str; 4] = ["reject", "oppos", "veto", "block"];
         let words = &self.reading.words;
         let chain = self.chain(group);

@@ -9,8 +9,21 @@ use crate::judge::Judgement;
 /// How the words for votes begin. Most sentences have none of them.
 const VOTES: &[&str] = &["vot", "veto"];
 /// How others begin that are votes where the text was described just before.
-const DECISIONS: &[&str] =
-    &["back", "support", "endors", "approv", "adopt", "reject", "oppos", "block"];
+const DECISIONS: &[&str] = &[
+    "back",
+    "support",
+    "endors",
+    "approv",
+    "adopt",
+    "draft",
+    "sponsor",
+    "cosponsor",
+    "tabl",
+    "introduc",
+    "reject",
+    "oppos",
+    "block",
+];
 
 /// How often such a vote is on that text.
 const SURE: f32 = 0.75;
@@ -40,7 +53,9 @@ impl Survey<'_> {
         }
         // "The bill" is no resolution of which the sentence before has told.
         let described = words(before);
-        let is_other = |word: &String| is_text(word) && word != "text" && !described.contains(word);
+        let is_other = |word: &String| {
+            is_text(word) && !matches!(&**word, "text" | "draft") && !described.contains(word)
+        };
         if words(scene).iter().any(is_other) {
             return false;
         }
