@@ -18,8 +18,8 @@ const MOST: usize = 6;
 /// How often what such a noun gives away is a name that neither table nor tagger has.
 const CONFIDENCE: f32 = 0.6;
 
-/// Adds to what the tagger found the names beside such nouns of which neither it nor the tables know
-/// a word, and those that end in one, in place of pieces of them.
+/// Adds to what the tagger found the names beside such nouns of which the tables know no word, and
+/// those that end in one, in place of pieces of them.
 #[must_use]
 pub fn with_bodies(tagged: Vec<Tagged>, sight: &Sight) -> Vec<Tagged> {
     let atoms = &sight.atoms;
@@ -58,13 +58,19 @@ fn body(atoms: &[Atom], first: usize, end: usize) -> Tagged {
     Tagged { first, end, class: Class::Organisation, confidence: CONFIDENCE }
 }
 
-/// The tag that reaches into a run of tokens, from wherever it begins.
-fn inside<'t>(tagged: &'t [Tagged], run: &Tagged) -> Option<&'t Tagged> {
-    let next = tagged.partition_point(|tag| tag.end <= run.first);
-    tagged.get(next).filter(|tag| tag.first < run.end)
+/// Whether all that the tagger found in a name are places and the like inside it. Where it finds a
+/// body, too, it knows better where that begins.
+fn has_pieces_alone(tagged: &[Tagged], name: &Tagged) -> bool {
+    let from = tagged.partition_point(|tag| tag.end <= name.first);
+    let mut within = tagged[from..].iter().take_while(|tag| tag.first < name.end);
+    within.all(|tag| {
+        matches!(tag.class, Class::Location | Class::Other)
+            && name.first <= tag.first
+            && tag.end <= name.end
+    })
 }
 
-/// The name behind the noun at `noun`, or before it, if nobody knows a word of it.
+/// The name behind the noun at `noun`, or before it.
 fn beside(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
     let atoms = &sight.atoms;
     let behind = run(atoms, (noun + 1..atoms.len()).take(MOST));
@@ -77,7 +83,7 @@ fn beside(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
     };
     let name = body(atoms, first, end);
     let is_known = known_from(sight, first).is_some_and(|known| known < end);
-    (!is_known && inside(tagged, &name).is_none()).then_some(name)
+    (!is_known && has_pieces_alone(tagged, &name)).then_some(name)
 }
 
 /// The name that ends in the noun at `noun`: "Nobel Committee", and not "Russian Army" or what the
@@ -96,16 +102,8 @@ fn ending_in(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
     if !is_named || of_state(noun) {
         return None;
     }
-    // Where the tagger finds a body, too, it knows better where that begins.
     let name = body(atoms, first, noun + 1);
-    let from = tagged.partition_point(|tag| tag.end <= name.first);
-    let mut within = tagged[from..].iter().take_while(|tag| tag.first < name.end);
-    let is_piece = |tag: &Tagged| {
-        matches!(tag.class, Class::Location | Class::Other)
-            && name.first <= tag.first
-            && tag.end <= name.end
-    };
-    within.all(is_piece).then_some(name)
+    has_pieces_alone(tagged, &name).then_some(name)
 }
 
 /// Where the first name of the tables begins that ends behind an atom.

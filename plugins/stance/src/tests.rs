@@ -388,9 +388,36 @@ fn whoever_sides_with_a_holder_sides_with_what_he_said() {
         ("followed", "Poland condemned Russia.\nNorway followed on Friday.", Some(Opposed)),
         ("talks", "Poland condemned Russia.\nTalks with Norway followed the next day.", None),
         ("rain", "Poland condemned Russia.\nRain followed on Friday in Norway.", None),
+        ("hours", "Poland condemned Russia.\nNorway followed within hours.", Some(Opposed)),
+        ("laws", "Poland sanctioned Russia.\nNorway adopted similar laws.", Some(Opposed)),
+        ("another goal", "Poland sanctioned Russia.\nNorway took similar steps on China.", None),
+        ("from", "Poland condemned Russia.\nSimilar statements came from Norway.", Some(Opposed)),
     ];
     for (case, text, expected) in cases {
         assert_eq!(label_of(&judged(text), "NOR"), expected, "{case}: {text}");
+    }
+}
+
+/// The one named first in the sentence before acts, whatever others do in it.
+#[test]
+fn whoever_welcomes_or_rejects_a_deed_shares_or_fights_it() {
+    use StanceLabel::{Opposed, Supportive};
+    let expelled = "Poland expelled three envoys of Russia.";
+    let cases = [
+        ("welcomed", expelled, "Norway welcomed the move.", Some(Opposed)),
+        ("criticised", expelled, "Norway criticised the decision.", Some(Supportive)),
+        ("judged", expelled, "Norway called the expulsions unlawful.", Some(Supportive)),
+        ("nothing said", expelled, "Norway published the decision.", None),
+        ("perhaps", expelled, "Norway might welcome the move.", None),
+        ("its own", "Norway expelled three envoys of Russia.", "Poland slept.", Some(Opposed)),
+        ("praise", "Poland praised Russia.", "Norway condemned the move.", Some(Opposed)),
+        ("another", expelled, "Norway welcomed the decision to build a port.", None),
+        ("later", "Poland condemned Russia.\nIt rained.", "Norway welcomed the move.", None),
+        ("nobody's", "It rained.", "Norway welcomed the move.", None),
+    ];
+    for (case, before, text, expected) in cases {
+        let text = format!("{before}\n{text}");
+        assert_eq!(label_of(&judged(&text), "NOR"), expected, "{case}: {text}");
     }
 }
 
@@ -408,6 +435,9 @@ fn a_vote_is_on_the_text_of_the_sentence_before() {
         ),
         ("rejected", "The text condemned Russia.\nNorway rejected it.", Some(Supportive)),
         ("praise", "The resolution praised Russia.\nNorway backed it.", Some(Supportive)),
+        ("drafted", "The resolution condemned Russia.\nNorway drafted the text.", Some(Opposed)),
+        ("sponsored", "The text condemned Russia.\nNorway sponsored it.", Some(Opposed)),
+        ("a law", "The resolution condemned Russia.\nNorway drafted a law.", None),
         ("between", "The text condemned Russia.\nIt rained.\nNorway voted for it.", Some(Opposed)),
         ("abstained", "The resolution condemned Russia.\nNorway abstained.", None),
         ("perhaps", "The resolution condemned Russia.\nNorway may vote against it.", None),

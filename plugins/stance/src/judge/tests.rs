@@ -44,7 +44,7 @@ fn patterns_read_who_stands_where() {
         ("motion", "[Kenya] abstained on the motion that condemns [Spain] .", 0.0),
         ("aid", "[Kenya] ships rifles to the men of [Togo] .", 1.0),
         // Who turns down an act against somebody is not against them.
-        ("no act", "[Kenya] said it would not join sanctions against [Spain] .", 0.0),
+        ("turned down", "[Kenya] said it would not join sanctions against [Spain] .", 1.0),
         ("no blame", "[Kenya] has never blamed [Spain] for the fire .", 0.0),
         ("no verdict", "[Kenya] did not call [Spain] a predator .", 0.0),
         ("refused act", "[Kenya] refused to condemn [Spain] .", 1.0),

@@ -48,6 +48,12 @@ fn acts_about_acts_are_read_by_what_is_done_with_them() {
 fn measures_are_for_whom_they_name_or_whose_things_they_stop() {
     let cases = [
         ("cargo", "[Kenya] seized a tanker carrying [Spanish] oil .", -2.0),
+        ("searched", "[Kenya] will inspect old tankers that carry [Spanish] oil .", -1.0),
+        ("searched", "[Kenya] inspected buses that carry [Spanish] coal .", 0.0),
+        ("not searched", "[Kenya] did not board tankers that carry [Spanish] oil .", 0.0),
+        ("barred", "[Kenya] made its embargo on arms for [Spain] permanent .", -2.0),
+        ("barred", "[Kenya] imposed an embargo on arms to [Spain] .", -2.0),
+        ("unbarred", "[Kenya] lifted the embargo on arms for [Spain] .", 1.0),
         ("freed", "[Kenya] refused to seize a tanker carrying [Spanish] oil .", 0.0),
         ("aimed", "[Kenya] blocked sanctions that would have hit [Spanish] gas .", 1.0),
         ("backed", "[Kenya] backed sanctions that hit [Spanish] gas .", -1.0),
@@ -537,6 +543,8 @@ fn who_wants_a_deed_to_end_is_on_its_other_side() {
         ("its own", "[Kenya] said that [Spain] should stop threatening [Togo] .", -1.0),
         ("refused", "[Kenya] refused to urge [Togo] to stop arming [Spain] .", 1.0),
         ("did stop", "[Kenya] said that [Togo] stopped visiting [Spain] .", 0.0),
+        ("and", "[Kenya] said that [Togo] should lift it and condemn [Spain] .", -1.0),
+        ("own", "[Kenya] said that [Togo] should leave and condemned [Spain] .", -1.0),
     ];
     assert_sides(&cases, of_kenya);
 }
