@@ -74,6 +74,7 @@ struct Descriptions {
     words: FxHashMap<u64, (Part, Wanted)>,
     offices: Vec<(u64, &'static [&'static str])>,
     officers: FxHashSet<u64>,
+    /// What acts for a state, as its officers do.
     bodies: FxHashSet<u64>,
     he_or_she: [u64; 2],
     a_or_an: [u64; 2],
@@ -207,7 +208,12 @@ impl SpokenFor {
 
 /// Whether a state's name stands with one of those who act for it: "Peru's foreign minister", "the
 /// Peruvian president", "the president of Peru".
-fn has(officers: &FxHashSet<u64>, words: &Descriptions, atoms: &[Atom], name: &Named) -> bool {
+fn is_state_of(
+    officers: &FxHashSet<u64>,
+    words: &Descriptions,
+    atoms: &[Atom],
+    name: &Named,
+) -> bool {
     if name.kind != EntityKind::Country || name.flags & mention::ANAPHOR != 0 {
         return false;
     }
@@ -244,6 +250,68 @@ fn officer_acts(words: &Descriptions, sentence: &[Atom]) -> bool {
         })
 }
 
+/// A pronoun or description where it stands, and the names before it.
+struct Place<'a> {
+    words: &'static Descriptions,
+    atoms: &'a [Atom],
+    wanted: Wanted,
+    is_he: bool,
+    /// Near the beginning of its sentence or clause: a pronoun far into one, without an antecedent in
+    /// it, is likelier an expletive.
+    early: bool,
+    /// Where the sentence before begins, and its atoms.
+    previous: u32,
+    before: &'a [Atom],
+    /// The names before it that are looked at; those of its sentence, and of the one before.
+    near: &'a [Named],
+    here: &'a [Named],
+    earlier: &'a [Named],
+}
+
+impl Place<'_> {
+    /// The entity of the name that is meant, and how likely that is right.
+    fn antecedent(&self, fits: impl Fn(&&Named) -> bool + Copy) -> Option<(u32, f32)> {
+        let found = match subject(self.atoms, self.here, fits).or(antecedent(self.here, fits)) {
+            _ if self.wanted == Wanted::ThatState => {
+                let acts = |name: &&Named| acts(self.atoms, name);
+                let objects = self.here.iter().skip(1).filter(|name| !acts(name));
+                let other = only(objects.filter(fits));
+                let other = other.or_else(|| only(self.earlier.iter().filter(fits)));
+                return other.map(|name| (name.entity, 0.6));
+            }
+            Some(name) => return Some((name.entity, 0.7)),
+            // Who spoke then has no name, and those named with him are others.
+            None if self.early && self.is_he && officer_acts(self.words, self.before) => None,
+            None if self.early => {
+                let main = &self.earlier[fronted(self.before, self.previous, self.earlier)..];
+                antecedent(main, fits).or(antecedent(self.earlier, fits))
+            }
+            None => None,
+        };
+        // "The bloc" may stand far from the name, as long as the text names no other, and "the
+        // company" anywhere in the sentence behind it.
+        let far = || match self.wanted {
+            Wanted::Union => only(self.near.iter().filter(fits)),
+            Wanted::Organisation => only(self.earlier.iter().filter(fits)),
+            _ => None,
+        };
+        found.or_else(far).map(|name| (name.entity, 0.55))
+    }
+
+    /// The state whose officer, without a name, acted in the sentence before.
+    fn officer(&self, spoken: &SpokenFor) -> Option<u32> {
+        match self.wanted {
+            Wanted::Officer => spoken.before(),
+            Wanted::Person if self.early && self.is_he => {
+                // "The minister met a boxer": who is met may be meant.
+                let meets = self.before.iter().any(|word| self.words.a_or_an.contains(&word.hash));
+                spoken.before_by_subject(self.previous).filter(|_| !meets)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Adds mentions of whom pronouns and descriptions refer to.
 pub fn resolve(reader: &mut Reader<'_>) {
     let descriptions = &*DESCRIPTIONS;
@@ -256,23 +324,23 @@ pub fn resolve(reader: &mut Reader<'_>) {
     let mut next = 0;
     let mut ministry = None;
     let mut spoken = SpokenFor::default();
-    let mut told = SpokenFor::default();
+    let mut governed = SpokenFor::default();
     for (index, atom) in atoms.iter().enumerate() {
         if atom.is(atom::FIRST) {
             previous = sentence;
             sentence = index as u32;
             spoken.next_sentence();
-            told.next_sentence();
+            governed.next_sentence();
         }
         while next < names.len() && (names[next].first as usize) <= index {
             if is_ministry(descriptions, atoms, sentence as usize, &names[next]) {
                 ministry = Some(names[next]);
             }
-            if has(&descriptions.officers, descriptions, atoms, &names[next]) {
+            if is_state_of(&descriptions.officers, descriptions, atoms, &names[next]) {
                 spoken.note(names[next].entity, names[next].first);
             }
-            if has(&descriptions.bodies, descriptions, atoms, &names[next]) {
-                told.note(names[next].entity, names[next].first);
+            if is_state_of(&descriptions.bodies, descriptions, atoms, &names[next]) {
+                governed.note(names[next].entity, names[next].first);
             }
             next += 1;
         }
@@ -292,67 +360,32 @@ pub fn resolve(reader: &mut Reader<'_>) {
         let oldest = next.saturating_sub(MAX_LOOKED_AT);
         let here = before.partition_point(|name| name.first < sentence).max(oldest);
         let there = before.partition_point(|name| name.first < previous).max(oldest);
-        let fits = |name: &&Named| fits(reader, name, wanted);
-        // A pronoun far into a sentence without an antecedent in it is likelier an expletive.
-        let is_said_behind = is_said_behind(atoms, first as usize, index);
-        let early = index as u32 - sentence <= 3
-            || is_said_behind && descriptions.he_or_she.contains(&atom.hash);
-        let same = subject(atoms, &before[here..], fits).or(antecedent(&before[here..], fits));
-        let antecedent = match same {
-            _ if wanted == Wanted::ThatState => {
-                let acts = |name: &&Named| acts(atoms, name);
-                let objects = before[here..].iter().skip(1).filter(|name| !acts(name));
-                let other = only(objects.filter(fits));
-                other.or_else(|| only(before[there..here].iter().filter(fits))).map(|n| (n, 0.6))
-            }
-            Some(name) => Some((name, 0.7)),
-            // Who spoke then has no name, and those named with him are others.
-            None if early
-                && descriptions.he_or_she.contains(&atom.hash)
-                && officer_acts(descriptions, &atoms[previous as usize..sentence as usize]) =>
-            {
-                None
-            }
-            None if early => {
-                let earlier = &before[there..here];
-                let main = fronted(&atoms[previous as usize..sentence as usize], previous, earlier);
-                let main = &earlier[main..];
-                antecedent(main, fits).or(antecedent(earlier, fits)).map(|name| (name, 0.55))
-            }
-            None => None,
+        let ends_speech = is_said_behind(atoms, first as usize, index);
+        let is_he = descriptions.he_or_she.contains(&atom.hash);
+        let place = Place {
+            words: descriptions,
+            atoms,
+            wanted,
+            is_he,
+            early: index as u32 - sentence <= 3 || is_he && ends_speech,
+            previous,
+            before: &atoms[previous as usize..sentence as usize],
+            near: &before[oldest..],
+            here: &before[here..],
+            earlier: &before[there..here],
         };
-        // "The bloc" may stand far from the name, as long as the text names no other, and "the
-        // company" a sentence behind it.
-        let far = match (wanted, antecedent) {
-            (Wanted::Union, None) => only(before[oldest..].iter().filter(fits)),
-            (Wanted::Organisation, None) => only(before[there..here].iter().filter(fits)),
-            _ => None,
-        };
-        let antecedent = antecedent.or(far.map(|name| (name, 0.55)));
         // In "X broke the law, the ministry said" it is not X's.
-        let body = told.before().filter(|_| {
-            is_said_behind && descriptions.bodies.contains(&atom.hash) && wanted == Wanted::State
-        });
-        let antecedent = antecedent.map(|(name, confidence)| (name.entity, confidence));
-        let antecedent = body.map(|state| (state, 0.55)).or(antecedent).or_else(|| {
-            let is_he = early && descriptions.he_or_she.contains(&atom.hash);
-            let state = match wanted {
-                Wanted::Officer => spoken.before(),
-                Wanted::Person if is_he => {
-                    let spoke = &atoms[previous as usize..sentence as usize];
-                    // "The minister met a boxer": who is met may be meant.
-                    let meets = spoke.iter().any(|word| descriptions.a_or_an.contains(&word.hash));
-                    spoken.before_by_subject(previous).filter(|_| !meets)
-                }
-                _ => None,
-            };
-            state.map(|state| (state, 0.55))
-        });
+        let is_body = ends_speech && descriptions.bodies.contains(&atom.hash);
+        let body = if is_body { governed.before() } else { None };
+        let antecedent = body
+            .map(|state| (state, 0.55))
+            .or_else(|| place.antecedent(|name| fits(reader, name, wanted)))
+            .or_else(|| place.officer(&spoken).map(|state| (state, 0.55)));
         let Some((entity, confidence)) = antecedent else { continue };
         let end = index as u32 + 1;
         let kind = reader.table.entities[entity as usize].kind;
         let by_office = wanted == Wanted::Officer
-            || descriptions.he_or_she.contains(&atom.hash)
+            || is_he
             || atom.hash == descriptions.its
                 && opens_with(&descriptions.officers, &atoms[index + 1..]);
         if by_office && kind == EntityKind::Country {

@@ -82,8 +82,7 @@ fn beside(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
         _ => return None,
     };
     let name = body(atoms, first, end);
-    let is_known = known_from(sight, first).is_some_and(|known| known < end);
-    (!is_known && has_pieces_alone(tagged, &name)).then_some(name)
+    (!is_known(sight, first, end) && has_pieces_alone(tagged, &name)).then_some(name)
 }
 
 /// The name that ends in the noun at `noun`: "Nobel Committee", and not "Russian Army" or what the
@@ -97,20 +96,19 @@ fn ending_in(sight: &Sight, tagged: &[Tagged], noun: usize) -> Option<Tagged> {
     }
     let before = run(atoms, (0..noun).rev().take(MOST).take_while(|&at| !is_link(&atoms[at])));
     let first = noun - before;
-    let of_state = |at: usize| known_from(sight, at).is_some_and(|known| known <= at);
-    let is_named = before > 1 || before == 1 && !of_state(first);
-    if !is_named || of_state(noun) {
+    let is_named = before > 1 || before == 1 && !is_known(sight, first, noun);
+    if !is_named || is_known(sight, noun, noun + 1) {
         return None;
     }
     let name = body(atoms, first, noun + 1);
     has_pieces_alone(tagged, &name).then_some(name)
 }
 
-/// Where the first name of the tables begins that ends behind an atom.
-fn known_from(sight: &Sight, at: usize) -> Option<usize> {
+/// Whether a name of the tables reaches into these atoms.
+fn is_known(sight: &Sight, first: usize, end: usize) -> bool {
     let matches = &sight.matches;
-    let next = matches.partition_point(|known| known.end as usize <= at);
-    matches.get(next).map(|known| known.first as usize)
+    let next = matches.partition_point(|known| known.end as usize <= first);
+    matches.get(next).is_some_and(|known| (known.first as usize) < end)
 }
 
 /// Whether a word may stand between two parts of a name.

@@ -36,28 +36,34 @@ impl OwnedRun {
 
 /// The noun cue that begins at `index`.
 pub(crate) fn noun_cue(reading: &Reading<'_, '_>, index: usize) -> Option<(Cue, usize)> {
+    let (cue, end) = listed_noun(reading, index)?;
+    Some((cue, behind_barred(reading, cue, end)))
+}
+
+fn listed_noun(reading: &Reading<'_, '_>, index: usize) -> Option<(Cue, usize)> {
     let word = &reading.words[index];
     if !matches!(word.part, Part::Noun | Part::Adjective | Part::Other) {
         return None;
     }
     let entry = word.entry?;
     match reading.longest(index, &entry.nouns) {
-        Some((phrase, end)) => Some((phrase.cue, behind_barred(reading, phrase.cue, end))),
+        Some((phrase, end)) => Some((phrase.cue, end)),
         None => gerund_cue(reading, index, entry),
     }
 }
 
 /// Behind the arms or help that a measure bars: "an embargo on arms for X" arms nobody.
 fn behind_barred(reading: &Reading<'_, '_>, measure: Cue, end: usize) -> usize {
+    const NEAR: usize = 4;
     let words = &reading.words;
     let bars = measure.kind == Kind::Attitude && measure.score < 0.0;
     if !bars || words.get(end).is_none_or(|word| word.lower != "on") {
         return end;
     }
     let describes = |at: &usize| matches!(words[*at].part, Part::Determiner | Part::Adjective);
-    let barred = (end + 1..words.len()).find(|at| !describes(at));
-    let aid = barred.and_then(|at| noun_cue(reading, at)).filter(|(cue, _)| cue.kind == Kind::Aid);
-    aid.map_or(end, |(_, behind)| behind)
+    let barred = (end + 1..words.len()).take(NEAR).find(|at| !describes(at));
+    let barred = barred.and_then(|at| listed_noun(reading, at));
+    barred.filter(|(cue, _)| cue.kind == Kind::Aid).map_or(end, |(_, behind)| behind)
 }
 
 /// "Its arming of X", "the shelling of X": a verb of the lists as the name of its deed.
