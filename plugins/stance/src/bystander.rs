@@ -3,10 +3,11 @@
 
 use standpoint_document::Time;
 
-use crate::clause::{Doer, owned_run};
+use crate::clause::{Doer, Group, owned_run};
 use crate::edge::Edges;
 use crate::feature::Pair;
-use crate::reading::{Part, Reading};
+use crate::lexicon::Kind;
+use crate::reading::{Part, Reading, Word};
 
 /// Whether the holder of a pair does nothing here, while somebody else takes a side toward the
 /// target: "Rome thanked Paris and condemned X" says nothing of Paris.
@@ -48,6 +49,32 @@ pub(crate) fn stands_by(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) ->
                     || !is_joined(reading, at) && !owns_subject(reading, found, at)
             },
         )
+}
+
+/// Whether a sentence tells of what somebody does toward the target, whom no table may know, and the
+/// voice says nothing itself: "Voters condemned X".
+pub(crate) fn is_told_of_others(reading: &Reading<'_, '_>, found: &Edges, pair: Pair) -> bool {
+    let words = &reading.words;
+    let actor = |party: u16| reading.parties[usize::from(party)].actor;
+    let is_target = |at: usize| words[at].name().is_some_and(|p| actor(p) == actor(pair.target));
+    let has_doer = |group: &Group| {
+        let small = |word: &&Word<'_, '_>| {
+            matches!(word.part, Part::Adverb | Part::Auxiliary) || word.part == Part::Comma
+        };
+        let before = words[..group.start].iter().rev().find(|word| !small(word));
+        let is_named = before.is_some_and(|word| {
+            word.part == Part::Noun || word.name().is_some_and(|p| actor(p) != actor(pair.target))
+        });
+        let speaks = group.subjects.contains(&Doer::First);
+        !speaks && (is_named || group.subjects.iter().any(|doer| matches!(doer, Doer::Party(_))))
+    };
+    pair.holder.is_none()
+        && found.list.iter().all(|edge| edge.holder != Doer::First)
+        && found.groups.iter().any(|group| {
+            let acts = group.cue.is_some_and(|cue| cue.score != 0.0 && cue.kind != Kind::War);
+            let mut objects = group.end..group.until.max(group.end);
+            acts && group.finite && !group.passive && has_doer(group) && objects.any(is_target)
+        })
 }
 
 /// "A Peruvian plant builds": what belongs to a state may act for it.

@@ -12,7 +12,7 @@ use standpoint_document::{Annotation, Span, Time, Voice};
 use standpoint_encoder::Seen;
 use standpoint_linear::{Features, LinearModel, LoadError};
 
-use crate::bystander::stands_by;
+use crate::bystander::{is_told_of_others, stands_by};
 use crate::clause::{Doer, Group, groups};
 pub use crate::edge::Votes;
 use crate::edge::{
@@ -362,7 +362,10 @@ fn with_pattern(
     mut scores: [f32; 3],
 ) -> ([f32; 3], Ground) {
     let Some(edge) = strongest(reading, found, pair, None) else {
-        if is_origin_alone(reading, pair.target) || stands_by(reading, found, pair) {
+        if is_origin_alone(reading, pair.target)
+            || stands_by(reading, found, pair)
+            || is_told_of_others(reading, found, pair)
+        {
             scores[1] += 3.0 * PATTERN_BONUS;
             return (scores, Ground::Bystander);
         }
