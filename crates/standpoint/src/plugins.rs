@@ -120,34 +120,38 @@ impl Installed {
     /// Why there is none, in words for whoever wrote the pipeline file.
     pub(crate) fn find(&self, wanted: Wanted<'_>) -> Result<Plugin, String> {
         match wanted.runtime.runtime {
-            Runtime::Native => self.find_native(wanted.plugin),
+            Runtime::Native => self.find_native(wanted),
             Runtime::Process => self.find_program(wanted),
             Runtime::Wasm => self.find_module(wanted),
         }
     }
 
-    fn find_native(&self, reference: &PluginReference) -> Result<Plugin, String> {
-        match reference {
+    fn find_native(&self, wanted: Wanted<'_>) -> Result<Plugin, String> {
+        let plugin = match wanted.plugin {
             PluginReference::Path(path) => {
                 let manifest = inspect(path).map_err(|error| with_causes(&error))?;
-                if self.strict {
-                    trusted(path)?;
-                }
-                Ok(Plugin::native(path.clone(), manifest))
+                Plugin::native(path.clone(), manifest)
             }
-            PluginReference::Name(name) => {
-                if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.name() == name) {
-                    if self.strict {
-                        trusted(&plugin.path)?;
-                    }
-                    return Ok(plugin.clone());
+            PluginReference::Name(name) => match self.plugins.iter().find(|one| one.name() == name)
+            {
+                Some(plugin) => plugin.clone(),
+                None => {
+                    let error = PluginFolders::new(self.folders.clone()).find(name).err();
+                    return Err(error.map_or_else(
+                        || format!("no plugin `{name}`"),
+                        |error| with_causes(&error),
+                    ));
                 }
-                let error = PluginFolders::new(self.folders.clone()).find(name).err();
-                Err(error
-                    .map_or_else(|| format!("no plugin `{name}`"), |error| with_causes(&error)))
+            },
+            PluginReference::Command(_) => {
+                return Err("a command cannot be run natively".to_owned());
             }
-            PluginReference::Command(_) => Err("a command cannot be run natively".to_owned()),
+        };
+        if self.strict {
+            trusted(&plugin.path)?;
         }
+        check_pin(&plugin.path, wanted)?;
+        Ok(plugin)
     }
 
     fn find_program(&self, wanted: Wanted<'_>) -> Result<Plugin, String> {
@@ -181,6 +185,7 @@ impl Installed {
         if self.strict {
             trusted(path)?;
         }
+        check_pin(path, wanted)?;
         sandbox::check()?;
         let limits = wanted.runtime.limits.clone();
         Ok(Plugin::new(path.clone(), manifest, Kind::Wasm(limits)))
@@ -384,6 +389,13 @@ impl Plugin {
 
 /// How many builds of one plugin may be in memory before somebody is told.
 const MANY_BUILDS: usize = 8;
+
+/// Whether a file has the hash that its stage is pinned to.
+fn check_pin(path: &Path, wanted: Wanted<'_>) -> Result<(), String> {
+    let Some(sha256) = &wanted.runtime.sha256 else { return Ok(()) };
+    let pinned = LoadPolicy { sha256: Some(sha256.clone()), cache_dir: None };
+    pinned.check(path).map_err(|error| with_causes(&error))
+}
 
 /// Notes that a build of a plugin is in memory, where it stays: there is no sound way to unload
 /// one.

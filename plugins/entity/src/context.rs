@@ -57,6 +57,11 @@ pub fn capital(atoms: &[Atom], text: &str, first: usize, end: usize) -> Reading 
     } else if before.is_some_and(|word| word.cues(cues::PLACE_PREPOSITION)) {
         return Reading::Place(0.95);
     }
+    // "The mayor of Paris", "the streets of Kyiv".
+    let is_of = before.is_some_and(|word| word.hash == fold("of"));
+    if is_of && self::before(atoms, first, 2).is_some_and(|word| word.cues(cues::PLACE_NOUN)) {
+        return Reading::Place(0.9);
+    }
     if let Some(before) = before {
         if before.cues(cues::PLACE_VERB) {
             return Reading::Place(0.85);

@@ -33,6 +33,16 @@ pub(super) struct Approved {
 }
 
 impl LoadPolicy {
+    /// Checks a file without running it or keeping a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] where the file may not be run: it cannot be read, anybody can change it, or it has
+    /// another hash.
+    pub fn check(&self, path: &Path) -> Result<(), LoadError> {
+        Self { cache_dir: None, ..self.clone() }.approve(path).map(drop)
+    }
+
     /// Checks a file, and copies it into the cache where there is one. The file is read whole and
     /// hashed only where a hash is pinned or a copy is kept: libraries have tens of megabytes.
     pub(super) fn approve(&self, path: &Path) -> Result<Approved, LoadError> {
