@@ -257,6 +257,11 @@ fn a_strict_file_loads_only_what_it_pins_and_nobody_else_can_change() {
     let told = run(&["validate", &file]).expect(2).stdout;
     assert!(told.contains("asks for the `sha256` of each plugin"), "{told}");
 
+    let wrong = pinned.replace(digest, &"0".repeat(64));
+    let file = folder.write("wrong.yaml", wrong);
+    let told = run(&["validate", &file]).expect(2).stdout;
+    assert!(told.contains("wrong.yaml:4:") && told.contains("has the SHA-256"), "{told}");
+
     let file = folder.write("p.yaml", pinned);
     run(&["run", "-c", &file, &folder.at("a.txt")]).expect(0);
     fs::set_permissions(&copy, Permissions::from_mode(0o775)).unwrap();

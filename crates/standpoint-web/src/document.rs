@@ -206,22 +206,30 @@ fn called(mention: &Mention) -> String {
 
 /// How to read a text that is marked.
 ///
+/// - `has_cues`: whether the words that decide are marked, which result lines do not say;
 /// - `has_passed_over`: whether stretches are marked that no stage read.
 #[must_use]
-pub fn legend(has_passed_over: bool) -> Markup {
+pub fn legend(has_cues: bool, has_passed_over: bool) -> Markup {
     html! {
         p.legend.faint {
             "In the text: "
             span.evidence.against { "against the target" } ", "
             span.evidence.for { "for it" } "; "
             mark.holder { "who holds the stance" } ", "
-            mark.target { "the target" } ", "
-            mark.cue { "the words that decide" } "; "
+            mark.target { "the target" }
+            @if has_cues { ", " mark.cue { "the words that decide" } }
+            "; "
             span.entity { "others that are named" }
             @if has_passed_over { "; " span.passed-over { "~ passed over" } }
             "."
         }
     }
+}
+
+/// Whether it is known which words of a passage decide.
+#[must_use]
+pub const fn has_cue(passage: &Passage) -> bool {
+    passage.cue.is_some()
 }
 
 /// What is known of a document, and who stands where in it.

@@ -252,7 +252,7 @@ impl Site {
                     p #live role="status" aria-live="polite" {}
                     div.columns {
                         div {
-                            (document::legend(false))
+                            (document::legend(passages.iter().any(document::has_cue), false))
                             (document::text(&kept.text, &kept.mentions, &passages, &[], anchor))
                         }
                         aside aria-label="Passages" {

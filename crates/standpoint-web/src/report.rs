@@ -104,6 +104,10 @@ pub fn write(
         contents.title.clone().unwrap_or_else(|| format!("Who stands where toward {target}"));
     let nothing = nothing_found(&extent, in_all, &overview, &target);
     let links = Inside { actors: &overview.actors, documents: &kept };
+    let has_cues = passages
+        .iter()
+        .flat_map(|(shows, counters)| shows.iter().chain(counters))
+        .any(document::has_cue);
     let body = html! {
         a.skip href="#ranking" { "Skip to the figures" }
         header.title {
@@ -126,7 +130,7 @@ pub fn write(
             section #time { h2 { "Over time" } (parts::over_time(&overview, &links)) }
             section #evidence {
                 h2 { "What shows it" }
-                (document::legend(false))
+                (document::legend(has_cues, false))
                 @for (place, (actor, passages)) in overview.actors.iter().zip(&passages).enumerate() {
                     (evidence_of(place, actor, passages, &links))
                 }
@@ -347,7 +351,7 @@ pub fn explain(
                 article.document {
                     h1 dir="auto" { (title) }
                     (document::facts(&kept))
-                    (document::legend(!others.is_empty()))
+                    (document::legend(passages.iter().any(document::has_cue), !others.is_empty()))
                     (document::text(&kept.text, &kept.mentions, &passages, others, Anchor { prefix: &prefix }))
                     (document::provenance(&kept))
                 }

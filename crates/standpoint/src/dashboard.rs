@@ -115,13 +115,17 @@ fn invite(address: &str, key: &str, file: &Path, is_for_programs: bool) {
         if let Err(error) = fs::remove_file(file)
             && error.kind() != io::ErrorKind::NotFound
         {
-            warn!(?file, error = %error, "cannot remove the dashboard's old address");
+            warn!(file = %file.display(), error = %error, "cannot remove the dashboard's old address");
         }
         return;
     }
     match write_secret(file, &whole) {
-        Ok(()) => info!(address, ?file, "the dashboard's address, with its key, is in a file"),
-        Err(error) => warn!(?file, error = %error, "cannot keep the dashboard's address"),
+        Ok(()) => {
+            info!(address, file = %file.display(), "the dashboard's address, with its key, is in a file");
+        }
+        Err(error) => {
+            warn!(file = %file.display(), error = %error, "cannot keep the dashboard's address");
+        }
     }
 }
 

@@ -132,17 +132,13 @@ impl Installed {
                 let manifest = inspect(path).map_err(|error| with_causes(&error))?;
                 Plugin::native(path.clone(), manifest)
             }
-            PluginReference::Name(name) => match self.plugins.iter().find(|one| one.name() == name)
-            {
-                Some(plugin) => plugin.clone(),
-                None => {
+            PluginReference::Name(name) => {
+                let known = self.plugins.iter().find(|known| known.name() == name);
+                known.cloned().ok_or_else(|| {
                     let error = PluginFolders::new(self.folders.clone()).find(name).err();
-                    return Err(error.map_or_else(
-                        || format!("no plugin `{name}`"),
-                        |error| with_causes(&error),
-                    ));
-                }
-            },
+                    error.map_or_else(|| format!("no plugin `{name}`"), |error| with_causes(&error))
+                })?
+            }
             PluginReference::Command(_) => {
                 return Err("a command cannot be run natively".to_owned());
             }

@@ -103,9 +103,10 @@ fn for_each(
         None => which.names.iter().map(|name| named(&entries, name)).collect::<Result<_>>()?,
     };
     if chosen.is_empty() {
-        console::say(
-            "nothing in quarantine is meant; `standpoint quarantine list` has what is there",
-        );
+        let why = if which.older_than.is_some() { "is older" } else { "is meant" };
+        console::say(&format!(
+            "nothing in quarantine {why}; `standpoint quarantine list` has what is there"
+        ));
     }
     let (mut told, mut exit) = (String::new(), Exit::Done);
     for entries in together(file, chosen) {
