@@ -67,8 +67,8 @@ pub(crate) const REJECTED: &str = "rejected claim";
 /// The rule of whoever turns away from blame and praise alike.
 pub(crate) const BETWEEN: &str = "between the sides";
 
-/// The rule of whoever does not join, or turns down, an act against the target: that is no act
-/// against it, and not yet one for it.
+/// The rule of whoever does not join, or turns down, an act against the target: the first is no act
+/// against it and not yet one for it, the second leans to it.
 pub(crate) const REFRAINS: &str = "refrains from an act against the target";
 
 /// The rule of whoever fights an act against the target.

@@ -385,8 +385,8 @@ fn with_pattern(
     }
     if edge.rule == REFRAINS {
         scores[0] -= 1.5 * PATTERN_BONUS;
-        scores[1] += 1.5 * PATTERN_BONUS;
-        scores[2] += PATTERN_BONUS * edge.score;
+        scores[1] += (1.5 - edge.score) * PATTERN_BONUS;
+        scores[2] += 2.0 * PATTERN_BONUS * edge.score;
         return (scores, Ground::Denial);
     }
     if edge.rule == RESISTS {

@@ -119,7 +119,7 @@ fn what_speaks_against_a_stance_stands_beside_what_shows_it() {
     let text = told(&page(&records, &Contents::default()));
     insta::assert_snapshot!(between(&text, "What shows it", "What was read"), @r"
     What shows it
-    In the text: against the target, for it; who holds the stance, the target, the words that decide; others that are named.
+    In the text: against the target, for it; who holds the stance, the target; others that are named.
     Alda −0.80 opposed 2 stories
     Alda −0.90 opposed quoted present
     Alda condemned the raid.

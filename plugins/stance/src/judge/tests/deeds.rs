@@ -575,3 +575,19 @@ fn what_only_stands_beside_praise_is_not_praised() {
     ];
     assert_sides(&cases, of_kenya);
 }
+
+/// "Did not" only tells what was not done; whoever refuses an act against somebody leans to him.
+#[test]
+fn an_act_that_is_turned_down_leans_and_one_that_is_not_done_does_not() {
+    let judge =
+        RulesAndWeights::new(Arc::new(Lexicon::standard().unwrap()), crate::WEIGHTS).unwrap();
+    for (marked, expected) in [
+        ("[Kenya] refused to condemn [Spain] .", 1.0),
+        ("[Kenya] will not join the sanctions on [Spain] .", 1.0),
+        ("[Kenya] did not condemn [Spain] .", 0.0),
+        ("[Kenya] refused to support [Spain] .", -1.0),
+    ] {
+        let score: f32 = about(marked, |sentence| judge.judge(sentence, &[(Some(0), 1)])[0].score);
+        assert_eq!(score.partial_cmp(&0.0), expected.partial_cmp(&0.0_f32), "{marked}: {score}");
+    }
+}
