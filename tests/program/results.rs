@@ -392,3 +392,19 @@ fn a_target_that_no_document_names_is_told_once_with_the_name_that_was_meant() {
         assert_eq!(told(&[known]).matches("names the target").count(), 0, "{known}");
     }
 }
+
+/// What stages panicked over, once.
+#[test]
+fn ordinary_text_fails_no_stage() {
+    let folder = Folder::new();
+    for text in [
+        "Marie Curie, née Sklodowska, praised Russia….",
+        "Ukraine has Russian surface-to-air missiles.",
+        "Iran tested Russian surface-to-air missiles in the desert.",
+    ] {
+        let file = folder.write("a.txt", text);
+        for chain in ["config/fast.yaml", "config/default.yaml"] {
+            run(&["run", &file, "-c", &repository(chain), "--format", "jsonl"]).expect(0);
+        }
+    }
+}

@@ -577,6 +577,12 @@ fn cue_span(reading: &Reading<'_, '_>, edge: &Edge) -> Option<Span> {
 }
 
 impl Judgement {
+    /// Whether a pattern is what says so, and not the weights or the encoder alone.
+    #[must_use]
+    pub fn is_by_pattern(&self) -> bool {
+        !matches!(self.rule, "weights" | "encoder" | "none")
+    }
+
     /// The answer where there is nothing to judge.
     #[must_use]
     pub const fn unsure() -> Self {

@@ -14,7 +14,7 @@ const ENCODER: f32 = 0.8;
 
 /// How much those of rules and weights count beside it, by what they base themselves on. A clear
 /// pattern was written down because a model may miss it; words around a pair are what the encoder
-/// reads better. Five numbers with [`ENCODER`], chosen on the development sets.
+/// reads better. Five numbers beside [`ENCODER`], chosen on the development sets.
 const fn share(ground: Ground) -> f32 {
     match ground {
         Ground::Weights => 0.25,

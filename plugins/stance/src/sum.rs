@@ -28,7 +28,7 @@ impl Piece {
         let time = match self.time {
             Time::Present => 1.0,
             Time::Future => 0.9,
-            Time::Past => 0.35,
+            Time::Past => OF_THE_PAST,
             Time::Hypothetical => 0.0,
         };
         let voice = if self.voice == Voice::Reported { 0.6 } else { 1.0 };
@@ -61,7 +61,11 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     let present = pieces.iter().any(|piece| piece.time != Time::Past && piece.weight() > 0.0);
     // Where nothing else is, the past stands, marked as past.
     let weight = |piece: &Piece| {
-        if present || piece.time != Time::Past { piece.weight() } else { piece.weight() / 0.35 }
+        if present || piece.time != Time::Past {
+            piece.weight()
+        } else {
+            piece.weight() / OF_THE_PAST
+        }
     };
     let mass = |sign: f32| -> f32 {
         pieces.iter().filter(|p| p.score * sign > 0.0).map(|p| weight(p) * p.score.abs()).sum()
@@ -110,10 +114,8 @@ pub(crate) fn sum_up(mut pieces: Vec<Piece>, limits: Limits) -> Option<Stance> {
     // As it is written down, so that the degree is that of the score which people see.
     let lasting = if present { 1.0 } else { PAST_ALONE };
     let score = (sign * lasting * strength * (0.4 + 0.6 * purity.sqrt()) * 1000.0).round() / 1000.0;
-    let (supporting, counter): (Vec<Piece>, Vec<Piece>) = pieces
-        .into_iter()
-        .filter(weight_or_hypothetical)
-        .partition(|piece| piece.score * sign > 0.0);
+    let (supporting, counter): (Vec<Piece>, Vec<Piece>) =
+        pieces.into_iter().filter(is_shown).partition(|piece| piece.score * sign > 0.0);
     Some(Stance {
         score: Polarity::saturating(score),
         confidence: Confidence::saturating(confidence),
@@ -133,7 +135,7 @@ fn told_once(mut pieces: Vec<Piece>) -> Vec<Piece> {
     let mut seen: Vec<u64> = Vec::new();
     pieces.retain(|piece| {
         let new = !seen.contains(&piece.words);
-        if new && seen.len() < 512 {
+        if new {
             seen.push(piece.words);
         }
         new
@@ -202,6 +204,9 @@ fn calibrated(confidence: f32, passages: usize, sentences: usize) -> f32 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
+/// How much a passage of the past weighs beside one of the present.
+const OF_THE_PAST: f32 = 0.35;
+
 /// The most sentences of a text in which each is a good part of what it says.
 const BRIEF_TEXT: usize = 3;
 
@@ -209,7 +214,7 @@ const BRIEF_TEXT: usize = 3;
 const BRIEF: f32 = 0.8;
 
 /// Hypothetical passages are no evidence and are not shown as such.
-fn weight_or_hypothetical(piece: &Piece) -> bool {
+fn is_shown(piece: &Piece) -> bool {
     piece.time != Time::Hypothetical
 }
 
@@ -224,8 +229,7 @@ fn balanced(confidence: f32, evidence: Vec<Evidence>) -> Stance {
 
 /// The first `count` pieces, which are the strongest, in the order of the text.
 fn chosen(pieces: Vec<Piece>, count: usize) -> Vec<Evidence> {
-    let mut pieces: Vec<Piece> =
-        pieces.into_iter().filter(weight_or_hypothetical).take(count).collect();
+    let mut pieces: Vec<Piece> = pieces.into_iter().filter(is_shown).take(count).collect();
     pieces.sort_by_key(|piece| (piece.span.start, piece.holder.map(|holder| holder.start)));
     pieces
         .into_iter()

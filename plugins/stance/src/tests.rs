@@ -332,19 +332,45 @@ fn hostile_sizes_are_read_in_part() {
     }
 }
 
+/// Four bytes are no year.
+#[test]
+fn ordinary_text_ends_no_reading() {
+    for text in [
+        "Vera Larina, née Sokolova, praised Russia.",
+        "Norway denounced Russia….",
+        "Norway denounced für Russia año.",
+    ] {
+        assert_eq!(judged(text).stance().len(), 1, "{text}");
+    }
+}
+
+/// Every word of the lists, and how verbs go on.
+fn listed_words() -> Vec<String> {
+    let lists = [
+        include_str!("../cues/verbs.tsv"),
+        include_str!("../cues/nouns.tsv"),
+        include_str!("../cues/evaluations.tsv"),
+        include_str!("../cues/function.tsv"),
+    ];
+    let lines = lists.iter().flat_map(|list| list.lines()).filter(|line| !line.starts_with('#'));
+    let phrases = lines.filter_map(|line| line.split('\t').next());
+    phrases.flat_map(|phrase| [phrase.to_owned(), format!("{phrase}ed")]).collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     /// Whatever the words, evidence lies inside the text, and nobody of the target is an actor.
     #[test]
     fn evidence_is_inside_and_the_target_is_no_actor(
         words in prop::collection::vec(
             prop_oneof![
-                Just("Russia"), Just("Putin"), Just("Poland"), Just("Belarus"), Just("Larina"),
-                Just("condemned"), Just("supports"), Just("not"), Just("'s"), Just("war"),
-                Just("on"), Just("by"), Just("was"), Just("to"), Just("refused"), Just(","),
-                Just("and"), Just("“"), Just("”"), Just("said"), Just("that"), Just("if"),
-                Just("its"), Just("ally"), Just("we"), Just("\n"), Just("é"), Just("?"),
+                4 => prop::sample::select(&["Russia", "Russian", "Putin", "Poland", "Belarus"][..])
+                    .prop_map(String::from),
+                6 => prop::sample::select(listed_words()),
+                1 => prop::sample::select(&["'s", ",", "“", "”", "\n", "?", "….", "--", "é", "née"][..])
+                    .prop_map(String::from),
+                1 => "\\PC{1,6}",
             ],
             0..60,
         )

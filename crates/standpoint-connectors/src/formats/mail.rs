@@ -146,11 +146,14 @@ fn between<'m>(bytes: &'m [u8], boundary: &str, most: usize) -> Vec<&'m [u8]> {
     }
     let mark = format!("--{boundary}");
     for at in memmem::find_iter(bytes, &mark) {
+        // Before anything else: a hostile line may hold the mark any number of times.
+        if at > 0 && bytes[at - 1] != b'\n' {
+            continue;
+        }
         let rest = &bytes[at + mark.len()..];
         let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let is_last = line.starts_with(b"--");
-        let is_line = at == 0 || bytes[at - 1] == b'\n';
-        if !is_line || !(is_last || line.trim_ascii().is_empty()) {
+        if !is_last && !line.trim_ascii().is_empty() {
             continue;
         }
         if let Some(start) = start {

@@ -120,6 +120,8 @@ impl Memory {
             fs::remove_file(folder.join(log_name(*old))).map_err(fail)?;
         }
         let (mut latest, mut position) = (Latest::default(), None);
+        // Sealed, but its log was not begun anew: the log has it all.
+        opened.retain(|(sealed, _)| *sealed != number);
         let log = Log::open(&folder.join(log_name(number)), |payload| {
             apply(payload, &mut latest, &mut position);
         })?;
@@ -249,7 +251,10 @@ impl Disk {
             if !is_old && total.saturating_sub(count) < self.window.max_ids {
                 break;
             }
-            fs::remove_file(oldest.path())?;
+            match fs::remove_file(oldest.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
             self.runs.remove(0);
             total -= count;
         }

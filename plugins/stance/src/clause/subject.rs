@@ -294,9 +294,6 @@ pub(super) fn subjects_in(reading: &Reading<'_, '_>, from: usize, to: usize) -> 
         if words[start..to].iter().all(|word| matches!(word.part, Part::Adverb | Part::Negation)) {
             continue;
         }
-        if words[start].is(class::FIRST) && words[start].part == Part::Pronoun {
-            return (vec![Doer::First], false);
-        }
         if words[start].is(class::FIRST) {
             return (vec![Doer::First], false);
         }

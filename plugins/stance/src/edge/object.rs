@@ -220,7 +220,8 @@ impl Finder<'_, '_, '_> {
                             && own < 0.0;
                         rule = if resists { RESISTS } else { "of the object" };
                     }
-                    index = run.end;
+                    // "Russian surface-to-air missiles" are longer than what their owner has at first.
+                    index = run.end.max(cue_now.2.min(group.until));
                     continue;
                 }
                 self.of_plain_object(group, party, index, chain, (current, cue_now, rule));
@@ -445,7 +446,8 @@ impl Finder<'_, '_, '_> {
         let armed = noun.kind == Kind::Aid && at != group.head && noun.score > 0.0;
         // "Rifles to the men of X" have gone to X.
         let gone = || {
-            self.reading.words[end..index].iter().any(|word| matches!(&*word.lower, "to" | "for"))
+            let between = self.reading.words.get(end..index).unwrap_or_default();
+            between.iter().any(|word| matches!(&*word.lower, "to" | "for"))
         };
         if !armed || cue.score != 0.0 || word.part != Part::Preposition || gone() {
             return None;

@@ -181,7 +181,7 @@ const UNDATED: u16 = 2000;
 /// The year that is meant, or the last of its decade: "1994", "1990s".
 fn last_year(word: &str) -> Option<u16> {
     let digits = word.strip_suffix('s').unwrap_or(word);
-    let is_year = digits.len() == 4 && matches!(&digits[..2], "16" | "17" | "18" | "19" | "20");
-    let year: u16 = digits.parse().ok().filter(|_| is_year)?;
+    let is_year = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let year: u16 = digits.parse().ok().filter(|year| is_year && (1600..2100).contains(year))?;
     Some(if digits.len() < word.len() { year + 9 } else { year })
 }

@@ -271,7 +271,7 @@ impl Reading<'_, '_> {
         (0..index).rev().find(|&at| !matches!(self.words[at].part, Part::Adverb | Part::Negation))
     }
 
-    /// Whether a finite verb stands within the next six words, before a comma.
+    /// Whether a finite verb stands within the next eight words, before a comma.
     fn verb_soon(&self, index: usize) -> bool {
         self.words[index + 1..]
             .iter()

@@ -29,7 +29,7 @@ impl Survey<'_> {
         for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
             let Some(holder) = holder.map(usize::from) else { continue };
             // Only what a pattern confirms: a model has not learnt to read deeds as goals.
-            let is_said = !matches!(judgement.rule, "weights" | "encoder" | "none");
+            let is_said = judgement.is_by_pattern();
             if judgement.score == 0.0 || !is_said || judgement.time == Time::Hypothetical {
                 continue;
             }

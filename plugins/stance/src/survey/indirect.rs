@@ -398,7 +398,7 @@ impl Survey<'_> {
         for (&(holder, _), judgement) in pairs.iter().zip(self.judge_pairs(scene, &pairs)) {
             let aids = judgement.force == Force::Aid;
             // Only what a pattern confirms: warm words alone do not reach the opponent's enemy.
-            let sides = judgement.score >= 0.75 && judgement.rule != "weights";
+            let sides = judgement.score >= 0.75 && judgement.is_by_pattern();
             if judgement.score <= 0.0 || !(aids || sides) || judgement.time == Time::Hypothetical {
                 continue;
             }
