@@ -34,6 +34,10 @@ fn hostile(dice: &mut Dice) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)
     let levels = (0..1000)
         .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"));
     let deep_mail = format!("Subject: x\n{}", levels.collect::<String>()).into_bytes();
+    let marked = format!(
+        "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n{}",
+        "x--b".repeat(500_000)
+    );
     let deep_list = [b"[".to_vec(), deep("{},", 1_100_000)].concat();
     vec![
         ("empty.txt", Vec::new(), Some("it holds no text")),
@@ -56,6 +60,7 @@ fn hostile(dice: &mut Dice) -> Vec<(&'static str, Vec<u8>, Option<&'static str>)
         ("deep-objects.json", pairs.into_bytes(), Some("")),
         ("deep.html", deep("<ul><li>", 60_000), Some("holds no text")),
         ("nested.eml", nested(""), Some("it holds no text")),
+        ("marks.eml", marked.into_bytes(), None),
         ("nested.eml.gz", gzip(&nested("")), Some("it holds no text")),
         (
             "nested-encoded.eml",

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use standpoint_document::{Document, layers};
-use standpoint_encoder::{Encoder, Files, MAX_PIECES, VECTORS, VectorLayer};
+use standpoint_encoder::{Encoder, Files, MAX_PIECES, VECTORS, VectorLayer, parts};
 use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
 
 use crate::choice::{Choice, PAIRS, TARGETS, choose};
@@ -93,7 +93,10 @@ impl EncodeStage {
                 (0..choice.sentences.len()).map(move |sentence| (document, sentence))
             })
             .collect();
-        for part in order.chunks(TOGETHER) {
+        let length = |&(document, sentence): &(usize, usize)| {
+            choices[document].sentences[sentence].span.len() as usize
+        };
+        for part in parts(&order, TOGETHER, length) {
             if context.is_cancelled() {
                 return Err(StageError::cancelled());
             }

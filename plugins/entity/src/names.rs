@@ -200,8 +200,10 @@ impl<'r> Reader<'r> {
         let is_firm = is_legal_form(atoms[atom(tag.first) as usize].hash);
         let leads_on = OF.contains(&atoms[atom(tag.end - 1) as usize].hash);
         if tag.class == Class::Organisation && leads_on && !is_firm {
-            let behind = self.sight.matches.iter().find(|known| known.first == atom(tag.end));
-            if let Some(place) = behind.filter(|known| self.is_location(**known)) {
+            let behind = atom(tag.end);
+            let next = self.sight.matches.partition_point(|known| known.first < behind);
+            let place = self.sight.matches.get(next).filter(|known| known.first == behind);
+            if let Some(place) = place.filter(|known| self.is_location(**known)) {
                 tag.end = atoms[place.end as usize - 1].token + 1;
             }
         }

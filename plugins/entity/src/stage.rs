@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use standpoint_abi::export_stage;
 use standpoint_document::{Annotation, Document, Entity, Span, layers, sentence, within};
-use standpoint_encoder::Files;
+use standpoint_encoder::{Files, parts};
 use standpoint_stage::{Contract, Stage, StageContext, StageDefinition, StageError, StartContext};
 
 use crate::anaphora;
@@ -178,7 +178,7 @@ impl EntityStage {
         let sentences = worth_reading(document, sight, self.max_words);
         let opinions = self.opinions(document, sight, &sentences);
         let mut names = Vec::new();
-        for part in sentences.chunks(TOGETHER) {
+        for part in parts(&sentences, TOGETHER, |sentence| sentence.len() as usize) {
             if context.is_cancelled() {
                 return Err(StageError::cancelled());
             }

@@ -91,7 +91,14 @@ const FURNITURE: [&str; 14] = [
 /// whatever else surrounds an article. Title, author, date and language come from the page's head.
 #[must_use]
 pub fn read(html: &str) -> Content {
-    let mut page = Page { only_main: has_main_part(html), ..Page::default() };
+    let found = read_part(html, has_main_part(html));
+    // Teasers and comments are articles to some, and the page has no other.
+    if found.text.is_empty() { read_part(html, false) } else { found }
+}
+
+/// - `only_main`: whether only what is inside `<article>` or `<main>` counts.
+fn read_part(html: &str, only_main: bool) -> Content {
+    let mut page = Page { only_main, ..Page::default() };
     for token in tokens(html) {
         match token {
             Token::StartTag(tag) => page.open(&tag),
@@ -320,6 +327,13 @@ mod tests {
         let page = "<body><p>Popular today</p><article><p>The article.</p></article>\
                     <p>Read next</p></body>";
         assert_eq!(read(page).text, "The article.");
+    }
+
+    #[test]
+    fn an_article_that_is_passed_over_hides_no_page() {
+        let page = "<body><div><p>The talks failed on Monday.</p></div>\
+                    <aside><article><p>Read next</p></article></aside></body>";
+        assert_eq!(read(page).text, "The talks failed on Monday.");
     }
 
     #[test]

@@ -424,4 +424,25 @@ mod tests {
             let _ = Log::create(&at("00000002.log"), &[&record(&[], position)]).unwrap();
         }
     }
+
+    /// A run that counted twice could not be forgotten twice.
+    #[test]
+    fn a_run_whose_log_was_not_begun_anew_counts_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut memory = Memory::open(folder.path(), window(1 << 20)).unwrap();
+        memory.add(&ids(0..RUN_IDS as u32 - 1), None).unwrap();
+        let before = fs::read(at("00000001.log")).unwrap();
+        memory.add(&ids(0..RUN_IDS as u32), None).unwrap();
+        drop(memory);
+        fs::write(at("00000001.log"), &before).unwrap();
+        fs::remove_file(at("00000002.log")).unwrap();
+
+        let mut memory = Memory::open(folder.path(), window(1)).unwrap();
+        assert_eq!(memory.count(), RUN_IDS as u64 - 1);
+        for first in [RUN_IDS as u32, 2 * RUN_IDS as u32] {
+            memory.add(&ids(first..first + RUN_IDS as u32), None).unwrap();
+        }
+        assert!(memory.count() <= RUN_IDS as u64, "{}", memory.count());
+    }
 }
